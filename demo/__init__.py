@@ -1,0 +1,1 @@
+"""A small mutual insurer to try the engine on: seeded data, readable rules, three business days."""

@@ -1,0 +1,1 @@
+"""What runs on the cluster, how it gets there, and how the parts are wired."""

@@ -1,0 +1,1 @@
+"""Rule set to fused Spark plan: hits, tallies, decisions."""

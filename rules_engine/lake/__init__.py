@@ -1,0 +1,1 @@
+"""Frames on Spark: declared, read, checked."""

@@ -1,0 +1,129 @@
+"""Frames: the declared data sets of the lake that a rule can see (R-LAKE-1..3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from rules_engine.errors import Fault, RunRefused, raise_all
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+class Format(StrEnum):
+    """How a frame's files are written."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its Spark SQL type (``bigint``, ``date``, ``decimal(12,2)``), meaning, and allowed share of nulls (0 to 1)."""
+
+    name: str
+    type: str
+    meaning: str = ""
+    nulls: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    A declared data set of the lake.
+
+    ``key`` names the columns that tell its rows apart. ``subject_key`` is the
+    column that holds the subject's key: on the subject frame its only key, on
+    any other frame a column that may repeat (one-to-many), or empty where the
+    frame concerns no subject (a reference list). ``path`` may hold ``{day}``:
+    the newest landed day not after the run's day is read. Without columns the
+    schema is the files' own, which Parquet alone carries.
+    """
+
+    name: str
+    path: str
+    format: Format = Format.PARQUET
+    key: tuple[str, ...] = ()
+    subject_key: str = ""
+    grain: str = ""
+    source_system: str = ""
+    columns: tuple[Column, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        raise_all(RunRefused, self._faults())
+
+    def _faults(self) -> Iterable[Fault]:
+        which = f"Frame '{self.name}'"
+        if not NAME.fullmatch(self.name):
+            yield Fault(which, "its name is not of letters, digits and '_'.", "Rename it.")
+        if not self.path:
+            yield Fault(which, "it has no path.", 'Say where its files are: path = "customers".')
+        if self.format is not Format.PARQUET and not self.columns:
+            yield Fault(which, f"it is {self.format} and declares no columns.", "Only Parquet carries its own schema.")
+        names = [c.name.lower() for c in self.columns]
+        for name in sorted({n for n in names if names.count(n) > 1}):
+            yield Fault(which, f"it declares the column '{name}' twice.", "Remove one.")
+        if names:
+            for name in (*self.key, *filter(None, [self.subject_key])):
+                if name.lower() not in names:
+                    yield Fault(which, f"its key column '{name}' is not among its columns.", "Declare it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """
+    The declared frames, and which of them the decisions are about.
+
+    Raises:
+        RunRefused: If the subject frame is missing or its key is not one column.
+    """
+
+    subject: str
+    frames: tuple[Frame, ...]
+
+    def __post_init__(self) -> None:
+        raise_all(RunRefused, self._faults())
+
+    def _faults(self) -> Iterable[Fault]:
+        names = [f.name.lower() for f in self.frames]
+        for name in sorted({n for n in names if names.count(n) > 1}):
+            yield Fault("The lake", f"it declares the frame '{name}' twice.", "Remove one.")
+        if self.subject.lower() not in names:
+            yield Fault(
+                "The lake", f"its subject frame '{self.subject}' is not declared.", "Declare it under [frames]."
+            )
+        elif not self.subject_frame.subject_key:
+            yield Fault(f"Frame '{self.subject}'", "it is the subject frame and its key is not one column.", "Name it.")
+
+    @property
+    def subject_frame(self) -> Frame:
+        return self.frame(self.subject)
+
+    @property
+    def subject_key(self) -> str:
+        """The column that names a subject on the subject frame."""
+        return self.subject_frame.subject_key
+
+    def frame(self, name: str) -> Frame:
+        return next(f for f in self.frames if f.name.lower() == name.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """
+    What a rule may name: columns and Spark SQL types per frame, in order.
+
+    This is all that ``language`` knows of the lake: checking a rule reads no data.
+    """
+
+    subject: str
+    subject_key: str
+    columns: Mapping[str, Mapping[str, str]]
+    subject_keys: Mapping[str, str]
+    """Frame name to the column holding the subject's key, for frames that have one."""

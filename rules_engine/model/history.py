@@ -1,0 +1,107 @@
+"""The history record: a decision as written, explaining itself (R-HIST-1..4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+from typing import Any
+
+from rules_engine.model.decisions import Event, Hit, Reason
+from rules_engine.model.rules import Kind
+
+Subject = int | str
+"""A subject's key: the same value and type as in the lake."""
+
+
+def created_text(created_at: datetime) -> str:
+    """
+    A moment as fixed-width UTC text, so that text order is time order.
+
+    >>> created_text(datetime(2024, 6, 1, 8, tzinfo=UTC))
+    '2024-06-01T08:00:00.000000Z'
+    """
+    return created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def created_from(text: str) -> datetime:
+    """The moment that :func:`created_text` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """
+    One decision as written: insert-only, grain subject × membership type × run.
+
+    ``created_at`` is the run's logical time, the same however often the run
+    is tried. ``first_granted`` is the day the subject first became a member,
+    None if never; it tells a reinstatement from a first grant.
+    """
+
+    subject: Subject
+    created_at: datetime
+    membership_type: str
+    granted: bool
+    event: Event
+    reason: Reason
+    inclusion_sum: int
+    exclusion_sum: int
+    hits: tuple[Hit, ...]
+    first_granted: date | None
+    rule_set_digest: str
+    snapshots: Mapping[str, str]
+    as_of: date
+    run_id: str
+    engine_version: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "snapshots", MappingProxyType(dict(self.snapshots)))
+
+    @property
+    def sort_key(self) -> str:
+        """Created date first, then membership type: two decisions of one run never collide."""
+        return f"{created_text(self.created_at)}#{self.membership_type}"
+
+    def content(self) -> dict[str, Any]:
+        """The record as JSON-ready values, equal for equal records."""
+        return {
+            "subject": self.subject,
+            "created_at": created_text(self.created_at),
+            "membership_type": self.membership_type,
+            "granted": self.granted,
+            "event": self.event.value,
+            "reason": self.reason.value,
+            "inclusion_sum": self.inclusion_sum,
+            "exclusion_sum": self.exclusion_sum,
+            "hits": [[h.key, h.version, h.kind.value, h.weight] for h in self.hits],
+            "first_granted": self.first_granted.isoformat() if self.first_granted else None,
+            "rule_set_digest": self.rule_set_digest,
+            "snapshots": dict(self.snapshots),
+            "as_of": self.as_of.isoformat(),
+            "run_id": self.run_id,
+            "engine_version": self.engine_version,
+        }
+
+
+def record_from(content: Mapping[str, Any]) -> HistoryRecord:
+    """The record that :meth:`HistoryRecord.content` described."""
+    first = content["first_granted"]
+    return HistoryRecord(
+        subject=content["subject"],
+        created_at=created_from(content["created_at"]),
+        membership_type=content["membership_type"],
+        granted=content["granted"],
+        event=Event(content["event"]),
+        reason=Reason(content["reason"]),
+        inclusion_sum=int(content["inclusion_sum"]),
+        exclusion_sum=int(content["exclusion_sum"]),
+        hits=tuple(Hit(k, int(v), Kind(kind), int(w)) for k, v, kind, w in content["hits"]),
+        first_granted=date.fromisoformat(first) if first else None,
+        rule_set_digest=content["rule_set_digest"],
+        snapshots=content["snapshots"],
+        as_of=date.fromisoformat(content["as_of"]),
+        run_id=content["run_id"],
+        engine_version=content["engine_version"],
+    )

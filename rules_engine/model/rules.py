@@ -1,0 +1,421 @@
+"""Rules, their versions, the membership types they argue about, and rule sets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from rules_engine.errors import Fault, InvalidRule, raise_all
+
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:\-]{0,99}")
+PARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+LARGEST_WEIGHT = 2**31 - 1
+
+ParameterValue = bool | int | Decimal | str | date
+"""What a rule's parameter may be: it becomes a typed literal of the query."""
+
+
+class Kind(StrEnum):
+    """Whether a hit speaks for a membership or against it."""
+
+    INCLUSION = "inclusion"
+    EXCLUSION = "exclusion"
+
+
+class Form(StrEnum):
+    """How a condition is written: a boolean over a frame's rows, or a whole SELECT of subject keys."""
+
+    PREDICATE = "predicate"
+    STATEMENT = "statement"
+
+
+class WhenUnknown(StrEnum):
+    """What a condition that is neither true nor false (SQL NULL) means."""
+
+    MISS = "miss"
+    HIT = "hit"
+    HOLD = "hold"
+
+
+class Strategy(StrEnum):
+    """How the weights hit are weighed against each other."""
+
+    WEIGHT_SUM = "weight_sum"
+    ANY_EXCLUSION_BLOCKS = "any_exclusion_blocks"
+    MAX_WEIGHT = "max_weight"
+
+
+class Tie(StrEnum):
+    """What an equal weight for and against means."""
+
+    DENY = "deny"
+    GRANT = "grant"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePeriod:
+    """
+    The days on which a rule version counts.
+
+    The first day counts and the last does not, so the versions of one rule
+    can follow each other with neither a gap nor a shared day. ``end`` None
+    means until further notice.
+
+    Raises:
+        InvalidRule: If the period holds no day at all.
+
+    >>> spring = EffectivePeriod(date(2024, 3, 1), date(2024, 6, 1))
+    >>> spring.covers(date(2024, 5, 31)), spring.covers(date(2024, 6, 1))
+    (True, False)
+    """
+
+    first: date
+    end: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.end is not None and self.end <= self.first:
+            raise InvalidRule(
+                Fault(
+                    "effective period",
+                    f"it ends on {self.end} and starts on {self.first}, so it holds no day.",
+                    "The end day is the first on which the rule no longer counts: choose a later one.",
+                )
+            )
+
+    def covers(self, day: date) -> bool:
+        return self.first <= day and (self.end is None or day < self.end)
+
+    def overlaps(self, other: EffectivePeriod) -> bool:
+        return (other.end is None or self.first < other.end) and (self.end is None or other.first < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipType:
+    """
+    What is granted or not, and the policy that decides it (R-EVAL-1..3).
+
+    ``margin`` is how much the inclusions must outweigh the exclusions by, a
+    whole number; 1 means "whichever is higher". ``veto_weight``: an exclusion of
+    this weight or more blocks, whatever the inclusions weigh.
+
+    Raises:
+        InvalidRule: If the key is malformed, or a tie would be granted while a
+            narrow win is not (a tie policy other than deny needs a margin of 1).
+    """
+
+    key: str
+    name: str = ""
+    strategy: Strategy = Strategy.WEIGHT_SUM
+    margin: int = 1
+    tie: Tie = Tie.DENY
+    veto_weight: int | None = None
+
+    def __post_init__(self) -> None:
+        raise_all(InvalidRule, self._faults())
+
+    def _faults(self) -> Iterable[Fault]:
+        which = f"Membership type {self.key or '(no key)'}"
+        if not KEY.fullmatch(self.key):
+            yield Fault(which, "its key is not of letters, digits, '_', '-' and ':'.", "Rename it.")
+        if not _is_whole(self.margin):
+            yield Fault(which, f"its margin {self.margin!r} is not a whole number.", "Give one, such as 1.")
+        if self.tie is not Tie.DENY and self.margin != 1:
+            yield Fault(
+                which,
+                f"its tie policy is '{self.tie}' and its margin {self.margin}: a tie would be granted where "
+                "a narrow win is not, or the margin decides ties already.",
+                "Set the margin to 1, or the tie policy to 'deny'.",
+            )
+        if self.veto_weight is not None and not _is_weight(self.veto_weight):
+            yield Fault(which, f"its veto weight {self.veto_weight!r} is not a whole number above zero.", "Mend it.")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """
+    One wording of a rule: published once, never edited.
+
+    ``frame`` names the frame whose rows a predicate is about; a statement
+    names its frames itself and leaves it empty. ``override`` marks an inclusion
+    meant to outweigh every exclusion it can meet. ``shadow`` versions are run
+    and counted and take no part in the sums.
+
+    Raises:
+        InvalidRule: With every fault of the version at once.
+    """
+
+    key: str
+    version: int
+    kind: Kind
+    membership_type: str
+    weight: int
+    form: Form
+    sql: str
+    frame: str = ""
+    effective: EffectivePeriod = EffectivePeriod(date(1970, 1, 1))
+    when_unknown: WhenUnknown = WhenUnknown.MISS
+    name: str = ""
+    category: str = ""
+    rule_type: str = ""
+    reason_code: str = ""
+    reason_text: str = ""
+    owner: str = ""
+    override: bool = False
+    shadow: bool = False
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        raise_all(InvalidRule, self._faults())
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    @property
+    def id(self) -> str:
+        """How a version is named wherever one is written: ``BOND-001/2``."""
+        return f"{self.key}/{self.version}"
+
+    def _faults(self) -> Iterable[Fault]:
+        which = f"Rule {self.key or '(no key)'}"
+        if not KEY.fullmatch(self.key):
+            yield Fault(which, "its key is not of letters, digits, '_', '-' and ':'.", "Rename it, say BOND-001.")
+        if not _is_weight(self.version):
+            yield Fault(which, f"its version {self.version!r} is not a whole number above zero.", "Number it from 1.")
+        if not _is_weight(self.weight):
+            yield Fault(
+                which,
+                f"its weight {self.weight!r} is not a whole number from 1 to {LARGEST_WEIGHT}.",
+                "An exclusion is said by its kind, never by a negative weight.",
+            )
+        if not self.sql.strip():
+            yield Fault(which, "its SQL is empty.", "Write a condition, say: country = 'GB'.")
+        if self.form is Form.PREDICATE and not self.frame:
+            yield Fault(which, "it is a predicate and names no frame.", "Name the frame whose rows it is about.")
+        if self.form is Form.STATEMENT and self.frame:
+            yield Fault(which, f"it is a statement and names the frame '{self.frame}'.", "A statement names its own.")
+        if self.override and self.kind is Kind.EXCLUSION:
+            yield Fault(which, "it is an exclusion marked as an override.", "Only an inclusion can override.")
+        for name in self.parameters:
+            if not PARAMETER_NAME.fullmatch(name) or name == "as_of":
+                yield Fault(which, f"its parameter '{name}' has no usable name.", "Use small letters; not 'as_of'.")
+
+    def content(self) -> dict[str, Any]:
+        """What the version says, without the days on which it counts: the part a digest covers."""
+        return {
+            "key": self.key,
+            "version": self.version,
+            "kind": self.kind.value,
+            "membership_type": self.membership_type,
+            "weight": self.weight,
+            "form": self.form.value,
+            "sql": self.sql,
+            "frame": self.frame,
+            "when_unknown": self.when_unknown.value,
+            "name": self.name,
+            "category": self.category,
+            "rule_type": self.rule_type,
+            "reason_code": self.reason_code,
+            "reason_text": self.reason_text,
+            "owner": self.owner,
+            "override": self.override,
+            "shadow": self.shadow,
+            "parameters": {name: encode_parameter(value) for name, value in sorted(self.parameters.items())},
+            "metadata": dict(self.metadata),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """
+    The versions in force on a day, as known at a moment; named by its digest.
+
+    Versions are kept in canonical order (membership type, kind, weight, key),
+    so equal content gives equal bytes. The digest covers the content of
+    versions and membership types, not the two clocks: the same rules on
+    another day are the same rule set.
+
+    Raises:
+        InvalidRule: If a key occurs twice, or a rule names an unknown membership type.
+    """
+
+    as_of: date
+    known_at: datetime
+    membership_types: tuple[MembershipType, ...]
+    versions: tuple[RuleVersion, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "membership_types", tuple(sorted(self.membership_types, key=lambda m: m.key)))
+        order = sorted(self.versions, key=lambda v: (v.membership_type, v.kind is Kind.EXCLUSION, v.weight, v.key))
+        object.__setattr__(self, "versions", tuple(order))
+        raise_all(InvalidRule, self._faults())
+
+    def _faults(self) -> Iterable[Fault]:
+        types = {m.key for m in self.membership_types}
+        seen: dict[str, RuleVersion] = {}
+        for version in self.versions:
+            if version.key in seen:
+                first = seen[version.key]
+                yield Fault(
+                    f"Rule {version.key}",
+                    f"versions {first.version} and {version.version} are both in force on {self.as_of}.",
+                    "End one before the other begins.",
+                )
+            seen[version.key] = version
+            if version.membership_type not in types:
+                yield Fault(
+                    f"Rule {version.key}",
+                    f"its membership type '{version.membership_type}' does not exist.",
+                    "Add the membership type, or name one that exists.",
+                )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of the content, in hexadecimal."""
+        return hashlib.sha256(canonical_json(self.content()).encode()).hexdigest()
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "membership_types": [_type_content(m) for m in self.membership_types],
+            "versions": [v.content() for v in self.versions],
+        }
+
+    def membership_type(self, key: str) -> MembershipType:
+        return next(m for m in self.membership_types if m.key == key)
+
+
+def _type_content(membership_type: MembershipType) -> dict[str, Any]:
+    return {
+        "key": membership_type.key,
+        "name": membership_type.name,
+        "strategy": membership_type.strategy.value,
+        "margin": membership_type.margin,
+        "tie": membership_type.tie.value,
+        "veto_weight": membership_type.veto_weight,
+    }
+
+
+def freeze(rule_set: RuleSet) -> str:
+    """
+    The rule set as canonical JSON: what a run reads where there is no database.
+
+    One line per version would be prettier; one canonical text is what a digest can name.
+    """
+    body = rule_set.content() | {
+        "as_of": rule_set.as_of.isoformat(),
+        "known_at": rule_set.known_at.isoformat(),
+        "digest": rule_set.digest,
+        "effective": {
+            v.id: [v.effective.first.isoformat(), v.effective.end and v.effective.end.isoformat()]
+            for v in rule_set.versions
+        },
+    }
+    return canonical_json(body)
+
+
+def thaw(text: str) -> RuleSet:
+    """
+    The rule set that :func:`freeze` wrote.
+
+    Raises:
+        InvalidRule: If the text is no frozen rule set or its content does not give the digest it names.
+    """
+    try:
+        body = json.loads(text)
+        periods = {k: EffectivePeriod(_day(a), b and _day(b)) for k, (a, b) in body["effective"].items()}
+        rule_set = RuleSet(
+            as_of=_day(body["as_of"]),
+            known_at=datetime.fromisoformat(body["known_at"]),
+            membership_types=tuple(membership_type_from(m) for m in body["membership_types"]),
+            versions=tuple(version_from(v, periods[f"{v['key']}/{v['version']}"]) for v in body["versions"]),
+        )
+        stated = body["digest"]
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise InvalidRule(
+            Fault("Frozen rule set", f"it cannot be read: {problem!r}.", "Freeze the rule set again.")
+        ) from problem
+    if rule_set.digest != stated:
+        raise InvalidRule(
+            Fault(
+                "Frozen rule set",
+                f"its content gives the digest {rule_set.digest[:12]}…, the file says {str(stated)[:12]}…: it was altered.",
+                "Freeze the rule set again from the database.",
+            )
+        )
+    return rule_set
+
+
+def membership_type_from(content: Mapping[str, Any]) -> MembershipType:
+    """The membership type that a row or a file describes."""
+    return MembershipType(
+        key=content["key"],
+        name=content.get("name") or "",
+        strategy=Strategy(content.get("strategy") or "weight_sum"),
+        margin=content.get("margin", 1),
+        tie=Tie(content.get("tie") or "deny"),
+        veto_weight=content.get("veto_weight"),
+    )
+
+
+def version_from(content: Mapping[str, Any], effective: EffectivePeriod) -> RuleVersion:
+    """The version that :meth:`RuleVersion.content` described."""
+    return RuleVersion(
+        effective=effective,
+        kind=Kind(content["kind"]),
+        form=Form(content["form"]),
+        when_unknown=WhenUnknown(content["when_unknown"]),
+        parameters={name: decode_parameter(value) for name, value in content["parameters"].items()},
+        **{
+            name: content[name]
+            for name in (
+                "key version membership_type weight sql frame name category rule_type reason_code reason_text "
+                "owner override shadow metadata"
+            ).split()
+        },
+    )
+
+
+def encode_parameter(value: ParameterValue) -> dict[str, Any]:
+    """A parameter as JSON that keeps its type: ``{"date": "2024-06-01"}``."""
+    match value:
+        case bool():
+            return {"boolean": value}
+        case int():
+            return {"bigint": value}
+        case Decimal():
+            return {"decimal": str(value)}
+        case date():
+            return {"date": value.isoformat()}
+        case _:
+            return {"string": value}
+
+
+def decode_parameter(encoded: Mapping[str, Any]) -> ParameterValue:
+    """The value :func:`encode_parameter` wrote."""
+    ((kind, value),) = encoded.items()
+    return {"decimal": Decimal, "date": _day}.get(kind, lambda v: v)(value)
+
+
+def canonical_json(body: Any) -> str:
+    """JSON of one spelling: sorted keys, no spaces, no escapes but the needed ones."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_WEIGHT

@@ -1,0 +1,155 @@
+"""
+What a run needs from outside, named for the need. Adapters implement these; :mod:`rules_engine.run` knows nothing else.
+
+Every adapter is held to its port's contract by the suites in ``tests/contract``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.manifest import Evaluation, Manifest
+from rules_engine.model.rules import RuleSet
+
+Progress = Callable[[str, float], None]
+"""Told what is being done, and the share of it that is done (0 to 1)."""
+
+
+def silent(_: str, __: float) -> None:
+    """Progress that nobody watches."""
+
+
+class RuleSource(Protocol):
+    """Where rule sets come from: the repository, or a frozen file."""
+
+    def rule_set(self, as_of: date, known_at: datetime) -> RuleSet:
+        """
+        The versions in force on ``as_of`` as known at ``known_at``, read in one consistent snapshot.
+
+        Raises:
+            RunRefused: If the source cannot be reached, or no rule is in force.
+            InvalidRule: If stored rules do not make a valid rule set; all faults at once.
+        """
+        ...
+
+
+class Evaluator(Protocol):
+    """Evaluates a rule set over the lake and stages hits and decisions in a run's folder."""
+
+    def snapshots(self, as_of: date) -> Mapping[str, str]:
+        """Frame name to the name of the state of it that a run of this day reads; no rows are read."""
+        ...
+
+    def check(self, rule_set: RuleSet) -> None:
+        """
+        Read and resolve every rule against the frames, before any data is read.
+
+        Raises:
+            InvalidRule: With every fault of every rule.
+        """
+        ...
+
+    def evaluate(
+        self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress
+    ) -> Evaluation:
+        """
+        Evaluate every subject against every version; stage ``hits`` and ``decisions`` as Parquet under ``folder``.
+
+        ``previous`` is the folder of the decisions last published, None before the first run.
+        What was staged there by an earlier try of the run is replaced.
+
+        Raises:
+            RunRefused: If the data cannot be read or breaks what its frame declares.
+            RunInterrupted: If the work broke on the way.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """What became of the records given to a history: the two add up to all."""
+
+    inserted: int
+    already_there: int
+
+
+class History(Protocol):
+    """The insert-only history of decisions: key (subject, created date + membership type)."""
+
+    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+        """
+        Insert records; one that is there already with the same content counts as already there.
+
+        Raises:
+            HistoryCollision: If a key is taken by other content; the message names both records.
+            RunInterrupted: If the store failed on the way. Insert the same records again.
+        """
+        ...
+
+    def journey(self, subject: Subject) -> tuple[HistoryRecord, ...]:
+        """One subject's records, oldest first."""
+        ...
+
+    def count(self, run_id: str) -> int:
+        """How many records of a run the history holds."""
+        ...
+
+    def members(self, membership_type: str) -> Iterator[Subject]:
+        """The subjects whose newest record of this type grants, in order of their key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run's place: its logical time, fixed when its id was first opened, and its folder."""
+
+    run_id: str
+    created_at: datetime
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """A run as the store knows it; ``published`` is when, None while it is not."""
+
+    run_id: str
+    created_at: datetime
+    as_of: date | None
+    folder: str
+    decided: int | None
+    published: datetime | None
+
+
+class RunStore(Protocol):
+    """Remembers runs: their logical time, staged results, manifest, and whether they were published."""
+
+    def open(self, run_id: str, created_at: datetime) -> OpenRun:
+        """Open a run; its first opening fixes ``created_at``, later ones get that one back."""
+        ...
+
+    def keep_rule_set(self, run_id: str, rule_set: RuleSet) -> None: ...
+
+    def rule_set(self, run_id: str) -> RuleSet: ...
+
+    def keep_manifest(self, run_id: str, manifest: Manifest) -> None: ...
+
+    def manifest(self, run_id: str) -> Manifest | None:
+        """The run's manifest, None while its evaluation has not ended."""
+        ...
+
+    def mark_published(self, run_id: str, at: datetime) -> None:
+        """Say that the history holds the whole run. Saying it again changes nothing."""
+        ...
+
+    def runs(self) -> tuple[RunStatus, ...]:
+        """All runs, by created date."""
+        ...
+
+    def decisions(self, run_id: str, matrix: HitMatrix) -> Iterator[HistoryRecord]:
+        """The staged decisions of an evaluated run as history records, decoded from the packed words."""
+        ...

@@ -1,0 +1,1 @@
+"""Where decisions go: staged runs, and the insert-only history on PostgreSQL and DynamoDB."""

@@ -1,0 +1,1 @@
+"""Where rules live and change: tables, migrations, repository, files."""
