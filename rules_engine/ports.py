@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
 from rules_engine.model.rules import RuleSet
 
@@ -129,7 +129,12 @@ class RunStore(Protocol):
     """Remembers runs: their logical time, staged results, manifest, and whether they were published."""
 
     def open(self, run_id: str, created_at: datetime) -> OpenRun:
-        """Open a run; its first opening fixes ``created_at``, later ones get that one back."""
+        """
+        Open a run to evaluate it; its first opening fixes ``created_at``, later ones get that one back.
+
+        A manifest kept by an earlier try is forgotten: what it counted is about to be staged anew, and
+        a try that stops half-way must leave nothing that could be published.
+        """
         ...
 
     def keep_rule_set(self, run_id: str, rule_set: RuleSet) -> None: ...

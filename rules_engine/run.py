@@ -8,9 +8,9 @@ from datetime import date, datetime
 
 from rules_engine import __version__
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
+from rules_engine.model.history import created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, run_identity
-from rules_engine.model.history import created_text
 from rules_engine.model.rules import RuleSet
 from rules_engine.ports import Evaluator, History, Inserted, OpenRun, Progress, RuleSource, RunStore, silent
 
@@ -55,7 +55,7 @@ def evaluate(
     previous = last_published(store, opened)
     matrix = HitMatrix.of(rule_set)
     store.keep_rule_set(run_id, rule_set)
-    evaluation = evaluator.evaluate(rule_set, matrix, opened.folder, previous and previous.folder, progress)
+    evaluation = evaluator.evaluate(rule_set, matrix, opened.folder, previous.folder if previous else None, progress)
     manifest = Manifest(
         run_id=run_id,
         as_of=rule_set.as_of,
@@ -65,7 +65,7 @@ def evaluate(
         snapshots=dict(snapshots),
         settings=dict(settings),
         engine_version=__version__,
-        previous_run=previous and previous.run_id,
+        previous_run=previous.run_id if previous else None,
         evaluation=evaluation,
     )
     manifest.balance()

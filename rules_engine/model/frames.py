@@ -23,7 +23,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its Spark SQL type (``bigint``, ``date``, ``decimal(12,2)``), meaning, and allowed share of nulls (0 to 1)."""
+    """A column: Spark SQL type (``bigint``, ``decimal(12,2)``), meaning, and allowed share of nulls (0 to 1)."""
 
     name: str
     type: str
@@ -120,6 +120,7 @@ class Schema:
     What a rule may name: columns and Spark SQL types per frame, in order.
 
     This is all that ``language`` knows of the lake: checking a rule reads no data.
+    Frames and columns are spelled as declared; the look-ups ignore case, as Spark does.
     """
 
     subject: str
@@ -127,3 +128,20 @@ class Schema:
     columns: Mapping[str, Mapping[str, str]]
     subject_keys: Mapping[str, str]
     """Frame name to the column holding the subject's key, for frames that have one."""
+
+    def columns_of(self, frame: str) -> Mapping[str, str] | None:
+        """The columns of a frame, None if there is no such frame."""
+        return next((found for name, found in self.columns.items() if name.lower() == frame.lower()), None)
+
+    def subject_key_of(self, frame: str) -> str:
+        """The column of a frame that holds the subject's key, empty where it has none."""
+        return next((key for name, key in self.subject_keys.items() if name.lower() == frame.lower()), "")
+
+    @property
+    def subject_type(self) -> str:
+        """The Spark SQL type of the subject's key."""
+        return next(
+            type_
+            for name, type_ in (self.columns_of(self.subject) or {}).items()
+            if name.lower() == self.subject_key.lower()
+        )

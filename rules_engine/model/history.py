@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
+from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.rules import Kind
 
@@ -19,10 +20,15 @@ def created_text(created_at: datetime) -> str:
     """
     A moment as fixed-width UTC text, so that text order is time order.
 
+    Raises:
+        RunRefused: If the moment names no time zone: it would be read in the machine's own.
+
     >>> created_text(datetime(2024, 6, 1, 8, tzinfo=UTC))
     '2024-06-01T08:00:00.000000Z'
     """
-    return created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if created_at.utcoffset() is None:
+        raise RunRefused(Fault(f"Moment {created_at.isoformat()}", "it names no time zone.", "Give it in UTC."))
+    return created_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def created_from(text: str) -> datetime:

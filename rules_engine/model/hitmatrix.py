@@ -29,11 +29,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class HitMatrix:
-    """
-    The layout of the packed words for one rule set.
-
-    >>> # 64 versions of one type take two words; the next type starts a third
-    """
+    """The layout of the packed words for one rule set: 64 versions of a type take two words, the next type a third."""
 
     cells: tuple[tuple[RuleVersion, Cell], ...]
     words: int

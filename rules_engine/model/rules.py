@@ -204,9 +204,20 @@ class RuleVersion:
             yield Fault(which, f"it is a statement and names the frame '{self.frame}'.", "A statement names its own.")
         if self.override and self.kind is Kind.EXCLUSION:
             yield Fault(which, "it is an exclusion marked as an override.", "Only an inclusion can override.")
-        for name in self.parameters:
+        yield from self._value_faults(which)
+
+    def _value_faults(self, which: str) -> Iterable[Fault]:
+        for name, value in self.parameters.items():
             if not PARAMETER_NAME.fullmatch(name) or name == "as_of":
                 yield Fault(which, f"its parameter '{name}' has no usable name.", "Use small letters; not 'as_of'.")
+            if not isinstance(value, ParameterValue) or isinstance(value, datetime):
+                yield Fault(
+                    which,
+                    f"its parameter '{name}' is of type {type(value).__name__}.",
+                    "Give a whole number, an exact decimal, a text, a day, true or false.",
+                )
+        if not _is_json(self.metadata):
+            yield Fault(which, "its metadata is no JSON.", "Write days and decimals in it as texts.")
 
     def content(self) -> dict[str, Any]:
         """What the version says, without the days on which it counts: the part a digest covers."""
@@ -244,7 +255,7 @@ class RuleSet:
     another day are the same rule set.
 
     Raises:
-        InvalidRule: If a key occurs twice, or a rule names an unknown membership type.
+        InvalidRule: If a rule or a membership type occurs twice, or a rule names an unknown membership type.
     """
 
     as_of: date
@@ -259,7 +270,9 @@ class RuleSet:
         raise_all(InvalidRule, self._faults())
 
     def _faults(self) -> Iterable[Fault]:
-        types = {m.key for m in self.membership_types}
+        types = [m.key for m in self.membership_types]
+        for key in sorted({k for k in types if types.count(k) > 1}):
+            yield Fault(f"Membership type {key}", "it is declared twice.", "Remove one.")
         seen: dict[str, RuleVersion] = {}
         for version in self.versions:
             if version.key in seen:
@@ -346,7 +359,8 @@ def thaw(text: str) -> RuleSet:
         raise InvalidRule(
             Fault(
                 "Frozen rule set",
-                f"its content gives the digest {rule_set.digest[:12]}…, the file says {str(stated)[:12]}…: it was altered.",
+                f"its content gives the digest {rule_set.digest[:12]}…, "
+                f"the file says {str(stated)[:12]}…: it was altered.",
                 "Freeze the rule set again from the database.",
             )
         )
@@ -375,10 +389,23 @@ def version_from(content: Mapping[str, Any], effective: EffectivePeriod) -> Rule
         parameters={name: decode_parameter(value) for name, value in content["parameters"].items()},
         **{
             name: content[name]
-            for name in (
-                "key version membership_type weight sql frame name category rule_type reason_code reason_text "
-                "owner override shadow metadata"
-            ).split()
+            for name in [
+                "key",
+                "version",
+                "membership_type",
+                "weight",
+                "sql",
+                "frame",
+                "name",
+                "category",
+                "rule_type",
+                "reason_code",
+                "reason_text",
+                "owner",
+                "override",
+                "shadow",
+                "metadata",
+            ]
         },
     )
 
@@ -401,7 +428,16 @@ def encode_parameter(value: ParameterValue) -> dict[str, Any]:
 def decode_parameter(encoded: Mapping[str, Any]) -> ParameterValue:
     """The value :func:`encode_parameter` wrote."""
     ((kind, value),) = encoded.items()
-    return {"decimal": Decimal, "date": _day}.get(kind, lambda v: v)(value)
+    match kind:
+        case "decimal":
+            return Decimal(value)
+        case "date":
+            return _day(value)
+        case "boolean":
+            return bool(value)
+        case "bigint":
+            return int(value)
+    return str(value)
 
 
 def canonical_json(body: Any) -> str:
@@ -411,6 +447,14 @@ def canonical_json(body: Any) -> str:
 
 def _day(text: str) -> date:
     return date.fromisoformat(text)
+
+
+def _is_json(body: Mapping[str, Any]) -> bool:
+    """Whether a mapping comes back from JSON as it is; NaN, days and numbered keys do not."""
+    try:
+        return bool(json.loads(json.dumps(dict(body), allow_nan=False)) == body)
+    except (ValueError, TypeError):
+        return False
 
 
 def _is_whole(value: object) -> bool:

@@ -1,0 +1,185 @@
+"""The Evaluator port on Spark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, InvalidRule, RulesError, RunInterrupted, RunRefused, raise_all
+from rules_engine.evaluation import counting
+from rules_engine.evaluation.matrix import gather
+from rules_engine.evaluation.predicates import SUBJECT, Placed, hit_word, unknown_word, words_of_rows
+from rules_engine.evaluation.progress import watched
+from rules_engine.evaluation.resolution import in_words, resolve
+from rules_engine.evaluation.session import PINNED, pin
+from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches, runs_alone
+from rules_engine.evaluation.tallies import decisions, tallies
+from rules_engine.lake.reading import check_subjects, open_frames, schema_of
+from rules_engine.lake.storage import Landed, days, landed
+from rules_engine.language import gate
+from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.manifest import Evaluation
+from rules_engine.model.rules import RuleSet
+from rules_engine.ports import Progress, silent
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+HITS, DECIDED = "hits", "decisions"
+
+
+class SparkEvaluator:
+    """
+    Evaluates rule sets over one lake.
+
+    Frames are opened once per day asked for, as views of a session of its
+    own, so evaluators never see each other's frames.
+    """
+
+    def __init__(self, spark: SparkSession, lake: Lake) -> None:
+        self.spark = pin(spark)
+        self.lake = lake
+        self._opened: tuple[date, Mapping[str, Landed], dict[str, DataFrame]] | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that can change an answer, for the run's identity and manifest."""
+        return dict(PINNED)
+
+    @cached_property
+    def landed_days(self) -> list[date]:
+        """The days on which the subject frame landed; none if it is not dated."""
+        return days(self.spark, self.lake.subject_frame)
+
+    def subject_type(self, as_of: date) -> str:
+        """``bigint`` or ``string``: how the subject's key is stored in a history."""
+        return "string" if self.schema(as_of).subject_type == "string" else "bigint"
+
+    def schema(self, as_of: date) -> Schema:
+        """What rules may name on a day."""
+        return schema_of(self.lake, self._frames(as_of))
+
+    def snapshots(self, as_of: date) -> Mapping[str, str]:
+        return {name: place.snapshot for name, place in self._open(as_of)[1].items()}
+
+    def check(self, rule_set: RuleSet) -> None:
+        schema = self.schema(rule_set.as_of)
+        raise_all(InvalidRule, gate.check(rule_set, schema))
+        raise_all(InvalidRule, resolve(self.spark, schema, rule_set))
+
+    def evaluate(
+        self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress = silent
+    ) -> Evaluation:
+        seconds: dict[str, float] = {}
+        with _told():
+            with _phase("check subjects", seconds, self.spark, progress):
+                subjects = check_subjects(self.lake, self._frames(rule_set.as_of)[self.lake.subject_frame.name])
+            with _phase("evaluate rules", seconds, self.spark, progress):
+                rows = self.matrix(rule_set, matrix, f"{folder}/work")
+                rows.write.mode("overwrite").parquet(f"{folder}/{HITS}")
+            with _phase("decide", seconds, self.spark, progress):
+                hits = self.spark.read.parquet(f"{folder}/{HITS}")
+                before = self._previous(previous)
+                decided = self.decide(rule_set, matrix, hits, before)
+                decided.write.mode("overwrite").parquet(f"{folder}/{DECIDED}")
+            with _phase("count", seconds, self.spark, progress):
+                decided = self.spark.read.parquet(f"{folder}/{DECIDED}")
+                return Evaluation(
+                    subjects=subjects,
+                    evaluated_pairs=subjects * len(matrix.cells),
+                    hits_per_rule=counting.bits_set(matrix, hits, hit_word),
+                    unknown_per_rule=counting.bits_set(matrix, hits, unknown_word),
+                    types=counting.type_counts(decided, before, {m.key: m for m in rule_set.membership_types}),
+                    decisions_digest=counting.digest(decided),
+                    seconds=seconds,
+                )
+
+    def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str) -> DataFrame:
+        """The hit matrix, one row per subject with any bit; statements are run on the way."""
+        as_of = rule_set.as_of
+        self._frames(as_of)
+        keys = {f.name.lower(): f.subject_key for f in self.lake.frames}
+        alone = [placed for placed in matrix.cells if runs_alone(placed[0])]
+        fused: dict[str, list[Placed]] = {}
+        for placed in matrix.cells:
+            if not runs_alone(placed[0]):
+                fused.setdefault(self.lake.frame(placed[0].frame).name, []).append(placed)
+        facts = run_batches(
+            list(batches(alone)),
+            lambda batch: rows_of_batch(self.spark, batch, keys, as_of),
+            lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
+        )
+        subject = self.lake.subject_frame
+        of_subjects = words_of_rows(
+            self.spark.table(subject.name), subject.subject_key, fused.pop(subject.name, []), as_of
+        )
+        others = [
+            words_of_rows(self.spark.table(f), keys[f.lower()], placed, as_of) for f, placed in sorted(fused.items())
+        ]
+        return gather(matrix, of_subjects, others, facts)
+
+    def decide(self, rule_set: RuleSet, matrix: HitMatrix, hits: DataFrame, before: DataFrame) -> DataFrame:
+        """Decisions of all membership types from the hit matrix and what was decided before."""
+        found = [tallies(matrix, hits, key) for key, _, _ in matrix.slices]
+        together = found[0]
+        for more in found[1:]:
+            together = together.unionAll(more)
+        return decisions(together, before, rule_set.membership_types, rule_set.as_of)
+
+    def _kept(self, rows: DataFrame, path: str) -> DataFrame:
+        rows.write.mode("overwrite").parquet(path)
+        return self.spark.read.parquet(path)
+
+    def _previous(self, folder: str | None) -> DataFrame:
+        if folder is None:
+            key = self.spark.table(self.lake.subject_frame.name).schema[self.lake.subject_key].dataType.simpleString()
+            columns = f"{SUBJECT} {key}, membership_type string, granted boolean, first_granted date"
+            return self.spark.createDataFrame([], columns)
+        return self.spark.read.parquet(f"{folder}/{DECIDED}").select(
+            SUBJECT, "membership_type", "granted", "first_granted"
+        )
+
+    def _frames(self, as_of: date) -> dict[str, DataFrame]:
+        return self._open(as_of)[2]
+
+    def _open(self, as_of: date) -> tuple[date, Mapping[str, Landed], dict[str, DataFrame]]:
+        if self._opened is None or self._opened[0] != as_of:
+            places: dict[str, Landed] = {}
+            faults: list[Fault] = []
+            for frame in self.lake.frames:
+                try:
+                    places[frame.name] = landed(self.spark, frame, as_of)
+                except RunRefused as refused:
+                    faults += refused.faults
+            raise_all(RunRefused, faults)
+            self._opened = (as_of, places, open_frames(self.spark, self.lake, places))
+        return self._opened
+
+
+@contextmanager
+def _phase(name: str, seconds: dict[str, float], spark: SparkSession, progress: Progress) -> Iterator[None]:
+    started = time.monotonic()
+    with watched(spark, name, progress):
+        yield
+    seconds[name] = round(time.monotonic() - started, 3)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what Spark raises into words: nothing was published, and the run can be tried again."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except RulesError:
+        raise
+    except (PySparkException, Py4JError) as problem:
+        raise RunInterrupted(
+            Fault("The run", f"Spark stopped: {in_words(problem)}", "Nothing was published. Mend it and run again.")
+        ) from problem

@@ -1,0 +1,92 @@
+"""A Spark session whose answers do not depend on where it runs: what changes them is pinned (R-ENG-8)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, RunRefused
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+PINNED = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.parser.quotedRegexColumnNames": "false",
+    "spark.sql.variable.substitute": "false",
+    "spark.sql.runSQLOnFiles": "false",
+    "spark.sql.crossJoin.enabled": "true",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
+    "spark.sql.decimalOperations.allowPrecisionLoss": "true",
+    "spark.sql.legacy.charVarcharAsString": "false",
+}
+"""Settings that change what a rule means; recorded in every manifest."""
+
+SPEED = {
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.codegen.hugeMethodLimit": "8000",
+    "spark.sql.parquet.compression.codec": "zstd",
+}
+"""Settings that change no answer: methods the JVM would not compile are not generated whole."""
+
+JVM_OPTIONS = "-XX:+UseParallelGC -Duser.timezone=UTC -Dlog4j2.level=ERROR"
+
+
+def start(java_home: Path, work: Path, master: str = "local[*]", memory: str = "4g") -> SparkSession:
+    """
+    A local session; its scratch data goes under ``work``, its log to the console only from errors up.
+
+    Raises:
+        RunRefused: If PySpark is not installed or the JVM does not start.
+    """
+    os.environ["JAVA_HOME"] = str(java_home)
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as problem:
+        raise RunRefused(
+            Fault("Spark", "PySpark is not installed.", "Install the extra: pip install '.[local]'.")
+        ) from problem
+    work.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    builder = SparkSession.builder.appName("agile-rules-engine").master(master)
+    for key, value in {**PINNED, **SPEED, **_local(work, memory)}.items():
+        builder = builder.config(key, value)
+    try:
+        spark = builder.getOrCreate()
+    except Exception as problem:
+        raise RunRefused(Fault("Spark", f"it does not start: {problem}.", "See `rules doctor`.")) from problem
+    spark.sparkContext.setLogLevel("OFF")
+    return spark
+
+
+def pin(spark: SparkSession) -> SparkSession:
+    """A session of its own on the same cluster, with its own views and the pinned settings."""
+    own = spark.newSession()
+    for key, value in {**PINNED, **SPEED}.items():
+        own.conf.set(key, value)
+    return own
+
+
+def _local(work: Path, memory: str) -> dict[str, str]:
+    logging = work / "log4j2.properties"
+    logging.write_text(
+        "rootLogger.level = error\nrootLogger.appenderRef.c.ref = c\nappender.c.type = Console\n"
+        "appender.c.name = c\nappender.c.target = SYSTEM_ERR\nappender.c.layout.type = PatternLayout\n"
+    )
+    return {
+        "spark.driver.memory": memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"{JVM_OPTIONS} -Dlog4j2.configurationFile={logging.as_uri()}",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.local.dir": str(work / "spark"),
+        "spark.sql.warehouse.dir": str(work / "warehouse"),
+        "spark.sql.shuffle.partitions": "8",
+        "spark.sql.files.maxPartitionBytes": "32m",
+    }

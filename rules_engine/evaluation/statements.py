@@ -1,0 +1,71 @@
+"""Complete SELECTs in batches: one plan for all is slower than one by one, and one by one shares nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from rules_engine.evaluation.predicates import Placed, subjects_of_statement
+from rules_engine.evaluation.resolution import asks_other_rows, statement
+from rules_engine.language.lexical import bind
+from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+BATCH_TEXT = 8_000
+"""Characters of SQL that go into one plan: planning time grows faster than the plan."""
+
+AT_ONCE = 2
+"""Batches under way at once: while one is planned on the driver, another computes."""
+
+
+def runs_alone(version: RuleVersion) -> bool:
+    """Whether a version is run as a query of its own: a statement, or a predicate that asks other rows."""
+    return version.form is Form.STATEMENT or asks_other_rows(version.sql)
+
+
+def batches(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
+    """Versions in order, a batch's text not above :data:`BATCH_TEXT` unless one alone is."""
+    batch: list[Placed] = []
+    size = 0
+    for version, cell in placed:
+        if batch and size + len(version.sql) > BATCH_TEXT:
+            yield batch
+            batch, size = [], 0
+        batch.append((version, cell))
+        size += len(version.sql)
+    if batch:
+        yield batch
+
+
+def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], keys: dict[str, str], as_of: date) -> DataFrame:
+    """One batch as rows ``subject, word, mask, unknown``, each true or unknown outcome once or more."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    parts = []
+    for version, cell in batch:
+        if version.form is Form.STATEMENT:
+            parts.append(
+                subjects_of_statement(statement(spark, version, as_of), cell).withColumn("unknown", F.lit(False))
+            )
+            continue
+        rows, key = spark.table(version.frame), keys[version.frame.lower()]
+        condition = F.expr(bind(version.sql, version.parameters, as_of))
+        hits = subjects_of_statement(rows.where(condition).select(f"`{key}`"), cell)
+        parts.append(hits.withColumn("unknown", F.lit(False)))
+        if version.when_unknown is not WhenUnknown.MISS:
+            unknown = subjects_of_statement(rows.where(condition.isNull()).select(f"`{key}`"), cell)
+            parts.append(unknown.withColumn("unknown", F.lit(True)))
+    return reduce(lambda a, b: a.unionAll(b), parts)
+
+
+def run_batches(
+    work: Sequence[list[Placed]], rows: Callable[[list[Placed]], DataFrame], keep: Callable[[DataFrame, int], DataFrame]
+) -> list[DataFrame]:
+    """Run batches, a few at once; ``keep`` computes a batch and holds its rows."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda numbered: keep(rows(numbered[1]), numbered[0]), enumerate(work)))

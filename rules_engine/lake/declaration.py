@@ -1,0 +1,95 @@
+"""The lake's declaration: one TOML file that names every frame a rule can see."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.model.frames import Column, Format, Frame, Lake
+
+FRAME_WORDS = {"path", "format", "key", "subject_key", "grain", "source_system", "columns", "options"}
+COLUMN_WORDS = {"type", "meaning", "nulls"}
+
+
+def load(path: Path) -> Lake:
+    """
+    Read a declaration from a file; relative frame paths start at its folder.
+
+    Raises:
+        RunRefused: If the file is missing or not a declaration; all faults at once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RunRefused(
+            Fault(
+                f"Lake declaration {path}", f"it cannot be read: {problem}.", "Give its path with --lake or RULES_LAKE."
+            )
+        ) from problem
+    return parse(text, str(path.resolve().parent))
+
+
+def parse(text: str, base: str) -> Lake:
+    """
+    Read a declaration from its text.
+
+    Raises:
+        RunRefused: With every fault of the text.
+    """
+    try:
+        body = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise RunRefused(Fault("Lake declaration", f"it is not TOML: {problem}.", "Mend that line.")) from problem
+    raise_all(RunRefused, _unknown_words(body))
+    frames, faults = [], []
+    for name, said in body.get("frames", {}).items():
+        try:
+            frames.append(_frame(name, said, base))
+        except RunRefused as refused:
+            faults += refused.faults
+        except (ValueError, TypeError, KeyError) as problem:
+            faults.append(Fault(f"Frame '{name}'", f"{problem}.", "See docs/operating.md for the form of a frame."))
+    raise_all(RunRefused, faults)
+    return Lake(str(body.get("subject", "")), tuple(frames))
+
+
+def _unknown_words(body: Mapping[str, Any]) -> Iterator[Fault]:
+    for name in set(body) - {"subject", "frames"}:
+        yield Fault(
+            "Lake declaration", f"it says '{name}', which means nothing.", did_you_mean(name, ["subject", "frames"])
+        )
+    for frame, said in body.get("frames", {}).items():
+        for word in set(said) - FRAME_WORDS:
+            yield Fault(f"Frame '{frame}'", f"it says '{word}', which means nothing.", did_you_mean(word, FRAME_WORDS))
+        for column, about in said.get("columns", {}).items():
+            for word in set(about) - COLUMN_WORDS if isinstance(about, dict) else ():
+                which = f"Column '{frame}.{column}'"
+                yield Fault(which, f"it says '{word}', which means nothing.", did_you_mean(word, COLUMN_WORDS))
+
+
+def _frame(name: str, said: Mapping[str, Any], base: str) -> Frame:
+    return Frame(
+        name=name,
+        path=_absolute(str(said.get("path", "")), base),
+        format=Format(said.get("format", "parquet")),
+        key=tuple(said.get("key", ())),
+        subject_key=said.get("subject_key", ""),
+        grain=said.get("grain", ""),
+        source_system=said.get("source_system", ""),
+        columns=tuple(_column(column, about) for column, about in said.get("columns", {}).items()),
+        options={k: str(v) for k, v in said.get("options", {}).items()},
+    )
+
+
+def _column(name: str, about: Mapping[str, Any] | str) -> Column:
+    """A column said as a table, or by its type alone."""
+    if isinstance(about, str):
+        return Column(name, about)
+    return Column(name, str(about["type"]), str(about.get("meaning", "")), float(about.get("nulls", 1.0)))
+
+
+def _absolute(path: str, base: str) -> str:
+    return path if not path or "://" in path or path.startswith("/") else f"{base}/{path}"

@@ -1,0 +1,140 @@
+"""Frames as Spark views: declared schema against the files' own, keys checked, nothing guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.lake.storage import Landed
+from rules_engine.model.frames import Format, Frame, Lake, Schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+WHOLE = {"tinyint", "smallint", "int", "bigint"}
+
+
+def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -> dict[str, DataFrame]:
+    """
+    Every frame as a DataFrame of its declared columns, registered as a view of its name; reads no rows.
+
+    Raises:
+        RunRefused: With every frame that is not as declared.
+    """
+    frames, faults = {}, []
+    for frame in lake.frames:
+        try:
+            frames[frame.name] = _open(spark, frame, places[frame.name].path)
+        except RunRefused as refused:
+            faults += refused.faults
+    faults += _key_faults(lake, frames)
+    raise_all(RunRefused, faults)
+    for name, data in frames.items():
+        data.createOrReplaceTempView(name)
+    return frames
+
+
+def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
+    """What rules may name, as the language reads it."""
+    return Schema(
+        subject=lake.subject_frame.name,
+        subject_key=lake.subject_key,
+        columns={
+            name: {field.name: field.dataType.simpleString() for field in data.schema.fields}
+            for name, data in frames.items()
+        },
+        subject_keys={f.name: f.subject_key for f in lake.frames if f.subject_key},
+    )
+
+
+def check_subjects(lake: Lake, subjects: DataFrame) -> int:
+    """
+    How many subjects there are: each row of the subject frame one, named by a key that is neither empty nor shared.
+
+    Raises:
+        RunRefused: If the frame is empty, or keys are empty or shared; examples are not
+            shown, for a key can be personal data.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    by_key = subjects.groupBy(F.col(f"`{lake.subject_key}`").alias("subject")).count()
+    row = by_key.agg(
+        F.coalesce(F.sum("count"), F.lit(0)).alias("rows"),
+        F.coalesce(F.sum(F.when(F.col("subject").isNull(), F.col("count"))), F.lit(0)).alias("empty"),
+        F.coalesce(F.sum(F.when(F.col("subject").isNotNull() & (F.col("count") > 1), 1)), F.lit(0)).alias("shared"),
+    ).first()
+    assert row is not None
+    which = f"Frame '{lake.subject_frame.name}'"
+    faults = []
+    if not row["rows"]:
+        faults.append(Fault(which, "it has no rows, so there is nobody to decide about.", "Land the data again."))
+    if row["empty"]:
+        faults.append(Fault(which, f"{row['empty']} rows have no '{lake.subject_key}'.", "Mend the source."))
+    if row["shared"]:
+        faults.append(
+            Fault(
+                which,
+                f"{row['shared']} values of '{lake.subject_key}' stand in more than one row (duplicates).",
+                "A subject must be one row: remove the duplicates at the source.",
+            )
+        )
+    raise_all(RunRefused, faults)
+    return int(row["rows"])
+
+
+def _open(spark: SparkSession, frame: Frame, path: str) -> DataFrame:
+    reader = spark.read.options(**frame.options)
+    if frame.format is Format.PARQUET:
+        found = reader.parquet(path)
+        raise_all(RunRefused, _differences(spark, frame, found))
+        names = [c.name for c in frame.columns] or found.columns
+        return found.select(*(f"`{name}`" for name in names))
+    reader = reader.schema(_ddl(frame)).option("mode", "FAILFAST")
+    if frame.format is Format.CSV:
+        return reader.option("header", frame.options.get("header", "true")).option("enforceSchema", "false").csv(path)
+    return reader.json(path)
+
+
+def _ddl(frame: Frame) -> str:
+    return ", ".join(f"`{c.name}` {c.type}" for c in frame.columns)
+
+
+def _differences(spark: SparkSession, frame: Frame, found: DataFrame) -> Iterator[Fault]:
+    """Where the files' own schema is not the declared one."""
+    if not frame.columns:
+        return
+    own = {field.name.lower(): field.dataType.simpleString() for field in found.schema.fields}
+    declared = spark.createDataFrame([], _ddl(frame)).schema.fields
+    for field in declared:
+        which, wanted = f"Frame '{frame.name}'", field.dataType.simpleString()
+        if field.name.lower() not in own:
+            hint = did_you_mean(field.name, [f.name for f in found.schema.fields])
+            yield Fault(which, f"its files have no column '{field.name}', which is declared.", hint)
+        elif own[field.name.lower()] != wanted:
+            what = f"its column '{field.name}' is {own[field.name.lower()]} in the files and declared as {wanted}."
+            yield Fault(which, what, "Mend the declaration, or land the declared type.")
+
+
+def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:
+    """Key columns that are missing, or of another type than the subject's key."""
+    types = {name: {f.name.lower(): f.dataType.simpleString() for f in df.schema.fields} for name, df in frames.items()}
+    wanted = types.get(lake.subject_frame.name, {}).get(lake.subject_key.lower())
+    for frame in lake.frames:
+        if frame.name not in types or not frame.subject_key:
+            continue
+        found = types[frame.name].get(frame.subject_key.lower())
+        if found is None:
+            hint = did_you_mean(frame.subject_key, [f.name for f in frames[frame.name].schema.fields])
+            yield Fault(f"Frame '{frame.name}'", f"it has no column '{frame.subject_key}', its subject key.", hint)
+        elif wanted and not joinable(found, wanted):
+            what = f"its subject key '{frame.subject_key}' is {found}, that of '{lake.subject}' is {wanted}."
+            yield Fault(f"Frame '{frame.name}'", what, "Keys join only where their types are the same.")
+        elif frame is lake.subject_frame and found not in WHOLE | {"string"}:
+            what = f"its subject key '{frame.subject_key}' is {found}."
+            yield Fault(f"Frame '{frame.name}'", what, "A subject is named by a whole number or a text.")
+
+
+def joinable(left: str, right: str) -> bool:
+    """Whether keys of these Spark types name the same subjects: the same type, or whole numbers of any width."""
+    return left == right or {left, right} <= WHOLE

@@ -1,0 +1,178 @@
+"""
+The RunStore port on a folder: what a run staged, and what became of it.
+
+    <root>/<run id>/opened.json      its logical time, fixed when first opened
+                    rule_set.json    the frozen rule set it evaluated
+                    hits/            the hit matrix, Parquet: subject, packed words
+                    decisions/       every decided pair, Parquet
+                    manifest.json    once evaluated and balanced
+                    published.json   once the history holds it all
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.decisions import Event, Hit, Reason
+from rules_engine.model.history import HistoryRecord, created_from, created_text
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.manifest import Manifest, manifest_from
+from rules_engine.model.rules import RuleSet, canonical_json, freeze, thaw
+from rules_engine.ports import OpenRun, RunStatus
+
+BATCH = 20_000
+"""Decisions read at once."""
+
+Rows = Iterator[Mapping[str, Any]]
+
+
+class Files(Protocol):
+    """Small text files under full paths; a write replaces the whole file or nothing."""
+
+    def read(self, path: str) -> str:
+        """Raise FileNotFoundError if there is none."""
+        ...
+
+    def write(self, path: str, text: str) -> None: ...
+
+    def names(self, path: str) -> list[str]:
+        """The children's names; none for a folder that is not there."""
+        ...
+
+
+class LocalFiles:
+    """Files of this machine."""
+
+    def read(self, path: str) -> str:
+        return Path(path).read_text(encoding="utf-8")
+
+    def write(self, path: str, text: str) -> None:
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.{os.getpid()}")
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(target)
+
+    def names(self, path: str) -> list[str]:
+        return sorted(p.name for p in Path(path).iterdir()) if Path(path).is_dir() else []
+
+
+def local_rows(path: str) -> Rows:
+    """The rows of a local Parquet folder, in batches that fit memory."""
+    from pyarrow import dataset
+
+    for batch in dataset.dataset(path, format="parquet").to_batches(batch_size=BATCH):
+        yield from batch.to_pylist()
+
+
+class FolderRunStore:
+    """Runs under one root; ``files`` and ``rows`` say how it is reached, this machine's folders by default."""
+
+    def __init__(self, root: str, files: Files | None = None, rows: Callable[[str], Rows] = local_rows) -> None:
+        self.root = root.rstrip("/")
+        self.files = files or LocalFiles()
+        self.rows = rows
+
+    def open(self, run_id: str, created_at: datetime) -> OpenRun:
+        known = self._known(run_id, "opened.json")
+        if known is None:
+            known = {"created_at": created_text(created_at)}
+            self._keep(run_id, "opened.json", known)
+        return OpenRun(run_id, created_from(known["created_at"]), self.folder(run_id))
+
+    def folder(self, run_id: str) -> str:
+        return f"{self.root}/{run_id}"
+
+    def keep_rule_set(self, run_id: str, rule_set: RuleSet) -> None:
+        self.files.write(f"{self.folder(run_id)}/rule_set.json", freeze(rule_set))
+
+    def rule_set(self, run_id: str) -> RuleSet:
+        return thaw(self._text(run_id, "rule_set.json"))
+
+    def keep_manifest(self, run_id: str, manifest: Manifest) -> None:
+        self._keep(run_id, "manifest.json", manifest.content())
+
+    def manifest(self, run_id: str) -> Manifest | None:
+        known = self._known(run_id, "manifest.json")
+        return manifest_from(known) if known else None
+
+    def mark_published(self, run_id: str, at: datetime) -> None:
+        if self._known(run_id, "published.json") is None:
+            self._keep(run_id, "published.json", {"published": created_text(at)})
+
+    def runs(self) -> tuple[RunStatus, ...]:
+        statuses = [s for name in self.files.names(self.root) if (s := self._status(name))]
+        return tuple(sorted(statuses, key=lambda s: (s.created_at, s.run_id)))
+
+    def decisions(self, run_id: str, matrix: HitMatrix) -> Iterator[HistoryRecord]:
+        manifest = self.manifest(run_id)
+        if manifest is None:
+            raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
+        decode = lru_cache(maxsize=100_000)(matrix.hits)
+        for row in self.rows(f"{self.folder(run_id)}/decisions"):
+            yield _record(row, manifest, decode)
+
+    def _status(self, run_id: str) -> RunStatus | None:
+        opened = self._known(run_id, "opened.json")
+        if opened is None:
+            return None
+        manifest, published = self.manifest(run_id), self._known(run_id, "published.json")
+        return RunStatus(
+            run_id=run_id,
+            created_at=created_from(opened["created_at"]),
+            as_of=manifest.as_of if manifest else None,
+            folder=self.folder(run_id),
+            decided=manifest.decided if manifest else None,
+            published=created_from(published["published"]) if published else None,
+        )
+
+    def _text(self, run_id: str, name: str) -> str:
+        try:
+            return self.files.read(f"{self.folder(run_id)}/{name}")
+        except FileNotFoundError as problem:
+            known = ", ".join(r.run_id for r in self.runs()[-3:]) or "none"
+            raise RunRefused(
+                Fault(f"Run {run_id}", f"there is no {name} of it.", f"See `rules runs`; the newest: {known}.")
+            ) from problem
+
+    def _known(self, run_id: str, name: str) -> Any:
+        try:
+            return json.loads(self.files.read(f"{self.folder(run_id)}/{name}"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _keep(self, run_id: str, name: str, body: Any) -> None:
+        self.files.write(f"{self.folder(run_id)}/{name}", canonical_json(body))
+
+
+def _record(
+    row: Mapping[str, Any], manifest: Manifest, decode: Callable[[str, Sequence[int]], tuple[Hit, ...]]
+) -> HistoryRecord:
+    first: date | None = row["first_granted"]
+    return HistoryRecord(
+        subject=row["subject"],
+        created_at=created_from(manifest.created_at),
+        membership_type=row["membership_type"],
+        granted=row["granted"],
+        event=Event(row["event"]),
+        reason=Reason(row["reason"]),
+        inclusion_sum=row["inclusion_sum"],
+        exclusion_sum=row["exclusion_sum"],
+        hits=decode(row["membership_type"], tuple(row["words"])) if row["words"] else (),
+        first_granted=first,
+        rule_set_digest=manifest.rule_set_digest,
+        snapshots=manifest.snapshots,
+        as_of=manifest.as_of,
+        run_id=manifest.run_id,
+        engine_version=manifest.engine_version,
+    )

@@ -1,0 +1,187 @@
+"""
+Settings: read once from a mapping, frozen, every fault reported together (R-OPS-6).
+
+Whoever stands at an entry point passes ``os.environ``; nothing below reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+
+FOLDER = "agile-rules-engine"
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+MEMORY = re.compile(r"[1-9][0-9]*[mg]")
+MASTER = re.compile(r"local(\[(\*|[1-9][0-9]*)\])?|yarn|(spark|k8s)://\S+")
+SCHEME = re.compile(r"([a-z][a-z0-9+]*)://\S+")
+
+
+class HistoryKind(StrEnum):
+    """Where the history of decisions is kept."""
+
+    POSTGRES = "postgres"
+    DYNAMODB = "dynamodb"
+    DYNAMODB_LOCAL = "dynamodb-local"
+
+
+KNOWN = {
+    "RULES_HOME": "folder of everything kept on this machine",
+    "RULES_DATABASE_URL": "postgresql://… of the rules repository; the embedded server without it",
+    "RULES_LAKE": "file that declares the frames of the lake",
+    "RULES_RUNS": "folder or URI under which runs are staged",
+    "RULES_HISTORY": " | ".join(HistoryKind),
+    "RULES_HISTORY_ENDPOINT": "http(s)://… of DynamoDB where it is not AWS itself",
+    "RULES_ENV": "environment, the first part of every table name",
+    "RULES_TENANT": "tenant, the second part of every table name",
+    "RULES_SPARK_MASTER": "Spark master",
+    "RULES_SPARK_MEMORY": "memory of the Spark driver, such as 4g",
+}
+"""Every setting and what it means; `docs/operating.md` says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What an installation is told. Paths are absolute or URIs; ``lake`` may be relative to the working folder.
+
+    ``database_url`` None means the embedded PostgreSQL. Its password takes no
+    part in the representation.
+    """
+
+    home: str
+    lake: str
+    runs: str
+    database_url: str | None = field(default=None, repr=False)
+    history: HistoryKind = HistoryKind.POSTGRES
+    history_endpoint: str | None = None
+    region: str | None = None
+    environment: str = "local"
+    tenant: str = "demo"
+    spark_master: str = "local[*]"
+    spark_memory: str = "4g"
+
+    @classmethod
+    def read(cls, mapping: Mapping[str, str]) -> Settings:
+        """
+        The settings that the names of :data:`KNOWN` in ``mapping`` give; an empty value is no value.
+
+        Raises:
+            RunRefused: With every fault at once, names that no setting has included.
+        """
+        given = {name: value.strip() for name, value in mapping.items() if value.strip()}
+        raise_all(RunRefused, _faults(given))
+        home = _home(given)
+        tenant = given.get("RULES_TENANT", "demo")
+        return cls(
+            home=home,
+            lake=given.get("RULES_LAKE", f"{home}/{tenant}/lake/frames.toml"),
+            runs=given.get("RULES_RUNS", f"{home}/{tenant}/runs"),
+            database_url=given.get("RULES_DATABASE_URL"),
+            history=HistoryKind(given.get("RULES_HISTORY", "postgres")),
+            history_endpoint=given.get("RULES_HISTORY_ENDPOINT"),
+            region=_region(given),
+            environment=given.get("RULES_ENV", "local"),
+            tenant=tenant,
+            spark_master=given.get("RULES_SPARK_MASTER", "local[*]"),
+            spark_memory=given.get("RULES_SPARK_MEMORY", "4g"),
+        )
+
+
+def _faults(given: Mapping[str, str]) -> Iterable[Fault]:
+    for name in sorted(given):
+        if name.startswith("RULES_") and name not in KNOWN:
+            remedy = did_you_mean(name, KNOWN) or f"There are: {', '.join(KNOWN)}."
+            yield Fault(name, "there is no such setting.", remedy)
+    for name, check in CHECKS.items():
+        if name in given and (fault := check(given[name])):
+            yield Fault(name, *fault)
+    if not _home(given):
+        yield Fault("RULES_HOME", "neither it nor HOME is set.", "Set it to a folder of your own: RULES_HOME=/srv/rules.")
+    if given.get("RULES_HISTORY") == HistoryKind.DYNAMODB and not _region(given):
+        yield Fault("RULES_HISTORY", "DynamoDB needs a region.", "Set AWS_REGION, say AWS_REGION=eu-west-1.")
+
+
+def _home(given: Mapping[str, str]) -> str:
+    if "RULES_HOME" in given:
+        return given["RULES_HOME"].rstrip("/") or "/"
+    if "XDG_DATA_HOME" in given:
+        return str(PurePosixPath(given["XDG_DATA_HOME"]) / FOLDER)
+    return str(PurePosixPath(given["HOME"]) / ".local/share" / FOLDER) if "HOME" in given else ""
+
+
+def _region(given: Mapping[str, str]) -> str | None:
+    return given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION")
+
+
+Complaint = tuple[str, str] | None
+"""What is wrong with a value and what to do about it, None where nothing is."""
+
+
+def _database(url: str) -> Complaint:
+    """The URL may hold a password, so a complaint never repeats it."""
+    scheme = SCHEME.fullmatch(url)
+    if scheme is None:
+        return "it is no URL.", "Give postgresql://user:password@host:5432/database."
+    if scheme[1] != "postgresql":
+        return f"its scheme is '{scheme[1]}'.", "Rules live in PostgreSQL: give postgresql://user:password@host/database."
+    return None
+
+
+def _absolute(path: str) -> Complaint:
+    if path.startswith("/") or SCHEME.fullmatch(path):
+        return None
+    return f"'{path}' depends on the folder the command is started in.", "Give the whole path, from '/' on."
+
+
+def _local(path: str) -> Complaint:
+    return None if path.startswith("/") else (f"'{path}' is no whole path on this machine.", "Give it from '/' on.")
+
+
+def _history(kind: str) -> Complaint:
+    if kind in list(HistoryKind):
+        return None
+    hint = did_you_mean(kind, HistoryKind)
+    return f"there is no history '{kind}'.", f"{hint + ' ' if hint else ''}There are: {', '.join(HistoryKind)}."
+
+
+def _endpoint(url: str) -> Complaint:
+    scheme = SCHEME.fullmatch(url)
+    if scheme and scheme[1] in ("http", "https"):
+        return None
+    return f"'{url}' is no http(s) URL.", "Give one, say http://localhost:8000, or none for AWS itself."
+
+
+def _name(name: str) -> Complaint:
+    if NAME.fullmatch(name):
+        return None
+    return f"'{name}' cannot be part of a table's name.", "Use small letters, digits and '-', a letter first, at most 31."
+
+
+def _master(master: str) -> Complaint:
+    if MASTER.fullmatch(master):
+        return None
+    return f"'{master}' is no Spark master.", "Give local[*], local[2], yarn, spark://host:7077 or k8s://…."
+
+
+def _memory(memory: str) -> Complaint:
+    if MEMORY.fullmatch(memory):
+        return None
+    return f"'{memory}' is no amount of memory.", "Give a whole number and a unit: 512m, 4g."
+
+
+CHECKS: Mapping[str, Callable[[str], Complaint]] = {
+    "RULES_HOME": _local,
+    "RULES_DATABASE_URL": _database,
+    "RULES_RUNS": _absolute,
+    "RULES_HISTORY": _history,
+    "RULES_HISTORY_ENDPOINT": _endpoint,
+    "RULES_ENV": _name,
+    "RULES_TENANT": _name,
+    "RULES_SPARK_MASTER": _master,
+    "RULES_SPARK_MEMORY": _memory,
+}
