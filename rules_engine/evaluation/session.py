@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,9 +38,17 @@ SPEED = {
 JVM_OPTIONS = "-XX:+UseParallelGC -Duser.timezone=UTC -Dlog4j2.level=ERROR"
 
 
-def start(java_home: Path, work: Path, master: str = "local[*]", memory: str = "4g") -> SparkSession:
+def start(
+    java_home: Path,
+    work: Path,
+    master: str = "local[*]",
+    memory: str = "4g",
+    more: Mapping[str, str] | None = None,
+) -> SparkSession:
     """
     A local session; its scratch data goes under ``work``, its log to the console only from errors up.
+
+    ``more`` are Spark settings of the place, such as how S3 is reached; a pinned one wins.
 
     Raises:
         RunRefused: If PySpark is not installed or the JVM does not start.
@@ -54,7 +63,7 @@ def start(java_home: Path, work: Path, master: str = "local[*]", memory: str = "
     work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName("agile-rules-engine").master(master)
-    for key, value in {**PINNED, **SPEED, **_local(work, memory)}.items():
+    for key, value in {**_local(work, memory), **(more or {}), **SPEED, **PINNED}.items():
         builder = builder.config(key, value)
     try:
         spark = builder.getOrCreate()

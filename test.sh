@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Install everything and run every check and test. Arguments go to pytest: ./test.sh -k decide
+set -euo pipefail
+started=$SECONDS
+cd "$(dirname "${BASH_SOURCE[0]}")"
+. infra/environment.sh
+install_into .venv constraints.txt -e '.[local,aws,dev]'
+install_into .venv-airflow airflow/constraints.txt 'apache-airflow' 'apache-airflow-providers-amazon' 'moto[server]' pytest
+
+say "ruff"
+.venv/bin/ruff check .
+.venv/bin/ruff format --check --quiet .
+say "import-linter"
+.venv/bin/lint-imports --no-cache | tail -n 20
+say "mypy"
+.venv/bin/mypy
+say "pytest"
+.venv/bin/python -m pytest "$@"
+say "pytest: the workflow under Airflow"
+AIRFLOW_HOME=$(mktemp -d) .venv-airflow/bin/python -m pytest -q -c /dev/null --rootdir=tests/airflow tests/airflow
+say "All checks passed in $((SECONDS - started)) s"

@@ -1,0 +1,192 @@
+"""The Spark plan, the naive plan and decide() agree."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from rules_engine.evaluation.evaluator import SparkEvaluator
+from rules_engine.evaluation.tallies import decisions
+from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tally, decide
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.rules import Kind, MembershipType, RuleSet, Strategy, Tie, WhenUnknown
+from tests import naive
+from tests.small_lake import AS_OF, rule, rule_set, write
+
+SQL_OF_CUSTOMERS = [
+    "country = 'GB'",
+    "country IN ('GB', 'FR') AND NOT (spend IS NULL)",
+    "coalesce(spend, 0) >= 3.50",
+    "spend > 10",
+    "NOT (spend > 10)",
+    "country LIKE 'G%'",
+    "country <=> NULL",
+    "score > 1",
+    "score = 0",
+    "isnan(score) OR score < 0",
+    "datediff(:as_of, joined) >= 3650",
+    "joined <= add_months(:as_of, -120)",
+    "CASE WHEN spend > 10 THEN country = 'GB' ELSE false END",
+    "spend <> 0 AND 100 / spend > 5",
+    "upper(country) <> 'FR'",
+    "EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = customers.customer_id AND h.balance > 5)",
+    "customer_id NOT IN (SELECT customer_id FROM holdings WHERE product = 'BOND')",
+]
+SQL_OF_HOLDINGS = [
+    "product = 'BOND'",
+    "balance > 10 AND role = 'PRIMARY'",
+    "balance > 10",
+    "role = 'SECONDARY' OR balance IS NULL",
+]
+STATEMENTS = [
+    "SELECT customer_id FROM holdings WHERE role = 'SECONDARY'",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 10",
+    "SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 'bond'",
+    "WITH rich AS (SELECT customer_id FROM customers WHERE spend > 10) SELECT customer_id FROM rich",
+]
+TYPES = (
+    MembershipType("GOLD"),
+    MembershipType("KEEP", tie=Tie.KEEP),
+    MembershipType("OPEN", margin=-10),
+    MembershipType("STRICT", strategy=Strategy.ANY_EXCLUSION_BLOCKS, margin=15),
+    MembershipType("HEAVY", strategy=Strategy.MAX_WEIGHT, veto_weight=40),
+)
+
+
+def random_rules(seed: int, size: int) -> RuleSet:
+    """A rule set of every kind, form, policy and meaning of unknown."""
+    chance = random.Random(seed)
+    versions = []
+    for number in range(size):
+        frame, sql = chance.choice(
+            [("customers", s) for s in SQL_OF_CUSTOMERS * 3]
+            + [("holdings", s) for s in SQL_OF_HOLDINGS * 3]
+            + [("", s) for s in STATEMENTS]
+        )
+        said = {
+            "kind": chance.choice([Kind.INCLUSION, Kind.INCLUSION, Kind.EXCLUSION]),
+            "membership_type": chance.choice(TYPES).key,
+            "weight": chance.choice([10, 20, 30, 50]),
+            "when_unknown": chance.choice([WhenUnknown.MISS, WhenUnknown.MISS, WhenUnknown.HIT, WhenUnknown.HOLD]),
+            "shadow": chance.random() < 0.1,
+        }
+        versions.append(rule(f"R-{number}", sql, **said, **({"frame": frame} if frame else {})))
+    return rule_set(*versions, types=TYPES)
+
+
+@pytest.fixture(scope="module")
+def place(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SparkEvaluator, dict[object, naive.Outcomes]]:
+    """One small lake for the module, and what the naive queries over it have answered so far."""
+    return SparkEvaluator(spark, write(tmp_path_factory.mktemp("lake"))), {}
+
+
+Place = tuple[SparkEvaluator, dict[object, naive.Outcomes]]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_staged_decisions_are_those_of_the_naive_plan(place: Place, tmp_path: Path, seed: int) -> None:
+    """Two days of random rule sets: sums, reasons and events equal one query per rule and decide()."""
+    evaluator, asked = place
+    spark, lake = evaluator.spark, evaluator.lake
+    before: dict[naive.Pair, Standing] = {}
+    previous = None
+    for day, rules in enumerate([random_rules(seed, 60), random_rules(seed + 100, 30)]):
+        evaluator.check(rules)
+        folder = str(tmp_path / f"run-{day}")
+        evaluation = evaluator.evaluate(rules, HitMatrix.of(rules), folder, previous)
+        expected = naive.decisions(spark, lake, rules, before, asked)
+        rows = spark.read.parquet(f"{folder}/decisions").collect()
+        found = {(r["subject"], r["membership_type"]): r for r in rows}
+        assert found.keys() == expected.keys()
+        for pair, (tally, decision) in expected.items():
+            row = found[pair]
+            assert (row["inclusion_sum"], row["exclusion_sum"]) == (tally.inclusion_sum, tally.exclusion_sum), pair
+            assert Decision(row["granted"], Reason(row["reason"]), Event(row["event"])) == decision, pair
+        members = {t.membership_type: t.members_after for t in evaluation.types}
+        granted = [pair[1] for pair, (_, decision) in expected.items() if decision.granted]
+        assert members == {key: granted.count(key) for key in members}
+        before = {p: _standing(found[p]) for p in found}
+        previous = folder
+
+
+def test_hits_are_counted_once_per_subject_and_unknown_apart(place: Place, tmp_path: Path) -> None:
+    """Per rule the matrix holds exactly the subjects that one query of the rule finds, and those it leaves unknown."""
+    evaluator, asked = place
+    rules = random_rules(7, 50)
+    matrix = HitMatrix.of(rules)
+    evaluation = evaluator.evaluate(rules, matrix, str(tmp_path / "run"), None)
+    for version in rules.versions:
+        true, unknown = naive.outcomes(evaluator.spark, evaluator.lake, version, rules, asked)
+        hits = true | unknown if version.when_unknown is WhenUnknown.HIT else true
+        assert evaluation.hits_per_rule[version.id] == len(hits), version
+    assert evaluation.evaluated_pairs == 60 * 50
+
+
+def _standing(row: object) -> Standing:
+    if row["granted"]:  # type: ignore[index]
+        return Standing.MEMBER
+    return Standing.FORMER if row["first_granted"] else Standing.NEVER  # type: ignore[index]
+
+
+Decide = Callable[[Tally, MembershipType, Standing], Decision]
+
+
+def _disagreements(spark: SparkSession, judge: Decide) -> int:
+    """How often Spark's arithmetic and ``judge`` differ over every small tally, policy and standing."""
+    policies = [
+        MembershipType(f"P{n}", strategy=s, margin=m, tie=t, veto_weight=v)
+        for n, (s, m, t, v) in enumerate(itertools.product(Strategy, (-10, 0, 1, 15), Tie, (None, 20)))
+        if t is Tie.DENY or m == 1
+    ]
+    sides = [(0, 0, 0), (1, 10, 10), (2, 20, 10), (1, 20, 20), (2, 30, 20)]
+    cases = [
+        (Tally(ih, eh, i, e, im, em, held), policy, standing)
+        for (ih, i, im), (eh, e, em), held, policy, standing in itertools.product(
+            sides, sides, (False, True), policies, Standing
+        )
+        if ih or eh or held
+    ]
+    found = spark.createDataFrame(
+        [
+            (n, p.key, t.inclusion_hits, t.exclusion_hits, t.inclusion_sum, t.exclusion_sum, t.inclusion_max,
+             t.exclusion_max, t.held, [])
+            for n, (t, p, _) in enumerate(cases)
+        ],
+        "subject long, membership_type string, inclusion_hits long, exclusion_hits long, inclusion_sum long, "
+        "exclusion_sum long, inclusion_max long, exclusion_max long, held boolean, words array<bigint>",
+    )  # fmt: skip
+    once = date(2020, 1, 1)
+    previous = spark.createDataFrame(
+        [(n, p.key, s is Standing.MEMBER, None if s is Standing.NEVER else once) for n, (_, p, s) in enumerate(cases)],
+        "subject long, membership_type string, granted boolean, first_granted date",
+    )
+    rows = {r["subject"]: r for r in decisions(found, previous, policies, AS_OF).collect()}
+    return sum(
+        Decision(rows[n]["granted"], Reason(rows[n]["reason"]), Event(rows[n]["event"])) != judge(t, p, s)
+        for n, (t, p, s) in enumerate(cases)
+    )
+
+
+def test_sparks_arithmetic_is_decide(spark: SparkSession) -> None:
+    """Every combination of sums, counts, strategy, margin, tie, veto, held and standing."""
+    assert _disagreements(spark, decide) == 0
+
+
+def test_a_wrong_definition_is_noticed(spark: SparkSession) -> None:
+    """Control: a decide() that grants ties disagrees with the plan."""
+
+    def grants_ties(tally: Tally, policy: MembershipType, before: Standing) -> Decision:
+        decision = decide(tally, policy, before)
+        if decision.reason is Reason.TIE and not decision.granted:
+            return Decision(True, decision.reason, decision.event)
+        return decision
+
+    assert _disagreements(spark, grants_ties) > 0
