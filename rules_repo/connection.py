@@ -1,0 +1,107 @@
+"""Connections to PostgreSQL, and its errors in our words: no password ever shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+
+from rules_engine.errors import ChangeRefused, Fault, RulesError, RunRefused
+
+OLDEST = 15
+"""The oldest major version of PostgreSQL that the schema runs on."""
+
+DRIVERS = {"postgresql", "postgres", "postgresql+psycopg2"}
+REFUSED = "RR001"
+"""The SQLSTATE with which the database refuses a change in words (migrations)."""
+
+BUSY = "55P03"
+MISSING = {"3F000", "42P01", "42883"}
+"""SQLSTATEs of a schema, table or function that is not there."""
+
+
+def parsed(url: str) -> URL:
+    """
+    The URL as SQLAlchemy reads it.
+
+    Raises:
+        RunRefused: If it names no PostgreSQL database.
+    """
+    try:
+        read = make_url(url)
+    except (ArgumentError, ValueError):
+        read = None
+    if read is None or read.drivername not in DRIVERS or not read.database:
+        given = shown(url) if read else "something that is no URL"
+        raise RunRefused(
+            Fault("Rules database", f"its address is {given}.", "Give one: postgresql://user@host:5432/database.")
+        )
+    return read.set(drivername="postgresql+psycopg2")
+
+
+def shown(url: str | URL) -> str:
+    """The URL with its password hidden, wherever it stands."""
+    read = make_url(url)
+    hidden = {name: "***" if "password" in name.lower() else value for name, value in read.query.items()}
+    return read.set(query=hidden, drivername="postgresql").render_as_string(hide_password=True).replace("%2A", "*")
+
+
+def connected(url: str) -> Engine:
+    """An engine that keeps no connection between uses and shows no parameters in its errors."""
+    read = parsed(url)
+    options = {} if "connect_timeout" in read.query else {"connect_timeout": 10}
+    return create_engine(read, poolclass=NullPool, connect_args=options, hide_parameters=True)
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """
+    Turn the database's errors into ours.
+
+    Raises:
+        RunRefused: If the database cannot be reached, or the schema is not there.
+        ChangeRefused: If the database refused a change.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        raise _in_our_words(error, f"Rules database {shown(engine.url)}") from error
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """
+    A read-only transaction that sees one state of the database.
+
+    It first waits for changes that are being committed at this moment, so
+    that what was known by now is all there (migrations, ``rules.settle``).
+    """
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with translated(engine), engine.connect().execution_options(**options) as connection:
+        connection.exec_driver_sql("LOCK TABLE rules.settling IN ROW SHARE MODE")
+        yield connection
+
+
+def _in_our_words(error: DBAPIError, which: str) -> RulesError:
+    state = getattr(error.orig, "pgcode", None)
+    diagnosis = getattr(error.orig, "diag", None)
+    said = (diagnosis and diagnosis.message_primary) or str(error.orig).strip()
+    if state == REFUSED:
+        return ChangeRefused(*(_fault(line) for line in said.splitlines()))
+    if state == BUSY:
+        return ChangeRefused(Fault(which, "somebody else is changing rules in an open transaction.", "Try again soon."))
+    if state in MISSING:
+        return RunRefused(Fault(which, f"the schema is not there or not complete ({said}).", "Run `rules db upgrade`."))
+    if isinstance(error, ProgrammingError) and state == "42501":
+        return RunRefused(Fault(which, f"the login lacks a right: {said}.", "Ask for it to be granted."))
+    if state is None or isinstance(error, OperationalError) or error.connection_invalidated:
+        one_line = " ".join(said.split())
+        return RunRefused(Fault(which, f"it cannot be reached: {one_line}", "Is it up? `rules doctor` looks for it."))
+    return ChangeRefused(Fault(which, f"it refused the change: {said}.", "Nothing was changed."))
+
+
+def _fault(line: str) -> Fault:
+    which, _, what = line.partition(": ")
+    return Fault(which, what)

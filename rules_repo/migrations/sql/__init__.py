@@ -1,0 +1,1 @@
+"""The statements of each step, in the order of their use."""

@@ -1,0 +1,159 @@
+"""The rules repository: rule sets out of PostgreSQL, and changes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.rules import MembershipType, RuleSet, RuleVersion
+from rules_repo.connection import connected, shown, snapshot, translated
+from rules_repo.publishing import Changes, publish_in
+from rules_repo.rows import Row, all_of, type_of, version_of
+from rules_repo.schema import HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """
+    One row of a rule's history: a version with its days, and from when until when that was known.
+
+    ``recorded_to`` is None for what is known now; ``closed_by`` is the login whose change took its place.
+    """
+
+    version: RuleVersion
+    recorded_from: datetime
+    recorded_to: datetime | None
+    recorded_by: str
+    closed_by: str | None
+    created_at: datetime
+    created_by: str
+
+
+class Repository:
+    """
+    The rules in a PostgreSQL database, as a :class:`rules_engine.ports.RuleSource`.
+
+    Raises:
+        RunRefused: From every method, if the database cannot be reached or the schema is not at its newest.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = connected(url)
+
+    def __repr__(self) -> str:
+        return f"Repository({shown(self._engine.url)!r})"
+
+    def rule_set(self, as_of: date, known_at: datetime) -> RuleSet:
+        """
+        The versions in force on ``as_of`` as known at ``known_at``, in one consistent snapshot.
+
+        A moment in the future of the database's clock is taken as now, and the
+        rule set says so: what will be known then nobody knows.
+        """
+        with snapshot(self._engine) as connection:
+            self._check_revision(connection)
+            moment = min(known_at, connection.execute(text("SELECT clock_timestamp()")).scalar_one())
+            clocks = {"as_of": as_of, "known_at": moment}
+            rows = _rows(connection, "SELECT * FROM rules.rule_set(:as_of, :known_at)", **clocks)
+            types = _rows(connection, "SELECT * FROM rules.membership_types(:known_at)", known_at=moment)
+            if not rows:
+                raise self._nothing_in_force(connection, as_of, moment)
+        versions = all_of(version_of, rows, "Rule")
+        return RuleSet(as_of, moment, all_of(type_of, types, "Membership type"), versions)
+
+    def rules(self, as_of: date | None = None) -> tuple[RuleVersion, ...]:
+        """The rules as known now, by key and first day; those in force on ``as_of`` only, if it is given."""
+        with snapshot(self._engine) as connection:
+            self._check_revision(connection)
+            rows = _rows(
+                connection,
+                "SELECT * FROM rules.rule WHERE CAST(:as_of AS date) IS NULL"
+                " OR daterange(effective_from, effective_to) @> CAST(:as_of AS date)",
+                as_of=as_of,
+            )
+        return _in_order(all_of(version_of, rows, "Rule"))
+
+    def membership_types(self) -> tuple[MembershipType, ...]:
+        """The membership types as known now, by key."""
+        with snapshot(self._engine) as connection:
+            self._check_revision(connection)
+            rows = _rows(connection, "SELECT * FROM rules.membership_type")
+        return tuple(sorted(all_of(type_of, rows, "Membership type"), key=lambda m: m.key))
+
+    def versions(self, key: str) -> tuple[Recorded, ...]:
+        """Everything ever known of one rule, oldest knowledge first; nothing if there is no such rule."""
+        with snapshot(self._engine) as connection:
+            self._check_revision(connection)
+            rows = _rows(
+                connection,
+                "SELECT * FROM rules.rule_history WHERE rule_key = :key ORDER BY recorded_from, period_id",
+                key=key,
+            )
+        return all_of(_recorded, rows, "Rule")
+
+    def publish(
+        self,
+        versions: Iterable[RuleVersion],
+        membership_types: Iterable[MembershipType] = (),
+        dry_run: bool = False,
+    ) -> Changes:
+        """
+        Make the rules what ``versions`` say, all or nothing; rules they do not name stay.
+
+        The periods given for a rule say everything from the first of their days
+        on. Their version numbers count for nothing: a wording that is known
+        keeps its number, another one gets the next. A dry run does it all and
+        takes it back.
+
+        Raises:
+            ChangeRefused: With every fault; nothing was changed.
+        """
+        with translated(self._engine), self._engine.connect() as connection, connection.begin() as transaction:
+            self._check_revision(connection)
+            changes = publish_in(connection, tuple(versions), tuple(membership_types))
+            if dry_run:
+                transaction.rollback()
+        return changes
+
+    def _check_revision(self, connection: Connection) -> None:
+        found = connection.execute(text("SELECT version_num FROM rules.schema_version")).scalar()
+        if found != HEAD:
+            remedy = "Run `rules db upgrade`." if (found or "") < HEAD else "Update this program."
+            which = f"Rules database {shown(self._engine.url)}"
+            raise RunRefused(Fault(which, f"its schema is at {found}, this program needs {HEAD}.", remedy))
+
+    def _nothing_in_force(self, connection: Connection, as_of: date, known_at: datetime) -> RunRefused:
+        now = len(_rows(connection, "SELECT rule_key FROM rules.rule_set(:as_of)", as_of=as_of))
+        total = connection.execute(text("SELECT count(*) FROM rules.rule_identity")).scalar_one()
+        remedy = "Choose another day, or publish rules: `rules import FILE`."
+        if now:
+            remedy = f"{now} are as known now: they were recorded later than that. Ask as known at a later moment."
+        elif total:
+            remedy = f"The repository knows {total} rules; `rules list` shows their effective periods."
+        which = f"Rules database {shown(self._engine.url)}"
+        return RunRefused(Fault(which, f"no rule is in force on {as_of} as known at {known_at.isoformat()}.", remedy))
+
+
+def _rows(connection: Connection, query: str, **values: Any) -> list[Row]:
+    return [dict(row) for row in connection.execute(text(query), values).mappings()]
+
+
+def _recorded(row: Row) -> Recorded:
+    return Recorded(
+        version=version_of(row),
+        recorded_from=row["recorded_from"],
+        recorded_to=row["recorded_to"],
+        recorded_by=row["recorded_by"],
+        closed_by=row["closed_by"],
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+    )
+
+
+def _in_order(versions: Iterable[RuleVersion]) -> tuple[RuleVersion, ...]:
+    return tuple(sorted(versions, key=lambda v: (v.key, v.effective.first)))

@@ -1,0 +1,68 @@
+"""The schema of the rules database: how it gets there, and which state it is in."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from rules_engine.errors import Fault, RunRefused
+from rules_repo.connection import OLDEST, connected, shown, translated
+from rules_repo.tables import SCHEMA
+
+HEAD = "0001"
+"""The newest migration: what this program reads and writes."""
+
+MIGRATIONS = files("rules_repo") / "migrations"
+
+UPGRADING = 7_310_589_201
+"""The advisory lock that lets one upgrade run at a time."""
+
+
+def upgrade(url: str) -> str:
+    """
+    Bring the schema up to :data:`HEAD` in one transaction, and say which it is; again changes nothing.
+
+    Raises:
+        RunRefused: If the database cannot be reached, or is older than PostgreSQL 15.
+    """
+    engine = connected(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with translated(engine), engine.begin() as connection:
+        _check_age(connection)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADING})
+        config.attributes["connection"] = connection
+        _check_known(_revision(connection), shown(url))
+        command.upgrade(config, HEAD)
+    return HEAD
+
+
+def current(url: str) -> str | None:
+    """The migration the database is at, None if it was never upgraded."""
+    engine = connected(url)
+    with translated(engine), engine.connect() as connection:
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    options = {"version_table": "schema_version", "version_table_schema": SCHEMA}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _check_age(connection: Connection) -> None:
+    found = int((connection.dialect.server_version_info or (0,))[0])
+    if found < OLDEST:
+        raise RunRefused(
+            Fault("Rules database", f"it is PostgreSQL {found}.", f"PostgreSQL {OLDEST} or newer is needed.")
+        )
+
+
+def _check_known(revision: str | None, which: str) -> None:
+    if revision is not None and revision > HEAD:
+        raise RunRefused(
+            Fault(f"Rules database {which}", f"its schema is at {revision}, newer than {HEAD}.", "Update this program.")
+        )

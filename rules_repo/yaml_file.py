@@ -1,0 +1,140 @@
+"""Rules as YAML: the file that people review."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from rules_engine.errors import Fault, did_you_mean
+from rules_engine.model.rules import MembershipType, RuleVersion, encode_parameter
+from rules_repo.entries import Entry, rule_entry, type_entry
+
+SECTIONS = ("membership_types", "rules")
+GROUPS = {"effective": ("from", "to"), "reason": ("code", "text")}
+"""Fields that a YAML entry writes as a group: ``reason: {code: …}`` is ``reason_code``."""
+
+PLAIN_DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+")
+
+
+class _Loader(yaml.CSafeLoader):
+    """Reads decimals with all their digits, and refuses a name that is given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"'{key.value}' is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes texts of several lines as blocks."""
+
+
+def _decimal(_: _Loader, node: yaml.ScalarNode) -> Decimal:
+    try:
+        return Decimal(node.value.replace("_", ""))
+    except ArithmeticError:
+        return Decimal("NaN")
+
+
+def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Decimal, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:float", str(value)))
+
+
+def entries(text: str, name: str, faults: list[Fault]) -> dict[str, list[tuple[str, Entry]]]:
+    """The entries of each section, with where they stand; what cannot be read goes to ``faults``."""
+    found: dict[str, list[tuple[str, Entry]]] = {section: [] for section in SECTIONS}
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        for section, node in _sections(root, name, faults):
+            for item in node.value:
+                where = f"{name} line {item.start_mark.line + 1}"
+                if (entry := _entry(loader, item, where, faults)) is not None:
+                    found[section].append((where, entry))
+    except yaml.YAMLError as problem:
+        faults.append(_unreadable(problem, name))
+    return found
+
+
+def _sections(root: yaml.Node | None, name: str, faults: list[Fault]) -> Iterator[tuple[str, yaml.SequenceNode]]:
+    if not isinstance(root, yaml.MappingNode):
+        faults.append(Fault(name, "it has no list of rules.", "Begin it with `rules:`."))
+        return
+    for key, node in root.value:
+        where = f"{name} line {key.start_mark.line + 1}"
+        if key.value not in SECTIONS:
+            faults.append(Fault(where, f"there is no section '{key.value}'.", did_you_mean(str(key.value), SECTIONS)))
+        elif isinstance(node, yaml.SequenceNode):
+            yield key.value, node
+        elif node.value:
+            faults.append(Fault(where, f"the section '{key.value}' is no list.", "Begin each entry with `- key:`."))
+
+
+def _entry(loader: _Loader, node: yaml.Node, where: str, faults: list[Fault]) -> Entry | None:
+    try:
+        entry = loader.construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError) as problem:
+        faults.append(_unreadable(problem, where))
+        return None
+    if not isinstance(entry, Mapping):
+        faults.append(Fault(where, "it is no entry with fields.", "Begin it with `- key:`."))
+        return None
+    return dict(_flat(entry, where, faults))
+
+
+def _flat(entry: Mapping[Any, Any], where: str, faults: list[Fault]) -> Iterator[tuple[str, Any]]:
+    for name, value in entry.items():
+        if name not in GROUPS:
+            yield str(name), value
+        elif isinstance(value, Mapping) and set(value) <= set(GROUPS[name]):
+            yield from ((f"{name}_{part}", inner) for part, inner in value.items())
+        else:
+            first, second = GROUPS[name]
+            remedy = f"Write {name}: {{{first}: …, {second}: …}}, with texts that hold a comma in quotes."
+            faults.append(Fault(f"{where}, rule {entry.get('key')}", f"its {name} {value!r} cannot be read.", remedy))
+
+
+def _unreadable(problem: Exception, where: str) -> Fault:
+    mark = getattr(problem, "problem_mark", None)
+    line = f", at line {mark.line + 1}" if mark else ""
+    return Fault(where, f"it is no YAML{line}: {getattr(problem, 'problem', None) or problem}.", "Mend the text there.")
+
+
+def written(membership_types: Iterable[MembershipType], versions: Iterable[RuleVersion]) -> str:
+    """The file's text: the same rules give the same text."""
+    body = {
+        "membership_types": [type_entry(m) for m in membership_types],
+        "rules": [_grouped(rule_entry(v)) for v in versions],
+    }
+    return yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _grouped(entry: dict[str, Any]) -> dict[str, Any]:
+    if "parameters" in entry:
+        entry["parameters"] = {name: _typed(value) for name, value in sorted(entry["parameters"].items())}
+    for group, parts in GROUPS.items():
+        inner = {part: entry.pop(f"{group}_{part}") for part in parts if f"{group}_{part}" in entry}
+        if inner:
+            entry[group] = inner
+    return entry
+
+
+def _typed(value: Any) -> Any:
+    """A decimal that YAML would read as something else, with its type."""
+    if isinstance(value, Decimal) and not PLAIN_DECIMAL.fullmatch(str(value)):
+        return encode_parameter(value)
+    return value
