@@ -88,6 +88,8 @@ class FolderRunStore:
         if known is None:
             known = {"created_at": created_text(created_at)}
             self._keep(run_id, "opened.json", known)
+        if self._known(run_id, "manifest.json") and not self._known(run_id, "published.json"):
+            self._keep(run_id, "manifest.json", None)
         return OpenRun(run_id, created_from(known["created_at"]), self.folder(run_id))
 
     def folder(self, run_id: str) -> str:

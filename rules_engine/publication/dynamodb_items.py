@@ -1,0 +1,71 @@
+"""What a history record is on DynamoDB: its table, its attributes, and the index that counts a run."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from rules_engine.model.history import HistoryRecord, Subject, record_from
+from rules_engine.publication.records import SubjectType, subject_checked
+
+encode = TypeSerializer().serialize
+decode = TypeDeserializer().deserialize
+
+SHARDS = 16
+"""
+Parts of a run in the index that counts it. One part takes about 1,000 writes
+per second, and an index that is full holds up the table itself.
+"""
+
+INDEX = "by_run"
+ATTRIBUTES = (
+    "subject sort_key created_at membership_type granted event reason inclusion_sum exclusion_sum hits "
+    "first_granted rule_set_digest snapshots as_of run_id engine_version run_shard"
+).split()
+
+
+def definition(key_type: str, *, stream: bool) -> dict[str, Any]:
+    """The table's keys, index and stream, as CreateTable takes them; ``key_type`` is N or S."""
+    types = {"subject": key_type, "sort_key": "S", "run_shard": "S"}
+    return {
+        "AttributeDefinitions": [{"AttributeName": n, "AttributeType": t} for n, t in types.items()],
+        "KeySchema": _key("subject", "sort_key"),
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": INDEX,
+                "KeySchema": _key("run_shard", "subject"),
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        if stream
+        else {"StreamEnabled": False},
+        "DeletionProtectionEnabled": True,
+    }
+
+
+def _key(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+
+
+def item_of(record: HistoryRecord, subject_type: SubjectType) -> dict[str, Any]:
+    """The record as an item: its content by attribute, its keys, and its part of the run."""
+    subject = subject_checked(record.subject, subject_type)
+    shard = zlib.crc32(str(subject).encode()) % SHARDS
+    content = record.content() | {"sort_key": record.sort_key, "run_shard": f"{record.run_id}#{shard}"}
+    return {name: encode(content[name]) for name in ATTRIBUTES}
+
+
+def subject_of(item: Mapping[str, Any]) -> Subject:
+    """An item's subject: DynamoDB keeps whether it was a number or text."""
+    ((kind, text),) = item["subject"].items()
+    return int(text) if kind == "N" else str(text)
+
+
+def record_of(item: Mapping[str, Any]) -> HistoryRecord:
+    """The record that :func:`item_of` made an item of."""
+    return record_from({name: decode(value) for name, value in item.items()} | {"subject": subject_of(item)})

@@ -1,0 +1,267 @@
+"""The history on PostgreSQL: the local default, insert-only by triggers and by grants (R-HIST-3)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg2
+from psycopg2 import errors
+from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from rules_engine.errors import Fault, RunInterrupted, RunRefused
+from rules_engine.model.history import HistoryRecord, Subject, created_text, record_from
+from rules_engine.ports import Inserted
+from rules_engine.publication.copy_lines import line
+from rules_engine.publication.names import LAST_PART
+from rules_engine.publication.records import SubjectType, collided, in_chunks, subject_checked
+
+LONGEST_NAME = 63 - len("_current")
+"""In bytes: PostgreSQL cuts names at 63 without a word, and the view's name is the longest made of a table's."""
+
+# Table names are of letters, digits, '_', '.' and '-' (checked), so that quoting them is enough.
+DEFINITION = """
+CREATE SCHEMA IF NOT EXISTS history;
+CREATE TABLE history."{table}" (
+    subject {subject} NOT NULL,
+    sort_key text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL,
+    membership_type text NOT NULL,
+    granted boolean NOT NULL,
+    event text NOT NULL,
+    reason text NOT NULL,
+    inclusion_sum bigint NOT NULL,
+    exclusion_sum bigint NOT NULL,
+    hits jsonb NOT NULL,
+    first_granted date,
+    rule_set_digest text NOT NULL,
+    snapshots jsonb NOT NULL,
+    as_of date NOT NULL,
+    run_id text NOT NULL,
+    engine_version text NOT NULL,
+    PRIMARY KEY (subject, sort_key)
+);
+CREATE INDEX "{table}_by_run" ON history."{table}" (run_id);
+CREATE VIEW history."{table}_current" AS
+    SELECT DISTINCT ON (subject, membership_type) *
+    FROM history."{table}" ORDER BY subject, membership_type, sort_key DESC;
+CREATE OR REPLACE FUNCTION history.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE =
+        'History ' || TG_TABLE_NAME || ' is insert-only: ' || TG_OP || ' is refused, for everyone. '
+        'A decision that was wrong is answered by a newer one.';
+END $$;
+CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history."{table}"
+    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_change();
+ALTER TABLE history."{table}" ENABLE ALWAYS TRIGGER insert_only;
+DO $$ BEGIN
+    CREATE ROLE "{table}_writer" NOLOGIN;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- roles are shared by all databases of a server
+END $$;
+REVOKE ALL ON history."{table}" FROM PUBLIC;
+GRANT USAGE ON SCHEMA history TO "{table}_writer";
+GRANT SELECT, INSERT ON history."{table}" TO "{table}_writer";
+GRANT SELECT ON history."{table}_current" TO "{table}_writer";
+GRANT "{table}_writer" TO CURRENT_USER;
+"""
+
+INSERT = 'INSERT INTO history."{table}" SELECT * FROM incoming ON CONFLICT DO NOTHING'
+COLLIDING = """
+SELECT to_jsonb(held), to_jsonb(given)
+FROM incoming given JOIN history."{table}" held USING (subject, sort_key)
+WHERE ROW(held.*) IS DISTINCT FROM ROW(given.*) ORDER BY subject, sort_key
+"""
+
+REFUSALS: Mapping[type[psycopg2.Error], str] = {
+    errors.UndefinedTable: "Create the history first: `rules db upgrade`.",
+    errors.UndefinedObject: "The role that writes the history is missing: run `rules db upgrade`.",
+    errors.InvalidParameterValue: "The role that writes the history is missing: run `rules db upgrade`.",
+    errors.InsufficientPrivilege: "Ask the database's owner for membership of the role that writes the history.",
+    psycopg2.DataError: "Mend the record; nothing of this insert was kept.",
+}
+"""Errors that trying again does not mend, most telling first, and what does."""
+
+
+class PostgresHistory:
+    """
+    A history in one table of the schema ``history``; grain subject × membership type × run.
+
+    ``create`` makes the table, the view ``{table}_current`` (the newest record
+    of every subject and membership type) and the role ``{table}_writer``, which
+    may insert and read and nothing else: the adapter writes as that role. On top,
+    triggers refuse UPDATE, DELETE and TRUNCATE in words, to the owner too.
+    """
+
+    def __init__(self, url: str, table: str, subject_type: SubjectType, chunk: int = 10_000) -> None:
+        if not LAST_PART.fullmatch(table) or len(table) > LONGEST_NAME:
+            raise RunRefused(
+                Fault(
+                    f"History table '{table}'",
+                    f"a name is of letters, digits, '_', '.' and '-', at most {LONGEST_NAME} of them.",
+                    "Shorten its parts: environment, tenant, service, table.",
+                )
+            )
+        self._table = table
+        self._subject_type = subject_type
+        self._chunk = chunk
+        self._url = _address(url)
+        self._engine = _engine(self._url)
+
+    def create(self) -> None:
+        """
+        Make the history if it is not there; making it again changes nothing.
+
+        Raises:
+            RunRefused: If the database cannot be reached, the role may not create it,
+                or it is there with subjects of another type.
+        """
+        column = "bigint" if self._subject_type == "bigint" else "text"
+        with self._refused("be created"), self._engine.begin() as connection:
+            self._lock(connection)
+            there = self._subject_column(connection)
+            if there is None:
+                subject = column if column == "bigint" else 'text COLLATE "C"'
+                connection.exec_driver_sql(DEFINITION.format(table=self._table, subject=subject))
+        if there not in (None, column):
+            raise RunRefused(
+                Fault(
+                    f"History '{self._table}'",
+                    f"its subjects are {there}, the lake declares {self._subject_type}.",
+                    "Name another table for subjects of another type; a history is never converted.",
+                )
+            )
+
+    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+        """
+        Insert all of the records or, if anything is wrong, none of them.
+
+        One transaction: whoever reads sees a run whole or not at all, and two
+        writers take turns. An existing record of the same content counts as already there.
+
+        Raises:
+            HistoryCollision: If a key is taken by other content; nothing was written.
+            RunRefused: If the database cannot be reached or a record cannot be stored; nothing was written.
+            RunInterrupted: If the database failed on the way. Insert the same records again.
+        """
+        given = inserted = 0
+        with self._refused("be reached"):
+            connection = self._engine.connect()
+        with self._interrupted(), connection:
+            cursor = self._as_writer(connection)
+            for chunk in in_chunks(records, self._chunk):
+                given += len(chunk)
+                inserted += self._insert_chunk(cursor, chunk)
+            connection.commit()
+        return Inserted(inserted, given - inserted)
+
+    def journey(self, subject: Subject) -> tuple[HistoryRecord, ...]:
+        """One subject's records, oldest first."""
+        query = f'SELECT to_jsonb(held) FROM history."{self._table}" held WHERE subject = :subject ORDER BY sort_key'
+        subject = subject_checked(subject, self._subject_type)
+        with self._refused("be read"), self._engine.connect() as connection:
+            return tuple(_record(row) for row in connection.execute(text(query), {"subject": subject}).scalars())
+
+    def count(self, run_id: str) -> int:
+        """How many records of a run the history holds."""
+        query = f'SELECT count(*) FROM history."{self._table}" WHERE run_id = :run_id'
+        with self._refused("be read"), self._engine.connect() as connection:
+            return int(connection.execute(text(query), {"run_id": run_id}).scalar_one())
+
+    def members(self, membership_type: str) -> Iterator[Subject]:
+        """The subjects whose newest record of this type grants, in order of their key; read as they are asked for."""
+        query = text(
+            f'SELECT subject FROM history."{self._table}_current" '
+            "WHERE granted AND membership_type = :membership_type ORDER BY subject"
+        )
+        with self._refused("be read"), self._engine.connect() as connection:
+            streamed = connection.execution_options(yield_per=self._chunk)
+            yield from streamed.execute(query, {"membership_type": membership_type}).scalars()
+
+    def _subject_column(self, connection: Connection) -> str | None:
+        query = "SELECT data_type FROM information_schema.columns WHERE table_schema = 'history' AND table_name = :name"
+        return connection.execute(text(query + " AND column_name = 'subject'"), {"name": self._table}).scalar()
+
+    def _lock(self, connection: Connection) -> None:
+        """Until the transaction ends, no other writer of this history goes on."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": self._table})
+
+    def _as_writer(self, connection: Connection) -> Any:
+        connection.exec_driver_sql(f'SET LOCAL ROLE "{self._table}_writer"')
+        self._lock(connection)
+        connection.exec_driver_sql(f'CREATE TEMP TABLE incoming (LIKE history."{self._table}") ON COMMIT DROP')
+        return connection.connection.cursor()
+
+    def _insert_chunk(self, cursor: Any, chunk: list[HistoryRecord]) -> int:
+        lines = io.StringIO("".join([line(record, self._subject_type) for record in chunk]))
+        cursor.copy_expert("COPY incoming FROM STDIN", lines)
+        cursor.execute(INSERT.format(table=self._table))
+        inserted: int = cursor.rowcount
+        if inserted < len(chunk):
+            cursor.execute(COLLIDING.format(table=self._table))
+            if colliding := cursor.fetchall():
+                raise collided((_record(held), _record(given)) for held, given in colliding)
+        cursor.execute("TRUNCATE incoming")
+        return inserted
+
+    @contextmanager
+    def _refused(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, psycopg2.Error) as problem:
+            raise self._refusal(problem, what) from problem
+
+    @contextmanager
+    def _interrupted(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, psycopg2.Error) as problem:
+            if isinstance(_cause(problem), tuple(REFUSALS)):
+                raise self._refusal(problem, "be written") from problem
+            raise RunInterrupted(
+                Fault(f"History '{self._table}'", f"it broke on the way: {_words(problem)}.", "Publish the run again.")
+            ) from problem
+
+    def _refusal(self, problem: Exception, what: str) -> RunRefused:
+        cause = _cause(problem)
+        remedies = (words for kind, words in REFUSALS.items() if isinstance(cause, kind))
+        remedy = next(remedies, "Check that PostgreSQL runs and the URL is right: `rules doctor`.")
+        where = self._url.render_as_string(hide_password=True)
+        return RunRefused(Fault(f"History '{self._table}' on {where}", f"it cannot {what}: {_words(problem)}.", remedy))
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        address = None
+    if address is None or address.get_backend_name() != "postgresql":
+        raise RunRefused(
+            Fault("History URL", "it is no PostgreSQL address.", "Give one like postgresql://user@host:5432/database.")
+        )
+    return address.set(drivername="postgresql+psycopg2")
+
+
+def _engine(address: URL) -> Engine:
+    # Every use opens a connection of its own: nothing is left open when the work is done.
+    patience = {} if "connect_timeout" in address.query else {"connect_timeout": 10}
+    return create_engine(address, poolclass=NullPool, connect_args=patience)
+
+
+def _cause(problem: Exception) -> BaseException | None:
+    return problem.orig if isinstance(problem, DBAPIError) else problem
+
+
+def _words(problem: Exception) -> str:
+    """The first line of what the database said."""
+    lines = str(_cause(problem)).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(problem).__name__
+
+
+def _record(row: Mapping[str, Any]) -> HistoryRecord:
+    """The record of a row that PostgreSQL turned into JSON."""
+    return record_from({**row, "created_at": created_text(datetime.fromisoformat(row["created_at"]))})
