@@ -1,0 +1,165 @@
+"""Function calls as they are written: names, arguments, and the places where a function may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sqlglot import exp
+
+from rules_engine.errors import Fault
+from rules_engine.language.allowed import Category, Function, allowed, refuse
+from rules_engine.language.lexical import Kind, Token
+from rules_engine.language.parsing import position, unknown_function, written_name
+from rules_engine.model.rules import ParameterValue
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A name before a bracket, and the tokens of each argument."""
+
+    name: str
+    start: int
+    arguments: tuple[tuple[Token, ...], ...]
+    qualified: bool
+
+
+def calls(words: Sequence[Token]) -> Iterator[Call]:
+    """Every name that is followed by a bracket and is not a keyword."""
+    keywords = allowed().syntax.before_bracket
+    for at, (token, following) in enumerate(pairwise(words)):
+        if following.text == "(" and token.kind in {Kind.WORD, Kind.QUOTED}:
+            qualified = at > 0 and words[at - 1].text == "."
+            is_keyword = token.word in keywords and token.word not in allowed().functions
+            if not is_keyword or token.kind is Kind.QUOTED or qualified:
+                yield Call(token.word, token.start, _arguments(words, at + 1), qualified)
+
+
+def _arguments(words: Sequence[Token], opening: int) -> tuple[tuple[Token, ...], ...]:
+    depth, found = 0, [list[Token]()]
+    for token in words[opening:]:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0:
+            break
+        if token.text == "," and depth == 1:
+            found.append([])
+        elif depth > 1 or token.text != "(":
+            found[-1].append(token)
+    return tuple(tuple(argument) for argument in found if argument)
+
+
+def call_faults(words: Sequence[Token], tree: exp.Expr, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    """Names that are not on the list, and arguments out of bounds; each name once."""
+    renamed = {a.name.lower() for a in tree.find_all(exp.TableAlias) if a.args.get("columns")}
+    renamed -= {f.name.lower() for f in tree.find_all(exp.Anonymous)}
+    casts = {"decimal", "char", "varchar"} if tree.find(exp.DataTypeParam) else set()
+    seen = set[str]()
+    for call in calls(words):
+        if call.name in seen or (call.name in renamed | casts and not call.qualified):
+            continue
+        function = allowed().functions.get(call.name)
+        if function is None or call.qualified:
+            seen.add(call.name)
+            yield unknown_function(call.name, call.start)
+        elif call.name not in allowed().syntax.before_bracket:
+            yield from _argument_faults(function, call, parameters)
+
+
+def _argument_faults(function: Function, call: Call, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    low, high = function.args
+    if not low <= len(call.arguments) <= high:
+        limit = str(low) if low == high else f"{low} to {high}"
+        yield refuse("SQL-114", call.start, found="the number of arguments", name=call.name, limit=limit)
+    for at, (least, most) in function.whole.items():
+        if at <= len(call.arguments):
+            value = _whole(call.arguments[at - 1], parameters)
+            if value is None or not least <= value <= most:
+                limit = f"a whole number from {least} to {most}, written out"
+                yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
+    for at in function.text:
+        if at <= len(call.arguments) and not _is_text(call.arguments[at - 1], parameters):
+            limit = "a quoted text of up to 40 characters"
+            yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
+
+
+def _whole(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) -> int | None:
+    sign = -1 if argument[0].text == "-" else 1
+    match argument[1:] if sign < 0 else argument:
+        case (Token(kind=Kind.NUMBER, text=digits),) if digits.isdigit():
+            return sign * int(digits)
+        case (Token(kind=Kind.PARAMETER) as token,):
+            value = parameters.get(token.word.removeprefix(":"))
+            return sign * value if isinstance(value, int) else None
+    return None
+
+
+def _is_text(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) -> bool:
+    match argument:
+        case (Token(kind=Kind.TEXT, text=text),):
+            return len(text) <= 42
+        case (Token(kind=Kind.PARAMETER) as token,):
+            value = parameters.get(token.word.removeprefix(":"))
+            return isinstance(value, str) and len(value) <= 40
+    return False
+
+
+def place_faults(tree: exp.Expr, text: str, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    """Functions that need a window or another function around them, and LIKE patterns."""
+    for node in tree.find_all(exp.Func, exp.Like, exp.ILike):
+        if isinstance(node, exp.Like | exp.ILike):
+            yield from _pattern_faults(node, parameters)
+        elif function := allowed().functions.get(written_name(node, text)):
+            if function.category is Category.GENERATOR and not isinstance(node.parent, exp.Lateral):
+                yield refuse("SQL-132", position(node), name=", and stands nowhere else")
+            if function.over and not _is_ordered(node):
+                yield refuse("SQL-136", position(node), name=function.name)
+            if function.within and not _stands_in(node, text, function.within):
+                yield refuse("SQL-137", position(node), name=function.name, hint=", ".join(sorted(function.within)))
+
+
+def _is_ordered(node: exp.Expr) -> bool:
+    above = node.parent
+    while isinstance(above, exp.IgnoreNulls | exp.RespectNulls):
+        above = above.parent
+    return isinstance(above, exp.Window) and bool(above.args.get("order") or above.args.get("alias"))
+
+
+def _stands_in(node: exp.Expr, text: str, names: frozenset[str]) -> bool:
+    above = node.parent
+    while isinstance(above, exp.Filter | exp.Paren | exp.Window):
+        above = above.parent
+    return above is not None and written_name(above, text) in names
+
+
+def _pattern_faults(node: exp.Like | exp.ILike, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    limit = allowed().limits.wildcards
+    for pattern in _patterns(node.expression):
+        found = _constant(pattern, parameters)
+        if found is None:
+            yield refuse("SQL-115", position(node), limit=limit, name="this one is computed")
+        elif found.count("%") > limit:
+            yield refuse("SQL-115", position(node), limit=limit, name=f"this one has {found.count('%')}")
+
+
+def _patterns(node: exp.Expr) -> list[exp.Expr]:
+    match node:
+        case exp.Any() | exp.All() | exp.Paren():
+            return _patterns(node.this)
+        case exp.Tuple():
+            return list(node.expressions)
+    return [node]
+
+
+def _constant(node: exp.Expr, parameters: Mapping[str, ParameterValue]) -> str | None:
+    """The text of a pattern that is put together from texts and parameters alone."""
+    match node:
+        case exp.Literal() if node.is_string:
+            return node.name
+        case exp.Placeholder():
+            value = parameters.get(node.name.lower())
+            return value if isinstance(value, str) else None
+        case exp.DPipe() | exp.Concat() | exp.Paren():
+            parts = [_constant(part, parameters) for part in node.iter_expressions()]
+            return None if None in parts else "".join(filter(None, parts))
+    return None

@@ -1,0 +1,160 @@
+"""
+Whether a rule's SQL is safe and makes sense, before Spark sees it: L0, then gate 1.
+
+Nothing here reads data or runs anything. Every fault of every rule is found
+in one go; a parser that breaks is a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
+from rules_engine.language import lexical, shape
+from rules_engine.language.advice import advice
+from rules_engine.language.allowed import allowed, refuse
+from rules_engine.language.calls import call_faults, calls, place_faults
+from rules_engine.language.lexical import Kind
+from rules_engine.language.names import Names
+from rules_engine.language.parsing import Unreadable, node_faults, parse, position, size_faults
+from rules_engine.language.relations import Answer, Frames, Relation, Scope
+from rules_engine.model.frames import Schema
+from rules_engine.model.rules import Form, RuleSet, RuleVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What a rule says: the frames, columns (as declared), parameters and functions (as written) it names.
+
+    ``output`` is the column that a statement returns, where it has a name.
+    ``warnings`` are not refusals: the rule runs, and may not mean what it seems to.
+    """
+
+    frames: tuple[str, ...]
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    parameters: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    has_subquery: bool = False
+    output: str | None = None
+    warnings: tuple[Fault, ...] = ()
+
+
+def check(rule_set: RuleSet, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
+    """Every fault of every rule of a rule set."""
+    return tuple(fault for version in rule_set.versions for fault in faults(version, schema, subject_column))
+
+
+def examine(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> Reading:
+    """
+    What a rule says.
+
+    Raises:
+        InvalidRule: With every fault of the rule.
+    """
+    raise_all(InvalidRule, text_faults(version, schema))
+    reading, found = _read(version, schema, subject_column)
+    raise_all(InvalidRule, found)
+    assert reading is not None
+    return reading
+
+
+def faults(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
+    """Every fault of one rule. A text with lexical faults is not parsed."""
+    return text_faults(version, schema) or tree_faults(version, schema, subject_column)
+
+
+def text_faults(version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:  # noqa: ARG001 - a layer's signature
+    """L0: what is wrong with the text before any parser sees it."""
+    return _named(version, lexical.faults(version.sql, version.parameters))
+
+
+def tree_faults(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
+    """Gate 1: what is wrong with sqlglot's tree of the text. It does not rely on L0 having been asked."""
+    return _read(version, schema, subject_column)[1]
+
+
+def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> tuple[Reading | None, tuple[Fault, ...]]:
+    words = lexical.tokens(version.sql)
+    try:
+        if not words:
+            raise Unreadable(refuse("SQL-001"))
+        tree = parse(version.sql, version.form, words)
+        if sizes := tuple(size_faults(tree)):
+            return None, _named(version, sizes)
+        found = [*node_faults(tree, version.sql), *call_faults(words, tree, version.parameters)]
+        found += place_faults(tree, version.sql, version.parameters)
+        names, answer = _resolve(tree, version, schema)
+        found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
+    except Unreadable as problem:
+        return None, _named(version, [problem.fault])
+    except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
+        return None, _named(version, [refuse("SQL-199", name=type(problem).__name__)])
+    if found:
+        return None, _named(version, found)
+    return _reading(version, schema, tree, names, answer, words), ()
+
+
+def _resolve(tree: exp.Expr, version: RuleVersion, schema: Schema) -> tuple[Names, Answer]:
+    names = Names(Frames.of(schema))
+    answer = names.query(tree) if version.form is Form.STATEMENT else _resolve_predicate(tree, version, names)
+    if answer.scans > (limit := allowed().limits.scans):
+        names.refuse("SQL-133", tree, "", found=answer.scans, limit=limit)
+    for table in tree.find_all(exp.Table):
+        if id(table) not in names.visited:
+            names.refuse("SQL-127", table, "")
+    return names, answer
+
+
+def _resolve_predicate(tree: exp.Expr, version: RuleVersion, names: Names) -> Answer:
+    frame = version.frame.lower()
+    if frame not in names.frames.columns:
+        known = list(names.frames.spelled.values())
+        hint = did_you_mean(frame, known)
+        hint = f"{hint} " if hint else ""
+        names.faults.append(refuse("SQL-120", name=version.frame, hint=hint, known=", ".join(known)))
+    else:
+        names.used.setdefault(names.frames.spelled[frame], set())
+    scope = Scope(relations=[Relation(frame, names.frames.columns.get(frame))])
+    names.cell(tree, scope)
+    return Answer((), scope.scans + 1)
+
+
+def _shape_faults(
+    tree: exp.Expr, answer: Answer, version: RuleVersion, schema: Schema, subject_column: str | None
+) -> Iterator[Fault]:
+    if version.form is Form.STATEMENT:
+        if not isinstance(tree, exp.Query):
+            yield refuse("SQL-102", position(tree), name=f"'{version.sql.split()[0][:20]}'")
+        else:
+            yield from shape.statement_faults(tree, answer, schema, subject_column)
+    else:
+        columns = {name.lower(): type_.lower() for name, type_ in (schema.columns_of(version.frame) or {}).items()}
+        yield from shape.Predicate(tree, version.sql, columns, version.parameters).faults()
+
+
+def _reading(
+    version: RuleVersion,
+    schema: Schema,
+    tree: exp.Expr,
+    names: Names,
+    answer: Answer,
+    words: tuple[lexical.Token, ...],
+) -> Reading:
+    return Reading(
+        frames=tuple(sorted(names.used)),
+        columns={frame: frozenset(columns) for frame, columns in names.used.items()},
+        parameters=frozenset(t.word.removeprefix(":") for t in words if t.kind is Kind.PARAMETER),
+        functions=frozenset(call.name for call in calls(words) if call.name in allowed().functions),
+        has_subquery=tree.find(exp.Query) is not None if version.form is Form.PREDICATE else True,
+        output=shape.output_name(answer) if version.form is Form.STATEMENT else None,
+        warnings=_named(version, advice(tree, schema)),
+    )
+
+
+def _named(version: RuleVersion, found: Iterator[Fault] | list[Fault] | tuple[Fault, ...]) -> tuple[Fault, ...]:
+    once = {(fault.code, fault.what): fault for fault in reversed(tuple(found))}
+    return tuple(replace(fault, which=f"Rule {version.key}") for fault in reversed(once.values()))

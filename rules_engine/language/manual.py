@@ -1,0 +1,122 @@
+"""Writes the manual of rule SQL from the same lists that the gates read: ``python -m rules_engine.language.manual``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+
+from rules_engine.language import gate
+from rules_engine.language.allowed import Category, Function, Refusal, allowed, refusals
+from rules_engine.language.examples import example_rule, example_schema
+from rules_engine.model.rules import Form
+
+_INTRODUCTION = """\
+# Rule SQL
+
+Written by `python -m rules_engine.language.manual`; do not edit.
+
+A rule is one condition over the rows of a frame (a *predicate*: `country = 'FR' AND spend > 100`), or one query that
+returns the subject's key and nothing else (a *statement*: `SELECT person_id FROM orders GROUP BY …`). It is Spark SQL
+under ANSI, cut down to what is safe and means the same on every supported Spark. A predicate over a frame with several
+rows per subject hits when any row matches. `:as_of` is the day the run is about and the only clock; other `:names` are
+the rule's declared parameters, bound as typed values.
+
+Beyond comparisons, arithmetic, `AND OR NOT`, `IN`, `BETWEEN`, `IS [NOT] NULL`, `<=>`, `LIKE` and `CASE`, a rule may use
+`WITH`, derived tables, `UNION`, `INTERSECT`, `EXCEPT`, windows, `EXISTS`, `IN` and scalar sub-queries, every kind of
+join that holds an equality, `GROUP BY … HAVING`, `VALUES`, `DISTINCT`, `ORDER BY`, and
+`LATERAL VIEW explode(column)`. Of `|` only `||` is allowed.
+"""
+
+
+def manual() -> str:
+    """The whole manual as Markdown."""
+    parts = [_INTRODUCTION, *_frames(), *_limits(), *_refusals(), *_functions(), *_refused_functions()]
+    return "\n".join(parts) + "\n"
+
+
+def _frames() -> Iterator[str]:
+    yield "The examples are about these frames:\n"
+    for name, columns in allowed().example.items():
+        yield f"- `{name}`: {columns}"
+
+
+def _limits() -> Iterator[str]:
+    yield "\n## Limits\n\n| Limit | |\n|---|---|"
+    meanings = {
+        "characters": "characters of a rule's text",
+        "nesting": "brackets and CASEs within each other",
+        "depth": "levels of an expression",
+        "chain": "terms chained by AND or OR",
+        "spine": "terms chained by +, -, *, || or UNION",
+        "wildcards": "`%` in a LIKE pattern",
+        "scans": "frames read, with every WITH query put where it is named",
+        "terms": "terms of an expression, with every name replaced by what it stands for",
+        "lateral_views": "LATERAL VIEWs in one query",
+        "name": "characters of a name",
+        "number": "characters of a number",
+    }
+    for limit in fields(allowed().limits):
+        yield f"| {meanings[limit.name].replace('|', chr(92) + '|')} | {getattr(allowed().limits, limit.name):,} |"
+
+
+def _refusals() -> Iterator[str]:
+    yield "\n## Refusals\n\nA code never changes its meaning. SQL-9xx are warnings: the rule is accepted.\n"
+    for refusal in refusals().values():
+        yield f"### {refusal.code} {refusal.title}\n"
+        example = refusal.example
+        if example is None or not example.strip() or len(example) > 200:
+            yield f"{_template(refusal)}\n"
+        else:
+            yield f"`` {_visible(example)} ``\n"
+            yield f"> {_said(refusal, example)}\n"
+
+
+def _template(refusal: Refusal) -> str:
+    what = refusal.what.format(**dict.fromkeys(("name", "hint", "known", "found", "limit"), "…"))
+    return f"{what[0].upper()}{what[1:]} {re.sub('{.*?} ?', '', refusal.instead)}".strip()
+
+
+def _said(refusal: Refusal, example: str) -> str:
+    """What the gate says of the example."""
+    version = example_rule(Form(refusal.form), example)
+    found = gate.faults(version, example_schema()) or gate.examine(version, example_schema()).warnings
+    fault = next(f for f in found if f.code == refusal.code)
+    return f"{fault.what[0].upper()}{fault.what[1:]} {fault.remedy}".strip()
+
+
+def _visible(example: str) -> str:
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in example)
+
+
+def _functions() -> Iterator[str]:
+    yield "\n## Functions\n\nEach exists in every supported Spark; the version is the one it came with.\n"
+    for category in Category:
+        yield f"### {category.value.capitalize()}\n\n| Function | Since | Example |\n|---|---|---|"
+        for function in sorted(allowed().functions.values(), key=lambda f: f.name):
+            if function.category is category:
+                yield f"| `{function.name}`{_note(function)} | {function.since} | `{_cell(function.example)}` |"
+        yield ""
+
+
+def _note(function: Function) -> str:
+    notes = [f"argument {at} a whole number from {low} to {high}" for at, (low, high) in function.whole.items()]
+    notes += [f"argument {at} a quoted text" for at in function.text]
+    if function.within:
+        notes.append("within " + ", ".join(sorted(function.within)))
+    return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _refused_functions() -> Iterator[str]:
+    yield "## Functions that are refused\n\n| Function | Code | Instead |\n|---|---|---|"
+    for name, (code, instead) in sorted(allowed().refused_functions.items()):
+        yield f"| `{name}` | {code} | {instead} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manual())

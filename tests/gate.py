@@ -1,0 +1,118 @@
+"""
+Gate a file of rules, line by line: ``python -m tests.gate FILE.tsv``.
+
+A file of four columns (tag, form, expectation, rule as a JSON string) says what must be refused; one of two
+columns (form, rule) holds honest rules. Exit 1 if a ``reject`` was accepted or an honest rule refused.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rules_engine.errors import Fault, InvalidRule
+from rules_engine.language import gate
+from rules_engine.language.allowed import refuse
+from rules_engine.model.frames import Schema
+from rules_engine.model.rules import Form, Kind, RuleVersion
+
+Layer = Callable[[RuleVersion, Schema], tuple[Fault, ...]]
+
+LAYERS: dict[str, Layer] = {"L0": gate.text_faults, "gate 1": gate.tree_faults}
+"""In the order in which they are asked; the first that refuses is named. Spark's gates are added here."""
+
+SCHEMA = Schema(
+    subject="customer",
+    subject_key="customer_id",
+    columns={
+        "customer": {
+            "customer_id": "bigint",
+            "email": "string",
+            "spend": "decimal(12,2)",
+            "joined": "date",
+            "country": "string",
+        },
+        "orders": {"customer_id": "bigint", "amount": "decimal(12,2)"},
+    },
+    subject_keys={"customer": "customer_id", "orders": "customer_id"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One rule of a file; an honest one expects ``accept``."""
+
+    tag: str
+    form: Form
+    expectation: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a rule: the first layer that refused it, or none."""
+
+    line: Line
+    layer: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def accepted(self) -> bool:
+        return not self.faults
+
+    @property
+    def wrong(self) -> bool:
+        return (
+            self.accepted
+            if self.line.expectation == "reject"
+            else self.line.expectation == "accept" and not self.accepted
+        )
+
+    def __str__(self) -> str:
+        outcome = "accepted" if self.accepted else f"refused  {self.layer:7} {','.join(f.code for f in self.faults)}"
+        wrong = "  <-- WRONG" if self.wrong else ""
+        said = f"\n    {self.faults[0]}" if self.wrong and self.faults else ""
+        return f"{self.line.expectation:6}  {self.line.tag:40} {outcome}{wrong}{said}"
+
+
+def lines(path: Path) -> Iterator[Line]:
+    """The rules of a file in either format."""
+    for number, text in enumerate(path.read_text("utf-8").split("\n"), 1):
+        match text.split("\t"):
+            case [form, sql] if not text.startswith("#"):
+                yield Line(f"line {number}", _form(form), "accept", json.loads(sql))
+            case [tag, form, expectation, sql] if not text.startswith("#"):
+                yield Line(tag, _form(form), expectation, json.loads(sql))
+
+
+def _form(word: str) -> Form:
+    return {"cond": Form.PREDICATE, "select": Form.STATEMENT}[word]
+
+
+def judge(line: Line, layers: dict[str, Layer] = LAYERS) -> Verdict:
+    """Ask one layer after the other until one refuses."""
+    try:
+        frame = SCHEMA.subject if line.form is Form.PREDICATE else ""
+        version = RuleVersion("LINE", 1, Kind.INCLUSION, "ANY", 1, line.form, line.sql, frame)
+    except InvalidRule:
+        return Verdict(line, "model", (refuse("SQL-001"),))
+    for name, layer in layers.items():
+        if faults := layer(version, SCHEMA):
+            return Verdict(line, name, faults)
+    return Verdict(line, "", ())
+
+
+def main(arguments: list[str]) -> int:
+    verdicts = [judge(line) for name in arguments for line in lines(Path(name))]
+    for verdict in verdicts:
+        print(verdict)
+    wrong = sum(verdict.wrong for verdict in verdicts)
+    print(f"{len(verdicts)} rules, {sum(v.accepted for v in verdicts)} accepted, {wrong} wrong")
+    return 1 if wrong or not verdicts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

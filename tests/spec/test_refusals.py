@@ -1,0 +1,188 @@
+"""The manual of refusals: what a rule may not say, the code it gets, and the position it is told (R-ENG-7)."""
+
+import pytest
+
+from rules_engine.language import gate
+from rules_engine.language.allowed import refusals
+from rules_engine.language.examples import example_rule, example_schema
+from rules_engine.model.rules import Form
+from tests.spec.table import Row, cases, rows
+
+PREDICATES = """
+    rule                                                                         | code    | because
+    -----------------------------------------------------------------------------+---------+-----------------------------------------------------
+    country = @home                                                              | SQL-003 | a character of other languages
+    spend > 5 -- much                                                            | SQL-004 | a comment hides what follows
+    name = 'a\\b'                                                                | SQL-005 | a back-slash is read in two ways
+    country = "FR"                                                               | SQL-006 | double quotes are a text to some, a name to others
+    spend > 5; spend > 6                                                         | SQL-007 | one rule, one condition
+    country = '${env:HOME}'                                                      | SQL-008 | replaced before anybody reads it
+    country = 'FR                                                                | SQL-009 | a quote that stays open
+    name = 'O''Brien'                                                            | SQL-010 | OBrien on Spark 3.5, O'Brien on 4
+    (spend > 5                                                                   | SQL-013 | a bracket never closed
+    spend > 5)                                                                   | SQL-013 | a bracket never opened
+    spend > :least                                                               | SQL-014 | a parameter nobody declared
+    email::int > 1                                                               | SQL-015 | a cast that only some read
+    not visits => 5                                                              | SQL-015 | an operator of other languages
+    country = r'FR'                                                              | SQL-016 | a prefix changes what the text means
+    1e > 5                                                                       | SQL-017 | neither a name nor a number
+    spend > > 5                                                                  | SQL-101 | two operators
+    spend > 5 and                                                                | SQL-101 | a half sentence
+    true as active                                                               | SQL-101 | a condition has no name
+    true from people                                                             | SQL-101 | a condition is not a query
+    name in 'FR'                                                                 | SQL-101 | IN without brackets
+    spend > any (select amount from orders)                                      | SQL-103 | not in Spark
+    my_function(name) = 1                                                        | SQL-104 | nobody knows this function
+    joined < current_date                                                        | SQL-105 | the clock without brackets
+    last_seen < now()                                                            | SQL-105 | the clock as a function
+    country = current_user()                                                     | SQL-106 | who runs it is no matter
+    rand() < 0.5                                                                 | SQL-107 | another answer each time
+    name rlike '^(a)*$'                                                          | SQL-108 | a regular expression as an operator
+    regexp_like(name, '(.*a){20}')                                               | SQL-108 | a regular expression as a function
+    reflect('java.lang.System', 'getenv', 'HOME') = 'x'                          | SQL-109 | native code
+    `reflect`('java.lang.System', 'getenv', 'HOME') = 'x'                        | SQL-109 | native code in back-ticks
+    exists(tags, t -> reflect('a', 'b') = t)                                     | SQL-109 | native code in a lambda
+    length(repeat(name, 2000000000)) > 0                                         | SQL-110 | a text of any length
+    from_json(name, 'a int').a = 1                                               | SQL-111 | parsing at run time
+    assert_true(false) is null                                                   | SQL-112 | it stops the run
+    aes_decrypt(name, 'k') is null                                               | SQL-113 | it needs a key
+    lpad(name, 2000000000, 'x') = 'x'                                            | SQL-114 | too long a text
+    lpad(name, visits, 'x') = 'x'                                                | SQL-114 | a length that is not written out
+    round(spend, 2000000000) > 1                                                 | SQL-114 | too many digits
+    name like '%a%a%a%a%b'                                                       | SQL-115 | more than three wildcards
+    name like country                                                            | SQL-115 | a pattern from the data
+    joined < date 'today'                                                        | SQL-116 | the clock as a date
+    joined < date '2024-02-30'                                                   | SQL-116 | a day that never was
+    cast(name as binary) is null                                                 | SQL-117 | a type without a use
+    exists (select 1 from payroll)                                               | SQL-120 | a table in a sub-query
+    tenure > 5                                                                   | SQL-122 | a column nobody declared
+    people.tenure > 5                                                            | SQL-122 | a column the named frame does not have
+    persons.spend > 5                                                            | SQL-123 | a qualifier nobody declared
+    exists (select 1 from orders o where o.amount > people.spend)                | SQL-131 | every order against every person
+    size(tags) > 0 and explode(tags) = 'x'                                       | SQL-132 | a generator changes the number of rows
+    spend + 1                                                                    | SQL-140 | a number is not true
+    'true'                                                                       | SQL-140 | a text is not true
+    null                                                                         | SQL-140 | nothing is not true
+    (true, false)                                                                | SQL-140 | two truths are not one
+    *                                                                            | SQL-140 | a star is not true
+    name                                                                         | SQL-140 | a column of texts
+    case when active then 'yes' else 'no' end                                    | SQL-140 | a CASE of texts
+    max(spend) > 1                                                               | SQL-141 | an aggregate of which rows
+    row_number() over (order by person_id) = 1                                   | SQL-142 | a place among which rows
+    person_id not in (select person_id from orders)                              | SQL-902 | a warning: one NULL and nobody is hit
+    email = 'jane.doe@example.com'                                               | SQL-903 | a warning: rules are copied into logs
+"""
+
+STATEMENTS = """
+    rule                                                                                   | code    | because
+    ---------------------------------------------------------------------------------------+---------+-------------------------------------------
+    drop view people                                                                       | SQL-102 | a command
+    from people                                                                            | SQL-102 | FROM first
+    with a as (table orders) select person_id from a                                       | SQL-103 | TABLE reads what it names
+    select person_id from people limit 10                                                  | SQL-103 | any ten rows
+    select person_id from people tablesample (10 percent)                                  | SQL-103 | any tenth of the rows
+    select person_id from people group by cube(person_id, country)                         | SQL-103 | a sum for every subset
+    select any_value(person_id) as person_id from people group by country                  | SQL-107 | any of them
+    select person_id from payroll                                                          | SQL-120 | a table nobody declared
+    select value as person_id from text.`/etc/passwd`                                      | SQL-121 | a file
+    select person_id from other.people                                                     | SQL-121 | another database
+    select person_id from people join orders on people.person_id = orders.person_id        | SQL-124 | either of two columns
+    with people as (select 1 as person_id) select person_id from people                    | SQL-125 | a query that hides a frame
+    with recursive r(n) as (select 1 union all select n + 1 from r) select n as person_id from r | SQL-126 | without end
+    select person_id from people join lateral (select 1) t                                 | SQL-127 | a query that cannot be checked
+    select p.person_id from people p join orders o on p.person_id < o.person_id            | SQL-130 | an inequality alone
+    select p.person_id from people p cross join orders o                                   | SQL-130 | all with all
+    select p.person_id from people p, orders o where o.amount > 5                          | SQL-130 | all with all by a comma
+    select p.person_id from people p join orders o on p.person_id = o.person_id or true    | SQL-130 | an equality that need not hold
+    select p.person_id from people p left join orders o on o.amount > 5 where p.person_id = o.person_id | SQL-130 | an outer join's equality in WHERE
+    select person_id from people lateral view explode(array(1, 2)) t as x                  | SQL-132 | rows made from nothing
+    select person_id from (select person_id, first_value(kind) over (partition by person_id) as kind from orders) where kind = 'gift' | SQL-136 | the first of no order
+    select person_id from orders group by person_id having element_at(collect_list(kind), 1) = 'gift' | SQL-137 | the first of any order
+    select person_id, spend from people                                                    | SQL-143 | more than the key
+    select * from people                                                                   | SQL-143 | all columns
+    select email from people                                                               | SQL-144 | something else than the key
+    select person_id from (select person_id, row_number() over (partition by country order by spend) as place from people) where place = 1 | SQL-901 | a warning: ties
+"""
+
+DOUBLED = ", ".join(f"c{n + 1} as (select person_id, concat(n, n) as n from c{n})" for n in range(20))
+READ_TWICE = ", ".join(
+    f"c{n + 1} as (select a.person_id from c{n} a join c{n} b on a.person_id = b.person_id)" for n in range(10)
+)
+
+LARGE = {
+    "SQL-001": (Form.PREDICATE, " \n\t ", "nothing is written"),
+    "SQL-002": (Form.PREDICATE, "visits in (" + "1, " * 6000 + "1)", "a list that belongs into a frame"),
+    "SQL-011": (Form.PREDICATE, "country = 'FR\u202e'", "a mark that turns the text around"),
+    "SQL-012": (Form.PREDICATE, "(" * 41 + "active" + ")" * 41, "brackets"),
+    "SQL-012 case": (Form.PREDICATE, "case when active then " * 41 + "true" + " end" * 41, "CASE in CASE"),
+    "SQL-018": (Form.PREDICATE, "spend > " + "9" * 61, "a number beyond any type"),
+    "SQL-133": (Form.STATEMENT, f"with c0 as (select person_id from people), {READ_TWICE} select person_id from c10", "2 to the 10th"),
+    "SQL-134": (Form.STATEMENT, f"with c0 as (select person_id, name as n from people), {DOUBLED} select person_id from c20 where n <> ''", "2 to the 20th"),
+    "SQL-135": (Form.PREDICATE, " or ".join(f"visits={n}" for n in range(1001)), "Spark's parser overflows"),
+}  # fmt: skip
+
+
+def codes(form: Form, sql: str) -> list[str]:
+    """The codes a rule meets; of one that is accepted, its warnings."""
+    version = example_rule(form, sql)
+    found = gate.faults(version, example_schema()) or gate.examine(version, example_schema()).warnings
+    return [fault.code for fault in found]
+
+
+@pytest.mark.parametrize("row", cases(PREDICATES))
+def test_predicates(row: Row) -> None:
+    """A predicate that may not be is refused with its code."""
+    assert row["code"] in codes(Form.PREDICATE, row["rule"])
+
+
+@pytest.mark.parametrize("row", cases(STATEMENTS))
+def test_statements(row: Row) -> None:
+    """A statement that may not be is refused with its code."""
+    assert row["code"] in codes(Form.STATEMENT, row["rule"])
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_sizes(name: str) -> None:
+    """What is too much is refused before it costs anything."""
+    form, sql, _ = LARGE[name]
+    version = example_rule(form, sql) if sql.strip() else None
+    found = codes(form, sql) if version else [f.code for f in gate.lexical.faults(sql, {})]
+    assert name.split(maxsplit=1)[0] in found
+
+
+def test_a_parameter_without_a_literal() -> None:
+    """The value of a parameter can be the fault (SQL-019)."""
+    version = example_rule(Form.PREDICATE, "visits > :least", least=2**70)
+    assert [f.code for f in gate.faults(version, example_schema())] == ["SQL-019"]
+
+
+UNREACHED = {"SQL-199"}
+"""The gate breaking is a defect: tests look for it everywhere and find none."""
+
+
+def test_every_refusal_has_a_row() -> None:
+    """No code is documented without a rule that meets it."""
+    shown = {row["code"] for table in (PREDICATES, STATEMENTS) for row in rows(table)}
+    assert set(refusals()) == shown | {name.split()[0] for name in LARGE} | {"SQL-019"} | UNREACHED
+
+
+SUGGESTIONS = """
+    form      | rule                                            | position | said                                      | because
+    ----------+-------------------------------------------------+----------+-------------------------------------------+------------------------------
+    predicate | active and spent > 5                            | 11       | Did you mean 'spend'?                     | a column
+    predicate | people.visit > 5                                | 0        | Did you mean 'visits'?                    | a column of a frame
+    predicate | uper(name) = 'X'                                | 0        | Did you mean 'upper'?                     | a function
+    statement | select person_id from poeple                    | 22       | Did you mean 'people'?                    | a frame
+    statement | select person_id from people p where q.spend > 5 | 37      | What can be seen: p.                      | an alias
+    statement | select person_id from people p where people.spend > 5 | 37 | What can be seen: p.                      | the frame behind its alias
+    statement | select p.person_id from people p join orders o on p.person_id > o.person_id | 38 | Write ON a.key = b.key | a join
+"""
+
+
+@pytest.mark.parametrize("row", cases(SUGGESTIONS))
+def test_what_to_write_instead(row: Row) -> None:
+    """A fault says where, and what was probably meant."""
+    (fault,) = gate.faults(example_rule(Form(row["form"]), row["rule"]), example_schema())
+    assert fault.position == int(row["position"])
+    assert row["said"] in fault.remedy
+    assert fault.which == "Rule EXAMPLE"
