@@ -1,0 +1,55 @@
+"""How a step on a cluster starts and ends: its arguments, its summary in one line, its errors in words."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+
+from rules_engine.errors import RulesError
+
+Summary = Mapping[str, object]
+
+
+def moment(text: str) -> datetime:
+    """
+    A point in time with its zone; one without would mean another moment on another machine.
+
+    >>> moment("2024-06-01T06:00:00+02:00").utcoffset()
+    datetime.timedelta(seconds=7200)
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"'{text}' is no ISO moment, say 2024-06-01T00:00:00+00:00") from problem
+    if found.utcoffset() is None:
+        raise argparse.ArgumentTypeError(f"'{text}' names no time zone: say {text}+00:00")
+    return found
+
+
+def day(text: str) -> date:
+    """A day as ISO text."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"'{text}' is no ISO day, say 2024-06-01") from problem
+
+
+def words(about: str | None, **arguments: tuple[Callable[[str], object], str]) -> argparse.ArgumentParser:
+    """A parser of required ``--name VALUE`` words, from name to (reader, meaning)."""
+    parser = argparse.ArgumentParser(description=about)
+    for name, (read, meaning) in arguments.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=read, help=meaning, required=True)
+    return parser
+
+
+def finish(step: Callable[[Sequence[str]], Summary]) -> None:
+    """Run a step on the command line's words: its summary as one JSON line, or its faults and their exit code."""
+    try:
+        summary = step(sys.argv[1:])
+    except RulesError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    print(json.dumps(summary, sort_keys=True))

@@ -1,0 +1,80 @@
+"""
+Evaluate one run on a cluster: a frozen rule set over a lake, staged with its manifest.
+
+Started by spark-submit with nothing but the zip of :mod:`jobs.package` on
+``--py-files``. It is told of no database and no history: it runs rule SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pyspark.sql import SparkSession
+
+from jobs.entry import Summary, finish, moment, words
+from jobs.hadoop_files import HadoopFiles
+from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.evaluation.evaluator import SparkEvaluator
+from rules_engine.lake.declaration import parse
+from rules_engine.model.manifest import Manifest
+from rules_engine.model.rules import thaw
+from rules_engine.publication.staging import FolderRunStore
+from rules_engine.run import evaluate
+
+ARGUMENTS = words(
+    __doc__,
+    rule_set=(str, "URI of the frozen rule set"),
+    lake=(str, "URI of the lake's declaration"),
+    runs=(str, "URI under which runs are staged"),
+    run_id=(str, "id of the run"),
+    created_at=(moment, "the run's logical time, with its zone"),
+)
+
+
+def step(argv: Sequence[str]) -> Summary:
+    told = ARGUMENTS.parse_args(argv)
+    spark = SparkSession.builder.appName(f"evaluate {told.run_id}").getOrCreate()
+    try:
+        files = HadoopFiles(spark)
+        rule_set, lake = _texts(files, {"Frozen rule set": told.rule_set, "Lake declaration": told.lake})
+        evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]))
+        store = FolderRunStore(told.runs, files)
+        return _summary(
+            evaluate(thaw(rule_set), evaluator, store, told.created_at, evaluator.settings, run_id=told.run_id)
+        )
+    finally:
+        spark.stop()
+
+
+def _texts(files: HadoopFiles, wanted: dict[str, str]) -> Iterator[str]:
+    """
+    The texts at the wanted addresses.
+
+    Raises:
+        RunRefused: Naming every one that is not there.
+    """
+    found, faults = [], []
+    for which, uri in wanted.items():
+        try:
+            found.append(files.read(uri))
+        except FileNotFoundError:
+            faults.append(Fault(f"{which} {uri}", "there is no such file.", "Put it there, or mend the address."))
+    raise_all(RunRefused, faults)
+    return iter(found)
+
+
+def _summary(manifest: Manifest) -> Summary:
+    counts = manifest.evaluation
+    return {
+        "run_id": manifest.run_id,
+        "rule_set": manifest.rule_set_digest,
+        "subjects": counts.subjects,
+        "versions": manifest.versions,
+        "decided": manifest.decided,
+        "decisions_digest": counts.decisions_digest,
+        "seconds": dict(counts.seconds),
+    }
+
+
+if __name__ == "__main__":
+    finish(step)

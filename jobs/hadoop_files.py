@@ -1,0 +1,127 @@
+"""Small text files through the Hadoop file systems of a Spark session: file:, hdfs:, s3:, s3a:."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from rules_engine.errors import Fault, RunInterrupted
+
+T = TypeVar("T")
+
+OBJECT_STORES = ("s3", "s3a", "s3n", "gs", "abfs", "abfss")
+"""Where an object appears whole when it is closed, and a rename would be a copy."""
+
+
+class HadoopFiles:
+    """
+    Read, replace and list small files by URI; a path without scheme is on the cluster's default file system.
+
+    The evaluator's place to keep a run where nothing but Spark is installed.
+    """
+
+    def __init__(self, spark: Any) -> None:
+        context = spark.sparkContext
+        self._gateway = context._gateway
+        self._hadoop = context._jvm.org.apache.hadoop.fs
+        self._conf = context._jsc.hadoopConfiguration()
+        self._part = f".{context.applicationId}.part"
+
+    def read(self, path: str) -> str:
+        """
+        The text of a file.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            RunInterrupted: If it cannot be read.
+        """
+        return _reached(path, lambda: self._read(path))
+
+    def write(self, path: str, text: str) -> None:
+        """
+        Put the whole text in place of what is there; a reader sees the old text or the new one.
+
+        Raises:
+            RunInterrupted: If it cannot be written.
+        """
+        _reached(path, lambda: self._write(path, text))
+
+    def names(self, path: str) -> list[str]:
+        """Names of the children of a folder, in order; none where there is no folder."""
+        try:
+            found = _reached(path, lambda: self._list(path))
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in found if not name.endswith(".part"))
+
+    def _at(self, uri: str) -> tuple[Any, Any, str]:
+        """File system, path and scheme; local files without the checksum files a plain program would not keep."""
+        path = self._hadoop.Path(uri)
+        system = path.getFileSystem(self._conf)
+        scheme = str(system.getUri().getScheme())
+        return (system.getRawFileSystem() if scheme == "file" else system), path, scheme
+
+    def _read(self, uri: str) -> str:
+        system, path, _ = self._at(uri)
+        stream = system.open(path)
+        try:
+            return bytes(stream.readAllBytes()).decode()
+        finally:
+            stream.close()
+
+    def _list(self, uri: str) -> list[str]:
+        system, path, _ = self._at(uri)
+        return [status.getPath().getName() for status in system.listStatus(path)]
+
+    def _write(self, uri: str, text: str) -> None:
+        system, path, scheme = self._at(uri)
+        if scheme in OBJECT_STORES:
+            _put(system, path, text)
+            return
+        part = self._hadoop.Path(path.getParent(), f".{path.getName()}{self._part}")
+        _put(system, part, text)
+        if scheme == "file":
+            system.rename(part, path)
+        else:
+            self._replace(system.makeQualified(part), system.makeQualified(path))
+
+    def _replace(self, part: Any, path: Any) -> None:
+        """Rename over what is there, which HDFS does only through its newer interface."""
+        rename = self._hadoop.Options.Rename
+        options = self._gateway.new_array(rename, 1)
+        options[0] = rename.OVERWRITE
+        self._hadoop.FileContext.getFileContext(path.toUri(), self._conf).rename(part, path, options)
+
+
+def _put(system: Any, path: Any, text: str) -> None:
+    stream = system.create(path, True)
+    try:
+        stream.write(text.encode())
+    finally:
+        stream.close()
+
+
+def _reached(uri: str, act: Callable[[], T]) -> T:
+    """What ``act`` returns, with the errors of the Java side in our words."""
+    try:
+        return act()
+    except (Py4JJavaError, PySparkException) as problem:
+        text = _java(problem)
+        if "java.io.FileNotFoundException" in text:
+            raise FileNotFoundError(uri) from None
+        raise RunInterrupted(
+            Fault(
+                f"File {uri}",
+                f"it cannot be reached: {text}",
+                "Check its address and the permissions of the role, then run the same id again.",
+            )
+        ) from problem
+
+
+def _java(problem: Exception) -> str:
+    """The Java exception in one line, without its stack."""
+    java = getattr(problem, "java_exception", None)
+    return str(java.toString() if java else problem).splitlines()[0]

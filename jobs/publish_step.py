@@ -1,0 +1,57 @@
+"""
+Insert one staged run into the history on DynamoDB.
+
+Started by spark-submit, Spark reading the staged decisions; it runs no rule
+SQL and reaches neither the lake nor the rules repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from jobs.entry import Summary, finish, moment, words
+from jobs.hadoop_files import HadoopFiles
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.publication import dynamodb
+from rules_engine.publication.staging import FolderRunStore
+from rules_engine.run import publish
+
+ARGUMENTS = words(
+    __doc__,
+    runs=(str, "URI under which runs are staged"),
+    run_id=(str, "id of the run"),
+    at=(moment, "when the run counts as published, with its zone"),
+    table=(str, "history table, with environment and tenant in its name"),
+)
+ARGUMENTS.add_argument("--endpoint", help="http(s)://… of DynamoDB where it is not AWS itself")
+ARGUMENTS.add_argument("--region", help="AWS region, where the cluster's own is not meant")
+
+
+def step(argv: Sequence[str]) -> Summary:
+    told = ARGUMENTS.parse_args(argv)
+    spark = SparkSession.builder.appName(f"publish {told.run_id}").getOrCreate()
+    try:
+        store = FolderRunStore(told.runs, HadoopFiles(spark), lambda path: _rows(spark, path))
+        if store.manifest(told.run_id) is None:
+            raise RunRefused(
+                Fault(f"Run {told.run_id}", f"{told.runs} holds no manifest of it.", "Evaluate it to its end first.")
+            )
+        subject = dict(spark.read.parquet(f"{store.folder(told.run_id)}/decisions").dtypes)["subject"]
+        client = dynamodb.connect(told.endpoint, told.region)
+        history = dynamodb.DynamoDBHistory(told.table, "string" if subject == "string" else "bigint", client)
+        done = publish(told.run_id, store, history, told.at)
+        return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
+    finally:
+        spark.stop()
+
+
+def _rows(spark: SparkSession, path: str) -> Iterator[Mapping[str, Any]]:
+    """Staged decisions, one partition in memory at a time."""
+    return (row.asDict(recursive=True) for row in spark.read.parquet(path).toLocalIterator())
+
+
+if __name__ == "__main__":
+    finish(step)

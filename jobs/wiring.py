@@ -1,0 +1,240 @@
+"""An installation: the adapters that settings name, each opened when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rules_engine import java
+from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
+from rules_engine.evaluation import session
+from rules_engine.lake import declaration
+from rules_engine.model.frames import Lake
+from rules_engine.model.history import Subject
+from rules_engine.ports import Progress, RunStore, silent
+from rules_engine.publication.names import table_name
+from rules_engine.publication.records import SubjectType
+from rules_engine.publication.staging import FolderRunStore
+from rules_engine.run import Outcome, run
+from rules_engine.settings import HistoryKind, Settings
+from rules_repo import embedded
+from rules_repo.repository import Repository
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from rules_engine.evaluation.evaluator import SparkEvaluator
+    from rules_engine.publication.dynamodb import DynamoDBHistory
+    from rules_engine.publication.postgres import PostgresHistory
+
+WHOLE = {"tinyint", "smallint", "int", "bigint"}
+
+
+class Installation:
+    """Everything one set of settings comes to. Open it with :func:`opened`, which closes what was started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._started_spark = False
+
+    @property
+    def home(self) -> Path:
+        return Path(self.settings.home)
+
+    @cached_property
+    def database_url(self) -> str:
+        """The rules repository's URL; the embedded server is started for it, its database named after the tenant."""
+        if self.settings.database_url:
+            return self.settings.database_url
+        return embedded.ensure_database(embedded.start(self.postgres_folder), self.database_name)
+
+    @property
+    def database_name(self) -> str:
+        """The tenant's database in the embedded server; a tenant has no underscore, so no two share one."""
+        return self.settings.tenant.replace("-", "_")
+
+    @property
+    def postgres_folder(self) -> Path:
+        return self.home / "postgres"
+
+    @cached_property
+    def repository(self) -> Repository:
+        return Repository(self.database_url)
+
+    @cached_property
+    def lake(self) -> Lake:
+        return declaration.load(Path(self.settings.lake))
+
+    @cached_property
+    def store(self) -> RunStore:
+        """
+        Runs staged for this environment, tenant and history.
+
+        Being published is said of one history, so another history has runs of its own.
+        """
+        root = f"{self.settings.runs}/{self.settings.environment}_{self.settings.tenant}_{self.settings.history}"
+        return self._store_on_hadoop(root) if "://" in root else FolderRunStore(root)
+
+    def _store_on_hadoop(self, root: str) -> RunStore:
+        from jobs.hadoop_files import HadoopFiles
+
+        spark = self.spark
+        return FolderRunStore(
+            root,
+            HadoopFiles(spark),
+            lambda path: (row.asDict(recursive=True) for row in spark.read.parquet(path).toLocalIterator()),
+        )
+
+    @cached_property
+    def java_home(self) -> Path:
+        return java.find_java(self.home / "java")
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        from pyspark.sql import SparkSession
+
+        self._started_spark = SparkSession.getActiveSession() is None
+        work = self.home / "work"
+        return session.start(self.java_home, work, self.settings.spark_master, self.settings.spark_memory)
+
+    @cached_property
+    def evaluator(self) -> SparkEvaluator:
+        from rules_engine.evaluation.evaluator import SparkEvaluator
+
+        return SparkEvaluator(self.spark, self.lake)
+
+    @cached_property
+    def subject_type(self) -> SubjectType:
+        """How a history stores the subject's key, from the declaration alone: reading it needs no Spark (R-HIST-8)."""
+        declared = {c.name.lower(): c.type.lower() for c in self.lake.subject_frame.columns}
+        found = declared.get(self.lake.subject_key.lower())
+        if found is None:
+            which = f"Frame '{self.lake.subject}'"
+            what = f"it does not declare the type of its key column '{self.lake.subject_key}'."
+            raise RunRefused(Fault(which, what, f"Say so in {self.settings.lake}, under its columns."))
+        return "bigint" if found in WHOLE else "string"
+
+    def subject(self, text: str) -> Subject:
+        """
+        A subject's key as a person types it, in the lake's type.
+
+        Raises:
+            RunRefused: If the lake's keys are whole numbers and this is none.
+        """
+        if self.subject_type == "string":
+            return text
+        try:
+            return int(text)
+        except ValueError as problem:
+            what = f"'{text}' is no {self.lake.subject_key}: these are whole numbers."
+            raise RunRefused(Fault("Argument", what, "Take one from `rules members TYPE`.")) from problem
+
+    @cached_property
+    def history(self) -> PostgresHistory | DynamoDBHistory:
+        """The history the settings choose; its ``create`` makes the table where there is none."""
+        if self.settings.history is HistoryKind.POSTGRES:
+            from rules_engine.publication.postgres import PostgresHistory
+
+            return PostgresHistory(self.database_url, self.history_table, self.subject_type)
+        from rules_engine.publication.dynamodb import DynamoDBHistory
+
+        return DynamoDBHistory(self.history_table, self.subject_type, self.dynamodb)
+
+    @property
+    def history_table(self) -> str:
+        return table_name(self.settings.environment, self.settings.tenant, "memberships", "history")
+
+    @cached_property
+    def dynamodb(self) -> Any:
+        """A client of the DynamoDB that the settings name; DynamoDB Local is started for it."""
+        from rules_engine.publication import dynamodb_calls, dynamodb_local
+
+        endpoint = self.settings.history_endpoint
+        if endpoint is None and self.settings.history is HistoryKind.DYNAMODB_LOCAL:
+            endpoint = dynamodb_local.start(self.dynamodb_folder)
+        return dynamodb_calls.connect(endpoint, self.settings.region)
+
+    @property
+    def dynamodb_folder(self) -> Path:
+        return self.home / "dynamodb-local"
+
+    def answer_settings(self) -> Mapping[str, str]:
+        """What of the configuration can change an answer: it is part of a run's identity."""
+        return dict(session.PINNED)
+
+    def check_ready(self) -> None:
+        """
+        Open everything a run needs short of Spark.
+
+        Raises:
+            RunRefused: With every fault of lake, Java, rules repository and history at once.
+        """
+        faults: list[Fault] = []
+        for part in self._parts():
+            try:
+                part()
+            except RulesError as error:
+                faults += [fault for fault in error.faults if fault not in faults]
+        raise_all(RunRefused, faults)
+
+    def _parts(self) -> Iterator[Callable[[], object]]:
+        yield lambda: self.lake
+        yield lambda: self.java_home
+        if self.settings.history is HistoryKind.POSTGRES:  # one database: when it is down, say so once
+            yield lambda: (self.repository.rules(), self.history.create())
+        else:
+            yield lambda: (self.repository.rules(),)
+            yield lambda: (self.history.create(),)
+
+    def newest_day(self) -> date | None:
+        """The newest day on which the subject frame landed; None where it is not dated."""
+        landed = self.evaluator.landed_days
+        return landed[-1] if landed else None
+
+    def run(
+        self,
+        as_of: date,
+        created_at: datetime,
+        known_at: datetime | None = None,
+        run_id: str | None = None,
+        progress: Progress = silent,
+    ) -> Outcome:
+        """One run over this installation's adapters; see :func:`rules_engine.run.run`."""
+        return run(
+            self.repository,
+            self.evaluator,
+            self.store,
+            self.history,
+            as_of,
+            created_at,
+            self.answer_settings(),
+            known_at,
+            run_id,
+            progress,
+        )
+
+    def close(self) -> None:
+        """Stop Spark if it was started here; the servers go on for the next command."""
+        if self._started_spark and "spark" in self.__dict__:
+            self.spark.stop()
+
+    def stop_servers(self) -> Mapping[str, bool]:
+        """Stop the embedded PostgreSQL and DynamoDB Local; says which of them ran."""
+        from rules_engine.publication import dynamodb_local
+
+        dynamodb = self.dynamodb_folder.exists() and dynamodb_local.stop(self.dynamodb_folder)
+        return {"postgresql": embedded.stop(self.postgres_folder), "dynamodb-local": dynamodb}
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Installation]:
+    """An installation whose Spark, if it comes to that, is stopped at the end."""
+    installation = Installation(settings)
+    try:
+        yield installation
+    finally:
+        installation.close()

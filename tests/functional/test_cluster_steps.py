@@ -1,0 +1,167 @@
+"""The three steps as a cluster runs them: spark-submit, the zip, and interpreters that hold no more than they may."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyspark
+import pytest
+
+from jobs import evaluate_step, package
+from rules_engine.evaluation.evaluator import SparkEvaluator
+from rules_engine.java import find_java
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.rules import freeze
+from rules_engine.publication import dynamodb_local
+from rules_engine.publication.dynamodb import DynamoDBHistory, connect
+from rules_engine.publication.staging import FolderRunStore
+from rules_repo.repository import Repository
+from tests.small_lake import rule, rule_set, write
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+JARS = Path(__file__).parents[2] / "build" / "dynamodb-local"
+RULES = rule_set(
+    rule("GB", "country = 'GB'", weight=20),
+    rule("BOND", "product = 'BOND'", frame="holdings"),
+    rule("RICH", "SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 10"),
+)
+TABLE = "test_steps_memberships_history"
+RUN = ("--run-id", "run-1", "--created-at", "2024-06-01T04:00:00+00:00")
+
+
+@dataclass
+class ClusterOfOne:
+    """This machine as a cluster: a folder of artefacts, a home, an interpreter with nothing installed."""
+
+    root: Path
+    java_home: Path
+
+    @property
+    def bare_python(self) -> str:
+        return str(self.root / "bare" / "bin" / "python")
+
+    def submit(
+        self, entry: str, *words: str, python: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """spark-submit of an entry file, in an environment with nothing but what is given."""
+        python = python or self.bare_python
+        known = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root),
+            "JAVA_HOME": str(self.java_home),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": python,
+            "PYSPARK_DRIVER_PYTHON": python,
+        }
+        command = [SUBMIT, "--master", "local[2]", "--driver-memory", "1g", "--conf", "spark.ui.enabled=false"]
+        command += ["--conf", "spark.sql.shuffle.partitions=2"]
+        command += ["--py-files", f"{self.root}/artefacts/rules.zip", f"{self.root}/artefacts/{entry}", *words]
+        return subprocess.run(
+            command, env=known | environment, cwd=self.root, capture_output=True, text=True, timeout=900, check=False
+        )
+
+    def evaluate(self, **other: str) -> subprocess.CompletedProcess[str]:
+        told = {"rule-set": "rule_set.json", "lake": "lake/frames.toml", "runs": "runs"} | other
+        words = [word for name, path in told.items() for word in (f"--{name}", (self.root / path).as_uri())]
+        return self.submit("evaluate_step.py", *words, *RUN)
+
+
+def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> ClusterOfOne:
+    root = tmp_path_factory.mktemp("cluster")
+    package.stage(root / "artefacts")
+    write(root / "lake")
+    (root / "rule_set.json").write_text(freeze(RULES), encoding="utf-8")
+    venv.create(root / "bare", with_pip=False)
+    return ClusterOfOne(root, find_java(root / "java"))
+
+
+@pytest.fixture(scope="module")
+def evaluated(cluster: ClusterOfOne) -> dict[str, Any]:
+    return summary(cluster.evaluate())
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("dynamodb")
+    yield dynamodb_local.start(home, JARS)
+    dynamodb_local.stop(home)
+
+
+def test_the_interpreter_of_the_evaluator_holds_nothing(cluster: ClusterOfOne) -> None:
+    """What the evaluate step imports, it imports from the zip and from Spark."""
+    program = "import importlib.util as u; print([m for m in ('sqlglot', 'rules_engine', 'pyspark', 'boto3') if u.find_spec(m)])"
+    done = subprocess.run([cluster.bare_python, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_run_on_the_cluster_is_the_run_on_a_laptop(
+    cluster: ClusterOfOne, evaluated: dict[str, Any], spark: SparkSession, tmp_path: Path
+) -> None:
+    """Zip, frozen rule set and file URIs give the decisions that the engine gives in process (R-ENG-8)."""
+    lake = write(tmp_path / "lake")
+    here = SparkEvaluator(spark, lake).evaluate(RULES, HitMatrix.of(RULES), str(tmp_path / "run"), None)
+    assert evaluated["decisions_digest"] == here.decisions_digest
+    assert (evaluated["run_id"], evaluated["subjects"], evaluated["versions"]) == ("run-1", 60, 3)
+    assert evaluated["rule_set"] == RULES.digest
+
+
+def test_everything_missing_is_named_at_once_and_nothing_is_written(cluster: ClusterOfOne) -> None:
+    """Neither the rule set nor the lake is there: both addresses, the operator's exit code, no folder of runs."""
+    done = cluster.evaluate(**{"rule-set": "none.json", "lake": "none/frames.toml", "runs": "other"})
+    assert done.returncode == 5
+    # Spark hands on what a Python program says on either of its channels as output.
+    assert "none.json: there is no such file" in done.stdout
+    assert "none/frames.toml: there is no such file" in done.stdout
+    assert not (cluster.root / "other").exists()
+
+
+def test_a_moment_without_a_zone_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be another moment on another machine."""
+    words = "--rule-set a --lake b --runs c --run-id d --created-at 2024-06-01T00:00"
+    with pytest.raises(SystemExit) as ended:
+        evaluate_step.ARGUMENTS.parse_args(words.split())
+    assert ended.value.code == 2
+    assert "names no time zone: say 2024-06-01T00:00+00:00" in capsys.readouterr().err
+
+
+def test_the_staged_run_is_published(cluster: ClusterOfOne, evaluated: dict[str, Any], endpoint: str) -> None:
+    """The publish step inserts what was decided, each record with the rules that hit, and says so in the run's folder."""
+    history = DynamoDBHistory(TABLE, "bigint", connect(endpoint, None), stream=False)
+    history.create()
+    words = ("--runs", (cluster.root / "runs").as_uri(), "--run-id", "run-1", "--at", "2024-06-01T05:00:00+00:00")
+    words += ("--table", TABLE, "--endpoint", endpoint)
+    done = summary(cluster.submit("publish_step.py", *words, python=sys.executable))
+    assert evaluated["decided"] > 0
+    assert done == {"run_id": "run-1", "inserted": evaluated["decided"], "already_there": 0}
+    staged = FolderRunStore(str(cluster.root / "runs"))
+    assert [status.published for status in staged.runs()] == [datetime.fromisoformat("2024-06-01T05:00:00+00:00")]
+    for record in staged.decisions("run-1", HitMatrix.of(RULES)):
+        assert history.journey(record.subject) == (record,)
+
+
+def test_the_frozen_rule_set_is_the_one_of_the_database(cluster: ClusterOfOne, database_url: str) -> None:
+    """Published rules come out of the freeze step with the digest that the repository gives."""
+    Repository(database_url).publish(RULES.versions, RULES.membership_types)
+    target = cluster.root / "frozen" / "rule_set.json"
+    words = ("--as-of", "2024-06-01", "--known-at", "2099-01-01T00:00:00+00:00", "--target", target.as_uri())
+    done = summary(cluster.submit("freeze_step.py", *words, python=sys.executable, RULES_DATABASE_URL=database_url))
+    assert (done["versions"], done["rule_set"]) == (3, json.loads(target.read_text())["digest"])
