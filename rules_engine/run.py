@@ -47,7 +47,7 @@ def evaluate(
     """
     evaluator.check(rule_set)
     snapshots = evaluator.snapshots(rule_set.as_of)
-    run_id = run_id or run_identity(rule_set.as_of, rule_set.digest, snapshots, settings, __version__)
+    run_id = run_id or named_now(store, rule_set, snapshots, settings)
     published = {r.run_id for r in store.runs() if r.published}
     if run_id in published and (earlier := store.manifest(run_id)):
         return earlier
@@ -71,6 +71,25 @@ def evaluate(
     manifest.balance()
     store.keep_manifest(run_id, manifest)
     return manifest
+
+
+def named_now(store: RunStore, rule_set: RuleSet, snapshots: Mapping[str, str], settings: Mapping[str, str]) -> str:
+    """
+    The id of the run that these inputs name now.
+
+    The same inputs again are the same run, which inserts nothing. Inputs that were published and
+    then superseded on the same day (a weight was changed and changed back) name a new run after
+    the one that superseded them: the decisions published last are not theirs.
+    """
+    inputs = (rule_set.as_of, rule_set.digest, snapshots)
+    named = run_identity(*inputs, settings, __version__)
+    of_day = [r for r in store.runs() if r.published and r.as_of == rule_set.as_of]
+    if named not in {r.run_id for r in of_day}:
+        return named
+    newest = max(of_day, key=lambda r: r.created_at).run_id
+    if newest == named or ((last := store.manifest(newest)) and last.inputs == named):
+        return newest
+    return run_identity(*inputs, {**settings, "after": newest}, __version__)
 
 
 def last_published(store: RunStore, opened: OpenRun) -> OpenRun | None:

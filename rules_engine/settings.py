@@ -95,13 +95,16 @@ class Settings:
 def _faults(given: Mapping[str, str]) -> Iterable[Fault]:
     for name in sorted(given):
         if name.startswith("RULES_") and name not in KNOWN:
-            remedy = did_you_mean(name, KNOWN) or f"There are: {', '.join(KNOWN)}."
+            near = did_you_mean(name.removeprefix("RULES_"), (known.removeprefix("RULES_") for known in KNOWN))
+            remedy = near.replace("'", "'RULES_", 1) or f"There are: {', '.join(KNOWN)}."
             yield Fault(name, "there is no such setting.", remedy)
     for name, check in CHECKS.items():
         if name in given and (fault := check(given[name])):
             yield Fault(name, *fault)
     if not _home(given):
-        yield Fault("RULES_HOME", "neither it nor HOME is set.", "Set it to a folder of your own: RULES_HOME=/srv/rules.")
+        yield Fault(
+            "RULES_HOME", "neither it nor HOME is set.", "Set it to a folder of your own: RULES_HOME=/srv/rules."
+        )
     if given.get("RULES_HISTORY") == HistoryKind.DYNAMODB and not _region(given):
         yield Fault("RULES_HISTORY", "DynamoDB needs a region.", "Set AWS_REGION, say AWS_REGION=eu-west-1.")
 
@@ -128,7 +131,10 @@ def _database(url: str) -> Complaint:
     if scheme is None:
         return "it is no URL.", "Give postgresql://user:password@host:5432/database."
     if scheme[1] != "postgresql":
-        return f"its scheme is '{scheme[1]}'.", "Rules live in PostgreSQL: give postgresql://user:password@host/database."
+        return (
+            f"its scheme is '{scheme[1]}'.",
+            "Rules live in PostgreSQL: give postgresql://user:password@host/database.",
+        )
     return None
 
 
@@ -159,7 +165,10 @@ def _endpoint(url: str) -> Complaint:
 def _name(name: str) -> Complaint:
     if NAME.fullmatch(name):
         return None
-    return f"'{name}' cannot be part of a table's name.", "Use small letters, digits and '-', a letter first, at most 31."
+    return (
+        f"'{name}' cannot be part of a table's name.",
+        "Use small letters, digits and '-', a letter first, at most 31.",
+    )
 
 
 def _master(master: str) -> Complaint:

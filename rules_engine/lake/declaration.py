@@ -44,7 +44,8 @@ def parse(text: str, base: str) -> Lake:
     except tomllib.TOMLDecodeError as problem:
         raise RunRefused(Fault("Lake declaration", f"it is not TOML: {problem}.", "Mend that line.")) from problem
     raise_all(RunRefused, _unknown_words(body))
-    frames, faults = [], []
+    frames: list[Frame] = []
+    faults: list[Fault] = []
     for name, said in body.get("frames", {}).items():
         try:
             frames.append(_frame(name, said, base))

@@ -22,7 +22,8 @@ def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -
     Raises:
         RunRefused: With every frame that is not as declared.
     """
-    frames, faults = {}, []
+    frames: dict[str, DataFrame] = {}
+    faults: list[Fault] = []
     for frame in lake.frames:
         try:
             frames[frame.name] = _open(spark, frame, places[frame.name].path)

@@ -85,6 +85,11 @@ class Manifest:
         """Pairs with a decision: what the history must hold of this run."""
         return sum(t.decided for t in self.evaluation.types)
 
+    @property
+    def inputs(self) -> str:
+        """The id that the run's inputs alone name; the run's own, unless it was named otherwise."""
+        return run_identity(self.as_of, self.rule_set_digest, self.snapshots, self.settings, self.engine_version)
+
     def balance(self) -> None:
         """
         Check that the counts add up; nothing is published of a run that does not.

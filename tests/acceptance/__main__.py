@@ -59,15 +59,14 @@ def run_corpus(corpus: Corpus, evaluator: SparkEvaluator, url: str, work: Path, 
 
 def imported(corpus: Corpus, url: str, work: Path) -> RuleSet:
     """The corpus's rules, imported from a file into the database at ``url`` and loaded from it."""
-    from rules_repo.repository import Repository
-
     from rules_repo import exchange, schema
+    from rules_repo.repository import Repository
 
     path = work / "rules.yaml"
     corpus.write_rules(path)
     schema.upgrade(url)
     repository = Repository(url)
-    contents = exchange.read_rules(path)
+    contents = exchange.read(path)
     repository.publish(contents.versions, contents.membership_types)
     return repository.rule_set(AS_OF, datetime.now(UTC))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from rules_engine.model.frames import Frame, Lake
+
+FIRST_DAY = date(2024, 1, 1)
+"""A corpus says of no rule since when it counts."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Corpus:
             "kind": rule["kind"].lower(),
             "membership_type": rule["membership_type"],
             "weight": rule["weight"],
+            "effective": {"from": FIRST_DAY},
         }
         if "sql_select" in rule:
             return entry | {"select": rule["sql_select"]}

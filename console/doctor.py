@@ -1,0 +1,129 @@
+"""`rules doctor`: what this machine has of what a run needs, and how to get the rest."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import typer
+
+from console.desk import Desk, History, at_desk
+from console.screen import row, table
+from jobs.wiring import Installation, opened
+from rules_engine.errors import RulesError, RunRefused
+from rules_engine.settings import HistoryKind, Settings
+
+ENOUGH_GIGABYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``needed`` says whether these settings can do without it."""
+
+    what: str
+    fine: bool
+    found: str
+    remedy: str = ""
+    needed: bool = True
+
+    @property
+    def verdict(self) -> str:
+        return "ok" if self.fine else "missing" if self.needed else "not here"
+
+
+@at_desk
+def doctor(desk: Desk, history: History = None) -> None:
+    """Say what is there, what is missing and how to get it; exit 5 if something needed is missing."""
+    settings = desk.settings(history=history)
+    with opened(settings) as installation:
+        findings = list(examine(installation, os.environ))
+    drawn = table("", "what", "found", "what to do")
+    for finding in findings:
+        style = "" if finding.fine else "red" if finding.needed else "dim"
+        row(drawn, finding.verdict, finding.what, finding.found, "" if finding.fine else finding.remedy, style=style)
+    missing = [finding.what for finding in findings if finding.needed and not finding.fine]
+    verdict = f"Missing: {', '.join(missing)}." if missing else "Everything a run needs is here."
+    content = [asdict(finding) | {"verdict": finding.verdict} for finding in findings]
+    desk.screen.answer({"ready": not missing, "findings": content}, drawn, verdict)
+    if missing:
+        raise typer.Exit(RunRefused.exit_code)
+
+
+def examine(installation: Installation, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look at everything, in the order in which a newcomer meets it."""
+    settings = installation.settings
+    yield _python()
+    yield _package("Spark", "pyspark", "pip install '.[local]'")
+    yield _tried("Java", lambda: str(installation.java_home))
+    yield _disk(Path(settings.home))
+    yield _tried("PostgreSQL", lambda: _database(installation))
+    yield _tried("Rules", lambda: f"{len(installation.repository.rules())} rules")
+    yield _tried("Lake", lambda: f"{len(installation.lake.frames)} frames in {settings.lake}")
+    yield _maven(settings, environ)
+    yield _credentials(settings)
+    yield _package("Charts", "altair", "pip install '.[local]'", needed=False)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
+
+
+def _package(what: str, name: str, remedy: str, *, needed: bool = True) -> Finding:
+    if importlib.util.find_spec(name) is None:
+        return Finding(what, fine=False, found=f"{name} is not installed", remedy=remedy, needed=needed)
+    return Finding(what, fine=True, found=f"{name} {metadata.version(name)}", needed=needed)
+
+
+def _tried(what: str, attempt: Callable[[], str]) -> Finding:
+    """What an adapter says when it is opened: its own refusal is the best description of what is missing."""
+    try:
+        return Finding(what, fine=True, found=attempt())
+    except RulesError as error:
+        found = " ".join(f"{f.which}: {f.what}" for f in error.faults)
+        return Finding(what, fine=False, found=found, remedy=" ".join(f.remedy for f in error.faults))
+
+
+def _database(installation: Installation) -> str:
+    installation.repository.rules()
+    return "answers" if installation.settings.database_url else f"embedded, in {installation.postgres_folder}"
+
+
+def _disk(home: Path) -> Finding:
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    writable = os.access(there, os.W_OK)
+    found = f"{free:.0f} GB free at {there}{'' if writable else ', which cannot be written'}"
+    return Finding(
+        "Disk", writable and free >= ENOUGH_GIGABYTES, found, "Set RULES_HOME to a folder with 2 GB of room."
+    )
+
+
+def _maven(settings: Settings, environ: Mapping[str, str]) -> Finding:
+    """DynamoDB Local comes through Maven, once; it is needed where the settings choose it."""
+    needed = settings.history is HistoryKind.DYNAMODB_LOCAL
+    jars = sorted(Path(settings.home).glob("dynamodb*/**/DynamoDBLocal*.jar"))
+    if jars:
+        return Finding("DynamoDB Local", fine=True, found=jars[-1].name, needed=needed)
+    maven = shutil.which("mvn", path=environ.get("PATH", ""))
+    remedy = "apt-get install maven; `rules run --history dynamodb-local` fetches the rest."
+    found = "not fetched yet; Maven is here to do it" if maven else "neither it nor Maven is here"
+    return Finding("DynamoDB Local", fine=maven is not None, found=found, remedy=remedy, needed=needed)
+
+
+def _credentials(settings: Settings) -> Finding:
+    needed = settings.history is HistoryKind.DYNAMODB
+    remedy = "Sign in (`aws sso login`), or set AWS_PROFILE; only RULES_HISTORY=dynamodb and EMR need it."
+    if importlib.util.find_spec("boto3") is None:
+        return Finding("AWS", fine=False, found="boto3 is not installed", remedy="pip install '.[aws]'", needed=needed)
+    import boto3
+
+    found = boto3.Session().get_credentials()
+    said = f"credentials by {found.method}, region {settings.region or 'none'}" if found else "no credentials"
+    return Finding("AWS", fine=found is not None, found=said, remedy=remedy, needed=needed)

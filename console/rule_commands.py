@@ -1,0 +1,125 @@
+"""`rules list`, `show`, `import`, `export`: the rules as the repository knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.table import Table
+
+from console.desk import Desk, at_desk, day
+from console.screen import row, table
+from jobs.wiring import opened
+from rules_engine.errors import Fault, RunRefused, did_you_mean
+from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
+from rules_repo import exchange
+from rules_repo.repository import Recorded
+
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Only those in force on this day.")]
+Type = Annotated[str | None, typer.Option("--type", help="Only those of this membership type.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The rule's key, such as BOND-001.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A .yaml, .yml or .csv file.")]
+Types = Annotated[
+    Path | None, typer.Option("--types", help="CSV file of membership types, beside a CSV file of rules.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
+
+
+@at_desk
+def list_rules(desk: Desk, as_of: AsOf = None, membership: Type = None) -> None:
+    """List the rules as known now."""
+    chosen = day(as_of, "--as-of")
+    with opened(desk.settings()) as installation:
+        known = installation.repository.rules(chosen)
+    found = [version for version in known if membership in (None, version.membership_type)]
+    desk.screen.answer([content(version) for version in found], _overview(found), f"{len(found)} rules.")
+
+
+def _overview(versions: list[RuleVersion]) -> Table:
+    drawn = table("rule", "membership type", "weight", "name", "effective", right=["weight"])
+    for v in sorted(versions, key=lambda v: (v.membership_type, v.kind is Kind.EXCLUSION, v.key, v.effective.first)):
+        cells = v.membership_type, _signed(v), v.name, in_words(v.effective)
+        row(drawn, v.id, *cells, style="dim" if v.shadow else "")
+    return drawn
+
+
+@at_desk
+def show(desk: Desk, key: Key) -> None:
+    """Show one rule: what it says now, and every version that was ever known."""
+    with opened(desk.settings()) as installation:
+        recorded = installation.repository.versions(key)
+        if not recorded:
+            raise RunRefused(_no_such(key, {v.key for v in installation.repository.rules()}))
+    desk.screen.answer([_recorded(each) for each in recorded], *_drawn(recorded))
+
+
+def _no_such(key: str, known: set[str]) -> Fault:
+    return Fault(f"Rule {key}", "there is no such rule.", did_you_mean(key, known) or "`rules list` lists all.")
+
+
+def _drawn(recorded: tuple[Recorded, ...]) -> Iterator[RenderableType]:
+    newest = recorded[-1].version
+    yield f"{newest.key} · {newest.name} · {newest.kind} · {newest.membership_type} · weight {newest.weight}"
+    yield f"{newest.form} over {newest.frame}" if newest.frame else str(newest.form)
+    yield f"\n{newest.sql}\n"
+    if newest.parameters:
+        yield "Parameters: " + ", ".join(f":{name} = {value}" for name, value in newest.parameters.items())
+    yield f"Reason: {newest.reason_code or 'none'} {newest.reason_text}\n"
+    drawn = table("version", "weight", "effective", "known from", "until", "by", right=["weight"])
+    for each in recorded:
+        until = f"{each.recorded_to:%Y-%m-%d %H:%M}" if each.recorded_to else "now"
+        cells = in_words(each.version.effective), f"{each.recorded_from:%Y-%m-%d %H:%M}", until, each.recorded_by
+        row(drawn, each.version.id, _signed(each.version), *cells, style="dim" if each.recorded_to else "")
+    yield drawn
+
+
+@at_desk
+def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = False) -> None:
+    """Publish the rules of a file, all or nothing; rules it does not name stay."""
+    contents = exchange.read(file, types)
+    with opened(desk.settings()) as installation:
+        changes = installation.repository.publish(contents.versions, contents.membership_types, dry_run=dry_run)
+    parts = {name: list(keys) for name, keys in asdict(changes).items()}
+    desk.log("imported", dry_run=dry_run, **{name: len(keys) for name, keys in parts.items()})
+    drawn = table("", "how many", "which", right=["how many"])
+    for name, keys in parts.items():
+        row(drawn, name.replace("_", " "), len(keys), "" if name == "unchanged" else ", ".join(keys))
+    verdict = "A dry run: nothing was changed." if dry_run else "Published."
+    desk.screen.answer({"dry_run": dry_run} | parts, drawn, verdict)
+
+
+@at_desk
+def export_rules(desk: Desk, file: File, types: Types = None, as_of: AsOf = None) -> None:
+    """Write the rules as known now to a file for review."""
+    chosen = day(as_of, "--as-of")
+    with opened(desk.settings()) as installation:
+        versions, policies = installation.repository.rules(chosen), installation.repository.membership_types()
+    exchange.write(exchange.RuleFile(policies, versions), file, types)
+    desk.screen.answer({"file": str(file), "rules": len(versions)}, f"{len(versions)} rules are in {file}.")
+
+
+def content(version: RuleVersion) -> dict[str, Any]:
+    """A version as JSON, with the days on which it counts."""
+    effective = {"effective_from": version.effective.first, "effective_to": version.effective.end}
+    return version.content() | {"id": version.id} | effective
+
+
+def _recorded(each: Recorded) -> dict[str, Any]:
+    return content(each.version) | {
+        "recorded_from": each.recorded_from,
+        "recorded_to": each.recorded_to,
+        "recorded_by": each.recorded_by,
+        "closed_by": each.closed_by,
+    }
+
+
+def in_words(period: EffectivePeriod) -> str:
+    return f"{period.first} to {period.end}" if period.end else f"from {period.first}"
+
+
+def _signed(version: RuleVersion) -> str:
+    return f"{'+' if version.kind is Kind.INCLUSION else '−'}{version.weight}{' (shadow)' if version.shadow else ''}"

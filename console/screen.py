@@ -1,0 +1,121 @@
+"""What people and programs get to see: answers on stdout, progress and errors on stderr, JSON where asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, Literal
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from rules_engine import ports
+from rules_engine.errors import (
+    ChangeRefused,
+    Fault,
+    HistoryCollision,
+    InvalidRule,
+    RulesError,
+    RunInterrupted,
+    RunRefused,
+)
+
+TITLES: Mapping[type[RulesError], str] = {
+    InvalidRule: "Rules to mend",
+    ChangeRefused: "Change refused: nothing was changed",
+    HistoryCollision: "History collision: nothing was overwritten",
+    RunRefused: "Refused: nothing was written",
+    RunInterrupted: "Interrupted: run the same id again",
+}
+
+
+class Screen:
+    """Where a command's answer goes. With ``as_json`` stdout holds one JSON document and nothing else."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.out = Console(highlight=False, soft_wrap=False)
+        self.err = Console(stderr=True, highlight=False)
+
+    def answer(self, content: object, *drawn: RenderableType) -> None:
+        """The answer: ``content`` as JSON, or what is drawn of it for people."""
+        if self.as_json:
+            self.out.file.write(json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n")
+            return
+        for piece in drawn:
+            self.out.print(piece, markup=False, soft_wrap=isinstance(piece, str))
+
+    def note(self, text: str) -> None:
+        """Something on the way; never part of the answer."""
+        self.err.print(Text(text, style="dim"), soft_wrap=True)
+
+    def refuse(self, error: RulesError) -> None:
+        """Every fault of an error: which, what, what to do. A panel for eyes, lines for logs."""
+        title = next((t for kind, t in TITLES.items() if isinstance(error, kind)), "Error")
+        if self.as_json:
+            self.answer({"error": type(error).__name__, "exit_code": error.exit_code, "faults": fault_rows(error)})
+        if self.err.is_terminal:
+            self.err.print(Panel(Group(*_drawn(error.faults)), title=title, border_style="red", title_align="left"))
+        elif not self.as_json:
+            for line in (title, *map(str, error.faults)):
+                self.err.print(Text(line), soft_wrap=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[ports.Progress]:
+        """A bar on stderr while work goes on; nothing where stderr is no terminal."""
+        columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bar:
+            task = bar.add_task("Starting", total=1.0)
+            yield lambda what, share: bar.update(task, description=what, completed=share)
+
+
+WIDE = {"because", "found", "grain", "meaning", "name", "rules that hit", "source", "what to do", "which"}
+"""Columns of free text: they wrap, so that the others keep their values whole."""
+
+
+def table(*headers: str, right: Iterable[str] = ()) -> Table:
+    """A table whose cells are taken as they are; the columns in ``right`` hold numbers."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    numbers = set(right)
+    for header in headers:
+        side: Literal["left", "right"] = "right" if header in numbers else "left"
+        wide = header in WIDE
+        least = 14 if wide else None
+        drawn.add_column(header, justify=side, header_style="bold", overflow="fold", no_wrap=not wide, min_width=least)
+    return drawn
+
+
+def row(drawn: Table, *cells: object, style: str = "") -> None:
+    """Add a row; text from the database is never read as markup, and nothing is an empty cell."""
+    drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in cells), style=style)
+
+
+def fault_rows(error: RulesError) -> list[dict[str, Any]]:
+    return [
+        {"which": f.which, "what": f.what, "remedy": f.remedy, "code": f.code, "position": f.position}
+        for f in error.faults
+    ]
+
+
+def _drawn(faults: Iterable[Fault]) -> Iterator[Text]:
+    for fault in faults:
+        text = Text.assemble((fault.which, "bold"), ": ", fault.what)
+        text.append(f" {fault.remedy}" if fault.remedy else "", style="green")
+        text.append(f" [{fault.code}]" if fault.code else "", style="dim")
+        yield text
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case Mapping():
+            return dict(value)
+        case set() | frozenset():
+            return sorted(value)
+    return str(value)

@@ -1,0 +1,171 @@
+"""A run that is killed, refused or miscounted over the in-memory ports: what is written, and what a second try leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from rules_engine import run as running
+from rules_engine.errors import HistoryCollision, InvalidRule, RunInterrupted, RunRefused
+from rules_engine.model.decisions import Event
+from rules_engine.ports import Inserted
+from tests.unit.house import (
+    MONDAY,
+    POPULATION,
+    TUESDAY,
+    WEDNESDAY,
+    BreakingHistory,
+    ForgetfulHistory,
+    House,
+    MiscountingEvaluator,
+    RefusingEvaluator,
+    moment,
+)
+
+
+def test_the_first_opening_fixes_the_created_date() -> None:
+    """A run tried again later writes the moment of its first try (R-HIST-2)."""
+    house = House(history=BreakingHistory())
+    with pytest.raises(RunInterrupted):
+        house.run(MONDAY, at=moment(MONDAY))
+    outcome = house.run(MONDAY, at=moment(TUESDAY))
+    assert outcome.manifest.created_at == "2024-06-03T08:00:00.000000Z"
+    assert {r.created_at for r in house.history.table.values()} == {moment(MONDAY)}
+
+
+def test_a_killed_rule_changed_back_keeps_its_name() -> None:
+    """The third run of a day, killed while it publishes, is completed under the same id."""
+    house = House()
+    house.run(MONDAY)
+    house.reweigh(60, number=2)
+    house.run(MONDAY, at=moment(MONDAY, hour=12))
+    house.reweigh(20, number=1)
+    house.history = BreakingHistory(house.history.table)
+    with pytest.raises(RunInterrupted):
+        house.run(MONDAY, at=moment(MONDAY, hour=16))
+    house.run(MONDAY, at=moment(MONDAY, hour=17))
+    assert len(house.store.runs()) == 3
+    assert house.events(2)[-1] is Event.REVOKED_EXCLUDED
+
+
+@pytest.mark.parametrize("inserts", [1, 2, 3])
+def test_a_killed_run_run_again_leaves_the_undisturbed_table(inserts: int) -> None:
+    """Killed between or after any of its inserts and run again, history is as if nothing had happened (R-HIST-6)."""
+    undisturbed, killed = House(), House()
+    for house in (undisturbed, killed):
+        house.run(MONDAY)
+    undisturbed.run(TUESDAY)
+    killed.history = BreakingHistory(killed.history.table, inserts)
+    with pytest.raises(RunInterrupted):
+        killed.run(TUESDAY)
+    outcome = killed.run(TUESDAY, at=moment(WEDNESDAY))
+    assert outcome.inserted == Inserted(3 - inserts, inserts)
+    assert killed.history.table == undisturbed.history.table
+
+
+def test_a_run_killed_between_evaluation_and_publication_is_completed() -> None:
+    """An evaluated run that was never published is found, decided the same, and published (R-HIST-6)."""
+    undisturbed, killed = House(), House()
+    undisturbed.run(MONDAY)
+    rule_set = killed.rules.rule_set(MONDAY, moment(MONDAY))
+    running.evaluate(rule_set, killed.evaluator, killed.store, moment(MONDAY), {"ansi": "on"})
+    assert not killed.history.table
+    killed.run(MONDAY, at=moment(TUESDAY))
+    assert killed.history.table == undisturbed.history.table
+
+
+def test_two_runs_of_one_moment_collide_by_name() -> None:
+    """Two runs that claim one key with different content are an error that names both; nothing is overwritten."""
+    house = House()
+    first = house.run(MONDAY)
+    house.reweigh(60, number=2)
+    with pytest.raises(HistoryCollision, match=first.manifest.run_id) as refused:
+        house.run(MONDAY)
+    second = next(r.run_id for r in house.store.runs() if not r.published)
+    assert second in str(refused.value)
+    assert house.history.count(second) == 0
+
+
+def test_a_run_that_does_not_balance_publishes_nothing() -> None:
+    """No manifest is kept and no record is written of a run whose counts do not add up (R-OPS-4)."""
+    house = House()
+    house.evaluator = MiscountingEvaluator(POPULATION, house.staging)
+    with pytest.raises(RunRefused, match="7 pairs were evaluated; 3 subjects × 2 rules are 6"):
+        house.run(MONDAY)
+    (status,) = house.store.runs()
+    assert (house.history.table, status.decided, status.published) == ({}, None, None)
+
+
+def test_a_later_try_that_does_not_balance_leaves_nothing_to_publish() -> None:
+    """An earlier try's manifest does not vouch for what a later, broken try staged."""
+    house = House(history=BreakingHistory())
+    with pytest.raises(RunInterrupted):
+        house.run(MONDAY)
+    house.evaluator = MiscountingEvaluator(POPULATION, house.staging)
+    with pytest.raises(RunRefused, match="pairs were evaluated"):
+        house.run(MONDAY)
+    (status,) = house.store.runs()
+    with pytest.raises(RunRefused, match="it was not evaluated to its end"):
+        running.publish(status.run_id, house.store, house.history, moment(MONDAY))
+
+
+def test_a_manifest_that_was_altered_is_not_published() -> None:
+    """Publication checks the balance again, whoever kept the manifest."""
+    house = House()
+    rule_set = house.rules.rule_set(MONDAY, moment(MONDAY))
+    manifest = running.evaluate(rule_set, house.evaluator, house.store, moment(MONDAY), {})
+    altered = replace(manifest, evaluation=replace(manifest.evaluation, subjects=4))
+    house.store.keep_manifest(manifest.run_id, altered)
+    with pytest.raises(RunRefused, match="6 pairs were evaluated; 4 subjects"):
+        running.publish(manifest.run_id, house.store, house.history, moment(MONDAY))
+    assert not house.history.table
+
+
+def test_a_history_that_lost_a_record_is_found_out() -> None:
+    """What the history holds is counted, not believed; the run stays unpublished."""
+    house = House(history=ForgetfulHistory())
+    with pytest.raises(RunInterrupted, match="the history holds 1 of its records after 2 new and 0 known ones"):
+        house.run(MONDAY)
+    assert [r.published for r in house.store.runs()] == [None]
+
+
+def test_staged_decisions_that_were_lost_are_found_out() -> None:
+    """The history is full from an earlier try, and what is staged now is less: not published."""
+    house = House(history=BreakingHistory(inserts=2))
+    with pytest.raises(RunInterrupted):
+        house.run(MONDAY)
+    (status,) = house.store.runs()
+    house.staging[status.folder].pop()
+    with pytest.raises(RunInterrupted, match="the history holds 2 of its records after 0 new and 1 known ones"):
+        running.publish(status.run_id, house.store, house.history, moment(MONDAY))
+
+
+def test_a_run_completed_late_keeps_its_past() -> None:
+    """The past of a killed run is what was published before its first opening, whatever was published since."""
+    house = House()
+    monday = house.run(MONDAY)
+    house.history = BreakingHistory(house.history.table)
+    with pytest.raises(RunInterrupted):
+        house.run(TUESDAY)
+    house.run(WEDNESDAY)
+    assert house.run(TUESDAY, at=moment(WEDNESDAY, hour=12)).manifest.previous_run == monday.manifest.run_id
+
+
+def test_rules_that_cannot_be_resolved_stop_the_run_before_it_is_opened() -> None:
+    """Every fault is told and nothing was opened, staged or written (R-ENG-6)."""
+    house = House()
+    house.evaluator = RefusingEvaluator(POPULATION, house.staging)
+    with pytest.raises(InvalidRule) as refused:
+        house.run(MONDAY)
+    assert len(refused.value.faults) == 2
+    assert (house.store.runs(), house.staging, house.history.table) == ((), {}, {})
+
+
+def test_a_day_without_rules_is_refused() -> None:
+    """A day on which no rule is in force is the operator's mistake, and nothing was written."""
+    house = House()
+    with pytest.raises(RunRefused, match="no rule is in force"):
+        house.run(date(2024, 5, 31))
+    assert not house.history.table
