@@ -27,7 +27,7 @@ def everything(report: DemoReport) -> RenderableType:
     return Group(*parts)
 
 
-def bar(value: float, longest: float, width: int = 40) -> str:
+def bar(value: float, longest: float, width: int = 36) -> str:
     """
     A bar of block characters, exact to an eighth of a character.
 
@@ -40,7 +40,7 @@ def bar(value: float, longest: float, width: int = 40) -> str:
 
 def members(report: DemoReport) -> Table:
     """A bar per membership type and day."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
     table.add_column("membership", style="bold", no_wrap=True)
     table.add_column("day", style="dim", no_wrap=True)
     table.add_column("members", justify="right", no_wrap=True)
@@ -70,10 +70,10 @@ def change(report: DemoReport) -> RenderableType:
 
 def gained_and_lost(report: DemoReport) -> Table:
     """Grain: membership type and day, the first day left out: nobody was a member before it."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("Membership", "Day"):
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for heading in ("", "Day"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("before", "granted", "reinstated", "lapsed", "excluded", "after"):
+    for heading in ("before", "granted", "back", "lapsed", "excluded", "after"):
         table.add_column(heading, justify="right", no_wrap=True)
     for day, counts in report.rows():
         if day is not report.days[0] or len(report.days) == 1:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import warnings
 from contextlib import closing
@@ -36,9 +37,11 @@ def start(data_dir: Path) -> str:
     server = _wheel()
     try:
         data_dir.parent.mkdir(parents=True, exist_ok=True)
+        _set_aside_half_made(data_dir)
         data_dir.mkdir(exist_ok=True)
         _forget_stale_server(data_dir)
         uri = server.PostgresServer(data_dir, cleanup_mode=None).get_uri()
+        _made(data_dir).touch()
     except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError, ValueError) as problem:
         raise RunRefused(_fault(data_dir, f"it does not start: {problem}.")) from problem
     return str(uri).replace(":@", "@", 1)
@@ -118,6 +121,25 @@ def _owner() -> str | None:
     return "embedded_postgres" if os.name == "posix" and os.geteuid() == 0 else None
 
 
+def _made(data_dir: Path) -> Path:
+    """A file beside the data that says they were made to the end."""
+    return data_dir.with_name(f"{data_dir.name}.made")
+
+
+def _set_aside_half_made(data_dir: Path) -> None:
+    """
+    Rename data whose making was killed: no server can start on them, and they hold nothing of anyone's.
+
+    PostgreSQL, while it makes them, writes the number of its process with a minus sign.
+    """
+    if _made(data_dir).exists() or not data_dir.is_dir():
+        return
+    if _first_number(data_dir) < 0 or not (data_dir / "global" / "pg_control").exists():
+        aside = data_dir.with_name(f"{data_dir.name}.half-made")
+        shutil.rmtree(aside, ignore_errors=True)
+        data_dir.rename(aside)
+
+
 def _forget_stale_server(data_dir: Path) -> None:
     """Remove the pid file of a server that is gone, if another program has its number by now."""
     pid = _pid(data_dir)
@@ -126,10 +148,16 @@ def _forget_stale_server(data_dir: Path) -> None:
 
 
 def _pid(data_dir: Path) -> int | None:
+    number = _first_number(data_dir)
+    return number if number > 0 else None
+
+
+def _first_number(data_dir: Path) -> int:
+    """What the pid file begins with; 0 if there is none."""
     try:
         return int((data_dir / "postmaster.pid").read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
-        return None
+        return 0
 
 
 def _is_postgres(pid: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -69,8 +70,10 @@ class SparkEvaluator:
 
     def check(self, rule_set: RuleSet) -> None:
         schema = self.schema(rule_set.as_of)
-        raise_all(InvalidRule, gate.check(rule_set, schema))
-        raise_all(InvalidRule, resolve(self.spark, schema, rule_set))
+        faults = gate.check(rule_set, schema)
+        refused = {fault.which for fault in faults}
+        safe = tuple(v for v in rule_set.versions if f"Rule {v.key}" not in refused)
+        raise_all(InvalidRule, [*faults, *resolve(self.spark, schema, replace(rule_set, versions=safe))])
 
     def evaluate(
         self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress = silent

@@ -121,8 +121,9 @@ class FolderRunStore:
         if manifest is None:
             raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
         decode = lru_cache(maxsize=100_000)(matrix.hits)
+        created_at = created_from(manifest.created_at)
         for row in self.rows(f"{self.folder(run_id)}/decisions"):
-            yield _record(row, manifest, decode)
+            yield _record(row, manifest, created_at, decode)
 
     def _status(self, run_id: str) -> RunStatus | None:
         opened = self._known(run_id, "opened.json")
@@ -158,12 +159,15 @@ class FolderRunStore:
 
 
 def _record(
-    row: Mapping[str, Any], manifest: Manifest, decode: Callable[[str, Sequence[int]], tuple[Hit, ...]]
+    row: Mapping[str, Any],
+    manifest: Manifest,
+    created_at: datetime,
+    decode: Callable[[str, Sequence[int]], tuple[Hit, ...]],
 ) -> HistoryRecord:
     first: date | None = row["first_granted"]
     return HistoryRecord(
         subject=row["subject"],
-        created_at=created_from(manifest.created_at),
+        created_at=created_at,
         membership_type=row["membership_type"],
         granted=row["granted"],
         event=Event(row["event"]),
