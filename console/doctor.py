@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -42,7 +42,7 @@ def doctor(desk: Desk, history: History = None) -> None:
     """Say what is there, what is missing and how to get it; exit 5 if something needed is missing."""
     settings = desk.settings(history=history)
     with opened(settings) as installation:
-        findings = list(examine(installation, os.environ))
+        findings = list(examine(installation))
     drawn = table("", "what", "found", "what to do")
     for finding in findings:
         style = "" if finding.fine else "red" if finding.needed else "dim"
@@ -55,7 +55,7 @@ def doctor(desk: Desk, history: History = None) -> None:
         raise typer.Exit(RunRefused.exit_code)
 
 
-def examine(installation: Installation, environ: Mapping[str, str]) -> Iterator[Finding]:
+def examine(installation: Installation) -> Iterator[Finding]:
     """Look at everything, in the order in which a newcomer meets it."""
     settings = installation.settings
     yield _python()
@@ -65,7 +65,7 @@ def examine(installation: Installation, environ: Mapping[str, str]) -> Iterator[
     yield _tried("PostgreSQL", lambda: _database(installation))
     yield _tried("Rules", lambda: f"{len(installation.repository.rules())} rules")
     yield _tried("Lake", lambda: f"{len(installation.lake.frames)} frames in {settings.lake}")
-    yield _maven(settings, environ)
+    yield _dynamodb_local(settings)
     yield _credentials(settings)
     yield _package("Charts", "altair", "pip install '.[local]'", needed=False)
 
@@ -105,16 +105,16 @@ def _disk(home: Path) -> Finding:
     )
 
 
-def _maven(settings: Settings, environ: Mapping[str, str]) -> Finding:
-    """DynamoDB Local comes through Maven, once; it is needed where the settings choose it."""
+def _dynamodb_local(settings: Settings) -> Finding:
+    """It is fetched when it is first needed, by the resolver that comes with PySpark."""
     needed = settings.history is HistoryKind.DYNAMODB_LOCAL
     jars = sorted(Path(settings.home).glob("dynamodb*/**/DynamoDBLocal*.jar"))
     if jars:
         return Finding("DynamoDB Local", fine=True, found=jars[-1].name, needed=needed)
-    maven = shutil.which("mvn", path=environ.get("PATH", ""))
-    remedy = "apt-get install maven; `rules run --history dynamodb-local` fetches the rest."
-    found = "not fetched yet; Maven is here to do it" if maven else "neither it nor Maven is here"
-    return Finding("DynamoDB Local", fine=maven is not None, found=found, remedy=remedy, needed=needed)
+    can = importlib.util.find_spec("pyspark") is not None
+    remedy = "pip install '.[local]'; `rules run --history dynamodb-local` fetches the rest."
+    found = "not fetched yet; the first use does it" if can else "not fetched; PySpark, which does it, is missing"
+    return Finding("DynamoDB Local", fine=can, found=found, remedy=remedy, needed=needed)
 
 
 def _credentials(settings: Settings) -> Finding:

@@ -43,7 +43,7 @@ class Runtime:
 
 def find_java(cache: Path, environ: Mapping[str, str] = os.environ) -> Path:
     """
-    A Java home that Spark, Maven and DynamoDB Local can be started with.
+    A Java home that Spark and DynamoDB Local can be started with.
 
     For a runtime without the module that Spark asks for, it is a folder under
     ``cache`` whose ``bin/java`` drops that one argument.

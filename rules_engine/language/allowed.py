@@ -121,7 +121,7 @@ class Allowed:
 @cache
 def allowed() -> Allowed:
     """The lists, read once."""
-    body = _read("allowed.toml")
+    body = listed("allowed.toml")
     return Allowed(
         limits=Limits(**body["limits"]),
         syntax=Syntax(**{name: frozenset(words.split()) for name, words in body["syntax"].items()}),
@@ -147,7 +147,7 @@ def _function(name: str, category: Category, entry: dict[str, Any]) -> Function:
 @cache
 def refusals() -> Mapping[str, Refusal]:
     """Every refusal and warning by its code."""
-    body = _read("refusals.toml")
+    body = listed("refusals.toml")
     return {code: Refusal(code, **entry) for kind in ("refusals", "warnings") for code, entry in body[kind].items()}
 
 
@@ -156,5 +156,6 @@ def refuse(code: str, position: int | None = None, **found: object) -> Fault:
     return refusals()[code].fault(position, **found)
 
 
-def _read(name: str) -> dict[str, Any]:
+def listed(name: str) -> dict[str, Any]:
+    """A file of lists that lies beside this module."""
     return tomllib.loads(files("rules_engine.language").joinpath(name).read_text("utf-8"))

@@ -8,6 +8,7 @@ credentials and keeps its data under the home it was started with.
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from pathlib import Path
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.java import find_java
 
-POM = Path(__file__).with_name("dynamodb_local.pom.xml")
+MODULE = Path(__file__).with_name("dynamodb_local.ivy.xml")
 MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
 SECONDS = 60
 """How long a server may take to start, or to end."""
@@ -61,7 +62,7 @@ def start(home: Path, jars: Path | None = None) -> str:
     The first start fetches about 50 MB into ``jars`` (``home / "lib"`` unless given).
 
     Raises:
-        RunRefused: If Java or Maven is missing, the jars cannot be fetched, or the server does not start.
+        RunRefused: If Java or PySpark is missing, the jars cannot be fetched, or the server does not start.
     """
     home = home.absolute()
     with _alone(home):
@@ -105,26 +106,31 @@ def _started(home: Path) -> Server | None:
 def _fetch(lib: Path, java_home: Path) -> None:
     if lib.is_dir():
         return
-    mvn = shutil.which("mvn")
-    if mvn is None:
+    draft = lib.with_name(f"{lib.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    command = [str(java_home / "bin" / "java"), "-cp", f"{_resolver()}/*", "org.apache.ivy.Main", "-warn"]
+    command += ["-ivy", str(MODULE), "-cache", str(lib.with_name(f"{lib.name}.cache"))]
+    command += ["-retrieve", f"{draft}/[artifact]-[revision](-[classifier]).[ext]"]
+    fetched = subprocess.run(command, capture_output=True, text=True, check=False)
+    if fetched.returncode or not draft.is_dir():
+        said = "\n".join((fetched.stdout + fetched.stderr).strip().splitlines()[:5])
+        remedy = "Check the network, then try again."
+        raise RunRefused(Fault("DynamoDB Local", f"it could not be fetched: {said}", remedy))
+    draft.rename(lib)
+
+
+def _resolver() -> Path:
+    """The folder of PySpark's jars, Ivy among them: what resolves Spark's packages resolves these."""
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or not spec.origin:
         raise RunRefused(
             Fault(
                 "DynamoDB Local",
-                "it is fetched from Maven Central by `mvn`, which is not on the path.",
-                "Install it (`apt-get install maven`), or keep the history in PostgreSQL: `--history postgres`.",
+                "it is fetched by the resolver that comes with PySpark, which is not installed.",
+                "Install the extra: pip install '.[local]'; or keep the history in PostgreSQL: `--history postgres`.",
             )
         )
-    draft = lib.with_name(f"{lib.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    command = [mvn, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={draft}"]
-    environment = os.environ | {"JAVA_HOME": str(java_home)}
-    fetched = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if fetched.returncode or not draft.is_dir():
-        said = "\n".join((fetched.stdout + fetched.stderr).strip().splitlines()[:5])
-        raise RunRefused(
-            Fault("DynamoDB Local", f"Maven could not fetch it: {said}", "Check the network and Maven's settings.")
-        )
-    draft.rename(lib)
+    return Path(spec.origin).parent / "jars"
 
 
 def _launch(home: Path, lib: Path, java: Path) -> Server:

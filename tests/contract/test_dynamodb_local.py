@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rules_engine.errors import RunRefused
+from rules_engine.publication import dynamodb_local
 from rules_engine.publication.dynamodb import DynamoDBHistory, connect
 from rules_engine.publication.dynamodb_local import start, stop
 from tests.contract.conftest import JARS, new_table
@@ -32,23 +33,22 @@ def test_a_server_is_started_once_and_found_again(tmp_path: Path) -> None:
     assert stop(tmp_path) is False
 
 
-def test_without_maven_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No Maven and nothing fetched: refused with both ways out."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RunRefused, match=r"apt-get install maven.*--history postgres"):
+def test_without_a_resolver_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No PySpark and nothing fetched: refused with both ways out."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(RunRefused, match=r"pip install '\.\[local\]'.*--history postgres"):
         start(tmp_path)
 
 
 def test_a_failed_fetch_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Maven says is passed on, and the next start fetches again."""
-    maven = tmp_path / "bin" / "mvn"
-    maven.parent.mkdir()
-    maven.write_text("#!/bin/sh\necho 'registry not reached'\nexit 1\n")
-    maven.chmod(0o755)
-    monkeypatch.setenv("PATH", str(maven.parent), prepend=os.pathsep)
+    """What the resolver says is passed on, and the next start fetches again."""
+    broken = tmp_path / "broken.xml"
+    broken.write_text("<ivy-module version='2.0'><this is no module")
+    monkeypatch.setattr(dynamodb_local, "MODULE", broken)
     for _ in range(2):
-        with pytest.raises(RunRefused, match="could not fetch it: registry not reached"):
-            start(tmp_path)
+        with pytest.raises(RunRefused, match=r"could not be fetched: .*broken\.xml"):
+            start(tmp_path / "home")
+    assert not (tmp_path / "home" / "lib").exists()
 
 
 def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
