@@ -2,16 +2,21 @@
 Gate a file of rules, line by line: ``python -m tests.gate FILE.tsv``.
 
 A file of four columns (tag, form, expectation, rule as a JSON string) says what must be refused; one of two
-columns (form, rule) holds honest rules. Exit 1 if a ``reject`` was accepted or an honest rule refused.
+columns (form, rule) holds honest rules. Exit 1 if a ``reject`` was accepted or an honest rule refused. Spark is
+asked last, unless ``--pure`` is given.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.language import gate
@@ -19,10 +24,15 @@ from rules_engine.language.allowed import refuse
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, Kind, RuleVersion
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 Layer = Callable[[RuleVersion, Schema], tuple[Fault, ...]]
 
 LAYERS: dict[str, Layer] = {"L0": gate.text_faults, "gate 1": gate.tree_faults}
-"""In the order in which they are asked; the first that refuses is named. Spark's gates are added here."""
+"""In the order in which they are asked; the first that refuses is named. Those of Spark are :func:`spark_layers`."""
+
+AS_OF = date(2024, 6, 1)
 
 SCHEMA = Schema(
     subject="customer",
@@ -105,8 +115,41 @@ def judge(line: Line, layers: dict[str, Layer] = LAYERS) -> Verdict:
     return Verdict(line, "", ())
 
 
+def spark_layers(spark: SparkSession) -> dict[str, Layer]:
+    """The gates that ask Spark, in a rule session of :data:`SCHEMA`."""
+    from rules_engine.evaluation import analysed, parsed
+    from rules_engine.evaluation.resolution import disagreements
+    from rules_engine.evaluation.rule_session import rule_session
+
+    session = rule_session(spark, SCHEMA)
+    return {
+        "gate 2a": lambda version, schema: parsed.faults(session, version, schema, AS_OF),
+        "two readers": lambda version, schema: disagreements(session, version, schema, AS_OF),
+        "gate 2b": lambda version, schema: analysed.faults(session, version, schema, AS_OF),
+    }
+
+
+@contextmanager
+def local_spark() -> Iterator[SparkSession]:
+    """A Spark of one thread for as long as it is needed."""
+    from rules_engine.evaluation import session
+    from rules_engine.java import find_java
+
+    with tempfile.TemporaryDirectory() as work:
+        spark = session.start(find_java(Path(work) / "java"), Path(work), master="local[1]", memory="1g")
+        try:
+            yield spark
+        finally:
+            spark.stop()
+
+
 def main(arguments: list[str]) -> int:
-    verdicts = [judge(line) for name in arguments for line in lines(Path(name))]
+    files = [Path(name) for name in arguments if name != "--pure"]
+    with ExitStack() as stack:
+        layers = dict(LAYERS)
+        if "--pure" not in arguments:
+            layers |= spark_layers(stack.enter_context(local_spark()))
+        verdicts = [judge(line, layers) for file in files for line in lines(file)]
     for verdict in verdicts:
         print(verdict)
     wrong = sum(verdict.wrong for verdict in verdicts)

@@ -14,15 +14,23 @@ if TYPE_CHECKING:
 
 
 def bits_set(matrix: HitMatrix, rows: DataFrame, column: Callable[[int], str]) -> dict[str, int]:
-    """Version id to how many rows have its bit; versions whose word is not there have none."""
-    there = [(v.id, cell) for v, cell in matrix.cells if column(cell.word) in rows.columns]
+    """Version id to how many rows have its bit; bits that no row has are not counted one by one."""
     counted = dict.fromkeys((v.id for v, _ in matrix.cells), 0)
+    seen = _seen(matrix, rows, column)
+    there = [(v.id, cell) for v, cell in matrix.cells if seen.get(cell.word, 0) & cell.mask]
     if there:
-        sums = [f"coalesce(sum(shiftright({column(c.word)}, {c.mask.bit_length() - 1}) & 1L), 0L)" for _, c in there]
+        sums = [f"sum(shiftright({column(c.word)}, {c.mask.bit_length() - 1}) & 1L)" for _, c in there]
         row = rows.selectExpr(*sums).first()
         assert row is not None
         counted.update(zip((name for name, _ in there), map(int, row), strict=True))
     return counted
+
+
+def _seen(matrix: HitMatrix, rows: DataFrame, column: Callable[[int], str]) -> dict[int, int]:
+    """Word to the bits that any row has."""
+    words = [w for w in range(matrix.words) if column(w) in rows.columns]
+    row = rows.selectExpr(*(f"bit_or({column(w)})" for w in words)).first() if words else None
+    return {w: int(bits or 0) for w, bits in zip(words, row, strict=True)} if row else {}
 
 
 def type_counts(decided: DataFrame, previous: DataFrame, types: Mapping[str, object]) -> tuple[TypeCounts, ...]:

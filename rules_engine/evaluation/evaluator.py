@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 HITS, DECIDED = "hits", "decisions"
+WHOLE_STAGE = "spark.sql.codegen.wholeStage"
 
 
 class SparkEvaluator:
@@ -107,6 +108,7 @@ class SparkEvaluator:
         as_of = rule_set.as_of
         self._frames(as_of)
         keys = {f.name.lower(): f.subject_key for f in self.lake.frames}
+        self.spark.conf.set(WHOLE_STAGE, "true")
         alone = [placed for placed in matrix.cells if runs_alone(placed[0])]
         fused: dict[str, list[Placed]] = {}
         for placed in matrix.cells:
@@ -117,6 +119,8 @@ class SparkEvaluator:
             lambda batch: rows_of_batch(self.spark, batch, keys, as_of),
             lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
         )
+        # What follows is wide, not deep: whole-stage code for it would be too long to compile (docs/decisions/0005).
+        self.spark.conf.set(WHOLE_STAGE, "false")
         subject = self.lake.subject_frame
         of_subjects = words_of_rows(
             self.spark.table(subject.name), subject.subject_key, fused.pop(subject.name, []), as_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,13 @@ def view_name(node: Node) -> str:
     identifier = (node.fields.get("desc") or {}).get("identifier") or {}
     parts = {key for key in identifier if key != "product-class"}
     return str(identifier["table"]).lower() if node.fields.get("isTempView") and parts == {"table"} else ""
+
+
+def in_words(problem: Exception) -> str:
+    """Spark's message without its plan, class prefix and position block."""
+    text = str(problem).split("\n== SQL")[0].split(";\n")[0].split("\n\n")[0]
+    text = re.sub(r"\s*SQLSTATE: \w+", "", re.sub(r"^\[[A-Z_.0-9]+\]\s*", "", text))
+    return " ".join(text.split())[:500]
 
 
 def _tree(flat: list[dict[str, Any]]) -> Node:

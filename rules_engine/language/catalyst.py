@@ -28,7 +28,9 @@ class Catalyst:
     over: frozenset[str]
     """Aggregates that stand under a window only."""
     functions: frozenset[str]
-    """The functions of a rule session: those a rule may call, and those that operators are read as."""
+    """What Spark may see called: the functions of ``allowed.toml``, and what it reads operators as."""
+    registered: frozenset[str]
+    """The functions of a rule session: those without the ones that Spark's parser reads itself."""
     operators: frozenset[str]
     read_as: Mapping[str, frozenset[str]]
 
@@ -44,6 +46,7 @@ def catalyst(spark: str) -> Catalyst:
         silent=frozenset(body["silent"]["fields"].split()),
         over=frozenset(body["over"]["classes"].split()),
         functions=frozenset(allowed().functions) | operators,
+        registered=frozenset(allowed().functions) - _words(body["keywords"], spark) | operators,
         operators=operators,
         read_as=MappingProxyType({n: frozenset(found.split()) for n, found in body["read_as"].items()}),
     )
@@ -58,7 +61,9 @@ def _classes(section: Mapping[str, Any], spark: str) -> frozenset[str]:
 
 
 def _words(section: Mapping[str, str], spark: str) -> frozenset[str]:
-    return frozenset(word for versions, words in section.items() if _concerns(versions, spark) for word in words.split())
+    return frozenset(
+        word for versions, words in section.items() if _concerns(versions, spark) for word in words.split()
+    )
 
 
 def _concerns(versions: str, spark: str) -> bool:

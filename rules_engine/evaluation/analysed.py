@@ -1,0 +1,119 @@
+"""
+Gate 2b: what Spark's analyser makes of a parsed rule, over empty views of the frames.
+
+Nothing is optimised, explained or run: optimising alone can end a driver.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.errors import Fault, InvalidRule
+from rules_engine.evaluation.parsed import Parsed, named, read
+from rules_engine.evaluation.plans import VIEW, Node, in_words, tree, view_name, walk
+from rules_engine.evaluation.rule_session import active, java
+from rules_engine.lake.reading import joinable
+from rules_engine.language.allowed import refuse
+from rules_engine.language.catalyst import Catalyst, catalyst
+from rules_engine.model.frames import Schema
+from rules_engine.model.rules import Form, RuleVersion
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FILTER, ALIAS, WITH = "plans.logical.Filter", "plans.logical.SubqueryAlias", "plans.logical.WithCTE"
+AGGREGATE, WINDOW = "expressions.aggregate.AggregateExpression", "expressions.WindowExpression"
+
+
+def faults(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: date) -> tuple[Fault, ...]:
+    """
+    What gate 2b finds wrong with a rule, in a rule session.
+
+    Of gate 2a it repeats the list of classes alone: Spark runs some commands while it analyses.
+    """
+    try:
+        with active(spark):
+            return analysed_faults(spark, read(spark, version, as_of), version, schema)
+    except InvalidRule as refused:
+        return named(version, refused.faults)
+
+
+def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
+    """What is wrong with a parsed rule once its names and types are resolved; the session is to be active."""
+    if version.form is Form.PREDICATE and not schema.subject_key_of(version.frame):
+        return named(version, [refuse("SQL-315", name=version.frame)])
+    if strange := sorted(found.classes - catalyst(spark.version).parsed):
+        return named(version, [refuse("SQL-302", name=_short(name)) for name in strange])
+    try:
+        plan = _analysed(spark, found, version)
+        root = tree(plan.toJSON())
+        said = [*_node_faults(root, schema, catalyst(spark.version))]
+        if not plan.deterministic():
+            said.append(refuse("SQL-323", name="it"))
+        if version.form is Form.STATEMENT:
+            said += _statement_faults(plan, schema)
+        elif not _keeps_grain(root, version):
+            said.append(refuse("SQL-313", name=version.frame))
+    except InvalidRule as refused:
+        return named(version, refused.faults)
+    except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
+        return named(version, [refuse("SQL-399", name=type(problem).__name__)])
+    return named(version, said)
+
+
+def _analysed(spark: SparkSession, found: Parsed, version: RuleVersion) -> Any:
+    """The analysed plan of a query, or of the rows of a frame for which a condition is true."""
+    from pyspark.errors import PySparkException
+
+    try:
+        plan = found.made
+        if version.form is Form.PREDICATE:
+            rows = spark.table(version.frame)._jdf.logicalPlan()
+            plan = java(spark, "org.apache.spark.sql.catalyst.plans.logical.Filter")(plan, rows)
+        skip = java(spark, "org.apache.spark.sql.execution.CommandExecutionMode").SKIP()
+        execution = spark._jsparkSession.sessionState().executePlan(plan, skip)
+        execution.assertAnalyzed()
+        return execution.analyzed()
+    except PySparkException as problem:
+        code = "SQL-312" if "FILTER_NOT_BOOLEAN" in str(problem) else "SQL-311"
+        raise InvalidRule(refuse(code, name=in_words(problem))) from problem
+
+
+def _node_faults(root: Node, schema: Schema, lists: Catalyst) -> Iterator[Fault]:
+    frames = {name.lower() for name in schema.columns}
+    classes, unseen = set[str](), set[str]()
+    for node, above in walk(root):
+        classes.add(node.name)
+        unseen.update(node.unseen)
+        if node.name == VIEW and view_name(node) not in frames:
+            yield refuse("SQL-322", name=view_name(node) or "another catalogue's")
+        if node.name == AGGREGATE and node.children[0].name in lists.over and not (above and above.name == WINDOW):
+            yield refuse("SQL-323", name=_short(node.children[0].name))
+    yield from (refuse("SQL-321", name=_short(name)) for name in sorted(classes - lists.analysed))
+    yield from (refuse("SQL-305", name=field) for field in sorted(unseen - lists.silent))
+
+
+def _statement_faults(plan: Any, schema: Schema) -> Iterator[Fault]:
+    from pyspark.sql.types import StructType
+
+    columns = StructType.fromJson(json.loads(plan.schema().json())).fields
+    if len(columns) != 1:
+        yield refuse("SQL-314", found=f"{len(columns)} columns", name=schema.subject_key, limit=schema.subject_type)
+    elif not joinable(own := columns[0].dataType.simpleString(), schema.subject_type):
+        yield refuse("SQL-314", found=f"a column of type {own}", name=schema.subject_key, limit=schema.subject_type)
+
+
+def _keeps_grain(root: Node, version: RuleVersion) -> bool:
+    """Whether a condition left its frame's rows as they are: a filter over the frame's view and nothing else."""
+    plan = root.children[-1] if root.name == WITH else root
+    chain = [plan]
+    while chain[-1].name != VIEW and chain[-1].children:
+        chain.append(chain[-1].children[0])
+    return [node.name for node in chain] == [FILTER, ALIAS, VIEW] and view_name(chain[-1]) == version.frame.lower()
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]

@@ -1,0 +1,96 @@
+"""
+The session in which rules are looked at and never run: empty views of the frames, and no function but the listed ones.
+
+It is not the session that evaluates: the engine's own plans need functions that no rule may call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.evaluation.session import pin
+from rules_engine.language.catalyst import catalyst
+from rules_engine.model.frames import Schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+CLASSIC_SESSION = "org.apache.spark.sql.classic.SparkSession"
+
+
+def rule_session(spark: SparkSession, schema: Schema) -> SparkSession:
+    """A session of its own on the same Spark; opened once for many rules, for that takes about a second."""
+    _hush()
+    own = pin(spark)
+    for frame, columns in schema.columns.items():
+        _empty_view(own, frame, ", ".join(f"`{name}` {type_}" for name, type_ in columns.items()))
+    _cut(own)
+    return own
+
+
+def registered(spark: SparkSession) -> tuple[frozenset[str], frozenset[str]]:
+    """The functions, and the table functions, that a session's SQL can call."""
+    return _names(_state(spark).functionRegistry()), _names(_state(spark).tableFunctionRegistry())
+
+
+@contextmanager
+def active(spark: SparkSession) -> Iterator[Any]:
+    """
+    The session's state in the JVM, with its settings in force for this thread.
+
+    Spark's parser reads the settings of the thread's active session, whichever session it was taken from.
+    """
+    sessions = java(spark, "org.apache.spark.sql.SparkSession" if spark.version < "4" else CLASSIC_SESSION)
+    before = sessions.getActiveSession()
+    sessions.setActiveSession(spark._jsparkSession)
+    try:
+        yield _state(spark)
+    finally:
+        if before.isDefined():
+            sessions.setActiveSession(before.get())
+        else:
+            sessions.clearActiveSession()
+
+
+def java(spark: SparkSession, name: str) -> Any:
+    """A class of the JVM by its full name, in one call of it; step by step would take a call for each part."""
+    return getattr(spark._jvm, name)
+
+
+def _hush() -> None:
+    """Spark 4 logs every refused text with its stack; what is wrong with it is told as a fault."""
+    try:
+        from pyspark.logger import PySparkLogger
+    except ImportError:
+        return
+    PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+
+
+def _state(spark: SparkSession) -> Any:
+    return spark._jsparkSession.sessionState()
+
+
+def _empty_view(spark: SparkSession, name: str, columns: str) -> None:
+    schema = java(spark, "org.apache.spark.sql.types.StructType").fromDDL(columns)
+    spark._jsparkSession.createDataFrame(java(spark, "java.util.ArrayList")(), schema).createTempView(name)
+
+
+def _cut(spark: SparkSession) -> None:
+    """Forget every function that is not listed; table functions stand in no rule at all."""
+    allowed = catalyst(spark.version).registered
+    functions, of_tables = registered(spark)
+    identifier = java(spark, "org.apache.spark.sql.catalyst.FunctionIdentifier")
+    for registry, dropped in (
+        (_state(spark).functionRegistry(), functions - allowed),
+        (_state(spark).tableFunctionRegistry(), of_tables),
+    ):
+        for name in dropped:
+            registry.dropFunction(identifier(name))
+
+
+def _names(registry: Any) -> frozenset[str]:
+    return frozenset(name.strip("`").lower() for name in registry.listFunction().mkString("\n").split("\n") if name)

@@ -1,0 +1,179 @@
+"""Gates 2a and 2b: what Spark itself reads, over the whole files and rule by rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rules_engine.evaluation import analysed, parsed
+from rules_engine.evaluation.agreement import differences
+from rules_engine.evaluation.resolution import resolve, spark_faults
+from rules_engine.evaluation.rule_session import active, registered, rule_session
+from rules_engine.language import gate
+from rules_engine.language.allowed import allowed
+from rules_engine.language.catalyst import catalyst
+from rules_engine.language.examples import example_rule, example_schema
+from rules_engine.model.rules import Form
+from tests.gate import AS_OF, LAYERS, Layer, Line, judge, lines, spark_layers
+from tests.small_lake import rule, rule_set
+from tests.spec.table import Row, cases
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DATA = Path(__file__).parents[1] / "data"
+HOSTILE = [line for line in lines(DATA / "hostile_rules.tsv") if line.expectation == "reject"]
+HONEST = list(lines(DATA / "honest_rules.tsv"))
+
+
+@pytest.fixture(scope="module")
+def session(spark: SparkSession) -> SparkSession:
+    """A rule session over the example frames."""
+    return rule_session(spark, example_schema())
+
+
+@pytest.fixture(scope="module")
+def layers(spark: SparkSession) -> dict[str, Layer]:
+    """Every layer in order."""
+    return LAYERS | spark_layers(spark)
+
+
+def test_the_registry_is_the_list(session: SparkSession) -> None:
+    """A rule session knows the allowed functions and what operators are read as, and no table function."""
+    assert registered(session) == (catalyst(session.version).registered, frozenset())
+
+
+def test_the_other_sessions_keep_their_functions(spark: SparkSession, session: SparkSession) -> None:
+    """Cutting a rule session down takes nothing from the session that evaluates."""
+    assert {"reflect", "bit_or", "xxhash64"} <= registered(spark)[0]
+
+
+def test_honest_rules_pass_every_layer(layers: dict[str, Layer]) -> None:
+    """A refusal of an honest rule is a defect, whichever layer refuses."""
+    assert [str(v) for v in (judge(line, layers) for line in HONEST) if not v.accepted] == []
+
+
+def test_hostile_rules_are_refused_by_the_whole_chain(layers: dict[str, Layer]) -> None:
+    """Together the layers leak nothing."""
+    assert [line.tag for line in HOSTILE if judge(line, layers).accepted] == []
+
+
+@pytest.mark.parametrize("name", ["L0", "gate 1", "gate 2a", "gate 2b"])
+def test_each_layer_alone_leaks(layers: dict[str, Layer], name: str) -> None:
+    """No layer is enough by itself. Long rules are left out: without L0, Spark can parse one of them for minutes."""
+    samples = [line for line in (*HOSTILE, *LEAKS) if len(line.sql) < 150]
+    assert [line.tag for line in samples if judge(line, {name: layers[name]}).accepted]
+
+
+LEAKS = [
+    Line("types", Form.STATEMENT, "reject", "select cast(customer_id as string) as customer_id from customer"),
+    Line("spark only", Form.PREDICATE, "reject", "spend in (email, joined)"),
+]
+
+
+@pytest.mark.parametrize("line", LEAKS, ids=lambda line: line.tag)
+def test_gate_2b_is_needed(layers: dict[str, Layer], line: Line) -> None:
+    """Types are known to Spark alone."""
+    assert judge(line, layers).layer == "gate 2b"
+
+
+@pytest.mark.parametrize("name", [f.name for f in allowed().functions.values()])
+def test_every_example_of_a_function_passes(session: SparkSession, name: str) -> None:
+    """Whatever the list allows, Spark resolves to classes that are listed."""
+    function = allowed().functions[name]
+    version = example_rule(Form.STATEMENT if function.statement else Form.PREDICATE, function.example)
+    assert spark_faults(session, version, example_schema(), AS_OF) == ()
+
+
+PARSED = """
+    rule                                                             | code    | because
+    -----------------------------------------------------------------+---------+--------------------------------------------------
+    spend > > 5                                                      | SQL-301 | Spark cannot parse it
+    name rlike 'x'                                                   | SQL-302 | a class that is not listed
+    set spark.sql.ansi.enabled = false                               | SQL-301 | a command is no condition
+    reflect('java.lang.System', 'getenv', 'HOME') = 'x'              | SQL-303 | native code
+    `reflect`('java.lang.System', 'getenv', 'HOME') = 'x'            | SQL-303 | native code in back-ticks
+    builtin.reflect('java.lang.System', 'getenv', 'HOME') = 'x'      | SQL-303 | a qualified name
+    system.builtin.upper(name) = 'x'                                 | SQL-303 | a qualified name of a listed function
+    exists (select 1 from payroll)                                   | SQL-304 | a relation in a sub-query
+    exists (select 1 from text.`/etc/passwd`)                        | SQL-304 | a path
+    exists (with a as (select 1 from payroll) select 1 from people)  | SQL-304 | a relation in a WITH that is never read
+    exists (select 1 from values (reflect('a', 'b')) as t(v))        | SQL-303 | a function in VALUES
+    exists (select 1 from people window w as (order by rand()))      | SQL-303 | a function in a window that is never used
+    exists (select 1 from people tablesample (1 rows))               | SQL-302 | a sample
+    exists (select 1 from range(10))                                 | SQL-302 | a table function
+"""
+
+
+@pytest.mark.parametrize("row", cases(PARSED))
+def test_what_spark_parses_is_on_the_lists(session: SparkSession, row: Row) -> None:
+    """Gate 2a sees every corner of Spark's own tree, without the gates before it."""
+    found = parsed.faults(session, example_rule(Form.PREDICATE, row["rule"]), example_schema(), AS_OF)
+    assert row["code"] in {fault.code for fault in found}
+
+
+ANALYSED = """
+    rule                                                             | code    | because
+    -----------------------------------------------------------------+---------+--------------------------------------------------
+    tenure > 5                                                       | SQL-311 | a column that is not there
+    spend                                                            | SQL-312 | not a boolean
+    joined < current_date                                            | SQL-321 | the clock without brackets
+    country = current_user                                           | SQL-321 | the session without brackets
+    reflect('java.lang.System', 'getenv', 'HOME') = 'x'              | SQL-311 | a function that the session does not know
+    exists (select 1 from payroll)                                   | SQL-311 | a relation that the session does not know
+    select person_id, spend from people                              | SQL-314 | two columns
+    select name as person_id from people                             | SQL-314 | a key of another type
+    select person_id from people order by rand()                     | SQL-311 | chance
+    select first_value(person_id) from people                        | SQL-323 | any row's value
+"""
+
+
+@pytest.mark.parametrize("row", cases(ANALYSED))
+def test_what_spark_resolves_is_on_the_lists(session: SparkSession, row: Row) -> None:
+    """Gate 2b knows types, relations and what names without brackets stand for."""
+    form = Form.STATEMENT if row["rule"].startswith("select") else Form.PREDICATE
+    found = analysed.faults(session, example_rule(form, row["rule"]), example_schema(), AS_OF)
+    assert row["code"] in {fault.code for fault in found}
+
+
+def test_nothing_is_run_while_a_rule_is_analysed(session: SparkSession) -> None:
+    """Spark runs EXECUTE IMMEDIATE when it analyses it: gate 2b does not get that far."""
+    version = example_rule(Form.STATEMENT, "execute immediate concat('dr', 'op view people')")
+    assert {fault.code for fault in analysed.faults(session, version, example_schema(), AS_OF)} <= {
+        "SQL-301",
+        "SQL-302",
+    }
+    assert session.catalog.tableExists("people")
+
+
+def test_two_readers_that_differ(session: SparkSession) -> None:
+    """What Spark read of one text is held against what gate 1 read of another."""
+    said = gate.examine(example_rule(Form.PREDICATE, "upper(country) = 'FR'"), example_schema())
+    other = example_rule(Form.PREDICATE, "exists (select 1 from orders where lower(kind) = 'x')")
+    with active(session):
+        found = parsed.read(session, other, AS_OF)
+    codes = [fault.code for fault in differences(said, found, other, catalyst(session.version))]
+    assert codes == ["SQL-351", "SQL-352"]
+
+
+def test_a_session_with_other_settings_does_not_change_the_reading(spark: SparkSession, session: SparkSession) -> None:
+    """The rule session's settings are in force while it parses, and the caller's again afterwards."""
+    spark.conf.set("spark.sql.ansi.enabled", "false")
+    try:
+        version = example_rule(Form.PREDICATE, "try_cast(name as int) > 5")
+        assert spark_faults(session, version, example_schema(), AS_OF) == ()
+        assert spark.sql("select cast('x' as int)").collect()[0][0] is None
+    finally:
+        spark.conf.set("spark.sql.ansi.enabled", "true")
+
+
+def test_all_faults_of_a_rule_set(spark: SparkSession) -> None:
+    """Every rule is looked at, and each fault names its rule."""
+    schema = example_schema()
+    rules = rule_set(
+        rule("A", "select name as person_id from people"), rule("B", "spend in (name, joined)", frame="people")
+    )
+    found = [(fault.which, fault.code) for fault in resolve(spark, schema, rules)]
+    assert found == [("Rule A", "SQL-314"), ("Rule B", "SQL-311")]
