@@ -32,6 +32,7 @@ ARGUMENTS = words(
 
 
 def step(argv: Sequence[str]) -> Summary:
+    """Evaluate and stage one run of a frozen rule set; needs neither database nor history."""
     told = ARGUMENTS.parse_args(argv)
     spark = SparkSession.builder.appName(f"evaluate {told.run_id}").getOrCreate()
     try:

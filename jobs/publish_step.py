@@ -31,6 +31,7 @@ ARGUMENTS.add_argument("--region", help="AWS region, where the cluster's own is 
 
 
 def step(argv: Sequence[str]) -> Summary:
+    """Insert a staged run into DynamoDB; runs no rule SQL. A run without a manifest is refused."""
     told = ARGUMENTS.parse_args(argv)
     spark = SparkSession.builder.appName(f"publish {told.run_id}").getOrCreate()
     try:

@@ -119,7 +119,7 @@ class SparkEvaluator:
             lambda batch: rows_of_batch(self.spark, batch, keys, as_of),
             lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
         )
-        # What follows is wide, not deep: whole-stage code for it would be too long to compile (docs/decisions/0005).
+        # What follows is wide, not deep: whole-stage code for it would be too long for the JVM to compile.
         self.spark.conf.set(WHOLE_STAGE, "false")
         subject = self.lake.subject_frame
         of_subjects = words_of_rows(
