@@ -25,8 +25,12 @@ from rules_engine.ports import Progress
 from rules_engine.run import Outcome
 from rules_engine.settings import HistoryKind, Settings
 from rules_repo import embedded, exchange, schema
+from rules_repo.governance import require_approvals
 
 TENANT = "demo"
+ALONE = "the demo: one person plays analyst and approver"
+"""Why the demo's tenant is opened, while it is empty, for edits that nobody approves: recorded there with who and when."""
+
 RULES = Path(__file__).with_name("rules.yaml")
 MORNING = clock_time(6, tzinfo=UTC)
 """When a business day's run is said to have happened."""
@@ -88,6 +92,7 @@ class Play:
             shutil.rmtree(folder, ignore_errors=True)
         embedded.drop_database(embedded.start(place.postgres_folder), place.database_name)
         schema.upgrade(place.database_url)
+        require_approvals(place.database_url, 0, ALONE)
         if place.settings.history is HistoryKind.DYNAMODB_LOCAL and place.history_table in _tables(place.dynamodb):
             place.dynamodb.delete_table(TableName=place.history_table)
             place.dynamodb.get_waiter("table_not_exists").wait(TableName=place.history_table)

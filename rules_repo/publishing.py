@@ -1,25 +1,22 @@
-"""Publishing many rules at once: everything checked, then written in a handful of statements."""
+"""Drafting many rules at once in a change of their own: everything checked, then written in a handful of statements."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select, text
-from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy import Connection, text
 
 from rules_engine.errors import ChangeRefused, Fault, raise_all
-from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_repo import tables
-from rules_repo.rows import Row, all_of, type_of, type_values, version_of, version_values, wording
+from rules_engine.model.rules import MembershipType, RuleVersion, canonical_json
+from rules_repo.rows import Row, all_of, type_of, type_values, version_of
 from rules_repo.timeline import Step, by_key, overlaps, step
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Which rules a publication added, changed and left as they were, by key, and the membership types it touched."""
+    """Which rules a publication adds, changes and leaves as they are, by key, and the membership types it touches."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -28,48 +25,75 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """
+    What became of proposed rules.
+
+    ``change`` is the number of the change that holds them, None where there was
+    nothing to change; ``published`` whether that needed no approval.
+    """
+
+    changes: Changes
+    change: int | None
+    published: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """What the database knows when a publication begins; ``periods`` maps a version's id and first day to its row."""
+    """What the database knows when rules are proposed; ``rules`` holds their known days by key."""
 
     types: Mapping[str, MembershipType]
     rules: Mapping[str, tuple[RuleVersion, ...]]
-    rule_ids: Mapping[str, int]
-    newest: Mapping[int, int]
-    periods: Mapping[tuple[str, date], int]
+    keys: frozenset[str]
 
 
-def publish_in(
-    connection: Connection, versions: Sequence[RuleVersion], membership_types: Sequence[MembershipType]
-) -> Changes:
-    """Publish within the connection's transaction, and say what changed; nobody else publishes meanwhile."""
+def propose_in(
+    connection: Connection,
+    versions: Sequence[RuleVersion],
+    membership_types: Sequence[MembershipType],
+    title: str,
+    reason: str,
+) -> Proposal:
+    """Draft within the connection's transaction, and publish where no approval is needed."""
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-    connection.execute(text("LOCK TABLE rules.rule_identity, rules.membership_type_identity IN EXCLUSIVE MODE"))
     known = _known(connection)
     raise_all(ChangeRefused, _faults(versions, membership_types, known))
     types = tuple(m for m in membership_types if known.types.get(m.key) != m)
-    _write_types(connection, types, known)
     steps = [step(known.rules.get(key, ()), wanted) for key, wanted in by_key(versions).items()]
-    _write(connection, [s for s in steps if s.open or s.close], known)
-    return Changes(
-        added=tuple(s.key for s in steps if s.key not in known.rule_ids),
-        changed=tuple(s.key for s in steps if s.key in known.rule_ids and (s.open or s.close)),
-        unchanged=tuple(s.key for s in steps if s.key in known.rule_ids and not (s.open or s.close)),
+    changes = Changes(
+        added=tuple(s.key for s in steps if s.key not in known.keys),
+        changed=tuple(s.key for s in steps if s.key in known.keys and s.changes),
+        unchanged=tuple(s.key for s in steps if s.key in known.keys and not s.changes),
         membership_types=tuple(m.key for m in types),
     )
+    drafted = [s for s in steps if s.changes]
+    if not drafted and not types:
+        return Proposal(changes, None, published=False)
+    change = _begun(connection, title, reason)
+    _draft_types(connection, types, known)
+    _draft_rules(connection, change, drafted)
+    return Proposal(changes, change, _published(connection, change))
+
+
+def _begun(connection: Connection, title: str, reason: str) -> int:
+    values = {"title": title, "reason": reason}
+    change = connection.execute(text("SELECT rules.begin_change(:title, :reason)"), values).scalar_one()
+    connection.execute(text("SELECT set_config('rules.change', :change, true)"), {"change": str(change)})
+    return int(change)
+
+
+def _published(connection: Connection, change: int) -> bool:
+    if connection.execute(text("SELECT rules.approvals_needed()")).scalar_one():
+        return False
+    connection.execute(text("SELECT rules.publish_at_once(:change)"), {"change": change})
+    return True
 
 
 def _known(connection: Connection) -> Known:
     types = all_of(type_of, _rows(connection, "SELECT * FROM rules.membership_type"), "Membership type")
-    rows = _rows(connection, "SELECT * FROM rules.rule_history WHERE upper_inf(recorded)")
-    rules = all_of(version_of, rows, "Rule")
-    newest = "SELECT rule_id, max(version) AS version FROM rules.rule_version GROUP BY rule_id"
-    return Known(
-        types={m.key: m for m in types},
-        rules=by_key(rules),
-        rule_ids=_rule_ids(connection),
-        newest={row["rule_id"]: row["version"] for row in _rows(connection, newest)},
-        periods={(v.id, v.effective.first): row["period_id"] for v, row in zip(rules, rows, strict=True)},
-    )
+    rules = all_of(version_of, _rows(connection, "SELECT * FROM rules.rule"), "Rule")
+    keys = connection.execute(text("SELECT DISTINCT rule_key FROM rules.rule_history")).scalars()
+    return Known({m.key: m for m in types}, by_key(rules), frozenset(keys))
 
 
 def _faults(
@@ -99,7 +123,7 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(_has_nul(part) for part in value)
 
 
-def _write_types(connection: Connection, types: Sequence[MembershipType], known: Known) -> None:
+def _draft_types(connection: Connection, types: Sequence[MembershipType], known: Known) -> None:
     added = [type_values(m) for m in types if m.key not in known.types]
     changed = [type_values(m) for m in types if m.key in known.types]
     if added:
@@ -120,63 +144,25 @@ def _write_types(connection: Connection, types: Sequence[MembershipType], known:
         )
 
 
-def _write(connection: Connection, steps: Sequence[Step], known: Known) -> None:
+def _draft_rules(connection: Connection, change: int, steps: Sequence[Step]) -> None:
     if not steps:
         return
-    moment = connection.execute(
-        text(
-            "SELECT greatest(clock_timestamp(), max(lower(recorded)) + interval '1 microsecond') FROM rules.rule_period"
-        )
-    ).scalar_one()
-    closing = [known.periods[v.id, v.effective.first] for s in steps for v in s.close]
-    connection.execute(
-        text("UPDATE rules.rule_period SET recorded = tstzrange(lower(recorded), :moment) WHERE id = ANY(:closing)"),
-        {"moment": moment, "closing": closing},
+    wanted = canonical_json([_row(version) for s in steps for version in s.target])
+    statement = text("SELECT rules.draft_timelines(:change, CAST(:wanted AS jsonb))")
+    connection.execute(statement, {"change": change, "wanted": wanted})
+
+
+def _row(version: RuleVersion) -> dict[str, Any]:
+    """A row of ``rules.rule`` as JSON."""
+    content = version.content()
+    days = {"effective_from": version.effective.first.isoformat()}
+    if version.effective.end:
+        days["effective_to"] = version.effective.end.isoformat()
+    return (
+        {name: value for name, value in content.items() if name not in ("key", "version")}
+        | days
+        | {"rule_key": content["key"]}
     )
-    new_keys = [{"key": s.key} for s in steps if s.key not in known.rule_ids]
-    if new_keys:
-        connection.execute(insert(tables.rule_identity), new_keys)
-    ids = _rule_ids(connection)
-    versions, periods = _new_rows(steps, ids, known.newest)
-    _write_references(connection, versions)
-    if versions:
-        connection.execute(insert(tables.rule_version), versions)
-    connection.execute(insert(tables.rule_period), [p | {"recorded": Range(moment, None)} for p in periods])
-
-
-def _new_rows(
-    steps: Sequence[Step], ids: Mapping[str, int], newest: Mapping[int, int]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of versions not known yet, numbered on from the newest, and those of the periods to open."""
-    versions: list[dict[str, Any]] = []
-    periods: list[dict[str, Any]] = []
-    for one in steps:
-        rule_id = ids[one.key]
-        numbers: dict[str, int] = {}
-        for number, version in one.open:
-            if not number and wording(version) not in numbers:
-                numbers[wording(version)] = newest.get(rule_id, 0) + len(numbers) + 1
-                versions.append(version_values(version, rule_id, numbers[wording(version)]))
-            days = Range(version.effective.first, version.effective.end)
-            periods.append({"rule_id": rule_id, "version": number or numbers[wording(version)], "effective": days})
-    return versions, periods
-
-
-def _write_references(connection: Connection, versions: Sequence[Mapping[str, Any]]) -> None:
-    """Add the categories, rule types and reason codes that the versions introduce."""
-    reasons = {v["reason_code"]: v["reason_text"] for v in versions if v["reason_code"]}
-    for table, rows in (
-        (tables.category, [{"key": key} for key in sorted({v["category"] for v in versions if v["category"]})]),
-        (tables.rule_type, [{"key": key} for key in sorted({v["rule_type"] for v in versions if v["rule_type"]})]),
-        (tables.reason_code, [{"code": code, "text": words} for code, words in sorted(reasons.items())]),
-    ):
-        if rows:
-            connection.execute(insert(table).on_conflict_do_nothing(), rows)
-
-
-def _rule_ids(connection: Connection) -> dict[str, int]:
-    found = connection.execute(select(tables.rule_identity.c.key, tables.rule_identity.c.id))
-    return {row.key: row.id for row in found}
 
 
 def _rows(connection: Connection, query: str) -> list[Row]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import ChangeRefused, Fault, RunRefused
 from rules_engine.model.rules import MembershipType, RuleSet, RuleVersion
 from rules_repo.connection import connected, shown, snapshot, translated
-from rules_repo.publishing import Changes, publish_in
+from rules_repo.publishing import Changes, Proposal, propose_in
 from rules_repo.rows import Row, all_of, type_of, version_of
 from rules_repo.schema import HEAD
 
@@ -103,22 +104,48 @@ class Repository:
         dry_run: bool = False,
     ) -> Changes:
         """
-        Make the rules what ``versions`` say, all or nothing; rules they do not name stay.
+        Make the rules what ``versions`` say, as :meth:`propose` does, where that needs nobody's approval.
+
+        Raises:
+            ChangeRefused: With every fault, or because somebody must approve it first; nothing was changed.
+        """
+        with self._writing(dry_run) as connection:
+            proposal = propose_in(connection, tuple(versions), tuple(membership_types), "Publication", "")
+            if proposal.change and not proposal.published and not dry_run:
+                what = "its changes need the approval of somebody else, so nothing is published at once."
+                raise ChangeRefused(Fault("Tenant", what, "Propose the rules: `rules import FILE`."))
+        return proposal.changes
+
+    def propose(
+        self,
+        versions: Iterable[RuleVersion],
+        membership_types: Iterable[MembershipType] = (),
+        title: str = "Proposal",
+        reason: str = "",
+        dry_run: bool = False,
+    ) -> Proposal:
+        """
+        Draft the rules that ``versions`` say in a change of their own, all or nothing; rules they do not name stay.
 
         The periods given for a rule say everything from the first of their days
         on. Their version numbers count for nothing: a wording that is known
-        keeps its number, another one gets the next. A dry run does it all and
-        takes it back.
+        keeps its number, another one gets the next when it is published. Where
+        no approval is needed the change is published at once. A dry run does it
+        all and takes it back.
 
         Raises:
             ChangeRefused: With every fault; nothing was changed.
         """
+        with self._writing(dry_run) as connection:
+            return propose_in(connection, tuple(versions), tuple(membership_types), title, reason)
+
+    @contextmanager
+    def _writing(self, dry_run: bool) -> Iterator[Connection]:
         with translated(self._engine), self._engine.connect() as connection, connection.begin() as transaction:
             self._check_revision(connection)
-            changes = publish_in(connection, tuple(versions), tuple(membership_types))
+            yield connection
             if dry_run:
                 transaction.rollback()
-        return changes
 
     def _check_revision(self, connection: Connection) -> None:
         found = connection.execute(text("SELECT version_num FROM rules.schema_version")).scalar()

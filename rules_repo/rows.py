@@ -58,13 +58,6 @@ def _after(fault: Fault) -> str:
     return fault.what if fault.which.startswith(("Rule ", "Membership type ")) else f"its {fault.which}: {fault.what}"
 
 
-def version_values(version: RuleVersion, rule_id: int, number: int) -> dict[str, Any]:
-    """The row of ``rules.rule_version`` that a version becomes."""
-    content = version.content()
-    optional = {name: content[name] or None for name in ("category", "rule_type", "reason_code")}
-    return {k: v for k, v in content.items() if k != "key"} | optional | {"rule_id": rule_id, "version": number}
-
-
 def type_values(membership_type: MembershipType) -> dict[str, Any]:
     """The row of ``rules.membership_type`` that a membership type becomes."""
     return {

@@ -13,7 +13,7 @@ from rules_engine.errors import Fault, RunRefused
 from rules_repo.connection import OLDEST, connected, shown, translated
 from rules_repo.tables import SCHEMA
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: what this program reads and writes."""
 
 MIGRATIONS = files("rules_repo") / "migrations"

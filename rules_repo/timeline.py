@@ -13,16 +13,11 @@ from rules_repo.rows import wording
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """
-    What one rule needs: periods to close, and periods to open.
-
-    An opened period says a wording that is known already (its ``version`` is
-    that one's), or a new one (its ``version`` is 0 and is numbered when written).
-    """
+    """What one rule comes to: all its days as wanted, and whether that is anything new."""
 
     key: str
-    close: tuple[RuleVersion, ...]
-    open: tuple[tuple[int, RuleVersion], ...]
+    target: tuple[RuleVersion, ...]
+    changes: bool
 
 
 def by_key(versions: Iterable[RuleVersion]) -> dict[str, tuple[RuleVersion, ...]]:
@@ -52,14 +47,8 @@ def step(known: Sequence[RuleVersion], wanted: Sequence[RuleVersion]) -> Step:
     a later first day.
     """
     target = (*_before(known, wanted[0]), *wanted)
-    known_slots = {(wording(v), v.effective) for v in known}
-    target_slots = {(wording(v), v.effective) for v in target}
-    numbers = {wording(v): v.version for v in known}
-    return Step(
-        key=wanted[0].key,
-        close=tuple(v for v in known if (wording(v), v.effective) not in target_slots),
-        open=tuple((numbers.get(wording(v), 0), v) for v in target if (wording(v), v.effective) not in known_slots),
-    )
+    changes = {(wording(v), v.effective) for v in known} != {(wording(v), v.effective) for v in target}
+    return Step(wanted[0].key, target, changes)
 
 
 def _before(known: Sequence[RuleVersion], first: RuleVersion) -> Iterable[RuleVersion]:

@@ -51,10 +51,13 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def upgraded_database(postgres_url: str) -> str:
-    """The name of a database with the schema and nothing in it: the others are copies of it."""
+    """The name of a database with the schema, no rules, and no approval needed: the others are copies of it."""
     from rules_repo import embedded, schema
+    from rules_repo.governance import require_approvals
 
-    schema.upgrade(embedded.ensure_database(postgres_url, "upgraded"))
+    url = embedded.ensure_database(postgres_url, "upgraded")
+    schema.upgrade(url)
+    require_approvals(url, 0, "tests edit at once")
     return "upgraded"
 
 

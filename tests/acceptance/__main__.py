@@ -60,11 +60,13 @@ def run_corpus(corpus: Corpus, evaluator: SparkEvaluator, url: str, work: Path, 
 def imported(corpus: Corpus, url: str, work: Path) -> RuleSet:
     """The corpus's rules, imported from a file into the database at ``url`` and loaded from it."""
     from rules_repo import exchange, schema
+    from rules_repo.governance import require_approvals
     from rules_repo.repository import Repository
 
     path = work / "rules.yaml"
     corpus.write_rules(path)
     schema.upgrade(url)
+    require_approvals(url, 0, "a throw-away database for one comparison")
     repository = Repository(url)
     contents = exchange.read(path)
     repository.publish(contents.versions, contents.membership_types)

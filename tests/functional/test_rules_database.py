@@ -17,8 +17,9 @@ from alembic.script import ScriptDirectory
 
 from rules_engine.errors import RunRefused
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
-from rules_repo import embedded, schema, tables
+from rules_repo import change_tables, embedded, schema
 from rules_repo.connection import connected, shown
+from rules_repo.governance import require_approvals
 from rules_repo.repository import Repository
 from tests.functional.conftest import Sql
 
@@ -84,7 +85,7 @@ def test_the_migrations_make_the_tables_that_the_program_knows(database_url: str
             "include_schemas": True,
             "include_object": lambda _, name, kind, *__: kind != "index" and name != "schema_version",
         }
-        differences = compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata)
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), change_tables.metadata)
     assert [d for d in differences if "comment" not in str(d[0])] == []
     assert ScriptDirectory(str(schema.MIGRATIONS)).get_current_head() == schema.HEAD
 
@@ -93,6 +94,7 @@ def test_upgrading_again_changes_nothing(empty_database_url: str) -> None:
     """A new database gets the schema; a second upgrade leaves it and what it holds."""
     assert schema.current(empty_database_url) is None
     assert schema.upgrade(empty_database_url) == schema.HEAD == schema.current(empty_database_url)
+    require_approvals(empty_database_url, 0, "a test")
     Repository(empty_database_url).publish([BOND], [GOLD])
     schema.upgrade(empty_database_url)
     assert Repository(empty_database_url).rules() == (BOND,)
