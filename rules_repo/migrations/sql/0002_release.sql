@@ -215,8 +215,8 @@ COMMENT ON FUNCTION rules.publish_change IS 'Publishes an approved change, whole
 
 CREATE FUNCTION rules.publish_unapproved(change bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE rules.change AS c SET reason = 'published without approval: ' || (SELECT g.reason FROM rules.governance AS g
-        WHERE g.tenant = c.tenant ORDER BY g.id DESC LIMIT 1) WHERE c.id = change AND c.reason !~ '\S';
+    UPDATE rules.change AS c SET reason = coalesce((SELECT 'published without approval: ' || g.reason
+        FROM rules.governance AS g WHERE g.tenant = c.tenant ORDER BY g.id DESC LIMIT 1), '') WHERE c.id = change AND c.reason !~ '\S';
     UPDATE rules.change AS x SET state = 'in review' WHERE x.id = change;
     UPDATE rules.change AS x SET state = 'approved' WHERE x.id = change;
     PERFORM rules.publish_change(change);
