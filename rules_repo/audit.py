@@ -122,8 +122,8 @@ def _compared(connection: Connection, relation: str) -> str:
               WHERE relation = '{relation}' ORDER BY row_key, position DESC) AS said
         FULL JOIN (SELECT jsonb_build_object({pairs}) AS row_key, to_jsonb(t) AS content FROM rules.{relation} AS t)
             AS there USING (row_key)
-        WHERE there.content IS DISTINCT FROM said.after AND said.after IS DISTINCT FROM (
-            SELECT jsonb_object_agg(key, value) FROM jsonb_each(there.content) WHERE said.after ? key)
+        WHERE there.content IS DISTINCT FROM said.after AND (said.after IS NULL OR there.content IS NULL
+            OR said.after <> (SELECT jsonb_object_agg(key, value) FROM jsonb_each(there.content) WHERE said.after ? key))
         ORDER BY 1 LIMIT :most
     """
 

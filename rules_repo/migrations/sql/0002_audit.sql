@@ -105,7 +105,8 @@ BEGIN
     EXECUTE format('CREATE POLICY by_tenant ON rules.%I USING (%s)', relation, CASE WHEN EXISTS (SELECT FROM pg_attribute
         WHERE attrelid = ('rules.' || quote_ident(relation))::regclass AND attname = 'tenant' AND NOT attisdropped)
         THEN 'tenant = ANY ((SELECT rules.tenants())::text[])'
-        WHEN relation = 'tenant' THEN 'key = ANY ((SELECT rules.tenants())::text[])' ELSE 'true' END);
+        WHEN relation = 'tenant' THEN 'key = ANY ((SELECT rules.tenants())::text[])' ELSE 'true' END
+        || CASE WHEN relation IN ('tenant', 'tenant_login') THEN ') WITH CHECK (true' ELSE '' END);
 END $$;
 COMMENT ON FUNCTION rules.watch IS
     'Audits a table from now on, what it holds included, keeps its triggers on for everybody, and shows rows by tenant.';
