@@ -29,7 +29,7 @@ from rules_repo.governance import require_approvals
 
 TENANT = "demo"
 ALONE = "the demo: one person plays analyst and approver"
-"""Why the demo's tenant is opened, while it is empty, for edits that nobody approves: recorded there with who and when."""
+"""Why the demo's tenant is opened, while it is empty, for edits that nobody approves: kept there with who and when."""
 
 RULES = Path(__file__).with_name("rules.yaml")
 MORNING = clock_time(6, tzinfo=UTC)

@@ -44,7 +44,7 @@ class Verdict:
 
 def verify(url: str, most: int = 20) -> Verdict:
     """
-    Prove the audit; at most ``most`` faults of the tables are told, of the chain the first, for all after it hang on it.
+    Prove the audit; of the chain the first fault is told, for all after it hang on it, of the tables at most ``most``.
 
     Raises:
         RunRefused: If the database cannot be reached or has no audit.
@@ -123,7 +123,8 @@ def _compared(connection: Connection, relation: str) -> str:
         FULL JOIN (SELECT jsonb_build_object({pairs}) AS row_key, to_jsonb(t) AS content FROM rules.{relation} AS t)
             AS there USING (row_key)
         WHERE there.content IS DISTINCT FROM said.after AND (said.after IS NULL OR there.content IS NULL
-            OR said.after <> (SELECT jsonb_object_agg(key, value) FROM jsonb_each(there.content) WHERE said.after ? key))
+            OR said.after <> (
+                SELECT jsonb_object_agg(key, value) FROM jsonb_each(there.content) WHERE said.after ? key))
         ORDER BY 1 LIMIT :most
     """
 
@@ -136,7 +137,9 @@ def _rows(relation: str, found: Iterable[Any]) -> Iterator[Fault]:
         elif row.unknown:
             yield Fault(which, "the audit does not know it: it was written past the triggers.", "Find out by whom.")
         else:
-            yield Fault(which, f"it is not what the audit says of it (entry {row.position}): it was altered.", "Restore it.")
+            yield Fault(
+                which, f"it is not what the audit says of it (entry {row.position}): it was altered.", "Restore it."
+            )
 
 
 def _wordings(connection: Connection) -> Iterator[Fault]:

@@ -69,7 +69,9 @@ class Office:
 def open_office(sql: Sql, url: str) -> Office:
     """Hire everybody, in a database where one approval is needed."""
     for login, roles in OFFICE.items():
-        sql(f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
+        sql(
+            f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        )
         sql(f"GRANT {roles} TO {login}")
     return Office(url)
 

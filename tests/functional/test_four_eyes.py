@@ -25,7 +25,7 @@ def office(empty_database_url: str, governed_template: str, postgres_url: str) -
     """Two rules, published by four eyes as change 1."""
     name = empty_database_url.rpartition("/")[2].partition("?")[0]
     embedded.drop_database(postgres_url, name)
-    yield Office(embedded.ensure_database(postgres_url, name, template=governed_template))
+    return Office(embedded.ensure_database(postgres_url, name, template=governed_template))
 
 
 def state(office: Office, change: int) -> object:
@@ -161,7 +161,9 @@ def test_nothing_is_published_in_a_freeze(office: Office) -> None:
     office("adam", "SELECT rules.lift_freeze('the books are closed')")
     office("bob", "SELECT rules.schedule(2)")
     assert state(office, 2) == "live"
-    reasons = office("olga", "SELECT DISTINCT reason FROM rules.audit_entry WHERE relation = 'release_freeze' ORDER BY 1")
+    reasons = office(
+        "olga", "SELECT DISTINCT reason FROM rules.audit_entry WHERE relation = 'release_freeze' ORDER BY 1"
+    )
     assert reasons == [("the books are closed",), ("year end",)]
 
 

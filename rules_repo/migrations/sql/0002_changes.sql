@@ -208,3 +208,4 @@ COMMENT ON COLUMN rules.rule_version.change_id IS 'The change that published it;
 COMMENT ON COLUMN rules.rule_period.change_id IS 'The change that published it; none where it is older than changes.';
 COMMENT ON COLUMN rules.membership_type_version.change_id IS
     'The change that published it; none where it is older than changes.';
+CREATE INDEX rule_period_change ON rules.rule_period (change_id);

@@ -79,15 +79,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION rules.diff(text, text) IS 'The fields in which two versions, such as BOND-001/1 and BOND-001/2, differ.';
 
+CREATE FUNCTION rules.published_by(change bigint) RETURNS SETOF rules.rule_period LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.* FROM rules.rule_period AS p JOIN rules.draft_row AS d
+        ON d.change_id = p.change_id AND d.rule_id = p.rule_id AND d.effective = p.effective AND d.edited
+    WHERE p.change_id = change AND upper_inf(p.recorded) AND p.tenant = rules.tenant()
+$$;
+COMMENT ON FUNCTION rules.published_by IS 'The periods of a published change that are still known, without those it left alone.';
+
 CREATE VIEW rules.change_overview AS
 SELECT c.id AS change_id, c.title, c.reason, c.author, CASE
         WHEN c.state <> 'scheduled' THEN c.state
-        WHEN EXISTS (SELECT FROM rules.rule_period AS p WHERE p.change_id = c.id AND upper_inf(p.recorded)
-            AND p.effective @> (clock_timestamp() AT TIME ZONE 'UTC')::date)
+        WHEN EXISTS (SELECT FROM rules.published_by(c.id) AS p WHERE p.effective @> (clock_timestamp() AT TIME ZONE 'UTC')::date)
             OR EXISTS (SELECT FROM rules.membership_type_version AS v WHERE v.change_id = c.id AND upper_inf(v.recorded))
         THEN 'live'
-        WHEN EXISTS (SELECT FROM rules.rule_period AS p WHERE p.change_id = c.id AND upper_inf(p.recorded)
-            AND lower(p.effective) > (clock_timestamp() AT TIME ZONE 'UTC')::date)
+        WHEN EXISTS (SELECT FROM rules.published_by(c.id) AS p WHERE lower(p.effective) > (clock_timestamp() AT TIME ZONE 'UTC')::date)
         THEN 'scheduled' ELSE 'retired' END AS state,
     c.edition, rules.content_hash(c.id) AS content_hash, c.created_at, c.moved_by, c.moved_at,
     (SELECT string_agg(i.key, ', ' ORDER BY i.key) FROM rules.draft_rule AS d

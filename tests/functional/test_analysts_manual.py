@@ -1,0 +1,49 @@
+"""The analysts' manual, run word for word: every statement does what the page says, or is refused as it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rules_repo import embedded, schema
+from tests.functional.conftest import client, runner
+from tests.functional.governed import TWO_RULES, Office, open_office
+
+PAGE = Path(__file__).parents[2] / "docs" / "analysts.md"
+BLOCK = re.compile(r"^```sql (\w+)( refused)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def office(postgres_url: str) -> Iterator[Office]:
+    """Two rules that four eyes published, as the page finds them."""
+    url = embedded.ensure_database(postgres_url, "manual")
+    schema.upgrade(url)
+    owner = client(url)
+    owner.autocommit = True
+    made = open_office(runner(owner), url)
+    made("ann", TWO_RULES)
+    made.published(1)
+    yield made
+    owner.close()
+    embedded.drop_database(postgres_url, "manual")
+
+
+def test_the_worked_session_is_true(office: Office) -> None:
+    """From INSERT to live with nothing but SQL, by two people."""
+    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    for login, refused, statements in blocks:
+        if refused:
+            statement, _, says = statements.partition("-- ")
+            assert office.refusal(login, statement) == says.strip()
+        else:
+            office(login, statements)
+    assert len(blocks) > 10
+    answer = office("ann", "SELECT rule_key, version, weight::integer FROM rules.rule_set('2030-01-01')")
+    assert answer == [("BOND-001", 1, 50), ("LOAN-001", 2, 30), ("TEN-001", 1, 25)]
+    assert office("ann", "SELECT state, approved_by FROM rules.change_overview WHERE change_id = 2") == [
+        ("scheduled", "bob")
+    ]
+    assert office("ann", "SELECT authors FROM rules.change_overview WHERE change_id = 4") == [("ann, dan",)]

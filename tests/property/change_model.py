@@ -1,0 +1,185 @@
+"""The life of changes in memory: what the database must agree with, move by move, and models that are wrong on purpose."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import date
+
+Row = tuple[int, date, date | None]
+"""Weight, first day, end day."""
+Timeline = tuple[Row, ...]
+Numbered = tuple[str, int, int]
+"""Key, version, weight."""
+
+
+class Refused(Exception):
+    """The model's refusal of a move."""
+
+
+def must(holds: bool) -> None:
+    if not holds:
+        raise Refused
+
+
+@dataclass
+class Change:
+    authors: set[str]
+    state: str = "draft"
+    checked: bool = False
+    drafts: dict[str, Timeline] = field(default_factory=dict)
+    edits: dict[str, Row] = field(default_factory=dict)
+
+
+class Model:
+    """Rules with a weight each, changes by number as the database gave it, and what was known at each moment."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Timeline] = {}
+        self.numbers: dict[str, dict[int, int]] = {}
+        self.newest: dict[str, int] = {}
+        self.moments: list[tuple[object, dict[str, tuple[tuple[int, Row], ...]]]] = []
+        self.changes: dict[int, Change] = {}
+
+    def holder(self, key: str) -> int | None:
+        open_ones = ("draft", "in review", "approved")
+        return next((n for n, c in self.changes.items() if key in c.drafts and c.state in open_ones), None)
+
+    def edit(self, login: str, key: str, weight: int | None, first: date | None, end: date | None) -> bool:
+        """UPDATE of the row without an end; False where nothing is to be drafted."""
+        old = next((row for row in self.known.get(key, ()) if row[2] is None), None)
+        if old is None:
+            return False
+        new = (weight or old[0], first or old[1], end)
+        must(new[2] is None or new[2] > new[1])
+        if new == old:
+            return False
+        holder = self.holder(key)
+        must(holder is None or login in self.changes[holder].authors)
+        earlier = self.changes[holder].edits.get(key) if holder else None
+        if earlier:
+            new = tuple(n if n != o else e for n, o, e in zip(new, old, earlier, strict=True))  # type: ignore[assignment]
+            must(new[2] is None or new[2] > new[1])
+        split = new[0] != old[0] and new[1] > old[1]
+        rows = [row for row in self.known[key] if row != old] + ([(old[0], old[1], new[1])] if split else []) + [new]
+        ordered = sorted(rows, key=lambda row: row[1])
+        must(all(a[2] is not None and a[2] <= b[1] for a, b in itertools.pairwise(ordered)))
+        self._drafted(login, key, tuple(ordered), new)
+        return True
+
+    def insert(self, login: str, key: str, row: Row) -> bool:
+        holder = self.holder(key)
+        must(holder is None or login in self.changes[holder].authors)
+        timeline = self.changes[holder].drafts[key] if holder else self.known.get(key, ())
+        timeline = tuple(r for r in timeline if r in self.known.get(key, ()) or r[1] != row[1])
+        must(all((r[2] or date.max) <= row[1] or (row[2] or date.max) <= r[1] for r in timeline))
+        self._drafted(login, key, (*timeline, row), None)
+        return True
+
+    def _drafted(self, login: str, key: str, timeline: Timeline, edited: Row | None) -> None:
+        """The change the edit goes to: the one that holds the rule, else the login's newest draft, else a new one."""
+        number = self.holder(key)
+        if number is None:
+            mine = [n for n, c in self.changes.items() if c.state == "draft" and self.begun_by(n) == login]
+            number = max(mine, default=None)
+        if number is None:
+            number = max(self.changes, default=0) + 1
+            self.changes[number] = Change({login})
+            self.begun[number] = login
+        change = self.changes[number]
+        change.authors.add(login)
+        change.drafts[key] = timeline
+        if edited:
+            change.edits[key] = edited
+        self.void(change)
+
+    @property
+    def begun(self) -> dict[int, str]:
+        return self.__dict__.setdefault("_begun", {})
+
+    def begun_by(self, number: int) -> str:
+        return self.begun[number]
+
+    def void(self, change: Change) -> None:
+        change.state, change.checked = "draft", False
+
+    def submit(self, number: int) -> None:
+        must(self.changes[number].state == "draft")
+        self.changes[number].state = "in review"
+
+    def check(self, login: str, number: int) -> None:
+        if login not in self.changes[number].authors:
+            self.changes[number].checked = True
+
+    def approve(self, login: str, number: int) -> None:
+        change = self.changes[number]
+        must(change.state == "in review" and self.may_approve(login, change) and change.checked)
+        change.state = "approved"
+
+    def may_approve(self, login: str, change: Change) -> bool:
+        return login not in change.authors
+
+    def reject(self, login: str, number: int) -> None:
+        change = self.changes[number]
+        must(change.state == "in review" and login not in change.authors)
+        change.state = "draft"
+
+    def withdraw(self, login: str, number: int) -> None:
+        change = self.changes[number]
+        must(login in change.authors and change.state in ("draft", "in review", "approved"))
+        change.state = "withdrawn"
+
+    def schedule(self, number: int) -> None:
+        change = self.changes[number]
+        must(change.state == "approved")
+        change.state = "scheduled"
+        for key, timeline in change.drafts.items():
+            still = {weight: n for weight, n in self.numbers.get(key, {}).items() if weight in self._weights(key)}
+            for weight, _, _ in sorted(timeline, key=lambda row: row[1]):
+                if weight not in still:
+                    self.newest[key] = still[weight] = self.newest.get(key, 0) + 1
+            self.numbers[key] = still
+            self.known[key] = timeline
+
+    def _weights(self, key: str) -> set[int]:
+        return {row[0] for row in self.known.get(key, ())}
+
+    def note(self, moment: object) -> None:
+        """Remember what is known at a moment of the database's clock."""
+        state = {k: tuple((self.numbers[k][row[0]], row) for row in rows) for k, rows in self.known.items()}
+        self.moments.append((moment, state))
+
+    def rule_set(self, day: date, moment: int) -> list[Numbered]:
+        state = self.moments[moment][1]
+        return sorted((k, n, r[0]) for k, rows in state.items() for n, r in rows if self.covers(r, day))
+
+    def covers(self, row: Row, day: date) -> bool:
+        return row[1] <= day and (row[2] is None or day < row[2])
+
+
+class ApprovalsOutliveEdits(Model):
+    """Forgets that an edit voids an approval."""
+
+    def void(self, change: Change) -> None:
+        change.checked = change.state == "approved"
+
+
+class AuthorsApprove(Model):
+    """Lets an author approve."""
+
+    def may_approve(self, login: str, change: Change) -> bool:
+        return True
+
+
+class EndsIncluded(Model):
+    """Takes the end for a day that counts."""
+
+    def covers(self, row: Row, day: date) -> bool:
+        return row[1] <= day and (row[2] is None or day <= row[2])
+
+
+class OneClock(Model):
+    """Answers what is known now, whatever moment is asked about."""
+
+    def rule_set(self, day: date, moment: int) -> list[Numbered]:
+        return super().rule_set(day, -1)
