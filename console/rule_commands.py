@@ -1,4 +1,4 @@
-"""`rules list`, `show`, `import`, `export`: the rules as the repository knows them."""
+"""`rules list`, `show`, `import`, `export`: the rules as the repository knows them, and files of rules."""
 
 from __future__ import annotations
 
@@ -11,31 +11,39 @@ import typer
 from rich.console import RenderableType
 from rich.table import Table
 
-from console.desk import Desk, at_desk, day
+from console.desk import Desk, at_desk, day, now
 from console.screen import row, table
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
 from rules_repo import exchange
+from rules_repo.lints import warnings
+from rules_repo.publishing import Proposal
 from rules_repo.repository import Recorded
+from rules_repo.selection import read as selecting
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Only those in force on this day.")]
 Type = Annotated[str | None, typer.Option("--type", help="Only those of this membership type.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The rule's key, such as BOND-001.")]
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A .yaml, .yml or .csv file.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A .yaml, .yml, .csv or .xlsx file.")]
 Types = Annotated[
     Path | None, typer.Option("--types", help="CSV file of membership types, beside a CSV file of rules.")
+]
+Why = Annotated[str, typer.Option("--reason", help="Why the rules change.")]
+Select = Annotated[
+    str, typer.Option("--select", help="Such as: 'key:BOND-* type:GOLD -kind:exclusion tag:x status:live column:city'.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
 @at_desk
-def list_rules(desk: Desk, as_of: AsOf = None, membership: Type = None) -> None:
+def list_rules(desk: Desk, as_of: AsOf = None, membership: Type = None, select: Select = "") -> None:
     """List the rules as known now."""
-    chosen = day(as_of, "--as-of")
+    chosen, selection = day(as_of, "--as-of"), selecting(select)
     with opened(desk.settings()) as installation:
         known = installation.repository.rules(chosen)
-    found = [version for version in known if membership in (None, version.membership_type)]
+    named = [version for version in known if membership in (None, version.membership_type)]
+    found = list(selection.of(named, chosen or now().date()))
     desk.screen.answer([content(version) for version in found], _overview(found), f"{len(found)} rules.")
 
 
@@ -78,18 +86,32 @@ def _drawn(recorded: tuple[Recorded, ...]) -> Iterator[RenderableType]:
 
 
 @at_desk
-def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = False) -> None:
-    """Publish the rules of a file, all or nothing; rules it does not name stay."""
+def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = False, reason: Why = "") -> None:
+    """Draft the rules of a file in a change, all or nothing; rules it does not name stay."""
     contents = exchange.read(file, types)
+    title = f"Import of {file.name}"
     with opened(desk.settings()) as installation:
-        changes = installation.repository.publish(contents.versions, contents.membership_types, dry_run=dry_run)
-    parts = {name: list(keys) for name, keys in asdict(changes).items()}
+        propose = installation.repository.propose
+        proposal = propose(contents.versions, contents.membership_types, title, reason, dry_run)
+    parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
+    for warning in warnings(contents.versions, contents.membership_types, [*parts["added"], *parts["changed"]]):
+        desk.screen.note(f"Warning: {warning}")
     desk.log("imported", dry_run=dry_run, **{name: len(keys) for name, keys in parts.items()})
     drawn = table("", "how many", "which", right=["how many"])
     for name, keys in parts.items():
         row(drawn, name.replace("_", " "), len(keys), "" if name == "unchanged" else ", ".join(keys))
-    verdict = "A dry run: nothing was changed." if dry_run else "Published."
-    desk.screen.answer({"dry_run": dry_run} | parts, drawn, verdict)
+    told = {"dry_run": dry_run, "change": None if dry_run else proposal.change, "published": proposal.published}
+    desk.screen.answer(told | parts, drawn, _verdict(proposal, dry_run))
+
+
+def _verdict(proposal: Proposal, dry_run: bool) -> str:
+    if dry_run:
+        return "A dry run: nothing was changed."
+    if proposal.change is None:
+        return "Nothing to change."
+    if proposal.published:
+        return f"Published, as change {proposal.change}."
+    return f"Drafted in change {proposal.change}. Hand it in: rules change submit {proposal.change} --reason …"
 
 
 @at_desk

@@ -189,3 +189,6 @@ Table(
     _required("previous"),
     _required("hash"),
 )
+
+whole_schema = metadata
+"""All tables: those of this module and those it builds on."""

@@ -1,4 +1,4 @@
-"""Rules in files, YAML or CSV by the file's name: exported, reviewed, imported."""
+"""Rules in files, YAML, CSV or XLSX by the file's name: exported, reviewed, imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rules_engine.errors import ChangeRefused, Fault, InvalidRule, raise_all
 from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_repo import csv_file, yaml_file
+from rules_repo import csv_file, xlsx_file, yaml_file
 from rules_repo.entries import READABLE_RULE_FIELDS, TYPE_FIELDS, Entry, membership_type, rule_version
 from rules_repo.timeline import by_key, overlaps
 
@@ -50,6 +50,8 @@ def read(path: Path, types_path: Path | None = None) -> RuleFile:
     if path.suffix.lower() == ".csv":
         rules = csv_file.entries(_text(path), path.name, READABLE_RULE_FIELDS, faults)
         types = csv_file.entries(_text(types_path), types_path.name, TYPE_FIELDS, faults) if types_path else []
+    elif path.suffix.lower() == ".xlsx":
+        rules, types = xlsx_file.entries(path, faults)
     elif path.suffix.lower() in (".yaml", ".yml"):
         sections = yaml_file.entries(_text(path), path.name, faults)
         rules, types = sections["rules"], sections["membership_types"]
@@ -72,6 +74,8 @@ def write(found: RuleFile, path: Path, types_path: Path | None = None) -> None:
         _keep(path, csv_file.rules_written(found.versions))
         if types_path:
             _keep(types_path, csv_file.types_written(found.membership_types))
+    elif path.suffix.lower() == ".xlsx":
+        _keep_bytes(path, xlsx_file.written(found.membership_types, found.versions))
     elif path.suffix.lower() in (".yaml", ".yml"):
         _keep(path, yaml_file.written(found.membership_types, found.versions))
     else:
@@ -104,11 +108,17 @@ def _text(path: Path) -> str:
 
 
 def _keep(path: Path, text: str) -> None:
+    _keep_bytes(path, text.encode())
+
+
+def _keep_bytes(path: Path, content: bytes) -> None:
     try:
-        path.write_bytes(text.encode())
+        path.write_bytes(content)
     except OSError as problem:
         raise ChangeRefused(Fault(f"File {path}", f"it cannot be written: {problem.strerror}.", "")) from problem
 
 
 def _unknown_kind(path: Path) -> ChangeRefused:
-    return ChangeRefused(Fault(f"File {path}", "its name says no kind of rules file.", "Use .yaml, .yml or .csv."))
+    return ChangeRefused(
+        Fault(f"File {path}", "its name says no kind of rules file.", "Use .yaml, .yml, .csv or .xlsx.")
+    )

@@ -43,9 +43,14 @@ class FrozenRules:
         return rule_set
 
 
+def name_of(rule_set: RuleSet) -> str:
+    """The name of a frozen rule set's file: its day and its digest."""
+    return f"rule-set-{rule_set.as_of.isoformat()}-{rule_set.digest[:16]}.json"
+
+
 def write(rule_set: RuleSet, folder: Path) -> Path:
     """Freeze a rule set into a file named by its day and digest; a half-written file is never seen under that name."""
-    path = Path(folder) / f"rule-set-{rule_set.as_of.isoformat()}-{rule_set.digest[:16]}.json"
+    path = Path(folder) / name_of(rule_set)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_text(freeze(rule_set), encoding="utf-8")

@@ -1,0 +1,167 @@
+"""`rules change …`: the life of a change, from a draft to its publication; the database judges every step."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from console.desk import Desk, at_desk, now
+from console.screen import row, table
+from jobs.wiring import Installation, opened
+from rules_engine.errors import Fault, InvalidRule, RunRefused
+from rules_engine.language import gate
+from rules_engine.model.frames import Schema
+from rules_engine.model.rules import RuleVersion
+from rules_repo.changes import ChangeBook, Difference, Standing
+from rules_repo.lints import warnings
+
+Number = Annotated[int, typer.Argument(metavar="CHANGE", help="The number of the change.")]
+Title = Annotated[str, typer.Argument(metavar="TITLE", help="The change in a few words.")]
+Why = Annotated[str, typer.Option("--reason", help="Why: an auditor reads it years later.")]
+Because = Annotated[str | None, typer.Option("--reason", help="Why, where the change does not say so yet.")]
+Saw = Annotated[
+    str | None, typer.Option("--saw", help="The content hash that was read: refused if it says something else.")
+]
+
+
+@at_desk
+def new(desk: Desk, title: Title, reason: Why = "") -> None:
+    """Begin a change; your next edits go to it."""
+    _moved(desk, "SELECT rules.begin_change(:title, :reason)", "Change {} is begun.", title=title, reason=reason)
+
+
+@at_desk
+def list_changes(desk: Desk) -> None:
+    """List the changes and how they stand, newest first."""
+    with opened(desk.settings()) as installation:
+        found = ChangeBook(installation.database_url).standings()
+    drawn = table("change", "state", "title", "by", "approved by", "what")
+    for each in found:
+        what = ", ".join(filter(None, [each.rules, each.policies]))
+        row(drawn, each.change_id, each.state, each.title, each.authors, each.approved_by, _cut(what))
+    desk.screen.answer([asdict(each) for each in found], drawn, f"{len(found)} changes.")
+
+
+@at_desk
+def show(desk: Desk, change: Number) -> None:
+    """Show a change: how it stands and what it changes."""
+    with opened(desk.settings()) as installation:
+        book = ChangeBook(installation.database_url)
+        standing, differences = _standing(book, change), book.diff(change)
+    content = asdict(standing) | {"differences": [asdict(each) for each in differences]}
+    desk.screen.answer(content, *_told(standing), drawn(differences))
+
+
+@at_desk
+def check(desk: Desk, change: Number) -> None:
+    """Check the SQL of a change against the lake as declared, and record what was found; exit 3 if it is refused."""
+    with opened(desk.settings()) as installation:
+        book = ChangeBook(installation.database_url)
+        standing, drafts = _standing(book, change), book.drafts(change)
+        schema = declared(installation)
+        faults = [fault for version in drafts for fault in gate.faults(version, schema)]
+        advice = _advice(installation, drafts)
+        findings = " ".join(str(fault) for fault in faults) or "the language's gates refuse nothing."
+        statement = "SELECT rules.record_check(:change, :saw, :passed, :findings)"
+        told = {"change": change, "saw": standing.content_hash, "passed": not faults, "findings": findings}
+        book.ask(statement, **told)
+    desk.screen.answer(
+        told | {"warnings": [str(w) for w in advice]}, *(f"Warning: {w}" for w in advice), _verdict(told)
+    )
+    if faults:
+        raise InvalidRule(*faults)
+
+
+@at_desk
+def submit(desk: Desk, change: Number, reason: Because = None) -> None:
+    """Hand a draft in for review."""
+    _moved(desk, "SELECT rules.submit(:change, :reason)", "{}", change=change, reason=reason)
+
+
+@at_desk
+def approve(desk: Desk, change: Number, saw: Saw = None) -> None:
+    """Approve a change that you wrote nothing of, as it is now."""
+    _moved(desk, "SELECT rules.approve(:change, :saw)", "{}", change=change, saw=saw)
+
+
+@at_desk
+def reject(desk: Desk, change: Number, reason: Why = "") -> None:
+    """Send a change back to its authors."""
+    _moved(desk, "SELECT rules.reject(:change, :reason)", "{}", change=change, reason=reason)
+
+
+@at_desk
+def schedule(desk: Desk, change: Number) -> None:
+    """Publish an approved change: it counts from its first day on."""
+    _moved(desk, "SELECT rules.schedule(:change)", "{}", change=change)
+
+
+@at_desk
+def withdraw(desk: Desk, change: Number) -> None:
+    """Give a change up that is not published."""
+    _moved(desk, "SELECT rules.withdraw(:change)", "{}", change=change)
+
+
+def _moved(desk: Desk, statement: str, said: str, **values: object) -> None:
+    with opened(desk.settings()) as installation:
+        answer = ChangeBook(installation.database_url).ask(statement, **values)
+    desk.log(
+        "change moved", move=statement.partition("(")[0].removeprefix("SELECT rules."), change=values.get("change")
+    )
+    desk.screen.answer({"answer": answer}, said.format(answer))
+
+
+def declared(installation: Installation) -> Schema:
+    """What rules may name, as the lake declares it; read from the data by Spark where a frame declares no columns."""
+    lake = installation.lake
+    if not all(frame.columns for frame in lake.frames):
+        return installation.evaluator.schema(installation.newest_day() or now().date())
+    return Schema(
+        subject=lake.subject_frame.name,
+        subject_key=lake.subject_key,
+        columns={frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
+        subject_keys={frame.name: frame.subject_key for frame in lake.frames if frame.subject_key},
+    )
+
+
+def _advice(installation: Installation, drafts: tuple[RuleVersion, ...]) -> tuple[Fault, ...]:
+    """Warnings about the drafts among the rules that are known for the same days."""
+    keys = {version.key for version in drafts}
+    known = [v for v in installation.repository.rules(now().date()) if v.key not in keys]
+    return warnings([*known, *drafts], installation.repository.membership_types(), keys)
+
+
+def _verdict(told: dict[str, object]) -> str:
+    verdict = "passed" if told["passed"] else "failed"
+    return f"Change {told['change']}: the check {verdict} and is recorded. It says {told['saw']}."
+
+
+def _standing(book: ChangeBook, change: int) -> Standing:
+    if standing := book.standing(change):
+        return standing
+    raise RunRefused(Fault(f"Change {change}", "there is none.", "`rules change list` lists them."))
+
+
+def _told(standing: Standing) -> tuple[str, ...]:
+    passed = {None: "not checked", True: "check passed", False: "check failed"}[standing.check_passed]
+    approved = f"approved by {standing.approved_by}" if standing.approved_by else "not approved"
+    return (
+        f"Change {standing.change_id} · {standing.title} · {standing.state} · by {standing.authors}",
+        f"Reason: {standing.reason or 'none yet'}",
+        f"{passed}, {approved}, {standing.approvals_needed} needed",
+        f"It says {standing.content_hash}\n",
+    )
+
+
+def drawn(differences: tuple[Difference, ...]) -> Table:
+    found = table("which", "days", "field", "was", "becomes")
+    for each in differences:
+        row(found, each.object, each.days, each.field, each.was, each.becomes)
+    return found
+
+
+def _cut(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,170 @@
+"""`rules rules new/edit/retire/pause/resume/diff/log`: one rule, drafted, paused, or looked at over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.change_commands import drawn
+from console.desk import Desk, at_desk, day
+from console.screen import row, table
+from jobs.wiring import opened
+from rules_engine.errors import Fault, RunRefused
+from rules_repo.changes import ChangeBook
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The rule's key, such as BOND-001.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as BOND-001/2.")]
+Change = Annotated[int | None, typer.Option("--change", help="The change to draft it in; your open one without it.")]
+Why = Annotated[str, typer.Option("--reason", help="Why.")]
+Until = Annotated[str, typer.Option("--until", help="The first day on which the rule counts again.")]
+On = Annotated[str, typer.Option("--on", help="The first day on which the rule no longer counts.")]
+First = Annotated[str | None, typer.Option("--from", help="The first day on which that counts.")]
+Period = Annotated[str | None, typer.Option("--period", help="First day of the period meant, where there are several.")]
+Weight = Annotated[int | None, typer.Option("--weight", help="A whole number above zero.")]
+Text = str | None
+Sql = Annotated[Text, typer.Option("--sql", help="The condition, or a whole SELECT; @FILE reads it from a file.")]
+Name = Annotated[Text, typer.Option("--name", help="The rule in a few words.")]
+Kind = Annotated[Text, typer.Option("--kind", help="inclusion or exclusion.")]
+Type = Annotated[Text, typer.Option("--type", help="The membership type it argues about.")]
+Frame = Annotated[Text, typer.Option("--frame", help="The frame whose rows a condition is about.")]
+Owner = Annotated[Text, typer.Option("--owner", help="Who answers for it.")]
+Said = Annotated[Text, typer.Option("--reason-text", help="The reason in words that decisions quote.")]
+
+
+@at_desk
+def new(
+    desk: Desk,
+    key: Key,
+    kind: Kind = None,
+    membership: Type = None,
+    weight: Weight = None,
+    sql: Sql = None,
+    frame: Frame = None,
+    name: Name = None,
+    owner: Owner = None,
+    reason_text: Said = None,
+    first: First = None,
+    change: Change = None,
+) -> None:
+    """Draft a new rule in your open change."""
+    values: dict[str, object] = {
+        "kind": kind,
+        "membership_type": membership,
+        "weight": weight,
+        "sql": _sql(sql),
+        "frame": frame,
+    }
+    values |= {"name": name, "owner": owner, "reason_text": reason_text, "effective_from": day(first, "--from")}
+    given = {"rule_key": key} | {column: value for column, value in values.items() if value is not None}
+    marks = ", ".join(f":{column}" for column in given)
+    _drafted(desk, change, f"INSERT INTO rules.rule ({', '.join(given)}) VALUES ({marks})", key, **given)
+
+
+@at_desk
+def edit(
+    desk: Desk,
+    key: Key,
+    kind: Kind = None,
+    membership: Type = None,
+    weight: Weight = None,
+    sql: Sql = None,
+    frame: Frame = None,
+    name: Name = None,
+    owner: Owner = None,
+    reason_text: Said = None,
+    first: First = None,
+    period: Period = None,
+    change: Change = None,
+) -> None:
+    """Draft the next version of a rule: for the same days, or from a later day on."""
+    values: dict[str, object] = {
+        "kind": kind,
+        "membership_type": membership,
+        "weight": weight,
+        "sql": _sql(sql),
+        "frame": frame,
+    }
+    values |= {"name": name, "owner": owner, "reason_text": reason_text, "effective_from": day(first, "--from")}
+    given = {column: value for column, value in values.items() if value is not None}
+    if not given:
+        raise RunRefused(Fault(f"Rule {key}", "nothing is said that should change.", "Say --weight, --sql, --name, …."))
+    _updated(desk, change, key, period, given)
+
+
+@at_desk
+def retire(desk: Desk, key: Key, on: On, period: Period = None, change: Change = None) -> None:
+    """Draft the end of a rule. Nothing is deleted: it counted until then."""
+    _updated(desk, change, key, period, {"effective_to": day(on, "--on")})
+
+
+@at_desk
+def pause(desk: Desk, key: Key, until: Until, reason: Why) -> None:
+    """Stop a rule from counting, today, for at most 31 days: an emergency brake that needs no approval."""
+    _said(desk, "SELECT rules.pause(:key, :reason, :until)", key=key, reason=reason, until=day(until, "--until"))
+
+
+@at_desk
+def resume(desk: Desk, key: Key, reason: Why) -> None:
+    """End the pause of a rule today."""
+    _said(desk, "SELECT rules.resume(:key, :reason)", key=key, reason=reason)
+
+
+@at_desk
+def diff(desk: Desk, one: Version, other: Version) -> None:
+    """Show the fields in which two versions differ."""
+    with opened(desk.settings()) as installation:
+        found = ChangeBook(installation.database_url).diff_versions(one, other)
+    desk.screen.answer([asdict(each) for each in found], drawn(found))
+
+
+@at_desk
+def log(desk: Desk, key: Key) -> None:
+    """Show everything ever known of a rule: which change made it, why, and who approved it."""
+    with opened(desk.settings()) as installation:
+        found = ChangeBook(installation.database_url).history(key)
+    told = table("version", "weight", "from", "to", "known from", "until", "change", "because", "approved by")
+    for each in found:
+        known = [
+            f"{moment:%Y-%m-%d %H:%M}" if moment else "now" for moment in (each["recorded_from"], each["recorded_to"])
+        ]
+        days = each["effective_from"], each["effective_to"]
+        row(told, each["version"], each["weight"], *days, *known, each["change_id"], each["reason"], each["approvers"])
+    if not found:
+        raise RunRefused(Fault(f"Rule {key}", "there is no such rule.", "`rules list` lists all."))
+    desk.screen.answer([dict(each) for each in found], told)
+
+
+def _sql(said: str | None) -> str | None:
+    if not said or not said.startswith("@"):
+        return said
+    try:
+        return Path(said[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RunRefused(Fault(f"File {said[1:]}", f"it cannot be read: {problem}.", "Name a text file.")) from problem
+
+
+def _updated(desk: Desk, change: int | None, key: str, period: str | None, given: Mapping[str, object]) -> None:
+    sets = ", ".join(f"{column} = :{column}" for column in given)
+    statement = f"UPDATE rules.rule SET {sets} WHERE rule_key = :rule_key"
+    if chosen := day(period, "--period"):
+        statement += " AND rules.rule.effective_from = :period"
+    _drafted(desk, change, statement, key, **given, rule_key=key, **({"period": chosen} if chosen else {}))
+
+
+def _drafted(desk: Desk, change: int | None, statement: str, key: str, **values: object) -> None:
+    with opened(desk.settings()) as installation:
+        count, held = ChangeBook(installation.database_url).draft(change, key, statement, **values)
+    if not count:
+        raise RunRefused(Fault(f"Rule {key}", "there is no such rule, or no such period.", "`rules show` shows both."))
+    next_step = f"drafted in change {held}. Hand it in: rules change submit {held} --reason …"
+    desk.screen.answer({"change": held}, f"Rule {key}: {next_step if held else 'done.'}")
+
+
+def _said(desk: Desk, statement: str, **values: object) -> None:
+    with opened(desk.settings()) as installation:
+        answer = ChangeBook(installation.database_url).ask(statement, **values)
+    desk.screen.answer({"answer": answer}, str(answer))

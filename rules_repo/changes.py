@@ -1,0 +1,124 @@
+"""Changes as the database has them: how they stand, what they change, and the moves that the login may try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from rules_engine.model.rules import RuleVersion
+from rules_repo.connection import connected, snapshot, translated
+from rules_repo.rows import all_of, version_of
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """
+    How a change stands: draft, in review, approved, scheduled, live, retired or withdrawn.
+
+    ``rules`` and ``policies`` are keys with commas between; ``check_passed`` is of the newest check, None without one.
+    """
+
+    change_id: int
+    title: str
+    reason: str
+    author: str
+    state: str
+    edition: int
+    content_hash: str
+    created_at: datetime
+    moved_by: str
+    moved_at: datetime
+    rules: str | None
+    policies: str | None
+    authors: str
+    approved_by: str
+    approvals_needed: int
+    check_passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs: of what, on which days, what it was and what it becomes; None for nothing."""
+
+    object: str
+    days: str | None
+    field: str
+    was: str | None
+    becomes: str | None
+
+
+class ChangeBook:
+    """
+    The changes of the login's tenant.
+
+    Raises:
+        RunRefused: From every method, if the database cannot be reached.
+        ChangeRefused: From every method, if the database refuses, in its words.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = connected(url)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """Every change, newest first."""
+        with snapshot(self._engine) as connection:
+            found = connection.execute(text("SELECT * FROM rules.change_overview ORDER BY change_id DESC")).mappings()
+            return tuple(Standing(**row) for row in found)
+
+    def standing(self, change: int) -> Standing | None:
+        return next((each for each in self.standings() if each.change_id == change), None)
+
+    def diff(self, change: int) -> tuple[Difference, ...]:
+        """What a change changes."""
+        return self._differences("SELECT * FROM rules.diff(CAST(:change AS bigint))", change=change)
+
+    def diff_versions(self, one: str, other: str) -> tuple[Difference, ...]:
+        """The fields in which two versions, such as BOND-001/1 and BOND-001/2, differ."""
+        return self._differences(
+            "SELECT * FROM rules.diff(CAST(:one AS text), CAST(:other AS text))", one=one, other=other
+        )
+
+    def _differences(self, query: str, **values: object) -> tuple[Difference, ...]:
+        columns = "object, period::text AS days, field, was, becomes"
+        with snapshot(self._engine) as connection:
+            found = connection.execute(text(query.replace("*", columns, 1)), values).mappings()
+            return tuple(Difference(**row) for row in found)
+
+    def drafts(self, change: int) -> tuple[RuleVersion, ...]:
+        """The wordings that a change drafts, as versions; their numbers count for nothing."""
+        query = "SELECT *, 1 AS version FROM rules.draft WHERE change_id = :change AND edited ORDER BY row_id"
+        columns = "rule_key, name, kind, membership_type, weight, category, rule_type, form, frame, sql, parameters,"
+        columns += (
+            " when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to"
+        )
+        with snapshot(self._engine) as connection:
+            rows = connection.execute(text(query.replace("*", columns)), {"change": change}).mappings()
+            return all_of(version_of, [dict(row) for row in rows], "Rule")
+
+    def history(self, key: str) -> tuple[Mapping[str, Any], ...]:
+        """Everything ever known of a rule, with why and by whose approval."""
+        with snapshot(self._engine) as connection:
+            found = connection.execute(text("SELECT * FROM rules.history(:key)"), {"key": key}).mappings()
+            return tuple(dict(row) for row in found)
+
+    def ask(self, statement: str, **values: object) -> Any:
+        """Run one statement in a transaction of its own, and return its first cell."""
+        with translated(self._engine), self._engine.begin() as connection:
+            return connection.execute(text(statement), values).scalar()
+
+    def draft(self, change: int | None, key: str, statement: str, **values: object) -> tuple[int, int | None]:
+        """
+        Edit a rule within a chosen change, or in the login's own open one without it.
+
+        Returns how many rows were edited, and the change that holds the draft: None where it was published at once.
+        """
+        with translated(self._engine), self._engine.begin() as connection:
+            if change is not None:
+                connection.execute(text("SELECT rules.work_on(:change)"), {"change": change})
+            count = connection.execute(text(statement), values).rowcount
+            held = "SELECT max(change_id) FROM rules.draft WHERE rule_key = :key"
+            return count, connection.execute(text(held), {"key": key}).scalar()

@@ -1,0 +1,59 @@
+"""What rules may say and had better not: warnings about a rule set, never refusals. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from rules_engine.errors import Fault
+from rules_engine.model.rules import Kind, MembershipType, RuleVersion
+
+
+def warnings(
+    versions: Sequence[RuleVersion], membership_types: Iterable[MembershipType], about: Iterable[str] | None = None
+) -> tuple[Fault, ...]:
+    """
+    The warnings about rules that count on the same days.
+
+    Args:
+        versions: The rules of one day.
+        membership_types: The types they argue about.
+        about: The keys of the rules to speak of; all of them without it.
+    """
+    counted = [v for v in versions if not v.shadow]
+    types = {m.key: m for m in membership_types}
+    keys = set(about) if about is not None else {v.key for v in versions}
+    found = ((v.key, f) for v in versions for f in (*_alone(v), *_among(v, counted, types.get(v.membership_type))))
+    return tuple(fault for key, fault in found if key in keys)
+
+
+def _alone(version: RuleVersion) -> Iterator[Fault]:
+    which = f"Rule {version.key}"
+    if version.weight % 10:
+        yield Fault(
+            which, f"its weight {version.weight} is no multiple of ten.", "Multiples of ten leave room between."
+        )
+    if not version.owner:
+        yield Fault(which, "it has no owner.", "Say who answers for it.")
+    if not version.reason_text:
+        yield Fault(which, "it has no reason text.", "Say in words what a decision will quote.")
+    for name in sorted(version.parameters):
+        if not re.search(rf"(?<![\w:]):{name}\b", version.sql):
+            yield Fault(which, f"its SQL does not use its parameter '{name}'.", f"Write :{name}, or remove it.")
+
+
+def _among(version: RuleVersion, counted: Sequence[RuleVersion], type_: MembershipType | None) -> Iterator[Fault]:
+    which, margin = f"Rule {version.key}", type_.margin if type_ else 1
+    rivals = [v for v in counted if v.membership_type == version.membership_type]
+    inclusions = sum(v.weight for v in rivals if v.kind is Kind.INCLUSION)
+    exclusions = sum(v.weight for v in rivals if v.kind is Kind.EXCLUSION)
+    if version.override and version.weight - exclusions < margin:
+        what = f"it is an override of weight {version.weight}, and the exclusions it can meet weigh {exclusions}."
+        yield Fault(which, what, f"Give it {exclusions + margin} or more.")
+    if not version.shadow and version.kind is Kind.EXCLUSION and not inclusions:
+        yield Fault(which, f"it cannot matter: nothing includes anybody in {version.membership_type}.", "Retire it.")
+    if not version.shadow and version.kind is Kind.INCLUSION and inclusions < margin:
+        what = (
+            f"it cannot matter: all inclusions of {version.membership_type} weigh {inclusions}, the margin is {margin}."
+        )
+        yield Fault(which, what, "Give it more weight.")

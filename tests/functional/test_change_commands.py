@@ -1,0 +1,195 @@
+"""`rules change`, `rules rules`, `rules audit`, `rules freeze`: two people and the command, on a real database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rules_engine.model.rules import thaw
+from rules_repo import embedded, schema
+from rules_repo.frozen import FrozenRules
+from rules_repo.repository import Repository
+from tests import small_lake
+from tests.functional.conftest import client, runner
+from tests.functional.governed import Office, open_office
+from tests.functional.rules_command import RulesCommand
+
+RULES = """
+membership_types:
+  - {key: GOLD, name: Gold}
+rules:
+  - key: GOLD-001
+    name: Lives in Britain
+    kind: inclusion
+    membership_type: GOLD
+    weight: 30
+    frame: customers
+    sql: upper(trim(country)) = 'GB'
+    effective: {from: 2024-01-01}
+    metadata: {tags: [home]}
+  - key: GOLD-002
+    name: Holds a loan
+    kind: exclusion
+    membership_type: GOLD
+    weight: 25
+    frame: holdings
+    sql: product = 'LOAN'
+    owner: credit
+    effective: {from: 2024-01-01}
+"""
+
+
+class People:
+    """The command as one login or another."""
+
+    def __init__(self, home: Path, office: Office) -> None:
+        lake = {"RULES_LAKE": str(home / "lake" / "frames.toml")}
+        self.office = office
+        for login in ("ann", "bob", "olga", "adam"):
+            url = office.url.replace("postgres@", f"{login}@", 1)
+            setattr(self, login, RulesCommand(home, lake | {"RULES_DATABASE_URL": url}))
+
+    ann: RulesCommand
+    bob: RulesCommand
+    olga: RulesCommand
+    adam: RulesCommand
+
+
+@pytest.fixture
+def people(postgres_url: str, tmp_path: Path) -> Iterator[People]:
+    """Two rules, imported by ann and approved by bob, as change 1."""
+    url = embedded.ensure_database(postgres_url, "people")
+    schema.upgrade(url)
+    owner = client(url)
+    owner.autocommit = True
+    small_lake.write(tmp_path / "lake")
+    found = People(tmp_path, open_office(runner(owner), url))
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    assert found.ann.json("import", tmp_path / "rules.yaml")["change"] == 1
+    through(found, 1)
+    yield found
+    owner.close()
+    embedded.drop_database(postgres_url, "people")
+
+
+def through(people: People, change: int) -> None:
+    people.ann.fine("change", "submit", change, "--reason", "a test")
+    people.bob.fine("change", "check", change)
+    people.bob.fine("change", "approve", change)
+    people.bob.fine("change", "schedule", change)
+
+
+def states(people: People) -> list[str]:
+    return [each["state"] for each in reversed(people.ann.json("change", "list"))]
+
+
+def test_a_change_goes_its_way_by_commands(people: People) -> None:
+    """Edit, look, hand in, check, approve by somebody else, publish; refusals are exit code 4 with the database's words."""
+    assert "drafted in change 2" in people.ann.fine("rules", "edit", "GOLD-002", "--weight", 20, "--from", "2030-01-01")
+    assert {"object": "rule GOLD-002", "field": "weight", "was": "25", "becomes": "20"}.items() <= next(
+        d for d in people.ann.json("change", "show", 2)["differences"] if d["field"] == "weight"
+    ).items()
+    people.ann.fine("change", "submit", 2, "--reason", "loans matter less")
+    code, (fault,) = people.bob.refused("change", "approve", 2)
+    assert (code, "nobody but its authors has checked" in fault["what"]) == (4, True)
+    assert people.bob.json("change", "check", 2)["passed"]
+    people.bob.fine("change", "approve", 2)
+    people.bob.fine("change", "schedule", 2)
+    assert states(people) == ["live", "scheduled"]
+    assert [d["field"] for d in people.ann.json("rules", "diff", "GOLD-002/1", "GOLD-002/2")] == ["weight"]
+    known = people.ann.json("rules", "log", "GOLD-002")
+    assert (known[-1]["reason"], known[-1]["approvers"]) == ("loans matter less", "bob")
+
+
+def test_a_change_whose_sql_is_refused_cannot_be_approved(people: People) -> None:
+    """The gates' verdict is recorded, and the approval asks for it."""
+    words = "--kind inclusion --type GOLD --weight 10 --frame customers --from 2024-01-01".split()
+    people.ann.fine("rules", "new", "BAD-001", *words, "--sql", "reflect('java.lang.Runtime', 'x') = 'y'")
+    people.ann.fine("change", "submit", 2, "--reason", "let us see")
+    assert people.bob("change", "check", 2).exit_code == 3
+    code, (fault,) = people.bob.refused("change", "approve", 2)
+    assert (code, "its check failed" in fault["what"]) == (4, True)
+    people.bob.fine("change", "reject", 2, "--reason", "no")
+    people.ann.fine("change", "withdraw", 2)
+    assert states(people) == ["live", "withdrawn"]
+
+
+def test_rules_are_retired_paused_and_resumed(people: People) -> None:
+    """Retiring is a draft like any edit; a pause counts at once."""
+    people.ann.fine("change", "new", "Tidy up", "--reason", "nobody uses it")
+    people.ann.fine("rules", "retire", "GOLD-002", "--on", "2024-06-01")
+    through(people, 2)
+    assert [r["effective_to"] for r in people.ann.json("list", "--select", "key:gold-002")] == ["2024-06-01"]
+    ((until,),) = people.office("ann", "SELECT (current_date + 5)::text")
+    people.bob.fine("rules", "pause", "GOLD-001", "--until", until, "--reason", "wrong data")
+    assert people.office("eve", "SELECT count(*) FROM rules.rule_set(current_date)") == [(0,)]
+    people.bob.fine("rules", "resume", "GOLD-001", "--reason", "mended")
+    assert people.office("eve", "SELECT count(*) FROM rules.rule_set(current_date)") == [(1,)]
+    assert people.ann.refused("rules", "retire", "GOLD-009", "--on", "2024-06-01")[0] == 5
+
+
+def test_an_import_under_four_eyes_is_a_draft(people: People, tmp_path: Path) -> None:
+    """A dry run shows the change set and leaves nothing; the import itself changes nothing that counts."""
+    file = tmp_path / "heavier.yaml"
+    file.write_text(RULES.replace("weight: 30", "weight: 45"), encoding="utf-8")
+    assert people.ann.json("import", file, "--dry-run")["changed"] == ["GOLD-001"]
+    assert states(people) == ["live"]
+    result = people.ann("import", file)
+    assert "Drafted in change" in result.stdout
+    assert "no multiple of ten" in result.stderr
+    assert [r["weight"] for r in people.ann.json("list", "--select", "key:GOLD-001")] == [30]
+
+
+SELECTED = {
+    "status:live": ["GOLD-001", "GOLD-002"],
+    "tag:home": ["GOLD-001"],
+    "column:product": ["GOLD-002"],
+    "-kind:exclusion type:gold": ["GOLD-001"],
+    "owner:cred*,nobody": ["GOLD-002"],
+    "status:retired": [],
+}
+
+
+@pytest.mark.parametrize("selection", SELECTED)
+def test_rules_are_selected(people: People, selection: str) -> None:
+    """By key, type, kind, tag, status, column used, owner."""
+    assert [r["key"] for r in people.ann.json("list", "--select", selection)] == SELECTED[selection]
+
+
+def test_a_selection_that_means_nothing_is_refused(people: People) -> None:
+    """Every word of it is told, with the near one."""
+    code, faults = people.ann.refused("list", "--select", "colum:x key")
+    assert (code, len(faults), "column" in faults[0]["remedy"]) == (5, 2, True)
+
+
+def test_a_frozen_file_is_what_the_database_says(people: People, tmp_path: Path) -> None:
+    """Byte for byte the same rule set, its digest in the name; the engine reads it instead of the database."""
+    told = people.ann.json("freeze", "--as-of", "2024-06-01", "--known-at", "2099-01-01", "--out", tmp_path / "frozen")
+    text = Path(told["file"]).read_text(encoding="utf-8")
+    from_file = thaw(text)
+    from_database = Repository(people.office.url).rule_set(from_file.as_of, from_file.known_at)
+    assert told["digest"][:16] in told["file"]
+    assert FrozenRules(Path(told["file"])).rule_set(from_file.as_of, from_file.known_at) == from_database
+    assert json.loads(text)["digest"] == from_database.digest == replace(from_file).digest
+
+
+def test_the_audit_is_shown_and_proved(people: People) -> None:
+    """An auditor lists who did what, and the proof fails once somebody tampers."""
+    assert people.olga.json("audit", "verify")["entries"] > 10
+    entries = people.olga.json("audit", "log", "GOLD-001", "--last", 100)
+    assert {"ann", "bob"} <= {e["login"] for e in entries}
+    run = people.office
+    run("postgres", "ALTER TABLE rules.rule_version DISABLE TRIGGER ALL; UPDATE rules.rule_version SET weight = 99")
+    code, faults = people.olga.refused("audit", "verify")
+    assert (code, "it was altered" in faults[0]["what"]) == (5, True)
+
+
+def test_the_number_of_approvals_is_raised_and_never_lowered(people: People) -> None:
+    """More eyes at any time; fewer only while there is no rule."""
+    people.adam.fine("db", "govern", "--approvals", 2, "--reason", "audit finding")
+    code, (fault,) = people.adam.refused("db", "govern", "--approvals", 0, "--reason", "in a hurry")
+    assert (code, "has rules already" in fault["what"]) == (4, True)
