@@ -12,7 +12,6 @@ from console.desk import Desk, at_desk, now
 from console.screen import row, table
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RunRefused
-from rules_engine.language import gate
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Difference, Standing
@@ -58,6 +57,8 @@ def show(desk: Desk, change: Number) -> None:
 @at_desk
 def check(desk: Desk, change: Number) -> None:
     """Check the SQL of a change against the lake as declared, and record what was found; exit 3 if it is refused."""
+    from rules_engine.language import gate
+
     with opened(desk.settings()) as installation:
         book = ChangeBook(installation.database_url)
         standing, drafts = _standing(book, change), book.drafts(change)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from rules_engine.errors import Fault, RunRefused
@@ -29,6 +26,9 @@ def upgrade(url: str) -> str:
     Raises:
         RunRefused: If the database cannot be reached, or is older than PostgreSQL 15.
     """
+    from alembic import command
+    from alembic.config import Config
+
     engine = connected(url)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -49,6 +49,8 @@ def current(url: str) -> str | None:
 
 
 def _revision(connection: Connection) -> str | None:
+    from alembic.migration import MigrationContext
+
     options = {"version_table": "schema_version", "version_table_schema": SCHEMA}
     return MigrationContext.configure(connection, opts=options).get_current_revision()
 

@@ -209,3 +209,4 @@ COMMENT ON COLUMN rules.rule_period.change_id IS 'The change that published it; 
 COMMENT ON COLUMN rules.membership_type_version.change_id IS
     'The change that published it; none where it is older than changes.';
 CREATE INDEX rule_period_change ON rules.rule_period (change_id);
+CREATE INDEX rule_period_rule ON rules.rule_period (rule_id);

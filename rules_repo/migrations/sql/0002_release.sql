@@ -232,15 +232,18 @@ DECLARE
 BEGIN
     PERFORM rules.refuse(array_agg(DISTINCT format('Change %s: rule %s is not published as it was approved. Publish the '
         'change by rules.schedule(%1$s).', NEW.id, i.key)))
-    FROM rules.draft_rule AS d JOIN rules.rule_identity AS i ON i.id = d.rule_id WHERE d.change_id = NEW.id AND (
-        EXISTS (SELECT FROM rules.draft_row AS r WHERE r.change_id = NEW.id AND r.rule_id = d.rule_id AND NOT EXISTS (
-            SELECT FROM rules.rule_period AS p JOIN rules.rule_version AS v USING (rule_id, version)
-            WHERE p.rule_id = r.rule_id AND p.effective = r.effective AND v.content_hash = r.content_hash
-                AND (upper_inf(p.recorded) OR p.closed_in = me)))
-        OR EXISTS (SELECT FROM rules.rule_period AS p JOIN rules.rule_version AS v USING (rule_id, version)
-            WHERE p.id = ANY (d.base) AND upper_inf(p.recorded) AND NOT EXISTS (SELECT FROM rules.draft_row AS r
-                WHERE r.change_id = NEW.id AND r.rule_id = p.rule_id AND r.effective = p.effective
-                    AND r.content_hash = v.content_hash)));
+    FROM rules.rule_identity AS i WHERE i.id IN (
+        SELECT r.rule_id FROM rules.draft_row AS r LEFT JOIN (
+            SELECT p.rule_id, p.effective, v.content_hash FROM rules.draft_rule AS d
+            JOIN rules.rule_period AS p USING (rule_id) JOIN rules.rule_version AS v USING (rule_id, version)
+            WHERE d.change_id = NEW.id AND (upper_inf(p.recorded) OR p.closed_in = me)) AS k
+            ON k.rule_id = r.rule_id AND k.effective = r.effective AND k.content_hash = r.content_hash
+        WHERE r.change_id = NEW.id AND k.rule_id IS NULL
+        UNION ALL SELECT d.rule_id FROM rules.draft_rule AS d JOIN rules.rule_period AS p USING (rule_id)
+        JOIN rules.rule_version AS v USING (rule_id, version) LEFT JOIN rules.draft_row AS r
+            ON r.change_id = NEW.id AND r.rule_id = p.rule_id AND r.effective = p.effective
+            AND r.content_hash = v.content_hash
+        WHERE d.change_id = NEW.id AND p.id = ANY (d.base) AND upper_inf(p.recorded) AND r.id IS NULL);
     PERFORM rules.refuse(array_agg(format('Change %s: %s %s is not published as it was approved. Publish the change by '
         'rules.schedule(%1$s).', NEW.id, d.object, d.key)))
     FROM rules.draft_policy AS d JOIN rules.membership_type_identity AS i ON i.tenant = d.tenant AND i.key = d.key
