@@ -16,12 +16,18 @@ from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.frames import Frame, Lake
 from rules_repo import schema
 
+AsSql = Annotated[bool, typer.Option("--sql", help="Print the SQL for a database administrator, and change nothing.")]
+Since = Annotated[str | None, typer.Option("--since", help="With --sql: the revision the database is at.")]
 FrameName = Annotated[str | None, typer.Argument(metavar="FRAME", help="All frames without it.")]
 
 
 @at_desk
-def upgrade(desk: Desk) -> None:
+def upgrade(desk: Desk, as_sql: AsSql = False, since: Since = None) -> None:
     """Create the rules repository's tables, or bring them to this version; again and again changes nothing."""
+    if as_sql:
+        statements = schema.offline(since)
+        desk.screen.answer({"sql": statements}, statements)
+        return
     with opened(desk.settings()) as installation:
         schema.upgrade(installation.database_url)
         if Path(installation.settings.lake).exists():

@@ -41,6 +41,45 @@ def upgrade(url: str) -> str:
     return HEAD
 
 
+def offline(since: str | None = None) -> str:
+    """
+    The upgrade as SQL for a database administrator: from ``since``, or from nothing, up to :data:`HEAD`.
+
+    Raises:
+        RunRefused: If there is no such revision.
+    """
+    from alembic.script import ScriptDirectory
+
+    steps = list(reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())))
+    known = [step.revision for step in steps]
+    if since is not None and since not in known:
+        raise RunRefused(Fault(f"Revision {since}", "there is none.", f"There are: {', '.join(known)}."))
+    wanted = steps[known.index(since) + 1 :] if since else steps
+    parts = [
+        (step.module.SQL / f"{step.revision}_{part}.sql").read_text("utf-8")
+        for step in wanted
+        for part in step.module.PARTS
+    ]
+    return "\n".join(["BEGIN;", *_opening(since), *parts, *_closing(since), "COMMIT;", ""])
+
+
+def _opening(since: str | None) -> list[str]:
+    if since:
+        return []
+    return [
+        f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};",
+        f"CREATE TABLE {SCHEMA}.schema_version (",
+        "    version_num varchar(32) NOT NULL CONSTRAINT schema_version_pkc PRIMARY KEY",
+        ");",
+    ]
+
+
+def _closing(since: str | None) -> list[str]:
+    if since:
+        return [f"UPDATE {SCHEMA}.schema_version SET version_num = '{HEAD}' WHERE version_num = '{since}';"]
+    return [f"INSERT INTO {SCHEMA}.schema_version (version_num) VALUES ('{HEAD}');"]
+
+
 def current(url: str) -> str | None:
     """The migration the database is at, None if it was never upgraded."""
     engine = connected(url)

@@ -17,6 +17,9 @@ from rules_repo import csv_file
 from rules_repo.entries import READABLE_RULE_FIELDS, TYPE_FIELDS, Entry
 
 RULES, TYPES = "rules", "membership types"
+LONGEST = 32_767
+"""As many characters a spreadsheet keeps in a cell."""
+
 LONG_AGO = datetime(2000, 1, 1)  # noqa: DTZ001 - what the file says of its making, the same in every export
 Placed = list[tuple[str, Entry]]
 
@@ -73,12 +76,23 @@ def written(membership_types: Iterable[MembershipType], versions: Iterable[RuleV
         sheet = book.create_sheet(name)
         for line, cells in enumerate(csv.reader(io.StringIO(text, newline="")), 1):
             for column, cell in enumerate(cells, 1):
-                sheet.cell(line, column, cell or None).data_type = "s" if cell else "n"
+                if cell:
+                    sheet.cell(line, column, _kept(cell, cells[0])).data_type = "s"
         sheet.freeze_panes = "A2"
     book.properties.created = book.properties.modified = LONG_AGO
     out = io.BytesIO()
     book.save(out)
     return _undated(out.getvalue())
+
+
+def _kept(cell: str, key: str) -> str:
+    """The text, if a workbook keeps it as it is."""
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    if len(cell) > LONGEST or ILLEGAL_CHARACTERS_RE.search(cell) or "\r" in cell:
+        what = "one of its texts is too long for a workbook, or holds a control character."
+        raise ChangeRefused(Fault(f"Entry {key}", what, "Export to .yaml or .csv."))
+    return cell
 
 
 def _undated(content: bytes) -> bytes:

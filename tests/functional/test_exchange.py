@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def test_a_file_keeps_everything_and_the_same_rules_give_the_same_bytes(tmp_path
     assert {p.name: p.read_bytes() for p in first.iterdir()} == {p.name: p.read_bytes() for p in again.iterdir()}
 
 
-@pytest.mark.parametrize("kind", ["yaml", "csv"])
+@pytest.mark.parametrize("kind", ["yaml", "csv", "xlsx"])
 def test_rules_go_through_the_database_and_back(tmp_path: Path, database_url: str, kind: str) -> None:
     """Import into an empty database, then export: the file that was imported."""
     exchange.write(RULES, *paths(tmp_path, kind))
@@ -105,6 +105,26 @@ def test_rules_go_through_the_database_and_back(tmp_path: Path, database_url: st
     assert [p.read_bytes() for p in sorted(tmp_path.iterdir())] == before
     again = repository.publish(read.versions, read.membership_types)
     assert (again.added, again.changed, again.membership_types) == ((), (), ())
+
+
+def test_a_workbook_that_a_person_typed_is_read(tmp_path: Path) -> None:
+    """Days, numbers and truths that the spreadsheet made of what was typed are what was meant."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.active.title = "rules"
+    book.active.append(["key", "kind", "membership_type", "weight", "frame", "sql", "shadow", "effective_from"])
+    book.active.append(["A-1", "inclusion", "GOLD", 20.0, "customers", "true", True, datetime(2024, 6, 1)])
+    book.save(tmp_path / "typed.xlsx")
+    (version,) = exchange.read(tmp_path / "typed.xlsx").versions
+    assert (version.weight, version.shadow, version.effective.first) == (20, True, date(2024, 6, 1))
+
+
+def test_what_a_workbook_cannot_keep_is_refused(tmp_path: Path) -> None:
+    """A text that a spreadsheet would cut or change is not exported in silence."""
+    for text in ("x" * 40_000, "a\rb", "bell \x07"):
+        with pytest.raises(ChangeRefused, match=r"Export to \.yaml or \.csv"):
+            exchange.write(RuleFile(TYPES, (replace(FULL, reason_text=text),)), tmp_path / "rules.xlsx")
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -250,7 +270,7 @@ def test_a_csv_file_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("missing.yaml", None, "it cannot be read: No such file"),
-        ("rules.xml", b"", "Use .yaml, .yml or .csv"),
+        ("rules.xml", b"", "Use .yaml, .yml, .csv or .xlsx"),
         ("rules.yaml", b"\xff\xfe", "it is not UTF-8 text"),
     ],
     ids=["a missing file", "a kind of file not known", "another encoding"],
