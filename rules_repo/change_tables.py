@@ -15,11 +15,12 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB, ExcludeConstraint
 
-from rules_repo.tables import clock, metadata, rule_identity, tenant, whose, wording
+from rules_repo.tables import by_change, clock, metadata, rule_identity, tenant, whose, wording
 
 
 def _number() -> Column[int]:
@@ -168,6 +169,32 @@ Table(
         ("effective", "&&"),
         ("recorded", "&&"),
         name="rule_pause_no_overlap",
+        deferrable=True,
+        initially="IMMEDIATE",
+    ),
+)
+parameter_identity = Table(
+    "parameter_identity",
+    metadata,
+    _number(),
+    whose(),
+    _required("name"),
+    UniqueConstraint("tenant", "name", name="parameter_identity_name_key"),
+)
+Table(
+    "parameter_version",
+    metadata,
+    _number(),
+    whose(),
+    Column("parameter_id", BigInteger, ForeignKey(parameter_identity.c.id), nullable=False),
+    _required("value", JSONB),
+    _required("description"),
+    *clock(),
+    by_change(),
+    ExcludeConstraint(
+        (text("int8range(parameter_id, parameter_id, '[]')"), "&&"),
+        ("recorded", "&&"),
+        name="parameter_version_no_overlap",
         deferrable=True,
         initially="IMMEDIATE",
     ),

@@ -51,6 +51,16 @@ class Difference:
     becomes: str | None
 
 
+_DRAFTS = """
+    SELECT rule_key, 1 AS version, name, kind, membership_type, weight, category, rule_type, form, frame, sql,
+        rules.with_shared(parameters, sql, coalesce(rules.shared_parameters(), '{}') || (
+            SELECT coalesce(jsonb_object_agg(p.key, p.content -> 'value'), '{}') FROM rules.draft_policy AS p
+            WHERE p.change_id = :change AND p.object = 'parameter')) AS parameters,
+        when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to
+    FROM rules.draft WHERE change_id = :change AND edited ORDER BY row_id
+"""
+
+
 class ChangeBook:
     """
     The changes of the login's tenant.
@@ -89,14 +99,9 @@ class ChangeBook:
             return tuple(Difference(**row) for row in found)
 
     def drafts(self, change: int) -> tuple[RuleVersion, ...]:
-        """The wordings that a change drafts, as versions; their numbers count for nothing."""
-        query = "SELECT *, 1 AS version FROM rules.draft WHERE change_id = :change AND edited ORDER BY row_id"
-        columns = "rule_key, name, kind, membership_type, weight, category, rule_type, form, frame, sql, parameters,"
-        columns += (
-            " when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to"
-        )
+        """The wordings that a change drafts, with the shared parameters they name; their numbers count for nothing."""
         with snapshot(self._engine) as connection:
-            rows = connection.execute(text(query.replace("*", columns)), {"change": change}).mappings()
+            rows = connection.execute(text(_DRAFTS), {"change": change}).mappings()
             return all_of(version_of, [dict(row) for row in rows], "Rule")
 
     def history(self, key: str) -> tuple[Mapping[str, Any], ...]:

@@ -124,7 +124,8 @@ CREATE TRIGGER never_emptied BEFORE TRUNCATE ON rules.reason_code FOR EACH STATE
 
 SELECT rules.watch(relation) FROM unnest('{tenant,tenant_login,governance,category,rule_type,reason_code,'
     'membership_type_identity,membership_type_version,rule_identity,rule_version,rule_period,change,change_author,'
-    'draft_rule,draft_row,draft_policy,check_result,approval,release,rule_pause,release_freeze}'::text[]) AS relation;
+    'draft_rule,draft_row,draft_policy,check_result,approval,release,rule_pause,release_freeze,'
+    'parameter_identity,parameter_version}'::text[]) AS relation;
 
 CREATE FUNCTION rules.only_by_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

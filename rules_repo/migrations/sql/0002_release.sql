@@ -1,97 +1,4 @@
--- Publishing: an approved change becomes versions and periods, exactly those, in one transaction; and stopping it.
-
-CREATE TABLE rules.release_freeze (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    tenant text NOT NULL DEFAULT rules.tenant() REFERENCES rules.tenant (key),
-    until timestamptz NOT NULL,
-    reason text NOT NULL CONSTRAINT release_freeze_reason_check CHECK (reason ~ '\S'),
-    recorded tstzrange NOT NULL CONSTRAINT release_freeze_recorded_check
-        CHECK (isempty(recorded) OR NOT lower_inf(recorded) AND lower_inc(recorded) AND NOT upper_inc(recorded)),
-    recorded_by text NOT NULL DEFAULT session_user,
-    closed_by text,
-    opened_in bigint NOT NULL,
-    closed_in bigint
-);
-COMMENT ON TABLE rules.release_freeze IS
-    'When nothing may be published: rules.freeze_releases begins one, rules.lift_freeze ends it early.';
-COMMENT ON COLUMN rules.release_freeze.id IS 'Numbers the freezes.';
-COMMENT ON COLUMN rules.release_freeze.tenant IS 'Whose rules.';
-COMMENT ON COLUMN rules.release_freeze.until IS 'When it ends by itself.';
-COMMENT ON COLUMN rules.release_freeze.reason IS 'Why.';
-
-CREATE TABLE rules.rule_pause (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    tenant text NOT NULL DEFAULT rules.tenant() REFERENCES rules.tenant (key),
-    rule_id bigint NOT NULL REFERENCES rules.rule_identity (id),
-    effective daterange NOT NULL CONSTRAINT rule_pause_effective_check
-        CHECK (NOT isempty(effective) AND NOT lower_inf(effective) AND NOT upper_inf(effective)),
-    reason text NOT NULL CONSTRAINT rule_pause_reason_check CHECK (reason ~ '\S'),
-    recorded tstzrange NOT NULL CONSTRAINT rule_pause_recorded_check
-        CHECK (isempty(recorded) OR NOT lower_inf(recorded) AND lower_inc(recorded) AND NOT upper_inc(recorded)),
-    recorded_by text NOT NULL DEFAULT session_user,
-    closed_by text,
-    opened_in bigint NOT NULL,
-    closed_in bigint,
-    CONSTRAINT rule_pause_no_overlap EXCLUDE USING gist (
-        int8range(rule_id, rule_id, '[]') WITH &&, effective WITH &&, recorded WITH &&
-    ) DEFERRABLE INITIALLY IMMEDIATE
-);
-COMMENT ON TABLE rules.rule_pause IS
-    'Days on which a rule does not count although it is in force: rules.pause begins one, rules.resume ends it early.';
-COMMENT ON COLUMN rules.rule_pause.id IS 'Numbers the pauses.';
-COMMENT ON COLUMN rules.rule_pause.tenant IS 'Whose rule it is.';
-COMMENT ON COLUMN rules.rule_pause.rule_id IS 'The rule.';
-COMMENT ON COLUMN rules.rule_pause.effective IS 'The days it does not count: the first day and those before the end day.';
-COMMENT ON COLUMN rules.rule_pause.reason IS 'Why.';
-DO $$
-DECLARE
-    relation text;
-BEGIN
-    FOREACH relation IN ARRAY '{release_freeze,rule_pause}'::text[] LOOP
-        EXECUTE format('COMMENT ON COLUMN rules.%I.recorded IS %L', relation,
-            'From when until when this was what was known; empty if its own transaction replaced it.');
-        EXECUTE format('COMMENT ON COLUMN rules.%I.recorded_by IS %L', relation, 'The login that recorded it.');
-        EXECUTE format('COMMENT ON COLUMN rules.%I.closed_by IS %L', relation, 'The login that ended it early.');
-        EXECUTE format('COMMENT ON COLUMN rules.%I.opened_in IS %L', relation, 'The transaction that recorded it.');
-        EXECUTE format('COMMENT ON COLUMN rules.%I.closed_in IS %L', relation, 'The transaction that ended it early.');
-        EXECUTE format('CREATE TRIGGER recorded_now BEFORE INSERT ON rules.%I
-            FOR EACH ROW EXECUTE FUNCTION rules.record_now()', relation);
-        EXECUTE format('CREATE TRIGGER only_closed BEFORE UPDATE ON rules.%I
-            FOR EACH ROW EXECUTE FUNCTION rules.only_closed(%L)', relation, 'End it: rules.resume or rules.lift_freeze.');
-        EXECUTE format('CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON rules.%I
-            FOR EACH STATEMENT EXECUTE FUNCTION rules.never_edited(%L)', relation, 'End it: rules.resume or rules.lift_freeze.');
-        EXECUTE format('CREATE CONSTRAINT TRIGGER settle AFTER INSERT OR UPDATE ON rules.%I
-            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rules.settle()', relation);
-    END LOOP;
-END $$;
-
-DO $$  -- rules.settle as it was, for these tables too
-DECLARE
-    source text := pg_get_functiondef('rules.settle'::regproc);
-    asked text := 'UNION ALL SELECT recorded FROM rules.membership_type_version WHERE opened_in <> me';
-    last text;
-    relation text;
-BEGIN
-    last := substr(source, strpos(source, '    UPDATE rules.membership_type_version SET recorded'));
-    last := left(last, strpos(last, '    RETURN NULL;') - 1);
-    IF strpos(source, asked) = 0 OR last = '' THEN
-        RAISE EXCEPTION 'rules.settle is not the one of revision 0001';
-    END IF;
-    FOREACH relation IN ARRAY '{release_freeze,rule_pause}'::text[] LOOP
-        source := replace(source, asked, asked || E'\n        ' || replace(asked, 'membership_type_version', relation));
-        source := replace(source, last, last || replace(last, 'membership_type_version', relation));
-    END LOOP;
-    EXECUTE source;
-END $$;
-
-CREATE FUNCTION rules.freeze_faults(c rules.change) RETURNS text[] LANGUAGE sql STABLE AS $$
-    SELECT coalesce(array_agg(format('Change %s: nothing is published until %s: %s froze the rules (%s). Wait, or lift '
-        'the freeze: SELECT rules.lift_freeze(''why'').', c.id, to_char(f.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
-        f.recorded_by, f.reason) ORDER BY f.until DESC), '{}')
-    FROM rules.release_freeze AS f
-    WHERE f.tenant = c.tenant AND upper_inf(f.recorded) AND f.until > clock_timestamp()
-$$;
-COMMENT ON FUNCTION rules.freeze_faults IS 'Why nothing may be published at this moment, in words.';
+-- Publishing: an approved change becomes versions and periods, exactly those, in one transaction.
 
 -- Whatever is written as published must be what a change of this transaction says.
 CREATE FUNCTION rules.released_only() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -129,6 +36,16 @@ BEGIN
         fits := EXISTS (SELECT FROM rules.change AS c JOIN rules.draft_policy AS d ON d.change_id = c.id
             JOIN rules.membership_type_identity AS i ON i.tenant = d.tenant AND i.key = d.key
             WHERE c.released_in = me AND d.object = 'membership type' AND i.id = OLD.membership_type_id);
+    WHEN 'parameter_version INSERT' THEN
+        fits := EXISTS (SELECT FROM rules.change AS c JOIN rules.draft_policy AS d ON d.change_id = c.id
+            JOIN rules.parameter_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+            WHERE c.id = NEW.change_id AND c.released_in = me AND d.object = 'parameter' AND d.tenant = NEW.tenant
+                AND i.id = NEW.parameter_id AND d.content -> 'value' = NEW.value
+                AND d.content ->> 'description' = NEW.description);
+    WHEN 'parameter_version UPDATE' THEN
+        fits := EXISTS (SELECT FROM rules.change AS c JOIN rules.draft_policy AS d ON d.change_id = c.id
+            JOIN rules.parameter_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+            WHERE c.released_in = me AND d.object = 'parameter' AND i.id = OLD.parameter_id);
     END CASE;
     IF NOT fits THEN
         PERFORM rules.refuse(ARRAY[format('%s.%s: only an approved change is published, as it was approved. Draft it: '
@@ -141,6 +58,8 @@ CREATE TRIGGER released_only BEFORE INSERT ON rules.rule_version FOR EACH ROW EX
 CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.rule_period
     FOR EACH ROW EXECUTE FUNCTION rules.released_only();
 CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.membership_type_version
+    FOR EACH ROW EXECUTE FUNCTION rules.released_only();
+CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.parameter_version
     FOR EACH ROW EXECUTE FUNCTION rules.released_only();
 
 CREATE FUNCTION rules.release_rules(change bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -183,7 +102,8 @@ COMMENT ON FUNCTION rules.release_rules IS 'Makes the known days of the rules of
 CREATE FUNCTION rules.release_policies(change bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := greatest(clock_timestamp(), (SELECT max(lower(recorded)) + interval '1 microsecond'
-        FROM rules.membership_type_version));
+        FROM (SELECT recorded FROM rules.membership_type_version UNION ALL SELECT recorded FROM rules.parameter_version)
+        AS known));
 BEGIN
     UPDATE rules.membership_type_version AS v SET recorded = tstzrange(lower(v.recorded), moment)
     FROM rules.draft_policy AS d JOIN rules.membership_type_identity AS i ON i.tenant = d.tenant AND i.key = d.key
@@ -194,8 +114,15 @@ BEGIN
         d.content ->> 'tie', (d.content ->> 'veto_weight')::integer, tstzrange(moment, NULL)
     FROM rules.draft_policy AS d JOIN rules.membership_type_identity AS i ON i.tenant = d.tenant AND i.key = d.key
     WHERE d.change_id = change AND d.object = 'membership type' ORDER BY i.id;
+    UPDATE rules.parameter_version AS v SET recorded = tstzrange(lower(v.recorded), moment)
+    FROM rules.draft_policy AS d JOIN rules.parameter_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+    WHERE d.change_id = change AND d.object = 'parameter' AND v.parameter_id = i.id AND upper_inf(v.recorded);
+    INSERT INTO rules.parameter_version (parameter_id, tenant, change_id, value, description, recorded)
+    SELECT i.id, d.tenant, change, d.content -> 'value', d.content ->> 'description', tstzrange(moment, NULL)
+    FROM rules.draft_policy AS d JOIN rules.parameter_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+    WHERE d.change_id = change AND d.object = 'parameter' ORDER BY i.id;
 END $$;
-COMMENT ON FUNCTION rules.release_policies IS 'Makes the membership types of a change what it says.';
+COMMENT ON FUNCTION rules.release_policies IS 'Makes the membership types and shared parameters of a change what it says.';
 
 CREATE FUNCTION rules.publish_change(change bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -246,9 +173,11 @@ BEGIN
         WHERE d.change_id = NEW.id AND p.id = ANY (d.base) AND upper_inf(p.recorded) AND r.id IS NULL);
     PERFORM rules.refuse(array_agg(format('Change %s: %s %s is not published as it was approved. Publish the change by '
         'rules.schedule(%1$s).', NEW.id, d.object, d.key)))
-    FROM rules.draft_policy AS d JOIN rules.membership_type_identity AS i ON i.tenant = d.tenant AND i.key = d.key
-    WHERE d.change_id = NEW.id AND d.object = 'membership type' AND NOT EXISTS (SELECT FROM rules.membership_type_version AS v
-        WHERE v.membership_type_id = i.id AND v.change_id = NEW.id);
+    FROM rules.draft_policy AS d WHERE d.change_id = NEW.id
+        AND NOT EXISTS (SELECT FROM rules.membership_type_version AS v JOIN rules.membership_type_identity AS i
+            ON i.id = v.membership_type_id WHERE d.object = 'membership type' AND v.change_id = NEW.id AND i.key = d.key)
+        AND NOT EXISTS (SELECT FROM rules.parameter_version AS v JOIN rules.parameter_identity AS i
+            ON i.id = v.parameter_id WHERE d.object = 'parameter' AND v.change_id = NEW.id AND i.name = d.key);
     IF NOT EXISTS (SELECT FROM rules.release AS r WHERE r.change_id = NEW.id) THEN
         PERFORM rules.refuse(ARRAY[format('Change %s: its publication is not recorded. Publish it by rules.schedule(%1$s).',
             NEW.id)]);

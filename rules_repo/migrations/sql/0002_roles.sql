@@ -22,7 +22,8 @@ GRANT SELECT ON rules.schema_version TO rules_analyst, rules_approver, rules_eng
 GRANT SELECT ON rules.rule, rules.rule_history, rules.membership_type, rules.membership_type_history, rules.draft,
     rules.change_overview, rules.pause, rules.category, rules.rule_type, rules.reason_code, rules.change,
     rules.change_author, rules.check_result, rules.approval, rules.release, rules.governance, rules.release_freeze,
-    rules.rule_identity, rules.tenant
+    rules.rule_identity, rules.tenant, rules.parameter, rules.parameter_history,
+    rules.draft_policy
     TO rules_analyst, rules_approver, rules_auditor, rules_admin;
 -- Of rules.rule and rules.membership_type only what they say can be updated: keys and numbers are given once.
 GRANT INSERT, UPDATE (name, kind, membership_type, weight, category, rule_type, form, frame, sql, parameters, when_unknown,
@@ -30,6 +31,7 @@ GRANT INSERT, UPDATE (name, kind, membership_type, weight, category, rule_type, 
 GRANT DELETE, UPDATE (name, kind, membership_type, weight, category, rule_type, form, frame, sql, parameters, when_unknown,
     reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to) ON rules.draft TO rules_analyst;
 GRANT INSERT, UPDATE (name, strategy, margin, tie, veto_weight) ON rules.membership_type TO rules_analyst;
+GRANT INSERT, UPDATE (value, description) ON rules.parameter TO rules_analyst;
 GRANT UPDATE (title, reason) ON rules.change TO rules_analyst;
 GRANT INSERT (key, description), UPDATE (description) ON rules.category, rules.rule_type TO rules_analyst;
 GRANT INSERT (code, text), UPDATE (text) ON rules.reason_code TO rules_analyst;
@@ -42,10 +44,11 @@ GRANT SELECT ON rules.audit_entry TO rules_admin;
 REVOKE EXECUTE ON FUNCTION rules.begin_change, rules.work_on, rules.submit, rules.record_check, rules.approve,
     rules.reject, rules.withdraw, rules.schedule, rules.publish_at_once, rules.draft_timelines, rules.pause(text, text, date, date),
     rules.resume, rules.freeze_releases, rules.lift_freeze, rules.history, rules.diff(bigint), rules.diff(text, text),
-    rules.content_hash, rules.policy_said, rules.rule_set, rules.membership_types, rules.watch, rules.write_audit
+    rules.content_hash, rules.policy_said, rules.rule_set, rules.membership_types, rules.watch, rules.write_audit,
+    rules.shared_parameters
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rules.history, rules.diff(bigint), rules.diff(text, text), rules.content_hash, rules.rule_set,
-    rules.membership_types TO rules_analyst, rules_approver, rules_auditor, rules_admin;
+    rules.membership_types, rules.shared_parameters TO rules_analyst, rules_approver, rules_auditor, rules_admin;
 GRANT EXECUTE ON FUNCTION rules.begin_change, rules.work_on, rules.submit, rules.schedule, rules.publish_at_once,
     rules.draft_timelines, rules.withdraw, rules.record_check TO rules_analyst;
 GRANT EXECUTE ON FUNCTION rules.record_check, rules.approve, rules.reject, rules.schedule TO rules_approver;

@@ -21,6 +21,8 @@ PARTS = (
     "drafting",
     "policies",
     "lifecycle",
+    "brakes",
+    "parameters",
     "release",
     "pauses",
     "questions",
