@@ -6,8 +6,8 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import date
 
-Row = tuple[int, date, date | None]
-"""Weight, first day, end day."""
+Row = tuple[int, date, date | None, int | None]
+"""Weight, first day, end day, and the version it is known as: None for a new wording."""
 Timeline = tuple[Row, ...]
 Numbered = tuple[str, int, int]
 """Key, version, weight."""
@@ -36,9 +36,8 @@ class Model:
 
     def __init__(self) -> None:
         self.known: dict[str, Timeline] = {}
-        self.numbers: dict[str, dict[int, int]] = {}
         self.newest: dict[str, int] = {}
-        self.moments: list[tuple[object, dict[str, tuple[tuple[int, Row], ...]]]] = []
+        self.moments: list[tuple[object, dict[str, Timeline]]] = []
         self.changes: dict[int, Change] = {}
 
     def holder(self, key: str) -> int | None:
@@ -50,7 +49,7 @@ class Model:
         old = next((row for row in self.known.get(key, ()) if row[2] is None), None)
         if old is None:
             return False
-        new = (weight or old[0], first or old[1], end)
+        new: Row = (weight or old[0], first or old[1], end, old[3])
         must(new[2] is None or new[2] > new[1])
         if new == old:
             return False
@@ -60,8 +59,12 @@ class Model:
         if earlier:
             new = tuple(n if n != o else e for n, o, e in zip(new, old, earlier, strict=True))  # type: ignore[assignment]
             must(new[2] is None or new[2] > new[1])
-        split = new[0] != old[0] and new[1] > old[1]
-        rows = [row for row in self.known[key] if row != old] + ([(old[0], old[1], new[1])] if split else []) + [new]
+        reworded = new[0] != old[0]
+        new = (*new[:3], None if reworded else old[3])
+        kept = [(old[0], old[1], new[1], old[3])] if reworded and new[1] > old[1] else []
+        there = self.changes[holder].drafts[key] if holder else self.known[key]
+        gone = [old, earlier, earlier and (old[0], old[1], earlier[1], old[3])]
+        rows = [row for row in there if row not in gone] + kept + [new]
         ordered = sorted(rows, key=lambda row: row[1])
         must(all(a[2] is not None and a[2] <= b[1] for a, b in itertools.pairwise(ordered)))
         self._drafted(login, key, tuple(ordered), new)
@@ -71,7 +74,8 @@ class Model:
         holder = self.holder(key)
         must(holder is None or login in self.changes[holder].authors)
         timeline = self.changes[holder].drafts[key] if holder else self.known.get(key, ())
-        timeline = tuple(r for r in timeline if r in self.known.get(key, ()) or r[1] != row[1])
+        known = (*self.known.get(key, ()), *([self.changes[holder].edits.get(key)] if holder else []))
+        timeline = tuple(r for r in timeline if r in known or r[1] != row[1])
         must(all((r[2] or date.max) <= row[1] or (row[2] or date.max) <= r[1] for r in timeline))
         self._drafted(login, key, (*timeline, row), None)
         return True
@@ -134,24 +138,19 @@ class Model:
         must(change.state == "approved")
         change.state = "scheduled"
         for key, timeline in change.drafts.items():
-            still = {weight: n for weight, n in self.numbers.get(key, {}).items() if weight in self._weights(key)}
-            for weight, _, _ in sorted(timeline, key=lambda row: row[1]):
-                if weight not in still:
-                    self.newest[key] = still[weight] = self.newest.get(key, 0) + 1
-            self.numbers[key] = still
-            self.known[key] = timeline
-
-    def _weights(self, key: str) -> set[int]:
-        return {row[0] for row in self.known.get(key, ())}
+            fresh: dict[int, int] = {}
+            for weight, _, _, version in sorted(timeline, key=lambda row: row[1]):
+                if version is None and weight not in fresh:
+                    self.newest[key] = fresh[weight] = self.newest.get(key, 0) + 1
+            self.known[key] = tuple((*row[:3], row[3] or fresh[row[0]]) for row in timeline)
 
     def note(self, moment: object) -> None:
         """Remember what is known at a moment of the database's clock."""
-        state = {k: tuple((self.numbers[k][row[0]], row) for row in rows) for k, rows in self.known.items()}
-        self.moments.append((moment, state))
+        self.moments.append((moment, dict(self.known)))
 
     def rule_set(self, day: date, moment: int) -> list[Numbered]:
         state = self.moments[moment][1]
-        return sorted((k, n, r[0]) for k, rows in state.items() for n, r in rows if self.covers(r, day))
+        return sorted((k, r[3] or 0, r[0]) for k, rows in state.items() for r in rows if self.covers(r, day))
 
     def covers(self, row: Row, day: date) -> bool:
         return row[1] <= day and (row[2] is None or day < row[2])

@@ -34,7 +34,12 @@ DAYS = tuple(date(2024, month, 1) for month in range(1, 7))
 TENANTS = itertools.count(1)
 
 HOLDS = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=50,
+    stateful_step_count=30,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
 )
 NOTICES = settings(HOLDS, max_examples=400, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
 
@@ -136,7 +141,7 @@ class Office(RuleBasedStateMachine):
     def insert(self, name: str, key: str, weight: int, first: date, end: date | None) -> None:
         if end is None or end > first:
             self.move(
-                lambda: self.model.insert(name, key, (weight, first, end)),
+                lambda: self.model.insert(name, key, (weight, first, end, None)),
                 name,
                 "INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql, effective_from,"
                 " effective_to) VALUES (%s, 'inclusion', 'GOLD', %s, 'f', 'true', %s, %s)",

@@ -235,6 +235,10 @@ BEGIN
     PERFORM rules.refuse(rules.rule_faults(r));
     DELETE FROM rules.draft_row WHERE id = OLD.row_id;
     PERFORM rules.put_draft(d, r, old_row.derived_from, true);
+    UPDATE rules.draft_row AS w SET version = v.version  -- only its days differ from the version it was made of
+    FROM rules.rule_period AS p JOIN rules.rule_version AS v USING (rule_id, version)
+    WHERE w.change_id = d.change_id AND w.rule_id = d.rule_id AND w.version IS NULL AND w.derived_from = p.id
+        AND w.content_hash = v.content_hash;
     PERFORM rules.drafted(d.change_id, 'Rule ' || r.rule_key);
     RETURN NEW;
 END $$;
@@ -285,6 +289,10 @@ BEGIN
     UPDATE rules.draft_row AS d SET version = p.version, derived_from = p.id, edited = false
     FROM rules.rule_period AS p JOIN rules.rule_version AS v USING (rule_id, version)
     WHERE d.change_id = change AND p.rule_id = d.rule_id AND upper_inf(p.recorded) AND p.effective = d.effective
+        AND v.content_hash = d.content_hash;
+    UPDATE rules.draft_row AS d SET version = v.version  -- a known wording on other days keeps its number
+    FROM rules.rule_period AS p JOIN rules.rule_version AS v USING (rule_id, version)
+    WHERE d.change_id = change AND d.version IS NULL AND p.rule_id = d.rule_id AND upper_inf(p.recorded)
         AND v.content_hash = d.content_hash;
     RETURN cardinality(targets);
 END $$;

@@ -64,12 +64,8 @@ CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.parameter_version
 
 CREATE FUNCTION rules.release_rules(change bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    numbers jsonb;
     moment timestamptz;
 BEGIN
-    SELECT coalesce(jsonb_object_agg(p.rule_id || ' ' || v.content_hash, v.version), '{}') INTO numbers
-    FROM rules.draft_rule AS d JOIN rules.rule_period AS p USING (rule_id) JOIN rules.rule_version AS v USING (rule_id, version)
-    WHERE d.change_id = change AND upper_inf(p.recorded);
     SELECT greatest(clock_timestamp(), max(lower(p.recorded)) + interval '1 microsecond') INTO moment
     FROM rules.draft_rule AS d JOIN rules.rule_period AS p USING (rule_id) WHERE d.change_id = change;
     UPDATE rules.rule_period AS p SET recorded = tstzrange(lower(p.recorded), moment)
@@ -84,11 +80,10 @@ BEGIN
             + row_number() OVER (PARTITION BY r.rule_id ORDER BY r.effective), r.tenant, change, r.name, r.kind,
         r.membership_type, r.weight, r.category, r.rule_type, r.form, r.frame, r.sql, r.parameters, r.when_unknown,
         r.reason_code, r.reason_text, r.owner, r.override, r.shadow, r.metadata
-    FROM (SELECT DISTINCT ON (rule_id, content_hash) * FROM rules.draft_row WHERE change_id = change
-        ORDER BY rule_id, content_hash, effective) AS r
-    WHERE NOT numbers ? (r.rule_id || ' ' || r.content_hash);
+    FROM (SELECT DISTINCT ON (rule_id, content_hash) * FROM rules.draft_row WHERE change_id = change AND version IS NULL
+        ORDER BY rule_id, content_hash, effective) AS r;
     INSERT INTO rules.rule_period (rule_id, version, tenant, change_id, effective, recorded)
-    SELECT r.rule_id, coalesce((numbers ->> (r.rule_id || ' ' || r.content_hash))::integer, (SELECT v.version
+    SELECT r.rule_id, coalesce(r.version, (SELECT v.version
             FROM rules.rule_version AS v WHERE v.rule_id = r.rule_id AND v.content_hash = r.content_hash
                 AND v.change_id = change)), r.tenant, change, r.effective, tstzrange(moment, NULL)
     FROM rules.draft_row AS r WHERE r.change_id = change AND NOT EXISTS (

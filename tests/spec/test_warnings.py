@@ -1,0 +1,66 @@
+"""The manual of warnings: what rules may say and had better not; a warning never stops anything."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
+from rules_repo.lints import warnings
+from tests.spec.table import Row, cases
+
+GOLD = MembershipType("GOLD", margin=10)
+
+
+def rule(text: str) -> RuleVersion:
+    """``+20`` or ``-20`` with words: override, shadow, nobody (no owner), silent (no reason), :name (a parameter)."""
+    weight, *words = text.split()
+    named = {word[1:]: 1 for word in words if word.startswith(":")}
+    return RuleVersion(
+        key=f"R{text.replace(' ', '-').replace(':', '').replace('+', 'P').replace('-', 'M')}",
+        version=1,
+        kind=Kind.INCLUSION if weight[0] == "+" else Kind.EXCLUSION,
+        membership_type="GOLD",
+        weight=abs(int(weight)),
+        form=Form.PREDICATE,
+        sql="x > :used AND y <> '::unused'",
+        frame="customers",
+        owner="" if "nobody" in words else "team",
+        reason_text="" if "silent" in words else "because",
+        override="override" in words,
+        shadow="shadow" in words,
+        parameters=named,
+    )
+
+
+WARNINGS = """
+    rules                     | says                                      | because
+    --------------------------+-------------------------------------------+-------------------------------------------------
+    +20; -20                  |                                           | nothing is wrong with plain rules
+    +25                       | its weight 25 is no multiple of ten       | multiples of ten leave room between rules
+    +20 nobody                | it has no owner                           | somebody answers for a rule
+    +20 silent                | it has no reason text                     | a decision quotes it
+    +20 :used                 |                                           | a parameter that the SQL names is used
+    +20 :unused               | its SQL does not use its parameter 'unused' | one that stands in a text only is not
+    +60 override; -50         |                                           | ahead by the margin is head-room enough
+    +50 override; -50         | the exclusions it can meet weigh 50       | an override must outweigh every exclusion
+    +60 override; -30; -40    | Give it 80 or more                        | it can meet both at once
+    +60 override; -90 shadow  |                                           | a shadow weighs nothing
+    -20                       | nothing includes anybody in GOLD          | an exclusion alone cannot matter
+    -20; +20 shadow           | nothing includes anybody in GOLD          | a shadow includes nobody
+    +5                        | no multiple of ten.*all inclusions of GOLD weigh 5, the margin is 10 | never ahead by the margin
+"""
+
+
+@pytest.mark.parametrize("case", cases(WARNINGS))
+def test_what_is_warned_of(case: Row) -> None:
+    """The rules of one day, and everything said about them."""
+    said = " ".join(map(str, warnings([rule(text.strip()) for text in case["rules"].split(";")], [GOLD])))
+    assert re.search(case["says"], said) if case["says"] else not said
+
+
+def test_only_the_rules_asked_about_are_warned_of() -> None:
+    """A change is told about its own rules, among all the others."""
+    here, there = rule("+25"), rule("+35")
+    assert [fault.which for fault in warnings([here, there], [GOLD], {here.key})] == [f"Rule {here.key}"]
