@@ -21,11 +21,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION rules.shared_parameters IS 'The shared parameters as known at a moment, by name; NULL if there is none.';
 
-CREATE FUNCTION rules.with_shared(own jsonb, sql text, shared jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN shared IS NULL OR strpos(sql, ':') = 0 THEN own ELSE coalesce((
-        SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each(shared) AS s
-        WHERE strpos(sql, ':' || s.key) > 0 AND sql ~ ('(^|[^:[:alnum:]_]):' || s.key || '\M')), '{}') || own END
-$$;
+CREATE FUNCTION rules.with_shared(own jsonb, sql text, shared jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF shared IS NULL OR strpos(sql, ':') = 0 THEN
+        RETURN own;
+    END IF;
+    RETURN coalesce((SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each(shared) AS s
+        WHERE strpos(sql, ':' || s.key) > 0 AND sql ~ ('(^|[^:[:alnum:]_]):' || s.key || '\M')), '{}') || own;
+END $$;
 COMMENT ON FUNCTION rules.with_shared IS 'The parameters of a rule with the shared ones that its SQL names.';
 
 CREATE FUNCTION rules.parameter_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER

@@ -3,12 +3,13 @@
 CREATE OR REPLACE FUNCTION rules.rule_set(as_of date, known_at timestamptz DEFAULT clock_timestamp())
 RETURNS SETOF rules.rule LANGUAGE sql STABLE AS $$
     SELECT rule_key, version, name, kind, membership_type, weight, category, rule_type, form, frame, sql,
-        rules.with_shared(parameters, sql, shared.all_of_them), when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to
+        CASE WHEN shared.all_of_them IS NULL THEN parameters ELSE rules.with_shared(parameters, sql, shared.all_of_them) END,
+        when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to
     FROM rules.rule_history AS h, (SELECT rules.shared_parameters(rule_set.known_at) AS all_of_them) AS shared
     WHERE h.effective @> rule_set.as_of AND h.recorded @> rule_set.known_at
         AND h.rule_id NOT IN (SELECT p.rule_id FROM rules.pause AS p
             WHERE p.effective @> rule_set.as_of AND p.recorded @> rule_set.known_at)
-    ORDER BY rule_key
+    ORDER BY rule_key COLLATE "C"
 $$;
 COMMENT ON FUNCTION rules.rule_set IS 'The versions in force on a day, as known at a moment, without rules that are paused.';
 
