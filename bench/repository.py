@@ -81,17 +81,35 @@ def rules(count: int, prefix: str = "R") -> list[RuleVersion]:
     ]
 
 
-def measured(work: Callable[[], object], repeats: int = 5) -> dict[str, float]:
-    """Wall seconds: the first time, and the median of the others."""
-    seconds = []
+def cpu_seconds(server: Path) -> float:
+    """CPU time so far of this program, its ended children, and the PostgreSQL server; wall time alone tells of the load."""
+    postmaster = (server / "postmaster.pid").read_text().splitlines()[0]
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, (_, parent, *rest) = stat.parent.name, stat.read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue  # it ended in the meantime
+        if postmaster in (pid, parent):
+            ticks += sum(int(t) for t in (rest[9:13] if pid == postmaster else rest[9:11]))
+    own = os.times()
+    return ticks / os.sysconf("SC_CLK_TCK") + own.user + own.system + own.children_user + own.children_system
+
+
+def measured(work: Callable[[], object], server: Path, repeats: int = 5) -> dict[str, float]:
+    """Wall seconds, the first time and the median of the others, and CPU seconds for each time."""
+    seconds, before = [], cpu_seconds(server)
     for _ in range(repeats + 1):
         started = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - started)
-    return {"first": round(seconds[0], 3), "median": round(statistics.median(seconds[1:] or seconds), 3)}
+    spent = (cpu_seconds(server) - before) / (repeats + 1)
+    median = statistics.median(seconds[1:] or seconds)
+    return {"first": round(seconds[0], 3), "median": round(median, 3), "cpu": round(spent, 3)}
 
 
 def run(url: str, count: int, folder: Path) -> dict[str, dict[str, float]]:
+    server = folder / "postgres"
     schema.upgrade(url)
     require_approvals(url, 0, "a benchmark")
     repository, found = Repository(url), {}
@@ -101,16 +119,18 @@ def run(url: str, count: int, folder: Path) -> dict[str, dict[str, float]]:
         for statement in FILLING.split(";"):
             connection.execute(text(statement), {"count": count} if ":count" in statement else {})
         query = text("SELECT * FROM rules.rule_set(:day)")
-        found["rule_set() in the database"] = measured(lambda: connection.execute(query, {"day": DAY}).fetchall())
+        found["rule_set() in the database"] = measured(
+            lambda: connection.execute(query, {"day": DAY}).fetchall(), server
+        )
     later = datetime.now(UTC) + timedelta(days=1)
-    found["rule_set() as a rule set of the engine"] = measured(lambda: repository.rule_set(DAY, later))
+    found["rule_set() as a rule set of the engine"] = measured(lambda: repository.rule_set(DAY, later), server)
     command = [sys.executable, "-m", "bench.repository", "--list"]
     environment = os.environ | {"RULES_DATABASE_URL": url, "RULES_HOME": str(folder)}
-    found["rules list, the whole command"] = measured(lambda: _listed(command, environment), 2)
-    found["rules list, what it reads"] = measured(lambda: repository.rules(DAY), 2)
+    found["rules list, the whole command"] = measured(lambda: _listed(command, environment), server, 2)
+    found["rules list, what it reads"] = measured(lambda: repository.rules(DAY), server, 2)
     file = folder / "thousand.yaml"
     exchange.write(exchange.RuleFile((), tuple(rules(1_000, "I")[VERSIONS - 1 :: VERSIONS])), file)
-    found["import of 1,000 rules"] = measured(lambda: _imported(repository, file), 0)
+    found["import of 1,000 rules"] = measured(lambda: _imported(repository, file), server, 0)
     engine.dispose()
     return found
 
