@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rules_engine.errors import InvalidRule, RunRefused
 from rules_engine.evaluation import analysed, parsed
 from rules_engine.evaluation.agreement import differences
-from rules_engine.evaluation.resolution import resolve, spark_faults
+from rules_engine.evaluation.gating import RuleGate
+from rules_engine.evaluation.resolution import spark_faults
 from rules_engine.evaluation.rule_session import active, registered, rule_session
 from rules_engine.language import gate
 from rules_engine.language.allowed import allowed
@@ -175,5 +177,18 @@ def test_all_faults_of_a_rule_set(spark: SparkSession) -> None:
     rules = rule_set(
         rule("A", "select name as person_id from people"), rule("B", "spend in (name, joined)", frame="people")
     )
-    found = [(fault.which, fault.code) for fault in resolve(spark, schema, rules)]
+    asked = RuleGate(spark, schema)
+    with pytest.raises(InvalidRule) as refused:
+        asked.check(rules)
+    found = [(fault.which, fault.code) for fault in refused.value.faults]
     assert found == [("Rule A", "SQL-314"), ("Rule B", "SQL-311")]
+
+
+def test_only_what_was_accepted_runs(spark: SparkSession) -> None:
+    """A text is accepted once, whichever rule it stands in, and a changed one is not."""
+    asked = RuleGate(spark, example_schema())
+    one, same, changed = rule("A", "spend > 5", frame="people"), rule("B", "spend > 5", frame="people"), "spend > 6"
+    asked.check(rule_set(one))
+    asked.require(rule_set(same))
+    with pytest.raises(RunRefused, match="Rule C: its text was not accepted"):
+        asked.require(rule_set(same, rule("C", changed, frame="people")))
