@@ -2,16 +2,18 @@
 Evaluate one run on a cluster: a frozen rule set over a lake, staged with its manifest.
 
 Started by spark-submit with nothing but the zip of :mod:`jobs.package` on
-``--py-files``. It is told of no database and no history: it runs rule SQL.
+``--py-files``. It is told of no database and no history, and does not start
+where its environment holds one: it runs rule SQL.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from pyspark.sql import SparkSession
 
-from jobs.entry import Summary, finish, moment, words
+from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.evaluation.evaluator import SparkEvaluator
@@ -20,6 +22,9 @@ from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import thaw
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
+
+NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD")
+"""Where the rules are edited and where decisions are kept."""
 
 ARGUMENTS = words(
     __doc__,
@@ -34,6 +39,7 @@ ARGUMENTS = words(
 def step(argv: Sequence[str]) -> Summary:
     """Evaluate and stage one run of a frozen rule set; needs neither database nor history."""
     told = ARGUMENTS.parse_args(argv)
+    knows_nothing_of(NOT_TO_KNOW, os.environ)
     spark = SparkSession.builder.appName(f"evaluate {told.run_id}").getOrCreate()
     try:
         files = HadoopFiles(spark)
