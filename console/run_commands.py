@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.table import Table
 
 from console.desk import Desk, History, at_desk, day, moment, now
-from console.screen import row, table
+from console.screen import fault_rows, row, table
 from jobs.wiring import opened
+from rules_engine.errors import Fault
 from rules_engine.model.manifest import Manifest
+from rules_engine.model.rules import RuleSet
 from rules_engine.ports import RunStatus
 from rules_engine.run import Outcome
 
@@ -43,19 +47,23 @@ def run(
         progress("Starting Spark", 0.0)
         chosen = chosen or installation.newest_day() or started.date()
         outcome = installation.run(chosen, started, known or now(), run_id, progress)
-    _tell(desk, outcome)
+        rule_set = installation.store.rule_set(outcome.manifest.run_id)
+        warnings = installation.warnings(rule_set)
+    desk.screen.warn(warnings)
+    _tell(desk, outcome, rule_set, warnings)
 
 
-def _tell(desk: Desk, outcome: Outcome) -> None:
+def _tell(desk: Desk, outcome: Outcome, rule_set: RuleSet, warnings: Sequence[Fault]) -> None:
     manifest, new = outcome.manifest, outcome.inserted
     desk.log("published", run_id=manifest.run_id, inserted=new.inserted, already_there=new.already_there)
     content = manifest.content() | {
         "evaluated": outcome.evaluated,
         "inserted": new.inserted,
         "already_there": new.already_there,
+        "warnings": fault_rows(warnings),
         "outcome": in_words(outcome),
     }
-    drawn = () if not outcome.evaluated else (type_counts(manifest), "")
+    drawn = (type_counts(manifest), "", *_unknown(manifest, rule_set)) if outcome.evaluated else ()
     desk.screen.answer(content, f"Run {manifest.run_id} of {manifest.as_of}", *drawn, in_words(outcome))
 
 
@@ -75,6 +83,23 @@ def type_counts(manifest: Manifest) -> Table:
     for counts in manifest.evaluation.types:
         events = [counts.events.get(e, 0) for e in ("GRANTED", "REINSTATED", "REVOKED_LAPSED", "REVOKED_EXCLUDED")]
         row(drawn, counts.membership_type, counts.members_before, *events, counts.members_after)
+    return drawn
+
+
+def _unknown(manifest: Manifest, rule_set: RuleSet) -> tuple[RenderableType, ...]:
+    """Nothing where every condition of every rule was true or false of everybody."""
+    drawn = unknown_counts(manifest, rule_set)
+    return (drawn, "") if drawn.row_count else ()
+
+
+def unknown_counts(manifest: Manifest, rule_set: RuleSet) -> Table:
+    """The rules whose condition was unknown of somebody: of how many, and what that means (R-EVAL-6)."""
+    numbers = ("unknown of", "share")
+    drawn = table("rule", *numbers, "counts as", "name", right=numbers)
+    for version in rule_set.versions:
+        if count := manifest.evaluation.unknown_per_rule.get(version.id, 0):
+            share = f"{count / manifest.evaluation.subjects:.1%}"
+            row(drawn, version.id, f"{count:,}", share, version.when_unknown, version.name)
     return drawn
 
 

@@ -15,6 +15,7 @@ from rules_engine.evaluation import session
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
+from rules_engine.model.rules import RuleSet
 from rules_engine.ports import Progress, RunStore, silent
 from rules_engine.publication.names import table_name
 from rules_engine.publication.records import SubjectType
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from rules_engine.publication.postgres import PostgresHistory
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
+
+SMALL = 128 * 2**20
+"""Bytes below which Spark's JVM compiles quickly rather than well."""
 
 
 class Installation:
@@ -99,7 +103,17 @@ class Installation:
 
         self._started_spark = SparkSession.getActiveSession() is None
         work = self.home / "work"
-        return session.start(self.java_home, work, self.settings.spark_master, self.settings.spark_memory)
+        master, memory = self.settings.spark_master, self.settings.spark_memory
+        return session.start(self.java_home, work, master, memory, quick=self._lake_is_small)
+
+    @property
+    def _lake_is_small(self) -> bool:
+        """Whether every frame lies in local files, of all days together less than :data:`SMALL`."""
+        places = {frame.path.split("{")[0] for frame in self.lake.frames}
+        if any("://" in place for place in places):
+            return False
+        files = (f for place in places for f in [Path(place), *Path(place).rglob("*")] if f.is_file())
+        return sum(f.stat().st_size for f in files) < SMALL
 
     @cached_property
     def evaluator(self) -> SparkEvaluator:
@@ -216,6 +230,10 @@ class Installation:
             run_id,
             progress,
         )
+
+    def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
+        """What of a rule set that was accepted may not mean what it seems to."""
+        return self.evaluator.warnings(rule_set)
 
     def close(self) -> None:
         """Stop Spark if it was started here; the servers go on for the next command."""
