@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ PINNED = {
 """Settings that change what a rule means; recorded in every manifest."""
 
 SPEED = {
+    "spark.sql.analyzer.maxIterations": "1000",  # a chain of a hundred WITH queries takes more than the default of 100
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.sql.parquet.compression.codec": "zstd",
@@ -37,6 +39,13 @@ SPEED = {
 
 JVM_OPTIONS = "-XX:+UseParallelGC -Duser.timezone=UTC -Dlog4j2.level=ERROR"
 
+QUICK = "-XX:TieredStopAtLevel=1"
+"""
+Compile quickly rather than well: over a small lake a run ends before the JVM's best compiler earns its keep.
+
+Measured on the demo (100,000 customers, 25 rules, 3 days): 70 CPU seconds instead of 115. On 1 M rows it costs twice.
+"""
+
 
 def start(
     java_home: Path,
@@ -44,16 +53,20 @@ def start(
     master: str = "local[*]",
     memory: str = "4g",
     more: Mapping[str, str] | None = None,
+    *,
+    quick: bool = False,
 ) -> SparkSession:
     """
     A local session; its scratch data goes under ``work``, its log to the console only from errors up.
 
-    ``more`` are Spark settings of the place, such as how S3 is reached; a pinned one wins.
+    ``more`` are Spark settings of the place, such as how S3 is reached; a pinned one wins. ``quick``
+    is for small lakes: see :data:`QUICK`.
 
     Raises:
         RunRefused: If PySpark is not installed or the JVM does not start.
     """
     os.environ["JAVA_HOME"] = str(java_home)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
         from pyspark.sql import SparkSession
     except ImportError as problem:
@@ -63,7 +76,7 @@ def start(
     work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName("agile-rules-engine").master(master)
-    for key, value in {**_local(work, memory), **(more or {}), **SPEED, **PINNED}.items():
+    for key, value in {**_local(work, memory, QUICK if quick else ""), **(more or {}), **SPEED, **PINNED}.items():
         builder = builder.config(key, value)
     try:
         spark = builder.getOrCreate()
@@ -81,7 +94,7 @@ def pin(spark: SparkSession) -> SparkSession:
     return own
 
 
-def _local(work: Path, memory: str) -> dict[str, str]:
+def _local(work: Path, memory: str, jvm: str) -> dict[str, str]:
     logging = work / "log4j2.properties"
     logging.write_text(
         "rootLogger.level = error\nrootLogger.appenderRef.c.ref = c\nappender.c.type = Console\n"
@@ -91,7 +104,7 @@ def _local(work: Path, memory: str) -> dict[str, str]:
         "spark.driver.memory": memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"{JVM_OPTIONS} -Dlog4j2.configurationFile={logging.as_uri()}",
+        "spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {jvm} -Dlog4j2.configurationFile={logging.as_uri()}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(work / "spark"),
