@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-import sqlglot
-
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation.agreement import differences
 from rules_engine.evaluation.analysed import analysed_faults
@@ -15,7 +13,7 @@ from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.rule_session import active
 from rules_engine.language import gate
 from rules_engine.language.catalyst import catalyst
-from rules_engine.language.lexical import bind
+from rules_engine.language.lexical import Kind, bind, tokens
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
 
@@ -62,4 +60,4 @@ def statement(spark: SparkSession, version: RuleVersion, as_of: date) -> DataFra
 
 def asks_other_rows(sql: str) -> bool:
     """Whether a condition holds a sub-query, which Spark runs in a filter only."""
-    return sqlglot.parse_one(sql, dialect="spark").find(sqlglot.exp.Query) is not None
+    return any(token.kind is Kind.WORD and token.word == "select" for token in tokens(sql))
