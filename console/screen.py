@@ -67,9 +67,8 @@ class Screen:
             for line in (title, *map(str, error.faults)):
                 self.err.print(Text(line), soft_wrap=True)
 
-    def warn(self, faults: Sequence[Fault]) -> None:
-        """What was accepted and may not mean what it seems to; on stderr, for the answer holds it too."""
-        title = "Accepted, and worth a look"
+    def warn(self, faults: Sequence[Fault], title: str = "Accepted, and worth a look") -> None:
+        """What was done and may not be what was meant; on stderr, for the answer holds it too."""
         if faults and self.err.is_terminal:
             self.err.print(Panel(Group(*_drawn(faults)), title=title, border_style="yellow", title_align="left"))
         elif faults and not self.as_json:

@@ -17,7 +17,9 @@ from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.evaluation.evaluator import SparkEvaluator
+from rules_engine.evaluation.session import GUARDED
 from rules_engine.lake.declaration import parse
+from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import thaw
 from rules_engine.publication.staging import FolderRunStore
@@ -35,16 +37,21 @@ ARGUMENTS = words(
     created_at=(moment, "the run's logical time, with its zone"),
 )
 
+ARGUMENTS.add_argument("--on-failure", type=OnFailure, default=OnFailure.ABORT, help="abort, or hold the type")
+ARGUMENTS.add_argument("--rule-seconds", type=float, default=Limits().rule_seconds, help="how long one rule may run")
+ARGUMENTS.add_argument("--planning-seconds", type=float, default=Limits().planning_seconds, help="to be planned")
+
 
 def step(argv: Sequence[str]) -> Summary:
     """Evaluate and stage one run of a frozen rule set; needs neither database nor history."""
     told = ARGUMENTS.parse_args(argv)
     knows_nothing_of(NOT_TO_KNOW, os.environ)
-    spark = SparkSession.builder.appName(f"evaluate {told.run_id}").getOrCreate()
+    spark = SparkSession.builder.appName(f"evaluate {told.run_id}").config(map=GUARDED).getOrCreate()
     try:
         files = HadoopFiles(spark)
         rule_set, lake = _texts(files, {"Frozen rule set": told.rule_set, "Lake declaration": told.lake})
-        evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]))
+        limits = Limits(told.planning_seconds, told.rule_seconds)
+        evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]), limits, told.on_failure)
         store = FolderRunStore(told.runs, files)
         return _summary(
             evaluate(thaw(rule_set), evaluator, store, told.created_at, evaluator.settings, run_id=told.run_id)
@@ -78,6 +85,7 @@ def _summary(manifest: Manifest) -> Summary:
         "subjects": counts.subjects,
         "versions": manifest.versions,
         "decided": manifest.decided,
+        "held": {held.membership_type: [f.rule for f in held.failures] for held in counts.held},
         "decisions_digest": counts.decisions_digest,
         "seconds": dict(counts.seconds),
     }

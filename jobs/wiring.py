@@ -15,6 +15,7 @@ from rules_engine.evaluation import session
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
+from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleSet
 from rules_engine.ports import Progress, RunStore, silent
 from rules_engine.publication.names import table_name
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from rules_engine.evaluation.evaluator import SparkEvaluator
+    from rules_engine.evaluation.explained import Place
     from rules_engine.publication.dynamodb import DynamoDBHistory
     from rules_engine.publication.postgres import PostgresHistory
 
@@ -119,7 +121,7 @@ class Installation:
     def evaluator(self) -> SparkEvaluator:
         from rules_engine.evaluation.evaluator import SparkEvaluator
 
-        return SparkEvaluator(self.spark, self.lake)
+        return SparkEvaluator(self.spark, self.lake, self.settings.limits, self.settings.on_failure)
 
     @cached_property
     def subject_type(self) -> SubjectType:
@@ -230,6 +232,15 @@ class Installation:
             run_id,
             progress,
         )
+
+    def places(self, as_of: date, known_at: datetime) -> list[Place]:
+        """Where each rule in force goes when it is evaluated; no data is read and nothing is written."""
+        from rules_engine.evaluation.explained import places
+
+        rule_set = self.repository.rule_set(as_of, known_at)
+        self.evaluator.check(rule_set)
+        schema = self.evaluator.schema(as_of)
+        return places(self.evaluator.spark, HitMatrix.of(rule_set), schema, as_of)
 
     def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
         """What of a rule set that was accepted may not mean what it seems to."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, reduce
+from math import isfinite
 from operator import ge, gt, le, lt, ne
 from typing import Any, NamedTuple, TypeAlias
 
@@ -104,7 +105,7 @@ class Cuts:
 
     of: Domain
     literals: Sequence[Scalar]
-    _remembered: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    _remembered: dict[bytes, int] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def by(cls, of: Domain, trees: Iterable[Tree]) -> Cuts:
@@ -149,7 +150,7 @@ class Cuts:
         places = np.arange(self.null + 1)
         at = [2 * bisect_left(self.literals, scalar) + 1 for scalar in _literals(self.of, test)]
         if test.operator == "prefix":  # from it, to the first text after all that start so
-            return (places >= at[0]) & (places < at[1] if len(at) > 1 else True)
+            return (places >= at[0]) & (places < at[1])
         compared = _COMPARED.get(test.operator)
         return np.isin(places, at) if compared is None else compared(places, at[0])
 
@@ -171,7 +172,9 @@ class Cuts:
     @cached_property
     def _dense(self) -> tuple[int, NDArray[np.intp]] | None:
         """Whole numbers from just below the first literal to just above the last, and their buckets."""
-        first, last = (self.literals[0], self.literals[-1]) if self.literals else (0, 0)
+        if not self.literals:
+            return None
+        first, last = self.literals[0], self.literals[-1]
         if not isinstance(first, int) or not isinstance(last, int) or last - first > DENSE:
             return None
         return first - 1, self._searched(np.arange(first - 1, last + 2, dtype=np.int64))
@@ -181,18 +184,18 @@ class Cuts:
         return cuts.searchsorted(values, "left") + cuts.searchsorted(values, "right")
 
     def _of_texts(self, column: pa.Array) -> NDArray[np.intp]:
-        encoded = column.dictionary_encode()
+        encoded = column.view(pa.binary()).dictionary_encode()  # a text need not be UTF-8 to be compared
         found = np.fromiter((self._of_text(text) for text in encoded.dictionary.to_pylist()), dtype=np.intp)
         places = encoded.indices.fill_null(len(found)).to_numpy()
         return np.append(found, self.null).astype(np.intp).take(places)
 
-    def _of_text(self, text: str) -> int:
+    def _of_text(self, text: bytes) -> int:
         found = self._remembered.get(text)
         if found is None:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
-            value: Any = text.encode()
-            found = bisect_left(self.literals, value) + bisect_right(self.literals, value)
+            literals: Any = self.literals
+            found = bisect_left(literals, text) + bisect_right(literals, text)
             self._remembered[text] = found
         return found
 
@@ -239,19 +242,15 @@ def _literals(of: Domain, tree: Tree) -> Sequence[Scalar]:
         case Test(operator="true"):
             return [1]
         case Test(operator="prefix", values=(str() as start,)):
-            return [start.encode(), *(after.encode() for after in _successor(start))]
+            return [start.encode(), _successor(start.encode())]
         case Test(values=values):
             return [of.scalar(value) for value in values]
     return []
 
 
-def _successor(start: str) -> Sequence[str]:
-    """The first text after all that start so; none where there is no such text."""
-    for place in range(len(start) - 1, -1, -1):
-        following = ord(start[place]) + 1
-        if following < 0x110000:
-            return [start[:place] + chr(0xE000 if following == 0xD800 else following)]
-    return []
+def _successor(start: bytes) -> bytes:
+    """The first bytes after all that start so: no byte of UTF-8 is 255, so the last one has a next."""
+    return start[:-1] + bytes([start[-1] + 1])
 
 
 def _scaled(value: Value, scale: int) -> int:
@@ -268,7 +267,10 @@ def _scaled(value: Value, scale: int) -> int:
 def _double(value: Value) -> float:
     if not isinstance(value, int | float | Decimal):
         raise NotIndexed("a literal of another type")
-    return float(value)
+    found = float(value)
+    if not isfinite(found):
+        raise NotIndexed("a literal that is no number")
+    return found
 
 
 def _days(value: Value) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
 
 from rules_engine.evaluation.predicates import SUBJECT, hit_word, unknown_word
 from rules_engine.evaluation.tallies import DECISIONS
@@ -14,7 +17,7 @@ from rules_engine.model.hitmatrix import BITS, HitMatrix
 from rules_engine.model.manifest import TypeCounts
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 _OUTCOME = ("membership_type", "granted", "event", "reason")
 _LONG = 0xFFFFFFFFFFFFFFFF
@@ -24,13 +27,26 @@ def bits_set(matrix: HitMatrix, rows: DataFrame) -> tuple[dict[str, int], dict[s
     """
     Version id to how many rows have its bit: of hits, then of unknown outcomes.
 
-    The words are turned into rows, so that however many rules there are, 63 sums count them.
+    Workers count all bits of a word at once, however many rules there are.
     """
     words = [name for name in rows.columns if name != SUBJECT]
-    long = rows.select(*words).unpivot([], words, "word", "bits").where("bits <> 0")
-    found = long.groupBy("word").agg(*(_sum_of_bit(place) for place in range(BITS))).collect()
-    counts = {(row["word"], place): row[f"b{place}"] for row in found for place in range(BITS)}
+    counts: dict[tuple[str, int], int] = {}
+    for row in rows.select(*words).mapInArrow(_bits, "word string, counts array<bigint>").collect():
+        for place, count in enumerate(row["counts"]):
+            counts[row["word"], place] = counts.get((row["word"], place), 0) + count
     return (_per_version(matrix, counts, hit_word), _per_version(matrix, counts, unknown_word))
+
+
+def _bits(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """How many rows of a partition have each bit of each word."""
+    totals: dict[str, Any] = {}
+    for batch in batches:
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            bits = np.unpackbits(column.to_numpy().view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+            totals[name] = totals.get(name, 0) + bits.sum(axis=0, dtype=np.int64)[:BITS]
+    if totals:
+        counts = pa.array([total.tolist() for total in totals.values()], pa.list_(pa.int64()))
+        yield pa.RecordBatch.from_arrays([pa.array(list(totals)), counts], names=["word", "counts"])
 
 
 def _per_version(
@@ -69,25 +85,26 @@ def members(decided: DataFrame) -> dict[str, int]:
     }
 
 
-def type_counts(found: Counted, before: Mapping[str, int], types: Iterable[str]) -> tuple[TypeCounts, ...]:
-    """The counts per membership type that must add up; ``before`` are the members that the last run left."""
+def type_counts(
+    found: Counted, before: Mapping[str, int], types: Iterable[str], held: Collection[str] = ()
+) -> tuple[TypeCounts, ...]:
+    """
+    The counts per membership type that must add up.
+
+    ``before`` are the members that the last run left; of a held type they are the members after, too.
+    """
     return tuple(
         TypeCounts(
             membership_type=key,
             members_before=before.get(key, 0),
-            members_after=sum(r["n"] for r in found.rows if r["membership_type"] == key and r["granted"]),
+            members_after=sum(r["n"] for r in found.rows if r["membership_type"] == key and r["granted"])
+            + (before.get(key, 0) if key in held else 0),
             decided=sum(r["n"] for r in found.rows if r["membership_type"] == key),
             events=_by(found.rows, key, "event"),
             reasons=_by(found.rows, key, "reason"),
         )
         for key in sorted({*types, *before})
     )
-
-
-def _sum_of_bit(place: int) -> Column:
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return F.expr(f"sum(shiftright(bits, {place}) & 1L) AS b{place}")
 
 
 def _by(found: Iterable[Mapping[str, Any]], key: str, what: str) -> dict[str, int]:

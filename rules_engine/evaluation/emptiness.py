@@ -18,7 +18,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
+from rules_engine.evaluation.limits import NO_LIMITS, TookTooLong, within
 from rules_engine.evaluation.plans import in_words
+from rules_engine.evaluation.reasons import too_long
 from rules_engine.evaluation.resolution import statement
 from rules_engine.evaluation.rule_session import active
 from rules_engine.evaluation.session import pin
@@ -26,6 +28,7 @@ from rules_engine.evaluation.statements import AT_ONCE, runs_alone
 from rules_engine.language.absence import asks_columns, one_way, weighs_absence
 from rules_engine.language.allowed import refuse
 from rules_engine.language.lexical import bind
+from rules_engine.model.failing import Limits
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, Kind, RuleSet, RuleVersion
 
@@ -73,15 +76,16 @@ class Emptiness:
         return tuple(fault for fault in self.warnings if fault.which == f"Rule {version.key}")
 
 
-def emptiness(spark: SparkSession, schema: Schema, rule_set: RuleSet) -> Emptiness:
+def emptiness(spark: SparkSession, schema: Schema, rule_set: RuleSet, limits: Limits = NO_LIMITS) -> Emptiness:
     """
     Which rules are true of a subject of whom nothing is known, and which fail on one.
 
     An inclusion is refused, an exclusion warned of; so is an inclusion that may
     be true because rows are missing (:func:`rules_engine.language.absence.weighs_absence`).
-    One that fails is refused. Rules are run: give only those that every gate accepted.
+    One that fails is refused, and one that takes longer than ``limits``: over a row or
+    none that is the planning. Rules are run: give only those that every gate accepted.
     """
-    worlds = _Worlds(spark, schema, rule_set.as_of)
+    worlds = _Worlds(spark, schema, rule_set.as_of, limits)
     found = [*worlds.conditions([v for v in rule_set.versions if not runs_alone(v)])]
     found += worlds.statements([v for v in rule_set.versions if runs_alone(v)])
     order = {version.key: place for place, version in enumerate(rule_set.versions)}
@@ -93,8 +97,8 @@ def emptiness(spark: SparkSession, schema: Schema, rule_set: RuleSet) -> Emptine
 class _Worlds:
     """A subject of whom nothing is known, in the ways in which that can be."""
 
-    def __init__(self, spark: SparkSession, schema: Schema, as_of: date) -> None:
-        self._spark, self._schema, self._as_of = spark, schema, as_of
+    def __init__(self, spark: SparkSession, schema: Schema, as_of: date, limits: Limits) -> None:
+        self._spark, self._schema, self._as_of, self._limits = spark, schema, as_of, limits
 
     def conditions(self, versions: Rules) -> Iterator[tuple[RuleVersion, Fault]]:
         """Conditions over one row, those of a frame together."""
@@ -104,7 +108,8 @@ class _Worlds:
         for frame in sorted({v.frame.lower() for v in versions}):
             of_frame = [v for v in versions if v.frame.lower() == frame]
             for first in range(0, len(of_frame), TOGETHER):
-                true, failed = _tried(lambda some: self._true_of_row(own, some), of_frame[first : first + TOGETHER])
+                some = of_frame[first : first + TOGETHER]
+                true, failed = _tried(self._limited(lambda those: self._true_of_row(own, those)), some)
                 yield from ((version, self._hit(version)) for version in true)
                 yield from failed
 
@@ -158,7 +163,8 @@ class _Worlds:
 
     def _true_in(self, own: SparkSession, versions: Rules) -> tuple[list[RuleVersion], Failed]:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            tried = list(pool.map(lambda version: _tried(lambda _: self._returns(own, version), [version]), versions))
+            returns = self._limited(lambda alone: self._returns(own, alone[0]))
+            tried = list(pool.map(lambda version: _tried(returns, [version]), versions))
         return [v for true, _ in tried for v in true], [each for _, failed in tried for each in failed]
 
     def _returns(self, own: SparkSession, version: RuleVersion) -> list[RuleVersion]:
@@ -171,6 +177,9 @@ class _Worlds:
             else:
                 found = own.table(version.frame).where(F.expr(bind(version.sql, version.parameters, self._as_of)))
             return [version] if found.head(1) else []
+
+    def _limited(self, run: Run) -> Run:
+        return lambda versions: within(self._spark, lambda: run(versions), self._limits, [v.id for v in versions])
 
     def _hit(self, version: RuleVersion) -> Fault:
         key = self._schema.subject_key_of(version.frame) or self._schema.subject_key
@@ -189,6 +198,10 @@ def _tried(run: Run, versions: Rules) -> tuple[list[RuleVersion], Failed]:
 
     try:
         return run(versions), []
+    except TookTooLong as late:
+        if len(versions) == 1:
+            reason = too_long(late)
+            return [], [(versions[0], Fault("", reason.what, reason.remedy, reason.code))]
     except (PySparkException, Py4JError) as problem:
         if len(versions) == 1:
             return [], [(versions[0], refuse("SQL-402", name=in_words(problem)))]

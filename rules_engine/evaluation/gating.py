@@ -15,11 +15,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
+from rules_engine.errors import Fault, InvalidRule, raise_all
 from rules_engine.evaluation.emptiness import emptiness
+from rules_engine.evaluation.limits import NO_LIMITS
 from rules_engine.evaluation.resolution import spark_faults
 from rules_engine.evaluation.rule_session import rule_session
 from rules_engine.language import gate
+from rules_engine.model.failing import Limits
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleSet, RuleVersion
 
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 class RuleGate:
     """Every gate in turn, cheapest first: each sees only what those before it let through."""
 
-    def __init__(self, spark: SparkSession, schema: Schema) -> None:
-        self.spark, self.schema = spark, schema
+    def __init__(self, spark: SparkSession, schema: Schema, limits: Limits = NO_LIMITS) -> None:
+        self.spark, self.schema, self.limits = spark, schema, limits
         self._accepted: dict[str, tuple[Fault, ...]] = {}
 
     @cached_property
@@ -51,7 +53,7 @@ class RuleGate:
         for version in _without(asked, found):
             found += spark_faults(self.session, version, self.schema, rule_set.as_of)
         safe = replace(rule_set, versions=_without(asked, found))
-        empty = emptiness(self.spark, self.schema, safe)
+        empty = emptiness(self.spark, self.schema, safe, self.limits)
         found += empty.refusals
         for version in _without(asked, found):
             said = gate.examine(version, self.schema).warnings
@@ -64,18 +66,6 @@ class RuleGate:
             replace(fault, which=f"Rule {version.key}")
             for version in rule_set.versions
             for fault in self._accepted.get(version.text_digest, ())
-        )
-
-    def require(self, rule_set: RuleSet) -> None:
-        """
-        See that nothing runs that was not checked (R-ENG-6).
-
-        Raises:
-            RunRefused: Naming the rules that were not accepted here.
-        """
-        what = "its text was not accepted by this Spark under this schema."
-        raise_all(
-            RunRefused, [Fault(f"Rule {v.key}", what, "Check the rule set first.") for v in self._unknown(rule_set)]
         )
 
     def _unknown(self, rule_set: RuleSet) -> tuple[RuleVersion, ...]:

@@ -20,7 +20,7 @@ from rules_engine.evaluation.predicate_index import Bound, Source
 from rules_engine.evaluation.predicates import Placed
 from rules_engine.evaluation.resolution import asks_other_rows
 from rules_engine.language.condition import names
-from rules_engine.language.lexical import bind
+from rules_engine.language.lexical import bind, tokens
 from rules_engine.language.question import Question, aggregates, of_subjects, question, spelled, unqualified
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
@@ -190,6 +190,8 @@ def _cuts(asked: Question) -> tuple[tuple[int, int], ...] | None:
     found = aggregates(asked.having) if asked.having else ()
     if found is None or "distinct" in spelled(asked.having).split():
         return None
+    if asked.where and not all(_is_one_value(asked.having[first:after]) for first, after in found):
+        return None
     rest = asked.having
     for first, after in reversed(found):
         rest = f"{rest[:first]} 0 {rest[after:]}"
@@ -204,9 +206,36 @@ def _conditions(asked: Question, cuts: Sequence[tuple[int, int]], columns: dict[
         return
     pieces, at = list[str](), 0
     for first, after in cuts:
-        pieces += [asked.having[at:first], _named(f"{asked.having[first:after]}{filtered}", columns)]
+        pieces += [asked.having[at:first], _named(_filtered(asked.having[first:after], asked.where), columns)]
         at = after
     yield f"({''.join([*pieces, asked.having[at:]])})"
+
+
+def _filtered(aggregate: str, where: str) -> str:
+    """
+    An aggregate of the rows that meet a condition; its argument is worked out on no other row.
+
+    Spark works out what several aggregates have in common before it looks at
+    their FILTERs, so a division under a guard would meet rows that the guard
+    keeps away. A CASE keeps it. Every aggregate here passes over NULL.
+    """
+    if not where:
+        return aggregate
+    name, argument = aggregate[:-1].split("(", 1)
+    if argument.strip() == "*":
+        return f"{aggregate} FILTER (WHERE {where})"
+    return f"{name}(CASE WHEN {where} THEN {argument} END)"
+
+
+def _is_one_value(aggregate: str) -> bool:
+    """Whether its argument can stand in a CASE: one value, or nothing but ``*``."""
+    words, depth = tokens(aggregate)[2:-1], 0
+    for place, token in enumerate(words):
+        depth += (token.text == "(") - (token.text == ")")
+        listed = token.text == "," and not depth
+        if listed or (token.text == "*" and place and words[place - 1].text == "."):
+            return False
+    return True
 
 
 def _named(sql: str, columns: dict[str, str]) -> str:

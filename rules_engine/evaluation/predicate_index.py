@@ -11,6 +11,7 @@ its own, once per distinct text, and enters as an expression with three values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -20,9 +21,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rules_engine.evaluation.buckets import Bits, Cuts, NotIndexed, Table, Tested, domain, tables
+from rules_engine.evaluation.buckets import Bits, Cuts, Domain, Flags, NotIndexed, Table, Tested, domain, tables
 from rules_engine.evaluation.predicates import SUBJECT, hit_word, unknown_word
-from rules_engine.language.condition import Constants, Opaque, Part, Value, names, parts
+from rules_engine.language.condition import All, Constants, Not, Opaque, Part, Test, Tree, Value, names, parts, tests_of
+from rules_engine.language.condition import Any as AnyOf
 from rules_engine.model.hitmatrix import Cell
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Source:
 
 FALSE, TRUE, UNKNOWN = 0, 1, 2
 """The values of a condition that Spark computes."""
+PACKED = 31
+"""How many of them are in one number, so that it is never negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +71,56 @@ class Placed:
 
 @dataclass(frozen=True)
 class Lookup:
-    """One column that Spark hands to a worker, and the words its values stand for."""
+    """An expression that Spark hands to a worker, and the words that its values stand for."""
 
+    name: str
     sql: str
-    cuts: Cuts | None
-    """None for a condition that Spark computes: its value is the bucket."""
+    cuts: Cuts
     of: Mapping[int, Table]
 
-    def buckets(self, column: pa.Array) -> Any:
-        return column.to_numpy().astype(np.intp) if self.cuts is None else self.cuts.buckets(column)
+
+@dataclass(frozen=True)
+class Computed:
+    """A condition that Spark works out, and the words that its three values stand for."""
+
+    sql: str
+    of: Mapping[int, Table]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A part about several expressions, each of them looked up: its tests are put together row by row."""
+
+    tree: Tree
+    word: int
+    mask: int
+    filters: bool
 
 
 @dataclass(frozen=True)
 class PredicateIndex:
-    """The index over one frame's predicates; ``words`` holds for each word the bits of all its rules here."""
+    """The index over one source's predicates; ``words`` holds for each word the bits of all its rules here."""
 
     source: Source
     lookups: tuple[Lookup, ...]
+    computed: tuple[Computed, ...]
+    mixed: tuple[Mixed, ...]
     words: Mapping[int, int]
     placed: tuple[Placed, ...]
 
     @property
     def can_be_unknown(self) -> tuple[int, ...]:
         """The words in which a condition can be unknown."""
-        found = {word for lookup in self.lookups for word, table in lookup.of.items() if table.not_false is not None}
-        return tuple(sorted(found))
+        several = [*(lookup.of for lookup in self.lookups), *(computed.of for computed in self.computed)]
+        found = {word for of in several for word, table in of.items() if table.not_false is not None}
+        return tuple(sorted(found | {part.word for part in self.mixed if not part.filters}))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What Spark is asked for, after the key: the expressions, then the conditions, :data:`PACKED` to a number."""
+        conditions = [each.sql for each in self.computed]
+        packs = [conditions[first : first + PACKED] for first in range(0, len(conditions), PACKED)]
+        return (*(each.sql for each in self.lookups), *map(_packed, packs))
 
     def rows(self, spark: SparkSession, *, every: bool) -> DataFrame:
         """
@@ -102,45 +131,83 @@ class PredicateIndex:
         asked for, those without a bit are left out and those of one subject
         that follow each other are one.
         """
-        given = _select(
-            spark, self.source, [f"{self.source.key} AS {SUBJECT}", *_numbered(each.sql for each in self.lookups)]
-        )
+        given = _select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *_numbered(self.columns)])
         type_ = given.schema[SUBJECT].dataType.simpleString()
         outputs = [*(hit_word(w) for w in self.words), *(unknown_word(w) for w in self.can_be_unknown)]
         schema = ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint" for name in outputs)])
-        return given.mapInArrow(_Worker(self.lookups, self.words, self.can_be_unknown, every), schema)
+        return given.mapInArrow(Worker(self, every), schema)
 
 
 @dataclass(frozen=True)
-class _Worker:
-    lookups: tuple[Lookup, ...]
-    words: Mapping[int, int]
-    unknown: tuple[int, ...]
+class Worker:
+    """What runs beside Spark's executors: record batches of :attr:`PredicateIndex.columns` to batches of words."""
+
+    index: PredicateIndex
     every: bool
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        unknown = self.index.can_be_unknown
         for batch in batches:
             if batch.num_rows:
-                yield self._found(batch)
+                yield self._found(batch, unknown)
 
-    def _found(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        true = {word: np.full(batch.num_rows, bits, dtype=np.int64) for word, bits in self.words.items()}
-        not_false = {word: true[word].copy() for word in self.unknown}
-        for place, lookup in enumerate(self.lookups, start=1):
-            at = lookup.buckets(batch.column(place))
-            for word, table in lookup.of.items():
-                found = table.true.take(at)
-                true[word] &= found
-                if word in not_false:
-                    not_false[word] &= found if table.not_false is None else table.not_false.take(at)
-        unknown = {word: bits & ~true[word] for word, bits in not_false.items()}
-        return self._batch(batch.column(0), [*true.values(), *unknown.values()])
+    def _found(self, batch: pa.RecordBatch, unknown: Sequence[int]) -> pa.RecordBatch:
+        found = _Words(self.index.words, unknown, batch.num_rows)
+        buckets = {}
+        for place, lookup in enumerate(self.index.lookups, start=1):
+            at = buckets[lookup.name] = lookup.cuts.buckets(batch.column(place))
+            found.narrow(lookup.of, at)
+        first = len(self.index.lookups) + 1
+        for number, computed in enumerate(self.index.computed):
+            pack, place = divmod(number, PACKED)
+            values = batch.column(first + pack).to_numpy()
+            found.narrow(computed.of, (values >> (2 * place)) & 3)
+        for part in self.index.mixed:
+            found.keep(part, *self._put_together(part.tree, buckets))
+        return self._batch(batch.column(0), found, unknown)
 
-    def _batch(self, subjects: pa.Array, words: Sequence[Bits]) -> pa.RecordBatch:
+    def _put_together(self, tree: Tree, buckets: Mapping[str, Any]) -> tuple[Flags, Flags]:
+        """Where a part is true and where it is false, row by row."""
+        if isinstance(tree, Test):
+            cuts = next(lookup.cuts for lookup in self.index.lookups if lookup.name == tree.of.name)
+            outcome, at = cuts.outcome(tree), buckets[tree.of.name]
+            return outcome.true.take(at), outcome.false.take(at)
+        if isinstance(tree, Not):
+            return self._put_together(tree.of, buckets)[::-1]
+        assert isinstance(tree, All | AnyOf)
+        several = [self._put_together(each, buckets) for each in tree.of]
+        both, either = (np.logical_and, np.logical_or) if isinstance(tree, All) else (np.logical_or, np.logical_and)
+        return reduce(both, (true for true, _ in several)), reduce(either, (false for _, false in several))
+
+    def _batch(self, subjects: pa.Array, found: _Words, unknown: Sequence[int]) -> pa.RecordBatch:
+        words: Sequence[Bits] = [*found.true.values(), *(found.not_false[word] & ~found.true[word] for word in unknown)]
         if not self.every:
             subjects, words = _merged(*_with_bits(subjects, words))
-        names = [SUBJECT, *map(hit_word, self.words), *map(unknown_word, self.unknown)]
+        names = [SUBJECT, *map(hit_word, found.true), *map(unknown_word, unknown)]
         return pa.RecordBatch.from_arrays([subjects, *map(pa.array, words)], names=names)
+
+
+class _Words:
+    """The words of a batch while tests clear their bits: of what is true so far, and of what is not yet false."""
+
+    def __init__(self, words: Mapping[int, int], unknown: Sequence[int], rows: int) -> None:
+        self.true: dict[int, Bits] = {word: np.full(rows, bits, dtype=np.int64) for word, bits in words.items()}
+        self.not_false: dict[int, Bits] = {word: self.true[word].copy() for word in unknown}
+
+    def narrow(self, of: Mapping[int, Table], at: Any) -> None:
+        """Keep the bits that a bucket leaves."""
+        for word, table in of.items():
+            found = table.true.take(at)
+            self.true[word] &= found
+            if word in self.not_false:
+                self.not_false[word] &= found if table.not_false is None else table.not_false.take(at)
+
+    def keep(self, part: Mixed, true: Flags, false: Flags) -> None:
+        """Keep one rule's bit where its part is true, or not false."""
+        cleared = ~np.int64(part.mask)
+        self.true[part.word] &= np.where(true, -1, cleared)
+        if part.word in self.not_false:
+            self.not_false[part.word] &= np.where(true if part.filters else ~false, -1, cleared)
 
 
 def _with_bits(subjects: pa.Array, words: Sequence[Bits]) -> tuple[pa.Array, Sequence[Bits]]:
@@ -164,26 +231,70 @@ def _merged(subjects: pa.Array, words: Sequence[Bits]) -> tuple[pa.Array, Sequen
 def index(spark: SparkSession, source: Source, conditions: Sequence[Bound]) -> PredicateIndex:
     """The index over conditions on the rows of a source, its columns as Spark types them."""
     columns = _columns(spark, source, conditions)
-    read = _read(spark, conditions, columns, source.frame)
-    asked: dict[str, list[tuple[Bound, Part]]] = {}
+    found: list[tuple[Bound, Part]] = []
     computed: dict[str, list[Bound]] = {}
     whole: dict[Cell, str] = {}
-    for bound, found in zip(conditions, read, strict=True):
-        if isinstance(found, Opaque):
-            whole[bound.cell] = str(found)
+    for bound, read in zip(conditions, _read(spark, conditions, columns, source.frame), strict=True):
+        if isinstance(read, Opaque):
+            whole[bound.cell] = str(read)
             computed.setdefault(bound.sql, []).append(bound)
-            continue
-        for part in found:
-            if (expression := part.of) is None:
-                computed.setdefault(part.sql, []).append(bound)
-            else:
-                asked.setdefault(expression.name, []).append((bound, part))
-    lookups = tuple(_lookups(spark, source, asked, computed))
+        else:
+            found += [(bound, part) for part in read]
+    domains = _domains(spark, source, [part for _, part in found])
+    looked_up = [(bound, part) for bound, part in found if _is_looked_up(part, domains)]
+    for bound, part in found:
+        if not _is_looked_up(part, domains):
+            computed.setdefault(part.sql, []).append(bound)
     words: dict[int, int] = {}
     for bound in conditions:
         words[bound.cell.word] = words.get(bound.cell.word, 0) | bound.cell.mask
-    places = tuple(_places(conditions, asked, computed, whole))
-    return PredicateIndex(source, lookups, dict(sorted(words.items())), places)
+    return PredicateIndex(
+        source,
+        tuple(_lookups(looked_up, domains)),
+        tuple(Computed(sql, _of_computed(several)) for sql, several in computed.items()),
+        tuple(Mixed(p.tree, b.cell.word, b.cell.mask, b.filters) for b, p in looked_up if p.of is None),
+        dict(sorted(words.items())),
+        tuple(_places(conditions, looked_up, computed, whole)),
+    )
+
+
+def _domains(spark: SparkSession, source: Source, found: Sequence[Part]) -> dict[str, Domain]:
+    """Expression to how its values are compared, for those that can be looked up."""
+    asked = {test.of.name: test.of.sql for part in found for test in tests_of(part.tree) if isinstance(test, Test)}
+    fields = _select(spark, source, _numbered(asked.values())).schema.fields if asked else []
+    domains: dict[str, Domain] = {}
+    for name, field in zip(asked, fields, strict=True):
+        with suppress(NotIndexed):
+            domains[name] = domain(field.dataType.simpleString())
+    return domains
+
+
+def _is_looked_up(part: Part, domains: Mapping[str, Domain]) -> bool:
+    """Whether every test of a part can be."""
+    try:
+        for test in tests_of(part.tree):
+            if not isinstance(test, Test) or test.of.name not in domains:
+                return False
+            Cuts.by(domains[test.of.name], [test])
+    except NotIndexed:
+        return False
+    return True
+
+
+def _lookups(found: Sequence[tuple[Bound, Part]], domains: Mapping[str, Domain]) -> Iterator[Lookup]:
+    """Every expression once; parts about it alone are in its tables."""
+    tests: dict[str, list[Test]] = {}
+    alone: dict[str, list[Tested]] = {}
+    for bound, part in found:
+        for test in tests_of(part.tree):
+            assert isinstance(test, Test)
+            tests.setdefault(test.of.name, []).append(test)
+        if part.of is not None:
+            tested = Tested(bound.cell.word, bound.cell.mask, part.tree, bound.filters)
+            alone.setdefault(part.of.name, []).append(tested)
+    for name, several in tests.items():
+        cuts = Cuts.by(domains[name], several)
+        yield Lookup(name, several[0].of.sql, cuts, tables(cuts, alone.get(name, ())))
 
 
 def _select(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:
@@ -238,45 +349,16 @@ def _parts(sql: str, columns: Mapping[str, str], constants: Constants, name: str
         return problem
 
 
-def _lookups(
-    spark: SparkSession, source: Source, asked: dict[str, list[tuple[Bound, Part]]], computed: dict[str, list[Bound]]
-) -> Iterator[Lookup]:
-    """Expressions whose values are looked up; tests that cannot be go to what Spark computes."""
-    expressions = [part.of for (_, part), *_ in asked.values() if part.of is not None]
-    types = _select(spark, source, _numbered(each.sql for each in expressions)).schema.fields if expressions else []
-    for expression, field in zip(expressions, types, strict=True):
-        kept = _kept(field.dataType.simpleString(), asked[expression.name], computed)
-        if kept is not None:
-            cuts, tests = kept
-            yield Lookup(expression.sql, cuts, tables(cuts, tests))
-    for sql, found in computed.items():
-        yield Lookup(f"CAST(coalesce(CAST(({sql}) AS INT), {UNKNOWN}) AS TINYINT)", None, _of_computed(found))
-
-
 def _numbered(texts: Iterable[str]) -> Iterator[str]:
     return (f"{sql} AS c{number}" for number, sql in enumerate(texts))
 
 
-def _kept(
-    type_: str, found: list[tuple[Bound, Part]], computed: dict[str, list[Bound]]
-) -> tuple[Cuts, list[Tested]] | None:
-    try:
-        of = domain(type_)
-    except NotIndexed:
-        of = None
-    kept: list[tuple[Bound, Part]] = []
-    for bound, part in found:
-        try:
-            if of is None:
-                raise NotIndexed(type_)
-            Cuts.by(of, [part.tree])
-            kept.append((bound, part))
-        except NotIndexed:
-            computed.setdefault(part.sql, []).append(bound)
-    if of is None or not kept:
-        return None
-    cuts = Cuts.by(of, [part.tree for _, part in kept])
-    return cuts, [Tested(b.cell.word, b.cell.mask, part.tree, b.filters) for b, part in kept]
+def _packed(conditions: Sequence[str]) -> str:
+    """Conditions as one number, two bits each: :data:`FALSE`, :data:`TRUE` or :data:`UNKNOWN`."""
+    if len(conditions) > 1:
+        middle = len(conditions) // 2
+        return f"({_packed(conditions[:middle])} | shiftleft({_packed(conditions[middle:])}, {2 * middle}))"
+    return f"CAST(coalesce(CAST(({conditions[0]}) AS INT), {UNKNOWN}) AS BIGINT)"
 
 
 def _of_computed(found: Sequence[Bound]) -> dict[int, Table]:
@@ -294,17 +376,17 @@ def _of_computed(found: Sequence[Bound]) -> dict[int, Table]:
 
 def _places(
     conditions: Sequence[Bound],
-    asked: Mapping[str, list[tuple[Bound, Part]]],
+    looked_up: Sequence[tuple[Bound, Part]],
     computed: Mapping[str, list[Bound]],
     whole: Mapping[Cell, str],
 ) -> Iterator[Placed]:
-    looked_up: dict[Cell, list[str]] = {}
+    expressions: dict[Cell, dict[str, None]] = {}
     left: dict[Cell, list[str]] = {}
-    for name, found in asked.items():
-        for bound, _ in found:
-            looked_up.setdefault(bound.cell, []).append(name)
+    for bound, part in looked_up:
+        names_ = (test.of.name for test in tests_of(part.tree) if isinstance(test, Test))
+        expressions.setdefault(bound.cell, {}).update(dict.fromkeys(names_))
     for sql, several in computed.items():
         for bound in several:
             left.setdefault(bound.cell, []).append(sql)
     for cell in (bound.cell for bound in conditions):
-        yield Placed(cell, tuple(looked_up.get(cell, ())), tuple(left.get(cell, ())), whole.get(cell, ""))
+        yield Placed(cell, tuple(expressions.get(cell, ())), tuple(left.get(cell, ())), whole.get(cell, ""))

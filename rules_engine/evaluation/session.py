@@ -37,6 +37,17 @@ SPEED = {
 }
 """Settings that change no answer: methods the JVM would not compile are not generated whole."""
 
+GUARDED = {
+    "spark.task.reaper.enabled": "true",
+    "spark.task.reaper.pollingInterval": "5s",
+    "spark.task.reaper.killTimeout": "60s",
+}
+"""
+Settings of the Spark context: a cancelled task that goes on is watched, and its executor killed after a minute.
+
+In local mode there is no executor but the driver, and Spark kills none: the task keeps its core until it ends.
+"""
+
 JVM_OPTIONS = "-XX:+UseParallelGC -Duser.timezone=UTC -Dlog4j2.level=ERROR"
 
 QUICK = "-XX:TieredStopAtLevel=1"
@@ -76,7 +87,8 @@ def start(
     work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName("agile-rules-engine").master(master)
-    for key, value in {**_local(work, memory, QUICK if quick else ""), **(more or {}), **SPEED, **PINNED}.items():
+    local = _local(work, memory, QUICK if quick else "") | ({"spark.sql.shuffle.partitions": "2"} if quick else {})
+    for key, value in {**local, **GUARDED, **(more or {}), **SPEED, **PINNED}.items():
         builder = builder.config(key, value)
     try:
         spark = builder.getOrCreate()

@@ -10,10 +10,11 @@ accepted the text before; what is read here is only what is recognised.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from rules_engine.language.lexical import Kind, Token, tokens
 from rules_engine.model.rules import ParameterValue
@@ -32,6 +33,13 @@ KEYWORDS = frozenset(
     "for div".split()
 )
 """Words in a condition that are no columns unless they are quoted."""
+_NAMED_SO = frozenset(
+    "date timestamp year years month months week weeks day days hour hours minute minutes second seconds".split()
+)
+"""Keywords that are columns where they stand as one: ``date > DATE'2024-01-01'``."""
+_WHOLE = re.compile(r"([0-9]+)[LSY]?", re.IGNORECASE)
+_EXACT = re.compile(r"([0-9.]+)(?:BD)?|([0-9.]+E[+-]?[0-9]+)BD", re.IGNORECASE)
+_PLAIN = re.compile(r"[a-z0-9_.]+")
 _FUNCTIONS: Mapping[str, tuple[frozenset[str], str]] = {
     **dict.fromkeys(
         "year month day dayofmonth dayofweek weekday quarter weekofyear dayofyear".split(),
@@ -106,7 +114,7 @@ class Part:
     @property
     def of(self) -> Expression | None:
         """The one expression it is about; None where it is about several or is not to be indexed."""
-        found = list(_tests(self.tree))
+        found = list(tests_of(self.tree))
         one = {test.of.name for test in found if isinstance(test, Test)}
         return found[0].of if len(one) == 1 and all(isinstance(t, Test) for t in found) else None  # type: ignore[union-attr]
 
@@ -139,9 +147,28 @@ def names(sql: str) -> frozenset[str]:
     for place, token in enumerate(words):
         after = words[place + 1].text if place + 1 < len(words) else ""
         before = words[place - 1].text if place else ""
-        if token.kind in {Kind.WORD, Kind.QUOTED} and after not in {"(", "."}:
-            found.add(f"{words[place - 2].word}.{token.word}" if before == "." else token.word)
-    return frozenset(found - KEYWORDS)
+        if after in {"(", "."} or not _names_something(words, place):
+            continue
+        found.add(f"{words[place - 2].word}.{token.word}" if before == "." else token.word)
+    return frozenset(found)
+
+
+def _names_something(words: Sequence[Token], place: int) -> bool:
+    token = words[place]
+    if token.kind is not Kind.WORD:
+        return token.kind is Kind.QUOTED
+    if token.word in _NAMED_SO:
+        return not _is_of_literal(words, place)
+    return token.word not in KEYWORDS
+
+
+def _is_of_literal(words: Sequence[Token], place: int) -> bool:
+    """Whether a word such as DATE or DAY belongs to a literal, an interval or a type, and is no column."""
+    after = words[place + 1] if place + 1 < len(words) else None
+    before = words[place - 1] if place else None
+    if before is not None and (before.kind in {Kind.NUMBER, Kind.TEXT} or before.word == "as"):
+        return True
+    return after is not None and (after.kind is Kind.TEXT or after.word == "from")
 
 
 def family(type_: str) -> str:
@@ -164,13 +191,13 @@ def family_of(value: Value) -> str:
     return NUMBER
 
 
-def _tests(tree: Tree) -> Iterator[Test | Other]:
+def tests_of(tree: Tree) -> Iterator[Test | Other]:
     match tree:
         case Not(of=inner):
-            yield from _tests(inner)
+            yield from tests_of(inner)
         case All(of=several) | Any(of=several):
             for each in several:
-                yield from _tests(each)
+                yield from tests_of(each)
         case Test() | Other():
             yield tree
 
@@ -286,6 +313,8 @@ class _Reader:
             return plain
         self.at = first
         if self._skip_constant():
+            if self.tokens[self.at - 1].text in _OPERATORS:
+                raise Opaque("arithmetic")
             return self._constant(self.sql[self.tokens[first].start : self.tokens[self.at - 1].end])
         self.at = first
         found = self._expression()
@@ -294,7 +323,7 @@ class _Reader:
         return found
 
     def _is_word_operator(self) -> bool:
-        return self._word() in {"div", "collate", "at", "escape"}
+        return self._word() in {"div", "collate", "at"}
 
     def _is_number_in_brackets(self) -> bool:
         return [t.text for t in self.tokens[self.at : self.at + 2]] == ["(", "-"]
@@ -345,12 +374,16 @@ class _Reader:
     def _goes_on(self, token: Token) -> bool:
         """Whether a token outside brackets can still be of an arithmetic expression."""
         plain = token.kind in {Kind.NUMBER, Kind.TEXT} or token.text in _OPERATORS
-        return plain or token.word in _UNITS or self._is_called(self.at) or token.word in {"true", "false"}
+        return plain or self._is_unit(token) or self._is_called(self.at) or token.word in {"true", "false"}
 
     def _is_constant(self, token: Token) -> bool:
         if token.kind is Kind.WORD:
-            return token.word in _UNITS | {"true", "false"} or self._is_called(self.at)
+            return self._is_unit(token) or token.word in {"true", "false"} or self._is_called(self.at)
         return token.kind in {Kind.NUMBER, Kind.TEXT} or token.text in {*_OPERATORS, "(", ")", ","}
+
+    def _is_unit(self, token: Token) -> bool:
+        known = token.kind is Kind.WORD and token.word in _UNITS
+        return known and (token.word not in self.columns or _is_of_literal(self.tokens, self.at))
 
     def _is_called(self, at: int) -> bool:
         following = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
@@ -382,11 +415,12 @@ class _Reader:
             name = f"{name}.{self._name()}" if name != self.frame else self._name()
         if self._text() == "." or not (kind := family(self.columns.get(name, ""))):
             raise Opaque("no column of a type that is compared here")
-        return Expression(name, kind, self.sql[self.tokens[first].start : self.tokens[self.at - 1].end])
+        normal = name if _PLAIN.fullmatch(name) else f"`{name}`"
+        return Expression(normal, kind, self.sql[self.tokens[first].start : self.tokens[self.at - 1].end])
 
     def _name(self) -> str:
         token = self._next()
-        if token is None or token.kind not in {Kind.WORD, Kind.QUOTED}:
+        if token is None or token.kind not in {Kind.WORD, Kind.QUOTED} or "." in token.text:
             raise Opaque("no column")
         self.at += 1
         return token.word
@@ -461,23 +495,19 @@ def _family_of_call(name: str, found: list[Expression | _Constant]) -> str:
 
 
 def _number(text: str, sign: int) -> Value:
-    digits = text.upper().rstrip("LSYBD") if not text.upper().endswith(("F", "E")) else ""
-    if text.upper().endswith(("L", "S", "Y")):
-        return sign * int(digits)
-    if text.upper().endswith("D") and not text.upper().endswith("BD"):
-        raise Opaque("a double literal")
-    try:
-        return sign * (Decimal(digits) if "." in digits or text.upper().endswith("BD") else int(digits))
-    except (ValueError, InvalidOperation) as problem:
-        raise Opaque("a literal of another kind") from problem
+    """An exact number; one with an exponent is a double, and so is what is compared with it."""
+    minus = "-" if sign < 0 else ""
+    if whole := _WHOLE.fullmatch(text):
+        return int(f"{minus}{whole[1]}")
+    if exact := _EXACT.fullmatch(text):
+        return Decimal(f"{minus}{exact[1] or exact[2]}")
+    raise Opaque("a literal of another kind")
 
 
 def _moment(word: str, text: str) -> Value:
     try:
         if word == "date":
-            if len(text) != len("2024-06-01"):
-                raise Opaque("a date of another form")
-            return date.fromisoformat(text)
+            return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  a day has no zone
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError as problem:
         raise Opaque("no date") from problem

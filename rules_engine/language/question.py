@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from rules_engine.language.lexical import Kind, Token, tokens
 from rules_engine.model.frames import Schema
@@ -23,6 +22,8 @@ _OTHERS = {
     "union", "intersect", "except", "minus", "order", "limit", "window", "lateral", "qualify", "with", "sort",
     "cluster", "distribute", "offset", "pivot", "unpivot", "tablesample", "values", "set",
 }  # fmt: skip
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_BEFORE_BRACKETS = {"and", "or", "not", "in", "between"}
 _AGGREGATES = {"count", "sum", "min", "max", "avg", "mean", "count_if", "bool_or", "bool_and", "every", "some"}
 
 
@@ -138,7 +139,7 @@ def aggregates(having: str) -> tuple[tuple[int, int], ...] | None:
     found: list[tuple[int, int]] = []
     for place, token in enumerate(words):
         called = token.kind is Kind.WORD and place + 1 < len(words) and words[place + 1].text == "("
-        if not called or (found and token.start < found[-1][1]):
+        if token.word in _BEFORE_BRACKETS or not called or (found and token.start < found[-1][1]):
             continue
         if token.word not in _AGGREGATES:
             return None
@@ -151,7 +152,7 @@ def aggregates(having: str) -> tuple[tuple[int, int], ...] | None:
 
 def spelled(sql: str) -> str:
     """A text in one spelling: words in small letters, one space between."""
-    return " ".join(t.text if t.kind is Kind.TEXT else t.word for t in tokens(sql))
+    return " ".join(t.text if t.kind is Kind.TEXT or not _PLAIN.fullmatch(t.word) else t.word for t in tokens(sql))
 
 
 def _given(sql: str) -> tuple[str, str]:
@@ -226,7 +227,7 @@ def _asked(sql: str, outer: str, schema: Schema) -> Asked | None:
     denied = words[0].word == "not"
     words = words[denied:]
     if words[0].word == "exists" and _closing(words, 1) == len(words) - 1:
-        return _of_rows(sql[words[1].end : words[-1].start], outer, schema, 1, denied=denied)
+        return _of_rows(sql[words[1].end : words[-1].start], outer, schema, 1, denied=denied, counts=False)
     if denied or words[0].text != "(" or _closing(words, 0) != len(words) - 3 or words[-1].kind is not Kind.NUMBER:
         return None
     inner, sign, number = sql[words[0].end : words[-3].start], words[-2].text, words[-1].text
@@ -235,14 +236,16 @@ def _asked(sql: str, outer: str, schema: Schema) -> Asked | None:
     least = int(number) + (sign in {">", "<="})
     if least < 1 or sign not in {">", ">=", "<", "<="}:
         return None
-    return _of_rows(inner, outer, schema, least, denied=sign in {"<", "<="})
+    return _of_rows(inner, outer, schema, least, denied=sign in {"<", "<="}, counts=True)
 
 
-def _of_rows(inner: str, outer: str, schema: Schema, least: int, *, denied: bool) -> Asked | None:
+def _of_rows(inner: str, outer: str, schema: Schema, least: int, *, denied: bool, counts: bool) -> Asked | None:
     words = tokens(inner)
     starts = _starts(words)
     if starts is None or {"group", "having"} & set(starts) or "where" not in starts:
         return None
+    if any(token.text == "(" for token in _after(words, starts, "select")) and not counts:
+        return None  # an aggregate has a row even where nothing meets the condition
     source = _clause(inner, words, starts, "from")
     frame, alias = _frame_and_alias(source)
     key = schema.subject_key_of(frame).lower() if frame else ""
@@ -261,8 +264,9 @@ def _of_rows(inner: str, outer: str, schema: Schema, least: int, *, denied: bool
 def unqualified(sql: str, alias: str) -> str:
     """A text without the alias before its columns; nothing else of it is changed."""
     words, kept, at = tokens(sql), list[str](), 0
-    for token, dot in pairwise(words):
-        if token.word == alias and token.kind is not Kind.TEXT and dot.text == ".":
+    for before, token, dot in zip((None, *words), words, words[1:], strict=False):
+        first = before is None or before.text != "."
+        if first and token.word == alias and token.kind is not Kind.TEXT and dot.text == ".":
             kept.append(sql[at : token.start])
             at = dot.end
     return "".join([*kept, sql[at:]])
