@@ -337,7 +337,7 @@ def _folded(spark: SparkSession, texts: Sequence[str]) -> dict[str, Value | None
 
     try:
         row = spark.sql(f"SELECT {', '.join(texts)}").first() or ()
-    except PySparkException:
+    except (PySparkException, ValueError, OverflowError):  # the latter two for days that Python has not
         return {texts[0]: None} if len(texts) == 1 else {k: v for t in texts for k, v in _folded(spark, [t]).items()}
     return {text: None if isinstance(value, datetime) else value for text, value in zip(texts, row, strict=True)}
 
@@ -368,10 +368,13 @@ def _of_computed(found: Sequence[Bound]) -> dict[int, Table]:
         word, mask = bound.cell.word, bound.cell.mask
         false[word] = false.get(word, 0) | mask
         unknown[word] = unknown.get(word, 0) | (mask if bound.filters else 0)
-    return {
-        word: Table(np.array([~mask, -1, ~mask], dtype=np.int64), np.array([~mask, -1, ~unknown[word]], dtype=np.int64))
-        for word, mask in false.items()
-    }
+    return {word: _three_values(mask, unknown[word]) for word, mask in false.items()}
+
+
+def _three_values(mask: int, unknown_is_false: int) -> Table:
+    """Words of :data:`FALSE`, :data:`TRUE` and :data:`UNKNOWN`; of some rules unknown is false."""
+    true = np.array([~mask, -1, ~mask], dtype=np.int64)
+    return Table(true, None if mask == unknown_is_false else np.array([~mask, -1, ~unknown_is_false], dtype=np.int64))
 
 
 def _places(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
@@ -24,9 +25,11 @@ def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -
     """
     frames: dict[str, DataFrame] = {}
     faults: list[Fault] = []
-    for frame in lake.frames:
+    with ThreadPoolExecutor(4) as several:  # of each frame Spark reads what its files say of themselves
+        opening = [several.submit(_open, spark, frame, places[frame.name].path) for frame in lake.frames]
+    for frame, opened in zip(lake.frames, opening, strict=True):
         try:
-            frames[frame.name] = _open(spark, frame, places[frame.name].path)
+            frames[frame.name] = opened.result()
         except RunRefused as refused:
             faults += refused.faults
         except _spark_errors():

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -87,6 +88,14 @@ def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return found
 
 
+def _as_the_bootstrap_does(bare: Path) -> None:
+    """What a pure-Python zip cannot carry and evaluating needs: numpy, pandas and pyarrow, with what these need."""
+    (packages,) = (bare / "lib").glob("python*/site-packages")
+    for library in ("numpy", "pandas", "pyarrow", "dateutil", "pytz", "six", "tzdata"):
+        for part in Path(sysconfig.get_path("platlib")).glob(f"{library}*"):
+            (packages / part.name).symlink_to(part)
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> ClusterOfOne:
     root = tmp_path_factory.mktemp("cluster")
@@ -94,6 +103,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> ClusterOfOne:
     write(root / "lake")
     (root / "rule_set.json").write_text(freeze(RULES), encoding="utf-8")
     venv.create(root / "bare", with_pip=False)
+    _as_the_bootstrap_does(root / "bare")
     return ClusterOfOne(root, find_java(root / "java"))
 
 
