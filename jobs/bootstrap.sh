@@ -6,5 +6,4 @@
 set -euo pipefail
 wheels=$(mktemp -d)
 aws s3 cp --recursive --only-show-errors "$1" "$wheels"
-sudo python3.11 -m pip install --quiet --no-index --find-links "$wheels" \
-    numpy pandas pyarrow sqlalchemy alembic psycopg2-binary boto3
+sudo python3.11 -m pip install --quiet --no-index --find-links "$wheels" numpy pandas pyarrow sqlalchemy alembic psycopg2-binary boto3
