@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +48,8 @@ class Installation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._started_spark = False
+        self.keep_classes = False
+        """Whether the JVM's classes are archived as it ends, so that the next one starts sooner."""
 
     @property
     def home(self) -> Path:
@@ -106,7 +110,22 @@ class Installation:
         self._started_spark = SparkSession.getActiveSession() is None
         work = self.home / "work"
         master, memory = self.settings.spark_master, self.settings.spark_memory
-        return session.start(self.java_home, work, master, memory, quick=self._lake_is_small)
+        return session.start(
+            self.java_home,
+            work,
+            master,
+            memory,
+            quick=self._lake_is_small,
+            classes=self._classes,
+            keep_classes=self.keep_classes,
+        )
+
+    @property
+    def _classes(self) -> Path:
+        """The archive of classes of this Spark on this Java."""
+        release = self.java_home / "release"
+        of = sha256(release.read_bytes() if release.exists() else str(self.java_home).encode()).hexdigest()[:12]
+        return self.home / "java" / f"spark-{version('pyspark')}-{of}.jsa"
 
     @property
     def _lake_is_small(self) -> bool:

@@ -66,12 +66,16 @@ def start(
     more: Mapping[str, str] | None = None,
     *,
     quick: bool = False,
+    classes: Path | None = None,
+    keep_classes: bool = False,
 ) -> SparkSession:
     """
     A local session; its scratch data goes under ``work``, its log to the console only from errors up.
 
     ``more`` are Spark settings of the place, such as how S3 is reached; a pinned one wins. ``quick``
-    is for small lakes: see :data:`QUICK`.
+    is for small lakes: see :data:`QUICK`. ``classes`` is an archive of the classes that the JVM loads, read
+    where it is there, and written as the JVM ends where it is not and ``keep_classes`` is said: starting
+    from it takes a third of the time.
 
     Raises:
         RunRefused: If PySpark is not installed or the JVM does not start.
@@ -87,7 +91,8 @@ def start(
     work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName("agile-rules-engine").master(master)
-    local = _local(work, memory, QUICK if quick else "") | ({"spark.sql.shuffle.partitions": "2"} if quick else {})
+    options = f"{QUICK if quick else ''} {_archived(java_home, classes, keep=keep_classes)}"
+    local = _local(work, memory, options) | ({"spark.sql.shuffle.partitions": "2"} if quick else {})
     for key, value in {**local, **GUARDED, **(more or {}), **SPEED, **PINNED}.items():
         builder = builder.config(key, value)
     try:
@@ -104,6 +109,19 @@ def pin(spark: SparkSession) -> SparkSession:
     for key, value in {**PINNED, **SPEED}.items():
         own.conf.set(key, value)
     return own
+
+
+def _archived(java_home: Path, classes: Path | None, *, keep: bool) -> str:
+    """The JVM's options for an archive of classes; none where its own base archive is missing."""
+    usable = (java_home / "lib" / "server" / "classes.jsa").exists()
+    if classes is None or not usable or " " in str(classes):
+        return ""
+    if classes.exists():
+        return f"-XX:SharedArchiveFile={classes} -Xshare:auto -Xlog:disable"
+    if not keep:
+        return ""
+    classes.parent.mkdir(parents=True, exist_ok=True)
+    return f"-XX:ArchiveClassesAtExit={classes} -Xlog:disable"
 
 
 def _local(work: Path, memory: str, jvm: str) -> dict[str, str]:

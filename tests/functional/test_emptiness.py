@@ -215,6 +215,15 @@ OUT_OF_NOTHING = """
     select cast(customer_id as bigint) as customer_id from customer | everybody, cast
     select customer_id from customer order by spend desc   | everybody, in order
     select all customer_id from customer                   | everybody, with repeats
+    select customer_id from customer order by spend desc nulls last, customer_id asc nulls first | everybody, in an order without ties
+    select customer_id from (values (1L), (2L)) as t(customer_id) | a list of keys that asks nobody
+    element_at(array(1, 2, 3), 1) = 1                      | asks for no column, but a list
+    try_element_at(array(1, 2, 3), 5) is null              | asks for no column, past the end
+    size(map_keys(map('a', 1))) = 1                        | asks for no column, but a map
+    array_contains(transform(array(1, 2), x -> x + 1), 3)  | asks for no column, by a lambda
+    try_cast(country as decimal(10,2)) is null             | no number and no text alike
+    try_divide(spend, 0) is null                           | unknown whoever it is
+    case when spend > 5 then case when country = 'GB' then true when country = 'FR' then spend > 10 end else joined is null end | nothing known is its ELSE
 """
 
 
