@@ -1,4 +1,4 @@
-.PHONY: run test lint types acceptance
+.PHONY: run test lint types acceptance test-sparks fuzz
 
 run:            ## install and run the demo
 	./run.sh
@@ -16,3 +16,9 @@ types:          ## static types
 acceptance:     ## both public corpora, exactly
 	.venv/bin/python -m tests.acceptance ../shared/corpora/berka
 	.venv/bin/python -m tests.acceptance ../shared/corpora/german_credit
+
+test-sparks:    ## the gates and both corpora on every supported Spark
+	infra/sparks.sh
+
+fuzz:           ## a million mutated rules through every gate; RULES and SEED may be given
+	.venv/bin/python -m tests.fuzz_rules --rules $(or $(RULES),1000000) --seed $(or $(SEED),1)

@@ -4,7 +4,7 @@ set -euo pipefail
 started=$SECONDS
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . infra/environment.sh
-install_into .venv constraints.txt -e '.[local,aws,dev]'
+install_into .venv constraints.txt -e '.[local,aws,bench,dev]'
 install_into .venv-airflow airflow/constraints.txt 'apache-airflow' 'apache-airflow-providers-amazon' 'moto[server]' pytest
 
 say "ruff"

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.table import Table
 
 from console.desk import Desk, History, at_desk, day, moment, now
-from console.screen import row, table
+from console.screen import fault_rows, row, table
 from jobs.wiring import opened
+from rules_engine.errors import Fault
 from rules_engine.model.manifest import Manifest
+from rules_engine.model.rules import RuleSet
 from rules_engine.ports import RunStatus
 from rules_engine.run import Outcome
+
+if TYPE_CHECKING:
+    from rules_engine.evaluation.explained import Place
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Day the run is about; the newest landed day without it.")]
 KnownAt = Annotated[
@@ -21,7 +29,14 @@ KnownAt = Annotated[
 ]
 CreatedAt = Annotated[str | None, typer.Option("--created-at", help="Logical time of the run; now without it.")]
 RunId = Annotated[str | None, typer.Option("--run-id", help="Name the run; by default its inputs name it.")]
+OnFailure = Annotated[
+    str | None,
+    typer.Option("--on-failure", help="What a failing rule does: abort the run, or hold its membership type."),
+]
 Lake = Annotated[str | None, typer.Option("--lake", help="File that declares the frames.")]
+ExplainPlan = Annotated[
+    bool, typer.Option("--explain-plan", help="Only say how each rule would be evaluated, and why.")
+]
 
 
 @at_desk
@@ -33,39 +48,74 @@ def run(
     run_id: RunId = None,
     history: History = None,
     lake: Lake = None,
+    on_failure: OnFailure = None,
+    explain_plan: ExplainPlan = False,
 ) -> None:
     """Evaluate the rules in force over the lake and publish the decisions to the history."""
     chosen = day(as_of, "--as-of")
     started, known = moment(created_at, "--created-at") or now(), moment(known_at, "--known-at")
-    with opened(desk.settings(history=history, lake=lake)) as installation, desk.screen.progress() as progress:
+    settings = desk.settings(history=history, lake=lake, on_failure=on_failure)
+    with opened(settings) as installation, desk.screen.progress() as progress:
         progress("Checking what a run needs", 0.0)
         installation.check_ready()
         progress("Starting Spark", 0.0)
         chosen = chosen or installation.newest_day() or started.date()
+        if explain_plan:
+            explain(desk, chosen, installation.places(chosen, known or now()))
+            return
         outcome = installation.run(chosen, started, known or now(), run_id, progress)
-    _tell(desk, outcome)
+        rule_set = installation.store.rule_set(outcome.manifest.run_id)
+        warnings = installation.warnings(rule_set)
+    desk.screen.warn(warnings)
+    desk.screen.warn(held_faults(outcome.manifest), "Held: the earlier decisions stand")
+    _tell(desk, outcome, rule_set, warnings)
 
 
-def _tell(desk: Desk, outcome: Outcome) -> None:
+def _tell(desk: Desk, outcome: Outcome, rule_set: RuleSet, warnings: Sequence[Fault]) -> None:
     manifest, new = outcome.manifest, outcome.inserted
     desk.log("published", run_id=manifest.run_id, inserted=new.inserted, already_there=new.already_there)
     content = manifest.content() | {
         "evaluated": outcome.evaluated,
         "inserted": new.inserted,
         "already_there": new.already_there,
+        "warnings": fault_rows(warnings),
         "outcome": in_words(outcome),
     }
-    drawn = () if not outcome.evaluated else (type_counts(manifest), "")
+    drawn = (type_counts(manifest), "", *_unknown(manifest, rule_set)) if outcome.evaluated else ()
     desk.screen.answer(content, f"Run {manifest.run_id} of {manifest.as_of}", *drawn, in_words(outcome))
+
+
+def explain(desk: Desk, as_of: date, places: Sequence[Place]) -> None:
+    """Where each rule goes and why. What it costs is not known before it is run."""
+    drawn = table("rule", "where", "because")
+    for place in places:
+        row(drawn, place.rule, place.where, reasons(place))
+    alone = sum(place.where == "a query of its own" for place in places)
+    ending = f"{len(places)} rules: {len(places) - alone} share passes, {alone} are queries of their own."
+    desk.screen.answer([asdict(place) for place in places], f"Plan for {as_of}", drawn, ending)
+
+
+def reasons(place: Place) -> str:
+    """What the index answers of a rule, what it leaves to Spark, and why."""
+    whole = f"whole: {place.whole}" if place.computed and place.whole else place.whole
+    looked_up = f"looks up {', '.join(place.looked_up)}" if place.looked_up else ""
+    computed = f"computes {' and '.join(place.computed)}" if place.computed else ""
+    return "; ".join(filter(None, [looked_up, computed, whole])) or "every row"
+
+
+def held_faults(manifest: Manifest) -> list[Fault]:
+    """The membership types of which nothing was decided, each followed by the rules of it that failed."""
+    return [fault for held in manifest.evaluation.held for fault in held.faults()]
 
 
 def in_words(outcome: Outcome) -> str:
     """What the run changed, in one sentence."""
-    new = outcome.inserted
+    new, types = outcome.inserted, outcome.manifest.evaluation.held
+    held = f" Held: {', '.join(h.membership_type for h in types)}." if types else ""
     if not new.inserted:
-        return f"Already published: nothing inserted; all {new.already_there} decisions are in the history."
+        return f"Already published: nothing inserted; all {new.already_there} decisions are in the history.{held}"
     known = f", {new.already_there} were there already" if new.already_there else ""
-    return f"Published: {new.inserted} decisions inserted{known}."
+    return f"Published: {new.inserted} decisions inserted{known}.{held}"
 
 
 def type_counts(manifest: Manifest) -> Table:
@@ -75,6 +125,23 @@ def type_counts(manifest: Manifest) -> Table:
     for counts in manifest.evaluation.types:
         events = [counts.events.get(e, 0) for e in ("GRANTED", "REINSTATED", "REVOKED_LAPSED", "REVOKED_EXCLUDED")]
         row(drawn, counts.membership_type, counts.members_before, *events, counts.members_after)
+    return drawn
+
+
+def _unknown(manifest: Manifest, rule_set: RuleSet) -> tuple[RenderableType, ...]:
+    """Nothing where every condition of every rule was true or false of everybody."""
+    drawn = unknown_counts(manifest, rule_set)
+    return (drawn, "") if drawn.row_count else ()
+
+
+def unknown_counts(manifest: Manifest, rule_set: RuleSet) -> Table:
+    """The rules whose condition was unknown of somebody: of how many, and what that means (R-EVAL-6)."""
+    numbers = ("unknown of", "share")
+    drawn = table("rule", *numbers, "counts as", "name", right=numbers)
+    for version in rule_set.versions:
+        if count := manifest.evaluation.unknown_per_rule.get(version.id, 0):
+            share = f"{count / manifest.evaluation.subjects:.1%}"
+            row(drawn, version.id, f"{count:,}", share, version.when_unknown, version.name)
     return drawn
 
 

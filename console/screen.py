@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, Literal
@@ -58,11 +58,21 @@ class Screen:
         """Every fault of an error: which, what, what to do. A panel for eyes, lines for logs."""
         title = next((t for kind, t in TITLES.items() if isinstance(error, kind)), "Error")
         if self.as_json:
-            self.answer({"error": type(error).__name__, "exit_code": error.exit_code, "faults": fault_rows(error)})
+            self.answer(
+                {"error": type(error).__name__, "exit_code": error.exit_code, "faults": fault_rows(error.faults)}
+            )
         if self.err.is_terminal:
             self.err.print(Panel(Group(*_drawn(error.faults)), title=title, border_style="red", title_align="left"))
         elif not self.as_json:
             for line in (title, *map(str, error.faults)):
+                self.err.print(Text(line), soft_wrap=True)
+
+    def warn(self, faults: Sequence[Fault], title: str = "Accepted, and worth a look") -> None:
+        """What was done and may not be what was meant; on stderr, for the answer holds it too."""
+        if faults and self.err.is_terminal:
+            self.err.print(Panel(Group(*_drawn(faults)), title=title, border_style="yellow", title_align="left"))
+        elif faults and not self.as_json:
+            for line in (title, *map(str, faults)):
                 self.err.print(Text(line), soft_wrap=True)
 
     @contextmanager
@@ -95,10 +105,9 @@ def row(drawn: Table, *cells: object, style: str = "") -> None:
     drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in cells), style=style)
 
 
-def fault_rows(error: RulesError) -> list[dict[str, Any]]:
+def fault_rows(faults: Iterable[Fault]) -> list[dict[str, Any]]:
     return [
-        {"which": f.which, "what": f.what, "remedy": f.remedy, "code": f.code, "position": f.position}
-        for f in error.faults
+        {"which": f.which, "what": f.what, "remedy": f.remedy, "code": f.code, "position": f.position} for f in faults
     ]
 
 

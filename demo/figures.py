@@ -8,8 +8,8 @@ from datetime import date
 
 from rules_engine.model.decisions import Event, Reason
 from rules_engine.model.history import HistoryRecord, Subject
-from rules_engine.model.manifest import Manifest, TypeCounts
-from rules_engine.model.rules import Kind, MembershipType, RuleSet, Strategy
+from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
+from rules_engine.model.rules import Kind, MembershipType, RuleSet, RuleVersion, Strategy, WhenUnknown
 
 GAINS = ("GRANTED", "REINSTATED")
 LOSSES = ("REVOKED_LAPSED", "REVOKED_EXCLUDED")
@@ -35,7 +35,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class RuleHits:
-    """How many customers a version hit on the last day."""
+    """
+    How many customers a version hit on the last day.
+
+    ``unknown`` counts those of whom its condition was neither true nor false,
+    and ``when_unknown`` is what that meant for them.
+    """
 
     rule: str
     name: str
@@ -44,6 +49,8 @@ class RuleHits:
     weight: int
     shadow: bool
     hits: int
+    unknown: int = 0
+    when_unknown: WhenUnknown = WhenUnknown.MISS
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,11 @@ class DemoReport:
         return ((day, counts) for day in self.days for counts in day.types)
 
     @property
+    def unknown(self) -> tuple[RuleHits, ...]:
+        """The rules whose condition was unknown of somebody, the most unknown first."""
+        return tuple(sorted((rule for rule in self.rules if rule.unknown), key=lambda rule: (-rule.unknown, rule.rule)))
+
+    @property
     def written(self) -> int:
         return sum(day.written for day in self.days)
 
@@ -181,10 +193,20 @@ def day_of(manifest: Manifest, written: int) -> Day:
 
 def rule_hits(rule_set: RuleSet, manifest: Manifest) -> tuple[RuleHits, ...]:
     """Every version of the set with the customers it hit, in the set's canonical order."""
-    hits = manifest.evaluation.hits_per_rule
-    return tuple(
-        RuleHits(v.id, v.name or v.key, v.kind, v.membership_type, v.weight, v.shadow, hits.get(v.id, 0))
-        for v in rule_set.versions
+    return tuple(_rule_hits(version, manifest.evaluation) for version in rule_set.versions)
+
+
+def _rule_hits(version: RuleVersion, counted: Evaluation) -> RuleHits:
+    return RuleHits(
+        rule=version.id,
+        name=version.name or version.key,
+        kind=version.kind,
+        membership_type=version.membership_type,
+        weight=version.weight,
+        shadow=version.shadow,
+        hits=counted.hits_per_rule.get(version.id, 0),
+        unknown=counted.unknown_per_rule.get(version.id, 0),
+        when_unknown=version.when_unknown,
     )
 
 

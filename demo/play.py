@@ -72,6 +72,7 @@ class Play:
         with self._phase("Importing the rules"):
             self._import()
         with self._phase("Starting Spark"):
+            self.installation.keep_classes = True  # whoever plays the demo will start Spark again
             _ = self.installation.spark
         outcomes = [self._day(DAYS[0]), self._day(DAYS[1])]
         with self._phase("Changing a rule by SQL"):

@@ -38,6 +38,7 @@ def html(report: DemoReport) -> str:
         losses=LOSSES,
         longest=max(report.seconds.values(), default=0) or 1,
         number=lambda n: f"{n:,}",
+        percent=_percent,
         signed=signed,
         delta=_delta,
         changed=lambda ledger, at: _changed(report, ledger, at),
@@ -46,6 +47,16 @@ def html(report: DemoReport) -> str:
 
 def _delta(count: int, tone: str) -> Markup:
     return Markup('<td class="{}">{}</td>').format(tone if count else "zero", signed(count))
+
+
+def _percent(share: float) -> str:
+    """
+    A share to a tenth, and never a zero that is none.
+
+    >>> _percent(0.1234), _percent(0.00001)
+    ('12.3 %', '< 0.1 %')
+    """
+    return f"{share:.1%}".replace("%", " %") if share >= 0.001 else "< 0.1 %"
 
 
 def _changed(report: DemoReport, ledger: Ledger, at: int) -> bool:

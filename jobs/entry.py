@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from rules_engine.errors import RulesError
+from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 
 Summary = Mapping[str, object]
 
@@ -43,6 +43,18 @@ def words(about: str | None, **arguments: tuple[Callable[[str], object], str]) -
     for name, (read, meaning) in arguments.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=read, help=meaning, required=True)
     return parser
+
+
+def knows_nothing_of(names: Sequence[str], environment: Mapping[str, str]) -> None:
+    """
+    Refuse to start where the environment says what a step's role is not to know; the values are not repeated.
+
+    Raises:
+        RunRefused: Naming every variable that is set.
+    """
+    what = "it is set, and this step is not to know it: its role reaches no such thing."
+    remedy = "Unset it for this step, and give each step a role of its own: infra/roles.yaml."
+    raise_all(RunRefused, [Fault(name, what, remedy) for name in names if environment.get(name, "").strip()])
 
 
 def finish(step: Callable[[Sequence[str]], Summary]) -> None:

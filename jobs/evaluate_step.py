@@ -2,24 +2,31 @@
 Evaluate one run on a cluster: a frozen rule set over a lake, staged with its manifest.
 
 Started by spark-submit with nothing but the zip of :mod:`jobs.package` on
-``--py-files``. It is told of no database and no history: it runs rule SQL.
+``--py-files``. It is told of no database and no history, and does not start
+where its environment holds one: it runs rule SQL.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from pyspark.sql import SparkSession
 
-from jobs.entry import Summary, finish, moment, words
+from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.evaluation.evaluator import SparkEvaluator
+from rules_engine.evaluation.session import GUARDED
 from rules_engine.lake.declaration import parse
+from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import thaw
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
+
+NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD")
+"""Where the rules are edited and where decisions are kept."""
 
 ARGUMENTS = words(
     __doc__,
@@ -30,15 +37,21 @@ ARGUMENTS = words(
     created_at=(moment, "the run's logical time, with its zone"),
 )
 
+ARGUMENTS.add_argument("--on-failure", type=OnFailure, default=OnFailure.ABORT, help="abort, or hold the type")
+ARGUMENTS.add_argument("--rule-seconds", type=float, default=Limits().rule_seconds, help="how long one rule may run")
+ARGUMENTS.add_argument("--planning-seconds", type=float, default=Limits().planning_seconds, help="to be planned")
+
 
 def step(argv: Sequence[str]) -> Summary:
     """Evaluate and stage one run of a frozen rule set; needs neither database nor history."""
     told = ARGUMENTS.parse_args(argv)
-    spark = SparkSession.builder.appName(f"evaluate {told.run_id}").getOrCreate()
+    knows_nothing_of(NOT_TO_KNOW, os.environ)
+    spark = SparkSession.builder.appName(f"evaluate {told.run_id}").config(map=GUARDED).getOrCreate()
     try:
         files = HadoopFiles(spark)
         rule_set, lake = _texts(files, {"Frozen rule set": told.rule_set, "Lake declaration": told.lake})
-        evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]))
+        limits = Limits(told.planning_seconds, told.rule_seconds)
+        evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]), limits, told.on_failure)
         store = FolderRunStore(told.runs, files)
         return _summary(
             evaluate(thaw(rule_set), evaluator, store, told.created_at, evaluator.settings, run_id=told.run_id)
@@ -72,6 +85,7 @@ def _summary(manifest: Manifest) -> Summary:
         "subjects": counts.subjects,
         "versions": manifest.versions,
         "decided": manifest.decided,
+        "held": {held.membership_type: [f.rule for f in held.failures] for held in counts.held},
         "decisions_digest": counts.decisions_digest,
         "seconds": dict(counts.seconds),
     }

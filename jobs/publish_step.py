@@ -7,17 +7,21 @@ SQL and reaches neither the lake nor the rules repository.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.entry import Summary, finish, moment, words
+from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.publication import dynamodb
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import publish
+
+NOT_TO_KNOW = ("RULES_DATABASE_URL", "PGPASSWORD")
+"""Where the rules are edited."""
 
 ARGUMENTS = words(
     __doc__,
@@ -33,6 +37,7 @@ ARGUMENTS.add_argument("--region", help="AWS region, where the cluster's own is 
 def step(argv: Sequence[str]) -> Summary:
     """Insert a staged run into DynamoDB; runs no rule SQL. A run without a manifest is refused."""
     told = ARGUMENTS.parse_args(argv)
+    knows_nothing_of(NOT_TO_KNOW, os.environ)
     spark = SparkSession.builder.appName(f"publish {told.run_id}").getOrCreate()
     try:
         store = FolderRunStore(told.runs, HadoopFiles(spark), lambda path: _rows(spark, path))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ from rules_engine.evaluation import session
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.rules import RuleSet
 from rules_engine.ports import Progress, RunStore, silent
 from rules_engine.publication.names import table_name
 from rules_engine.publication.records import SubjectType
@@ -28,10 +32,14 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from rules_engine.evaluation.evaluator import SparkEvaluator
+    from rules_engine.evaluation.explained import Place
     from rules_engine.publication.dynamodb import DynamoDBHistory
     from rules_engine.publication.postgres import PostgresHistory
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
+
+SMALL = 128 * 2**20
+"""Bytes below which Spark's JVM compiles quickly rather than well."""
 
 
 class Installation:
@@ -40,6 +48,8 @@ class Installation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._started_spark = False
+        self.keep_classes = False
+        """Whether the JVM's classes are archived as it ends, so that the next one starts sooner."""
 
     @property
     def home(self) -> Path:
@@ -99,13 +109,38 @@ class Installation:
 
         self._started_spark = SparkSession.getActiveSession() is None
         work = self.home / "work"
-        return session.start(self.java_home, work, self.settings.spark_master, self.settings.spark_memory)
+        master, memory = self.settings.spark_master, self.settings.spark_memory
+        return session.start(
+            self.java_home,
+            work,
+            master,
+            memory,
+            quick=self._lake_is_small,
+            classes=self._classes,
+            keep_classes=self.keep_classes,
+        )
+
+    @property
+    def _classes(self) -> Path:
+        """The archive of classes of this Spark on this Java."""
+        release = self.java_home / "release"
+        of = sha256(release.read_bytes() if release.exists() else str(self.java_home).encode()).hexdigest()[:12]
+        return self.home / "java" / f"spark-{version('pyspark')}-{of}.jsa"
+
+    @property
+    def _lake_is_small(self) -> bool:
+        """Whether every frame lies in local files, of all days together less than :data:`SMALL`."""
+        places = {frame.path.split("{")[0] for frame in self.lake.frames}
+        if any("://" in place for place in places):
+            return False
+        files = (f for place in places for f in [Path(place), *Path(place).rglob("*")] if f.is_file())
+        return sum(f.stat().st_size for f in files) < SMALL
 
     @cached_property
     def evaluator(self) -> SparkEvaluator:
         from rules_engine.evaluation.evaluator import SparkEvaluator
 
-        return SparkEvaluator(self.spark, self.lake)
+        return SparkEvaluator(self.spark, self.lake, self.settings.limits, self.settings.on_failure)
 
     @cached_property
     def subject_type(self) -> SubjectType:
@@ -216,6 +251,19 @@ class Installation:
             run_id,
             progress,
         )
+
+    def places(self, as_of: date, known_at: datetime) -> list[Place]:
+        """Where each rule in force goes when it is evaluated; no data is read and nothing is written."""
+        from rules_engine.evaluation.explained import places
+
+        rule_set = self.repository.rule_set(as_of, known_at)
+        self.evaluator.check(rule_set)
+        schema = self.evaluator.schema(as_of)
+        return places(self.evaluator.spark, HitMatrix.of(rule_set), schema, as_of)
+
+    def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
+        """What of a rule set that was accepted may not mean what it seems to."""
+        return self.evaluator.warnings(rule_set)
 
     def close(self) -> None:
         """Stop Spark if it was started here; the servers go on for the next command."""

@@ -61,9 +61,12 @@ class Evaluator(Protocol):
         Evaluate every subject against every version; stage ``hits`` and ``decisions`` as Parquet under ``folder``.
 
         ``previous`` is the folder of the decisions last published, None before the first run.
-        What was staged there by an earlier try of the run is replaced.
+        What was staged there by an earlier try of the run is replaced. A membership type
+        of which a rule fails is held, if the evaluator is set to: nothing of it is staged as
+        decided, and what stood of it is handed to the run that has ``folder`` as its ``previous``.
 
         Raises:
+            InvalidRule: If rules fail while they run and are not held; each is named.
             RunRefused: If the data cannot be read or breaks what its frame declares.
             RunInterrupted: If the work broke on the way.
         """

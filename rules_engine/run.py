@@ -41,7 +41,7 @@ def evaluate(
     published is not evaluated again: its manifest is returned as it is.
 
     Raises:
-        InvalidRule: If any rule cannot be read or resolved; nothing was written.
+        InvalidRule: If any rule cannot be read or resolved, or fails while it runs and is not held.
         RunRefused: If there is nothing to evaluate, the data breaks its declaration,
             or the counts do not add up.
     """
@@ -69,6 +69,8 @@ def evaluate(
         evaluation=evaluation,
     )
     manifest.balance()
+    if previous and (earlier := store.manifest(previous.run_id)):
+        manifest.follows(earlier)
     store.keep_manifest(run_id, manifest)
     return manifest
 

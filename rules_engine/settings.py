@@ -13,11 +13,13 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.model.failing import Limits, OnFailure
 
 FOLDER = "agile-rules-engine"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 MEMORY = re.compile(r"[1-9][0-9]*[mg]")
 MASTER = re.compile(r"local(\[(\*|[1-9][0-9]*)\])?|yarn|(spark|k8s)://\S+")
+SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 SCHEME = re.compile(r"([a-z][a-z0-9+]*)://\S+")
 
 
@@ -40,6 +42,9 @@ KNOWN = {
     "RULES_TENANT": "tenant, the second part of every table name",
     "RULES_SPARK_MASTER": "Spark master",
     "RULES_SPARK_MEMORY": "memory of the Spark driver, such as 4g",
+    "RULES_ON_FAILURE": " | ".join(OnFailure),
+    "RULES_RULE_SECONDS": "how long one rule may run; 0 is no limit",
+    "RULES_PLANNING_SECONDS": "how long Spark may plan one rule; 0 is no limit",
 }
 """Every setting and what it means; `docs/operating.md` says more."""
 
@@ -64,6 +69,8 @@ class Settings:
     tenant: str = "demo"
     spark_master: str = "local[*]"
     spark_memory: str = "4g"
+    on_failure: OnFailure = OnFailure.ABORT
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def read(cls, mapping: Mapping[str, str]) -> Settings:
@@ -89,6 +96,8 @@ class Settings:
             tenant=tenant,
             spark_master=given.get("RULES_SPARK_MASTER", "local[*]"),
             spark_memory=given.get("RULES_SPARK_MEMORY", "4g"),
+            on_failure=OnFailure(given.get("RULES_ON_FAILURE", "abort")),
+            limits=_limits(given),
         )
 
 
@@ -119,6 +128,11 @@ def _home(given: Mapping[str, str]) -> str:
 
 def _region(given: Mapping[str, str]) -> str | None:
     return given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION")
+
+
+def _limits(given: Mapping[str, str]) -> Limits:
+    said = {"planning_seconds": "RULES_PLANNING_SECONDS", "rule_seconds": "RULES_RULE_SECONDS"}
+    return Limits(**{field: float(given[name]) for field, name in said.items() if name in given})
 
 
 Complaint = tuple[str, str] | None
@@ -183,6 +197,18 @@ def _memory(memory: str) -> Complaint:
     return f"'{memory}' is no amount of memory.", "Give a whole number and a unit: 512m, 4g."
 
 
+def _on_failure(word: str) -> Complaint:
+    if word in list(OnFailure):
+        return None
+    return f"'{word}' is none of them.", f"There are: {', '.join(OnFailure)}."
+
+
+def _seconds(text: str) -> Complaint:
+    if SECONDS.fullmatch(text):
+        return None
+    return f"'{text}' is no number of seconds.", "Give one, say 300, or 0 for no limit."
+
+
 CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_HOME": _local,
     "RULES_DATABASE_URL": _database,
@@ -193,4 +219,7 @@ CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_TENANT": _name,
     "RULES_SPARK_MASTER": _master,
     "RULES_SPARK_MEMORY": _memory,
+    "RULES_ON_FAILURE": _on_failure,
+    "RULES_RULE_SECONDS": _seconds,
+    "RULES_PLANNING_SECONDS": _seconds,
 }

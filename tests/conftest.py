@@ -21,7 +21,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from rules_engine.java import find_java
 
     work: Path = tmp_path_factory.mktemp("spark")
-    running = session.start(find_java(work / "java"), work, master="local[2]", memory="3g")
+    running = session.start(find_java(work / "java"), work, master="local[2]", memory="3g", quick=True)
     running.conf.set("spark.sql.shuffle.partitions", "2")
     yield running
     running.stop()

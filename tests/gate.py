@@ -53,12 +53,13 @@ SCHEMA = Schema(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One rule of a file; an honest one expects ``accept``."""
+    """One rule of a file; an honest one expects ``accept``. ``frame`` is a predicate's, if not the subject's."""
 
     tag: str
     form: Form
     expectation: str
     sql: str
+    frame: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +103,25 @@ def _form(word: str) -> Form:
     return {"cond": Form.PREDICATE, "select": Form.STATEMENT}[word]
 
 
-def judge(line: Line, layers: dict[str, Layer] = LAYERS) -> Verdict:
+def rule_of(line: Line, schema: Schema = SCHEMA) -> RuleVersion:
+    """
+    The rule of a line.
+
+    Raises:
+        InvalidRule: If the model has no such rule.
+    """
+    frame = (line.frame or schema.subject) if line.form is Form.PREDICATE else ""
+    return RuleVersion("LINE", 1, Kind.INCLUSION, "ANY", 1, line.form, line.sql, frame)
+
+
+def judge(line: Line, layers: dict[str, Layer] = LAYERS, schema: Schema = SCHEMA) -> Verdict:
     """Ask one layer after the other until one refuses."""
     try:
-        frame = SCHEMA.subject if line.form is Form.PREDICATE else ""
-        version = RuleVersion("LINE", 1, Kind.INCLUSION, "ANY", 1, line.form, line.sql, frame)
+        version = rule_of(line, schema)
     except InvalidRule:
         return Verdict(line, "model", (refuse("SQL-001"),))
     for name, layer in layers.items():
-        if faults := layer(version, SCHEMA):
+        if faults := layer(version, schema):
             return Verdict(line, name, faults)
     return Verdict(line, "", ())
 
@@ -118,15 +129,31 @@ def judge(line: Line, layers: dict[str, Layer] = LAYERS) -> Verdict:
 def spark_layers(spark: SparkSession) -> dict[str, Layer]:
     """The gates that ask Spark, in a rule session of :data:`SCHEMA`."""
     from rules_engine.evaluation import analysed, parsed
-    from rules_engine.evaluation.resolution import disagreements
     from rules_engine.evaluation.rule_session import rule_session
 
     session = rule_session(spark, SCHEMA)
     return {
         "gate 2a": lambda version, schema: parsed.faults(session, version, schema, AS_OF),
-        "two readers": lambda version, schema: disagreements(session, version, schema, AS_OF),
+        "two readers": lambda version, schema: two_readers(session, version, schema),
         "gate 2b": lambda version, schema: analysed.faults(session, version, schema, AS_OF),
     }
+
+
+def two_readers(session: SparkSession, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
+    """What gate 1 and Spark read differently; where gate 1 refuses there is nothing to compare."""
+    from rules_engine.evaluation import parsed
+    from rules_engine.evaluation.agreement import differences
+    from rules_engine.evaluation.rule_session import active
+    from rules_engine.language.catalyst import catalyst
+
+    if (reading := gate.reading(version, schema)) is None:
+        return ()
+    try:
+        with active(session):
+            found = parsed.read(session, version, AS_OF)
+    except InvalidRule as refused:
+        return refused.faults
+    return tuple(differences(reading, found, version, catalyst(session.version)))
 
 
 @contextmanager
@@ -136,7 +163,7 @@ def local_spark() -> Iterator[SparkSession]:
     from rules_engine.java import find_java
 
     with tempfile.TemporaryDirectory() as work:
-        spark = session.start(find_java(Path(work) / "java"), Path(work), master="local[1]", memory="1g")
+        spark = session.start(find_java(Path(work) / "java"), Path(work), master="local[1]", memory="1g", quick=True)
         try:
             yield spark
         finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation.parsed import Parsed, named, read
 from rules_engine.evaluation.plans import VIEW, Node, in_words, tree, view_name, walk
-from rules_engine.evaluation.rule_session import active, java
+from rules_engine.evaluation.rule_session import active, handles, rows_of
 from rules_engine.lake.reading import joinable
 from rules_engine.language.allowed import refuse
 from rules_engine.language.catalyst import Catalyst, catalyst
@@ -71,12 +71,8 @@ def _analysed(spark: SparkSession, found: Parsed, version: RuleVersion) -> Any:
     try:
         plan = found.made
         if version.form is Form.PREDICATE:
-            rows = spark.table(version.frame)._jdf.logicalPlan()
-            plan = java(spark, "org.apache.spark.sql.catalyst.plans.logical.Filter")(plan, rows)
-        skip = java(spark, "org.apache.spark.sql.execution.CommandExecutionMode").SKIP()
-        execution = spark._jsparkSession.sessionState().executePlan(plan, skip)
-        execution.assertAnalyzed()
-        return execution.analyzed()
+            plan = handles(spark).filter(plan, rows_of(spark, version.frame))
+        return handles(spark).state.executePlan(plan, handles(spark).skip).analyzed()
     except PySparkException as problem:
         code = "SQL-312" if "FILTER_NOT_BOOLEAN" in str(problem) else "SQL-311"
         raise InvalidRule(refuse(code, name=in_words(problem))) from problem

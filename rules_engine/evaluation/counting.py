@@ -2,68 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
+from rules_engine.evaluation.predicates import SUBJECT, hit_word, unknown_word
 from rules_engine.evaluation.tallies import DECISIONS
-from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.hitmatrix import BITS, HitMatrix
 from rules_engine.model.manifest import TypeCounts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-
-def bits_set(matrix: HitMatrix, rows: DataFrame, column: Callable[[int], str]) -> dict[str, int]:
-    """Version id to how many rows have its bit; bits that no row has are not counted one by one."""
-    counted = dict.fromkeys((v.id for v, _ in matrix.cells), 0)
-    seen = _seen(matrix, rows, column)
-    there = [(v.id, cell) for v, cell in matrix.cells if seen.get(cell.word, 0) & cell.mask]
-    if there:
-        sums = [f"sum(shiftright({column(c.word)}, {c.mask.bit_length() - 1}) & 1L)" for _, c in there]
-        row = rows.selectExpr(*sums).first()
-        assert row is not None
-        counted.update(zip((name for name, _ in there), map(int, row), strict=True))
-    return counted
+_OUTCOME = ("membership_type", "granted", "event", "reason")
+_LONG = 0xFFFFFFFFFFFFFFFF
 
 
-def _seen(matrix: HitMatrix, rows: DataFrame, column: Callable[[int], str]) -> dict[int, int]:
-    """Word to the bits that any row has."""
-    words = [w for w in range(matrix.words) if column(w) in rows.columns]
-    row = rows.selectExpr(*(f"bit_or({column(w)})" for w in words)).first() if words else None
-    return {w: int(bits or 0) for w, bits in zip(words, row, strict=True)} if row else {}
+def bits_set(matrix: HitMatrix, rows: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """
+    Version id to how many rows have its bit: of hits, then of unknown outcomes.
+
+    Workers count all bits of a word at once, however many rules there are.
+    """
+    words = [name for name in rows.columns if name != SUBJECT]
+    counts: dict[tuple[str, int], int] = {}
+    for row in rows.select(*words).mapInArrow(_bits, "word string, counts array<bigint>").collect():
+        for place, count in enumerate(row["counts"]):
+            counts[row["word"], place] = counts.get((row["word"], place), 0) + count
+    return (_per_version(matrix, counts, hit_word), _per_version(matrix, counts, unknown_word))
 
 
-def type_counts(decided: DataFrame, previous: DataFrame, types: Mapping[str, object]) -> tuple[TypeCounts, ...]:
-    """The counts per membership type that must add up."""
-    before = {r["membership_type"]: r["n"] for r in _count(previous.where("granted"), "membership_type")}
-    found = _count(decided, "membership_type", "granted", "event", "reason")
+def _bits(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """How many rows of a partition have each bit of each word."""
+    totals: dict[str, Any] = {}
+    for batch in batches:
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            bits = np.unpackbits(column.to_numpy().view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+            totals[name] = totals.get(name, 0) + bits.sum(axis=0, dtype=np.int64)[:BITS]
+    if totals:
+        counts = pa.array([total.tolist() for total in totals.values()], pa.list_(pa.int64()))
+        yield pa.RecordBatch.from_arrays([pa.array(list(totals)), counts], names=["word", "counts"])
+
+
+def _per_version(
+    matrix: HitMatrix, counts: Mapping[tuple[str, int], int], column: Callable[[int], str]
+) -> dict[str, int]:
+    return {v.id: counts.get((column(cell.word), cell.mask.bit_length() - 1), 0) for v, cell in matrix.cells}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Decisions as counted in one pass: rows per type, outcome, event and reason, and the digest of them all."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    digest: str
+
+
+def counted(decided: DataFrame) -> Counted:
+    """The digest names the content of all decisions, whatever the order of their rows."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    content = decided.selectExpr(*_OUTCOME, f"xxhash64({', '.join(DECISIONS)}) AS h")
+    found = content.groupBy(*_OUTCOME).agg(
+        F.expr("count(*) AS n"), F.expr("bit_xor(h) AS x"), F.expr("sum(CAST(h AS DECIMAL(38, 0))) AS s")
+    )
+    rows = tuple(row.asDict() for row in found.collect())
+    number = sum(row["n"] for row in rows)
+    either = reduce(xor, (row["x"] for row in rows), 0) & _LONG
+    total = sum(int(row["s"]) for row in rows) & _LONG
+    return Counted(rows, f"{number}-{either:016x}-{total:016x}")
+
+
+def members(decided: DataFrame) -> dict[str, int]:
+    """Membership type to how many are granted it."""
+    return {
+        r["membership_type"]: r["count"] for r in decided.where("granted").groupBy("membership_type").count().collect()
+    }
+
+
+def type_counts(
+    found: Counted, before: Mapping[str, int], types: Iterable[str], held: Collection[str] = ()
+) -> tuple[TypeCounts, ...]:
+    """
+    The counts per membership type that must add up.
+
+    ``before`` are the members that the last run left; of a held type they are the members after, too.
+    """
     return tuple(
         TypeCounts(
             membership_type=key,
             members_before=before.get(key, 0),
-            members_after=sum(r["n"] for r in found if r["membership_type"] == key and r["granted"]),
-            decided=sum(r["n"] for r in found if r["membership_type"] == key),
-            events=_by(found, key, "event"),
-            reasons=_by(found, key, "reason"),
+            members_after=sum(r["n"] for r in found.rows if r["membership_type"] == key and r["granted"])
+            + (before.get(key, 0) if key in held else 0),
+            decided=sum(r["n"] for r in found.rows if r["membership_type"] == key),
+            events=_by(found.rows, key, "event"),
+            reasons=_by(found.rows, key, "reason"),
         )
         for key in sorted({*types, *before})
     )
 
 
-def digest(decided: DataFrame) -> str:
-    """A name for the content of all decisions, whatever the order of their rows."""
-    row = decided.selectExpr(f"xxhash64({', '.join(DECISIONS)}) AS h").selectExpr(
-        "count(*) AS n", "coalesce(bit_xor(h), 0L) AS x", "coalesce(sum(CAST(h AS DECIMAL(38, 0))), 0) AS s"
-    ).first()  # fmt: skip
-    assert row is not None
-    return f"{row['n']}-{row['x'] & 0xFFFFFFFFFFFFFFFF:016x}-{int(row['s']) & 0xFFFFFFFFFFFFFFFF:016x}"
-
-
-def _count(rows: DataFrame, *by: str) -> list[dict[str, Any]]:
-    return [r.asDict() for r in rows.groupBy(*by).count().withColumnRenamed("count", "n").collect()]
-
-
-def _by(found: list[dict[str, Any]], key: str, what: str) -> dict[str, int]:
+def _by(found: Iterable[Mapping[str, Any]], key: str, what: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for row in found:
         if row["membership_type"] == key:

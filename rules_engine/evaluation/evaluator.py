@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rules_engine.errors import Fault, InvalidRule, RulesError, RunInterrupted, RunRefused, raise_all
+from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, raise_all
 from rules_engine.evaluation import counting
+from rules_engine.evaluation.failures import Apart, Live, survivors
+from rules_engine.evaluation.gating import RuleGate
+from rules_engine.evaluation.limits import within
 from rules_engine.evaluation.matrix import gather
-from rules_engine.evaluation.predicates import SUBJECT, Placed, hit_word, unknown_word, words_of_rows
+from rules_engine.evaluation.planning import plan
+from rules_engine.evaluation.predicate_index import Source, index
+from rules_engine.evaluation.predicates import SUBJECT
 from rules_engine.evaluation.progress import watched
-from rules_engine.evaluation.resolution import in_words, resolve
+from rules_engine.evaluation.resolution import in_words
 from rules_engine.evaluation.session import PINNED, pin
-from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches, runs_alone
+from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches
 from rules_engine.evaluation.tallies import decisions, tallies
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
-from rules_engine.lake.storage import Landed, days, landed
-from rules_engine.language import gate
+from rules_engine.lake.storage import Landed, days, exists, landed, remove
+from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
@@ -29,10 +34,9 @@ from rules_engine.model.rules import RuleSet
 from rules_engine.ports import Progress, silent
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
-HITS, DECIDED = "hits", "decisions"
-WHOLE_STAGE = "spark.sql.codegen.wholeStage"
+HITS, DECIDED, STANDING = "hits", "decisions", "standing"
 
 
 class SparkEvaluator:
@@ -43,10 +47,18 @@ class SparkEvaluator:
     own, so evaluators never see each other's frames.
     """
 
-    def __init__(self, spark: SparkSession, lake: Lake) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        lake: Lake,
+        limits: Limits = Limits(),  # noqa: B008  frozen
+        on_failure: OnFailure = OnFailure.ABORT,
+    ) -> None:
         self.spark = pin(spark)
         self.lake = lake
+        self.limits, self.on_failure = limits, on_failure
         self._opened: tuple[date, Mapping[str, Landed], dict[str, DataFrame]] | None = None
+        self._gates: dict[str, RuleGate] = {}
 
     @property
     def settings(self) -> dict[str, str]:
@@ -70,73 +82,86 @@ class SparkEvaluator:
         return {name: place.snapshot for name, place in self._open(as_of)[1].items()}
 
     def check(self, rule_set: RuleSet) -> None:
-        schema = self.schema(rule_set.as_of)
-        faults = gate.check(rule_set, schema)
-        refused = {fault.which for fault in faults}
-        safe = tuple(v for v in rule_set.versions if f"Rule {v.key}" not in refused)
-        raise_all(InvalidRule, [*faults, *resolve(self.spark, schema, replace(rule_set, versions=safe))])
+        self._gate(rule_set.as_of).check(rule_set)
+
+    def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
+        """What was said of the rules of a checked rule set and refuses none of them."""
+        return self._gate(rule_set.as_of).warnings(rule_set)
 
     def evaluate(
         self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress = silent
     ) -> Evaluation:
+        self.check(rule_set)
         seconds: dict[str, float] = {}
         with _told():
             with _phase("check subjects", seconds, self.spark, progress):
                 subjects = check_subjects(self.lake, self._frames(rule_set.as_of)[self.lake.subject_frame.name])
             with _phase("evaluate rules", seconds, self.spark, progress):
-                rows = self.matrix(rule_set, matrix, f"{folder}/work")
-                rows.write.mode("overwrite").parquet(f"{folder}/{HITS}")
+                apart = Apart(self.spark, self.lake, rule_set.as_of, self.limits)
+                live = survivors(
+                    lambda live: self._stage_hits(live, folder), Live(rule_set, matrix), apart, self.on_failure
+                )
             with _phase("decide", seconds, self.spark, progress):
                 hits = self.spark.read.parquet(f"{folder}/{HITS}")
                 before = self._previous(previous)
-                decided = self.decide(rule_set, matrix, hits, before)
+                self._stage_standing(before, live, folder)
+                decided = self.decide(rule_set, live.matrix, hits, before.where(~_of_type(live.held_types)))
                 decided.write.mode("overwrite").parquet(f"{folder}/{DECIDED}")
             with _phase("count", seconds, self.spark, progress):
                 decided = self.spark.read.parquet(f"{folder}/{DECIDED}")
-                return Evaluation(
-                    subjects=subjects,
-                    evaluated_pairs=subjects * len(matrix.cells),
-                    hits_per_rule=counting.bits_set(matrix, hits, hit_word),
-                    unknown_per_rule=counting.bits_set(matrix, hits, unknown_word),
-                    types=counting.type_counts(decided, before, {m.key: m for m in rule_set.membership_types}),
-                    decisions_digest=counting.digest(decided),
-                    seconds=seconds,
-                )
+                with ThreadPoolExecutor() as at_once:
+                    bits = at_once.submit(counting.bits_set, live.matrix, hits)
+                    members_before = at_once.submit(counting.members, before) if previous else None
+                    found = counting.counted(decided)
+                    hits_per_rule, unknown_per_rule = bits.result()
+                    left = members_before.result() if members_before else {}
+        return Evaluation(
+            subjects=subjects,
+            evaluated_pairs=subjects * len(live.matrix.cells),
+            hits_per_rule=hits_per_rule,
+            unknown_per_rule=unknown_per_rule,
+            types=counting.type_counts(found, left, (m.key for m in rule_set.membership_types), live.held_types),
+            decisions_digest=found.digest,
+            seconds=seconds,
+            held=live.held,
+        )
+
+    def _stage_hits(self, live: Live, folder: str) -> None:
+        def stage() -> None:
+            rows = self.matrix(live.rule_set, live.matrix, f"{folder}/work")
+            rows.write.mode("overwrite").parquet(f"{folder}/{HITS}")
+
+        within(self.spark, stage, self.limits, [v.id for v, _ in live.matrix.cells])
+
+    def _stage_standing(self, before: DataFrame, live: Live, folder: str) -> None:
+        """Hand what stands of held types to the next run, beside the decisions: neither decided anew nor published."""
+        path = f"{folder}/{STANDING}"
+        if live.held:
+            before.where(_of_type(live.held_types)).write.mode("overwrite").parquet(path)
+        else:
+            remove(self.spark, path)
 
     def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str) -> DataFrame:
-        """The hit matrix, one row per subject with any bit; statements are run on the way."""
+        """The hit matrix, one row per subject with any bit; statements are run on the way. No gate is asked."""
         as_of = rule_set.as_of
-        self._frames(as_of)
+        planned = plan(matrix, self.schema(as_of), as_of)
         keys = {f.name.lower(): f.subject_key for f in self.lake.frames}
-        self.spark.conf.set(WHOLE_STAGE, "true")
-        alone = [placed for placed in matrix.cells if runs_alone(placed[0])]
-        fused: dict[str, list[Placed]] = {}
-        for placed in matrix.cells:
-            if not runs_alone(placed[0]):
-                fused.setdefault(self.lake.frame(placed[0].frame).name, []).append(placed)
         facts = run_batches(
-            list(batches(alone)),
+            list(batches(planned.alone)),
             lambda batch: rows_of_batch(self.spark, batch, keys, as_of),
             lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
+            lambda done, rules: within(self.spark, done, self.limits, rules),
         )
-        # What follows is wide, not deep: whole-stage code for it would be too long for the JVM to compile.
-        self.spark.conf.set(WHOLE_STAGE, "false")
+        others = [index(self.spark, source, found).rows(self.spark, every=False) for source, found in planned.passes]
         subject = self.lake.subject_frame
-        of_subjects = words_of_rows(
-            self.spark.table(subject.name), subject.subject_key, fused.pop(subject.name, []), as_of
-        )
-        others = [
-            words_of_rows(self.spark.table(f), keys[f.lower()], placed, as_of) for f, placed in sorted(fused.items())
-        ]
-        return gather(matrix, of_subjects, others, facts)
+        source = Source(f"`{subject.name}`", f"`{subject.subject_key}`", subject.name)
+        every = bool(others or facts)
+        of_subjects = index(self.spark, source, planned.of_subjects).rows(self.spark, every=every)
+        return gather(matrix, planned, of_subjects, others, facts)
 
     def decide(self, rule_set: RuleSet, matrix: HitMatrix, hits: DataFrame, before: DataFrame) -> DataFrame:
         """Decisions of all membership types from the hit matrix and what was decided before."""
-        found = [tallies(matrix, hits, key) for key, _, _ in matrix.slices]
-        together = found[0]
-        for more in found[1:]:
-            together = together.unionAll(more)
-        return decisions(together, before, rule_set.membership_types, rule_set.as_of)
+        return decisions(tallies(matrix, hits), before, rule_set.membership_types, rule_set.as_of)
 
     def _kept(self, rows: DataFrame, path: str) -> DataFrame:
         rows.write.mode("overwrite").parquet(path)
@@ -147,9 +172,15 @@ class SparkEvaluator:
             key = self.spark.table(self.lake.subject_frame.name).schema[self.lake.subject_key].dataType.simpleString()
             columns = f"{SUBJECT} {key}, membership_type string, granted boolean, first_granted date"
             return self.spark.createDataFrame([], columns)
-        return self.spark.read.parquet(f"{folder}/{DECIDED}").select(
-            SUBJECT, "membership_type", "granted", "first_granted"
-        )
+        wanted = [SUBJECT, "membership_type", "granted", "first_granted"]
+        decided = self.spark.read.parquet(f"{folder}/{DECIDED}").select(*wanted)
+        if not exists(self.spark, f"{folder}/{STANDING}"):
+            return decided
+        return decided.unionByName(self.spark.read.parquet(f"{folder}/{STANDING}").select(*wanted))
+
+    def _gate(self, as_of: date) -> RuleGate:
+        schema = self.schema(as_of)
+        return self._gates.setdefault(schema.digest, RuleGate(self.spark, schema, self.limits))
 
     def _frames(self, as_of: date) -> dict[str, DataFrame]:
         return self._open(as_of)[2]
@@ -166,6 +197,12 @@ class SparkEvaluator:
             raise_all(RunRefused, faults)
             self._opened = (as_of, places, open_frames(self.spark, self.lake, places))
         return self._opened
+
+
+def _of_type(keys: Iterable[str]) -> Column:
+    from pyspark.sql import functions as F  # noqa: N812
+
+    return F.col("membership_type").isin(sorted(keys))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from rules_engine.evaluation.planning import Plan
 from rules_engine.evaluation.predicates import (
     PRESENT,
     SUBJECT,
@@ -21,23 +22,28 @@ if TYPE_CHECKING:
 
 
 def gather(
-    matrix: HitMatrix, subjects: DataFrame, others: Sequence[DataFrame], facts: Sequence[DataFrame]
+    matrix: HitMatrix,
+    plan: Plan,
+    subjects: DataFrame,
+    others: Sequence[DataFrame],
+    facts: Sequence[DataFrame],
 ) -> DataFrame:
     """
     One row of words per subject that has any bit.
 
     ``subjects`` are the subject frame's rows with the words of its predicates
-    (grain: subject); ``others`` the rows of other frames with theirs; ``facts``
+    (grain: subject); ``others`` the rows of other sources with theirs; ``facts``
     rows ``subject, word, mask, unknown`` of queries. Subjects that the subject
     frame does not have are dropped. Columns: ``subject``, ``h<word>`` for
     every word and ``u<word>`` where an outcome can be unknown (bigint).
     """
     hits = [hit_word(w) for w in range(matrix.words)]
+    seconds = [hit_word(matrix.words + w) for w in plan.asks]
     unknown = [u for u in map(unknown_word, range(matrix.words)) if any(u in f.columns for f in [subjects, *others])]
     if facts:
         unknown = sorted({*unknown, *map(unknown_word, counts_when_unknown(matrix.cells, WhenUnknown.HOLD)),
                           *map(unknown_word, counts_when_unknown(matrix.cells, WhenUnknown.HIT))})  # fmt: skip
-    words = [*hits, *unknown]
+    words = [*hits, *seconds, *unknown]
     parts = [_aligned(subjects, words, "true"), *(_aligned(rows, words, "false") for rows in others)]
     parts += [_spread(rows, words) for rows in facts]
     if len(parts) > 1:
@@ -45,8 +51,9 @@ def gather(
         joined = all_rows.groupBy(SUBJECT).agg(*_together(words)).where(PRESENT)
     else:
         joined = parts[0]
-    settled = joined.selectExpr(SUBJECT, *_settled(matrix, hits, unknown))
-    return settled.where(f"({' | '.join(words)}) <> 0")
+    answered = joined.selectExpr(SUBJECT, *_answered(matrix, plan, hits, unknown))
+    settled = answered.selectExpr(SUBJECT, *_settled(matrix, hits, unknown))
+    return settled.where(f"({' | '.join([*hits, *unknown])}) <> 0")
 
 
 def _aligned(rows: DataFrame, words: Sequence[str], present: str) -> DataFrame:
@@ -69,6 +76,17 @@ def _together(words: Sequence[str]) -> list[object]:
     from pyspark.sql import functions as F  # noqa: N812
 
     return [F.expr(f"bool_or({PRESENT})").alias(PRESENT), *(F.expr(f"bit_or({word})").alias(word) for word in words)]
+
+
+def _answered(matrix: HitMatrix, plan: Plan, hits: Sequence[str], unknown: Sequence[str]) -> list[str]:
+    """A rule that asks another frame is true, or unknown, only where its second bit says so as well."""
+    columns = []
+    for column in [*hits, *unknown]:
+        word = int(column[1:])
+        asks, denies = plan.asks.get(word, 0), plan.denies.get(word, 0)
+        second = hit_word(matrix.words + word)
+        columns.append(f"{column} & (({second} ^ {denies}L) | ~{asks}L) AS {column}" if asks else column)
+    return columns
 
 
 def _settled(matrix: HitMatrix, hits: Sequence[str], unknown: Sequence[str]) -> list[str]:

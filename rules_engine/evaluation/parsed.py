@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation.plans import Node, in_words, tree, walk
-from rules_engine.evaluation.rule_session import active, java
+from rules_engine.evaluation.rule_session import active, handles, java
 from rules_engine.language.allowed import refuse
 from rules_engine.language.catalyst import catalyst
 from rules_engine.language.lexical import bind
@@ -78,7 +78,7 @@ def read(spark: SparkSession, version: RuleVersion, as_of: date) -> Parsed:
 
     text = bind(version.sql, version.parameters, as_of)
     try:
-        parser = spark._jsparkSession.sessionState().sqlParser()
+        parser = handles(spark).parser
         made = parser.parsePlan(text) if version.form is Form.STATEMENT else parser.parseExpression(text)
         root = tree(made.toJSON())
         nodes = [node for node, _ in walk(root)]

@@ -14,22 +14,18 @@ VIEW = "plans.logical.View"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A plan or an expression; ``name`` is its class without :data:`CATALYST`."""
+    """
+    A plan or an expression; ``name`` is its class without :data:`CATALYST`.
+
+    ``beside`` are trees that are held in fields and are no children: sub-queries, CTEs, rows of VALUES.
+    ``unseen`` are fields whose value Spark does not print, as ``Class.field``.
+    """
 
     name: str
     fields: Mapping[str, Any]
     children: tuple[Node, ...]
-
-    @property
-    def beside(self) -> tuple[Node, ...]:
-        """Trees that are held in fields and are no children: sub-queries, CTEs, rows of VALUES."""
-        return tuple(tree for value in self.fields.values() for tree in _trees(value))
-
-    @property
-    def unseen(self) -> Iterator[str]:
-        """Fields whose value Spark does not print, as ``Class.field``."""
-        for field, value in self.fields.items():
-            yield from _unseen(f"{self.name}.{field}", value)
+    beside: tuple[Node, ...]
+    unseen: frozenset[str]
 
 
 def tree(text: str) -> Node:
@@ -65,27 +61,29 @@ def _tree(flat: list[dict[str, Any]]) -> Node:
     """Spark prints nodes parent first, each with the number of its children."""
     done: list[Node] = []
     for entry in reversed(flat):
-        fields = {key: value for key, value in entry.items() if key not in {"class", "num-children"}}
+        name = entry["class"].removeprefix(CATALYST)
+        beside, unseen = list[Node](), set[str]()
+        for field, value in entry.items():
+            if value is None:
+                unseen.add(f"{name}.{field}")
+            elif value and type(value) in _NESTED:
+                _look_into(value, f"{name}.{field}", beside, unseen)
         children = tuple(done.pop() for _ in range(entry["num-children"]))
-        done.append(Node(entry["class"].removeprefix(CATALYST), fields, children))
+        done.append(Node(name, entry, children, tuple(beside), frozenset(unseen)))
     (root,) = done
     return root
 
 
-def _trees(value: Any) -> Iterator[Node]:
-    if isinstance(value, list) and value and all(isinstance(entry, dict) and "class" in entry for entry in value):
-        yield _tree(value)
-    elif isinstance(value, list | dict):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _trees(part)
+_NESTED = (list, dict)
 
 
-def _unseen(path: str, value: Any) -> Iterator[str]:
-    if value is None:
-        yield path
-    elif isinstance(value, list) and not (value and isinstance(value[0], dict) and "class" in value[0]):
-        for part in value:
-            yield from _unseen(path, part)
-    elif isinstance(value, dict) and "class" not in value:
-        for part in value.values():
-            yield from _unseen(path, part)
+def _look_into(value: Any, path: str, beside: list[Node], unseen: set[str]) -> None:
+    """Collect the trees and the nulls of a field, however deep they lie in it."""
+    if type(value) is list and all(type(entry) is dict and "class" in entry for entry in value):
+        beside.append(_tree(value))
+        return
+    for part in value.values() if type(value) is dict else value:
+        if part is None:
+            unseen.add(path)
+        elif part and type(part) in _NESTED:
+            _look_into(part, path, beside, unseen)

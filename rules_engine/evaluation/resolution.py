@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
-
-import sqlglot
 
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation.agreement import differences
 from rules_engine.evaluation.analysed import analysed_faults
 from rules_engine.evaluation.parsed import Parsed, named, parsed_faults, read
 from rules_engine.evaluation.plans import in_words
-from rules_engine.evaluation.rule_session import active, rule_session
+from rules_engine.evaluation.rule_session import active
 from rules_engine.language import gate
 from rules_engine.language.catalyst import catalyst
-from rules_engine.language.lexical import bind
+from rules_engine.language.lexical import Kind, bind, tokens
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import RuleSet, RuleVersion
+from rules_engine.model.rules import RuleVersion
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["asks_other_rows", "disagreements", "in_words", "resolve", "spark_faults", "statement"]
-
-
-def resolve(spark: SparkSession, schema: Schema, rule_set: RuleSet) -> Iterator[Fault]:
-    """What Spark finds wrong with each rule of a rule set that ``language.gate`` accepts."""
-    session = rule_session(spark, schema)
-    for version in rule_set.versions:
-        yield from spark_faults(session, version, schema, rule_set.as_of)
+__all__ = ["asks_other_rows", "disagreements", "in_words", "spark_faults", "statement"]
 
 
 def spark_faults(session: SparkSession, version: RuleVersion, schema: Schema, as_of: date) -> tuple[Fault, ...]:
@@ -70,4 +60,4 @@ def statement(spark: SparkSession, version: RuleVersion, as_of: date) -> DataFra
 
 def asks_other_rows(sql: str) -> bool:
     """Whether a condition holds a sub-query, which Spark runs in a filter only."""
-    return sqlglot.parse_one(sql, dialect="spark").find(sqlglot.exp.Query) is not None
+    return any(token.kind is Kind.WORD and token.word == "select" for token in tokens(sql))

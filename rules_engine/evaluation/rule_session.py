@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from rules_engine.evaluation.session import pin
 from rules_engine.language.catalyst import catalyst
@@ -37,6 +39,44 @@ def registered(spark: SparkSession) -> tuple[frozenset[str], frozenset[str]]:
     return _names(_state(spark).functionRegistry()), _names(_state(spark).tableFunctionRegistry())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Handles:
+    """What the gates ask of a session's JVM for every rule, looked up once: each look-up is a call of it."""
+
+    sessions: Any
+    state: Any
+    parser: Any
+    filter: Any
+    skip: Any
+    rows: dict[str, Any] = field(default_factory=dict)
+    """The plan of a frame's view, by the frame's name."""
+
+
+_HANDLES: WeakKeyDictionary[SparkSession, Handles] = WeakKeyDictionary()
+
+
+def handles(spark: SparkSession) -> Handles:
+    """The session's handles."""
+    if spark not in _HANDLES:
+        state = _state(spark)
+        _HANDLES[spark] = Handles(
+            java(spark, "org.apache.spark.sql.SparkSession" if spark.version < "4" else CLASSIC_SESSION),
+            state,
+            state.sqlParser(),
+            java(spark, "org.apache.spark.sql.catalyst.plans.logical.Filter"),
+            java(spark, "org.apache.spark.sql.execution.CommandExecutionMode").SKIP(),
+        )
+    return _HANDLES[spark]
+
+
+def rows_of(spark: SparkSession, frame: str) -> Any:
+    """The plan of a frame's empty view."""
+    rows = handles(spark).rows
+    if frame not in rows:
+        rows[frame] = spark.table(frame)._jdf.logicalPlan()
+    return rows[frame]
+
+
 @contextmanager
 def active(spark: SparkSession) -> Iterator[Any]:
     """
@@ -44,11 +84,11 @@ def active(spark: SparkSession) -> Iterator[Any]:
 
     Spark's parser reads the settings of the thread's active session, whichever session it was taken from.
     """
-    sessions = java(spark, "org.apache.spark.sql.SparkSession" if spark.version < "4" else CLASSIC_SESSION)
+    sessions = handles(spark).sessions
     before = sessions.getActiveSession()
     sessions.setActiveSession(spark._jsparkSession)
     try:
-        yield _state(spark)
+        yield handles(spark).state
     finally:
         if before.isDefined():
             sessions.setActiveSession(before.get())

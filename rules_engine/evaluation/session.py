@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,13 +30,32 @@ PINNED = {
 """Settings that change what a rule means; recorded in every manifest."""
 
 SPEED = {
+    "spark.sql.analyzer.maxIterations": "1000",  # a chain of a hundred WITH queries takes more than the default of 100
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.sql.parquet.compression.codec": "zstd",
 }
 """Settings that change no answer: methods the JVM would not compile are not generated whole."""
 
+GUARDED = {
+    "spark.task.reaper.enabled": "true",
+    "spark.task.reaper.pollingInterval": "5s",
+    "spark.task.reaper.killTimeout": "60s",
+}
+"""
+Settings of the Spark context: a cancelled task that goes on is watched, and its executor killed after a minute.
+
+In local mode there is no executor but the driver, and Spark kills none: the task keeps its core until it ends.
+"""
+
 JVM_OPTIONS = "-XX:+UseParallelGC -Duser.timezone=UTC -Dlog4j2.level=ERROR"
+
+QUICK = "-XX:TieredStopAtLevel=1"
+"""
+Compile quickly rather than well: over a small lake a run ends before the JVM's best compiler earns its keep.
+
+Measured on the demo (100,000 customers, 25 rules, 3 days): 70 CPU seconds instead of 115. On 1 M rows it costs twice.
+"""
 
 
 def start(
@@ -44,16 +64,24 @@ def start(
     master: str = "local[*]",
     memory: str = "4g",
     more: Mapping[str, str] | None = None,
+    *,
+    quick: bool = False,
+    classes: Path | None = None,
+    keep_classes: bool = False,
 ) -> SparkSession:
     """
     A local session; its scratch data goes under ``work``, its log to the console only from errors up.
 
-    ``more`` are Spark settings of the place, such as how S3 is reached; a pinned one wins.
+    ``more`` are Spark settings of the place, such as how S3 is reached; a pinned one wins. ``quick``
+    is for small lakes: see :data:`QUICK`. ``classes`` is an archive of the classes that the JVM loads, read
+    where it is there, and written as the JVM ends where it is not and ``keep_classes`` is said: starting
+    from it takes a third of the time.
 
     Raises:
         RunRefused: If PySpark is not installed or the JVM does not start.
     """
     os.environ["JAVA_HOME"] = str(java_home)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
         from pyspark.sql import SparkSession
     except ImportError as problem:
@@ -63,7 +91,9 @@ def start(
     work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName("agile-rules-engine").master(master)
-    for key, value in {**_local(work, memory), **(more or {}), **SPEED, **PINNED}.items():
+    options = f"{QUICK if quick else ''} {_archived(java_home, classes, keep=keep_classes)}"
+    local = _local(work, memory, options) | ({"spark.sql.shuffle.partitions": "2"} if quick else {})
+    for key, value in {**local, **GUARDED, **(more or {}), **SPEED, **PINNED}.items():
         builder = builder.config(key, value)
     try:
         spark = builder.getOrCreate()
@@ -81,7 +111,20 @@ def pin(spark: SparkSession) -> SparkSession:
     return own
 
 
-def _local(work: Path, memory: str) -> dict[str, str]:
+def _archived(java_home: Path, classes: Path | None, *, keep: bool) -> str:
+    """The JVM's options for an archive of classes; none where its own base archive is missing."""
+    usable = (java_home / "lib" / "server" / "classes.jsa").exists()
+    if classes is None or not usable or " " in str(classes):
+        return ""
+    if classes.exists():
+        return f"-XX:SharedArchiveFile={classes} -Xshare:auto -Xlog:disable"
+    if not keep:
+        return ""
+    classes.parent.mkdir(parents=True, exist_ok=True)
+    return f"-XX:ArchiveClassesAtExit={classes} -Xlog:disable"
+
+
+def _local(work: Path, memory: str, jvm: str) -> dict[str, str]:
     logging = work / "log4j2.properties"
     logging.write_text(
         "rootLogger.level = error\nrootLogger.appenderRef.c.ref = c\nappender.c.type = Console\n"
@@ -91,7 +134,7 @@ def _local(work: Path, memory: str) -> dict[str, str]:
         "spark.driver.memory": memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"{JVM_OPTIONS} -Dlog4j2.configurationFile={logging.as_uri()}",
+        "spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {jvm} -Dlog4j2.configurationFile={logging.as_uri()}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(work / "spark"),

@@ -63,9 +63,20 @@ def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], keys: dict[str, 
     return reduce(lambda a, b: a.unionAll(b), parts)
 
 
+Limited = Callable[[Callable[[], "DataFrame"], Sequence[str]], "DataFrame"]
+"""Does the work it is given, within the time that the rules of these version ids may take."""
+
+
 def run_batches(
-    work: Sequence[list[Placed]], rows: Callable[[list[Placed]], DataFrame], keep: Callable[[DataFrame, int], DataFrame]
+    work: Sequence[list[Placed]],
+    rows: Callable[[list[Placed]], DataFrame],
+    keep: Callable[[DataFrame, int], DataFrame],
+    limited: Limited = lambda done, _: done(),
 ) -> list[DataFrame]:
     """Run batches, a few at once; ``keep`` computes a batch and holds its rows."""
+
+    def run(number: int, batch: list[Placed]) -> DataFrame:
+        return limited(lambda: keep(rows(batch), number), [version.id for version, _ in batch])
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda numbered: keep(rows(numbered[1]), numbered[0]), enumerate(work)))
+        return list(pool.map(run, range(len(work)), work))

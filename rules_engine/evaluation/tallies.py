@@ -22,25 +22,24 @@ DECISIONS = (
     "first_granted"
 ).split()
 
+_PREFIX = "type:"
+"""Before a type's key where it names a column: a type may be called 'subject'."""
 
-def tallies(matrix: HitMatrix, hits: DataFrame, membership_type: str) -> DataFrame:
-    """
-    What hit each subject for one membership type, added up (R-EVAL-1).
 
-    Grain: subjects with a hit of the type, a shadow one included, or a held
-    decision. Columns: subject, membership_type, the sums, counts and maxima
-    (bigint), held (boolean), words (array<bigint>, the type's own).
+def tallies(matrix: HitMatrix, hits: DataFrame) -> DataFrame:
     """
-    first, after = matrix.slice_of(membership_type)
-    words = [hit_word(w) for w in range(first, after)]
-    held = _any_bit(_holding(matrix, membership_type), unknown_word, hits.columns)
-    return hits.where(f"({' | '.join(words)}) <> 0 OR {held}").selectExpr(
-        SUBJECT,
-        f"'{membership_type}' AS membership_type",
-        *(expression for kind in Kind for expression in _side(matrix, membership_type, kind)),
-        f"{held} AS held",
-        f"array({', '.join(words)}) AS words",
-    )
+    What hit each subject, added up per membership type (R-EVAL-1), in one pass over the words.
+
+    Grain: subject × membership type, where a rule of the type hit, a shadow
+    one included, or holds the decision. Columns: subject, membership_type,
+    the sums, counts and maxima (bigint), held (boolean), words
+    (array<bigint>, the type's own).
+    """
+    types = [key for key, _, _ in matrix.slices]
+    wide = hits.selectExpr(SUBJECT, *(f"{_tally(matrix, key, hits.columns)} AS `{_PREFIX}{key}`" for key in types))
+    long = wide.unpivot([SUBJECT], [f"`{_PREFIX}{key}`" for key in types], "membership_type", "tally")
+    named = f"substring(membership_type, {len(_PREFIX) + 1}) AS membership_type"
+    return long.where("tally IS NOT NULL").selectExpr(SUBJECT, named, "tally.*")
 
 
 def decisions(found: DataFrame, previous: DataFrame, policies: Iterable[MembershipType], as_of: date) -> DataFrame:
@@ -69,6 +68,16 @@ def decisions(found: DataFrame, previous: DataFrame, policies: Iterable[Membersh
             f"coalesce(was_first, CASE WHEN granted THEN DATE'{as_of.isoformat()}' END) AS first_granted",
         )
     )  # fmt: skip
+
+
+def _tally(matrix: HitMatrix, membership_type: str, columns: list[str]) -> str:
+    """One type's tally as a struct; NULL where nothing of the type hit."""
+    first, after = matrix.slice_of(membership_type)
+    words = [hit_word(w) for w in range(first, after)]
+    held = _any_bit(_holding(matrix, membership_type), unknown_word, columns)
+    sides = (expression for kind in Kind for expression in _side(matrix, membership_type, kind))
+    fields = ", ".join([*sides, f"{held} AS held", f"array({', '.join(words)}) AS words"])
+    return f"CASE WHEN ({' | '.join(words)}) <> 0 OR {held} THEN struct({fields}) END"
 
 
 def _side(matrix: HitMatrix, membership_type: str, kind: Kind) -> Iterable[str]:

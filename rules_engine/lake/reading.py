@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
@@ -10,7 +11,7 @@ from rules_engine.lake.storage import Landed
 from rules_engine.model.frames import Format, Frame, Lake, Schema
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
@@ -24,11 +25,15 @@ def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -
     """
     frames: dict[str, DataFrame] = {}
     faults: list[Fault] = []
-    for frame in lake.frames:
+    with ThreadPoolExecutor(4) as several:  # of each frame Spark reads what its files say of themselves
+        opening = [several.submit(_open, spark, frame, places[frame.name].path) for frame in lake.frames]
+    for frame, opened in zip(lake.frames, opening, strict=True):
         try:
-            frames[frame.name] = _open(spark, frame, places[frame.name].path)
+            frames[frame.name] = opened.result()
         except RunRefused as refused:
             faults += refused.faults
+        except _spark_errors():
+            faults.append(_broken(frame))
     faults += _key_faults(lake, frames)
     raise_all(RunRefused, faults)
     for name, data in frames.items():
@@ -54,17 +59,15 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
     How many subjects there are: each row of the subject frame one, named by a key that is neither empty nor shared.
 
     Raises:
-        RunRefused: If the frame is empty, or keys are empty or shared; examples are not
-            shown, for a key can be personal data.
+        RunRefused: If the frame cannot be read or is empty, or keys are empty or shared; examples
+            are not shown, for a key can be personal data.
     """
-    from pyspark.sql import functions as F  # noqa: N812
-
-    by_key = subjects.groupBy(F.col(f"`{lake.subject_key}`").alias("subject")).count()
-    row = by_key.agg(
-        F.coalesce(F.sum("count"), F.lit(0)).alias("rows"),
-        F.coalesce(F.sum(F.when(F.col("subject").isNull(), F.col("count"))), F.lit(0)).alias("empty"),
-        F.coalesce(F.sum(F.when(F.col("subject").isNotNull() & (F.col("count") > 1), 1)), F.lit(0)).alias("shared"),
-    ).first()
+    try:
+        row = _count_keys(lake, subjects)
+    except _spark_errors() as problem:
+        if "while reading file" not in str(problem):
+            raise
+        raise_all(RunRefused, [_broken(lake.subject_frame)])
     assert row is not None
     which = f"Frame '{lake.subject_frame.name}'"
     faults = []
@@ -82,6 +85,29 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
         )
     raise_all(RunRefused, faults)
     return int(row["rows"])
+
+
+def _count_keys(lake: Lake, subjects: DataFrame) -> Row | None:
+    from pyspark.sql import functions as F  # noqa: N812
+
+    by_key = subjects.groupBy(F.col(f"`{lake.subject_key}`").alias("subject")).count()
+    return by_key.agg(
+        F.coalesce(F.sum("count"), F.lit(0)).alias("rows"),
+        F.coalesce(F.sum(F.when(F.col("subject").isNull(), F.col("count"))), F.lit(0)).alias("empty"),
+        F.coalesce(F.sum(F.when(F.col("subject").isNotNull() & (F.col("count") > 1), 1)), F.lit(0)).alias("shared"),
+    ).first()
+
+
+def _spark_errors() -> tuple[type[Exception], ...]:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    return PySparkException, Py4JError
+
+
+def _broken(frame: Frame) -> Fault:
+    what = f"a file of it cannot be read as {frame.format.value}: it is broken, half-written or not ours to read."
+    return Fault(f"Frame '{frame.name}'", what, f"Land {frame.path} again.")
 
 
 def _open(spark: SparkSession, frame: Frame, path: str) -> DataFrame:

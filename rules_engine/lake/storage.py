@@ -57,6 +57,18 @@ def days(spark: SparkSession, frame: Frame) -> list[date]:
     return sorted(day for name in _names(spark, parent) if (day := _as_day(name)))
 
 
+def exists(spark: SparkSession, path: str) -> bool:
+    """Whether a file or folder is there."""
+    file_system, hadoop_path = _file_system(spark, path)
+    return bool(file_system.exists(hadoop_path))
+
+
+def remove(spark: SparkSession, path: str) -> None:
+    """Remove a folder and all in it, if it is there."""
+    file_system, hadoop_path = _file_system(spark, path)
+    file_system.delete(hadoop_path, True)
+
+
 def _newest_day(spark: SparkSession, frame: Frame, as_of: date) -> str:
     past = [day for day in days(spark, frame) if day <= as_of]
     if not past:

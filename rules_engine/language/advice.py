@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
@@ -16,16 +16,16 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
 _PICKS = (exp.RowNumber, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 
 
-def advice(tree: exp.Expr, schema: Schema) -> Iterator[Fault]:
-    """Warnings about one rule that is accepted; each kind once."""
-    for found in (_ties(tree, schema), _not_in(tree), _addresses(tree)):
+def advice(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
+    """Warnings about one rule that is accepted, by all nodes of its tree; each kind once."""
+    for found in (_ties(nodes, schema), _not_in(nodes), _addresses(nodes)):
         if (fault := next(found, None)) is not None:
             yield fault
 
 
-def _ties(tree: exp.Expr, schema: Schema) -> Iterator[Fault]:
+def _ties(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
     keys = {schema.subject_key.lower(), *(key.lower() for key in schema.subject_keys.values())}
-    for window in tree.find_all(exp.Window):
+    for window in (node for node in nodes if isinstance(node, exp.Window)):
         order = window.args.get("order")
         picked = window.this.this if isinstance(window.this, exp.IgnoreNulls | exp.RespectNulls) else window.this
         if order is None or not isinstance(picked, _PICKS):
@@ -34,14 +34,14 @@ def _ties(tree: exp.Expr, schema: Schema) -> Iterator[Fault]:
             yield refuse("SQL-901", position(window), name=picked.sql_name().lower())
 
 
-def _not_in(tree: exp.Expr) -> Iterator[Fault]:
-    for negation in tree.find_all(exp.Not):
+def _not_in(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+    for negation in (node for node in nodes if isinstance(node, exp.Not)):
         query = negation.this.args.get("query") if isinstance(negation.this, exp.In) else None
         if query is not None and not any(isinstance(null.parent, exp.Is) for null in query.find_all(exp.Null)):
             yield refuse("SQL-902", position(negation))
 
 
-def _addresses(tree: exp.Expr) -> Iterator[Fault]:
-    for text in tree.find_all(exp.Literal):
-        if text.is_string and _ADDRESS.fullmatch(text.name):
+def _addresses(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+    for text in nodes:
+        if isinstance(text, exp.Literal) and text.is_string and _ADDRESS.fullmatch(text.name):
             yield refuse("SQL-903", position(text), name=text.name)

@@ -49,11 +49,13 @@ def _arguments(words: Sequence[Token], opening: int) -> tuple[tuple[Token, ...],
     return tuple(tuple(argument) for argument in found if argument)
 
 
-def call_faults(words: Sequence[Token], tree: exp.Expr, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+def call_faults(
+    words: Sequence[Token], nodes: Sequence[exp.Expr], parameters: Mapping[str, ParameterValue]
+) -> Iterator[Fault]:
     """Names that are not on the list, and arguments out of bounds; each name once."""
-    renamed = {a.name.lower() for a in tree.find_all(exp.TableAlias) if a.args.get("columns")}
-    renamed -= {f.name.lower() for f in tree.find_all(exp.Anonymous)}
-    casts = {"decimal", "char", "varchar"} if tree.find(exp.DataTypeParam) else set()
+    renamed = {a.name.lower() for a in nodes if isinstance(a, exp.TableAlias) and a.args.get("columns")}
+    renamed -= {f.name.lower() for f in nodes if isinstance(f, exp.Anonymous)}
+    casts = {"decimal", "char", "varchar"} if any(isinstance(n, exp.DataTypeParam) for n in nodes) else set()
     seen = set[str]()
     for call in calls(words):
         if call.name in seen or (call.name in renamed | casts and not call.qualified):
@@ -104,12 +106,12 @@ def _is_text(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]
     return False
 
 
-def place_faults(tree: exp.Expr, text: str, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+def place_faults(nodes: Sequence[exp.Expr], text: str, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
     """Functions that need a window or another function around them, and LIKE patterns."""
-    for node in tree.find_all(exp.Func, exp.Like, exp.ILike):
+    for node in nodes:
         if isinstance(node, exp.Like | exp.ILike):
             yield from _pattern_faults(node, parameters)
-        elif function := allowed().functions.get(written_name(node, text)):
+        elif isinstance(node, exp.Func) and (function := allowed().functions.get(written_name(node, text))):
             if function.category is Category.GENERATOR and not isinstance(node.parent, exp.Lateral):
                 yield refuse("SQL-132", position(node), name=", and stands nowhere else")
             if function.over and not _is_ordered(node):

@@ -7,8 +7,9 @@ in one go; a parser that breaks is a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -56,10 +57,15 @@ def examine(version: RuleVersion, schema: Schema, subject_column: str | None = N
         InvalidRule: With every fault of the rule.
     """
     raise_all(InvalidRule, text_faults(version, schema))
-    reading, found = _read(version, schema, subject_column)
+    said, found = _read(version, schema, subject_column)
     raise_all(InvalidRule, found)
-    assert reading is not None
-    return reading
+    assert said is not None
+    return said
+
+
+def reading(version: RuleVersion, schema: Schema) -> Reading | None:
+    """What gate 1 alone reads, None where it refuses: what the second reader is held against."""
+    return _read(version, schema, None)[0]
 
 
 def faults(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
@@ -77,7 +83,36 @@ def tree_faults(version: RuleVersion, schema: Schema, subject_column: str | None
     return _read(version, schema, subject_column)[1]
 
 
-def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> tuple[Reading | None, tuple[Fault, ...]]:
+Outcome = tuple[Reading | None, tuple[Fault, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """One rule under one schema, equal to itself: both are frozen, so the same two have the same outcome."""
+
+    version: RuleVersion
+    schema: Schema
+    subject_column: str | None
+
+    def __hash__(self) -> int:
+        return hash((id(self.version), id(self.schema), self.subject_column))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Asked)
+            and self.version is other.version
+            and self.schema is other.schema
+            and self.subject_column == other.subject_column
+        )
+
+
+def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> Outcome:
+    return _outcome(_Asked(version, schema, subject_column))
+
+
+@lru_cache(maxsize=16_384)  # a run asks about all rules, then about each beside what Spark reads, then for its columns
+def _outcome(asked: _Asked) -> Outcome:
+    version, schema, subject_column = asked.version, asked.schema, asked.subject_column
     words = lexical.tokens(version.sql)
     try:
         if not words:
@@ -85,9 +120,10 @@ def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> t
         tree = parse(version.sql, version.form, words)
         if sizes := tuple(size_faults(tree)):
             return None, _named(version, sizes)
-        found = [*node_faults(tree, version.sql), *call_faults(words, tree, version.parameters)]
-        found += place_faults(tree, version.sql, version.parameters)
-        names, answer = _resolve(tree, version, schema)
+        nodes = tuple(tree.walk())
+        found = [*node_faults(tree, nodes, version.sql), *call_faults(words, nodes, version.parameters)]
+        found += place_faults(nodes, version.sql, version.parameters)
+        names, answer = _resolve(tree, nodes, version, schema)
         found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
     except Unreadable as problem:
         return None, _named(version, [problem.fault])
@@ -95,17 +131,17 @@ def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> t
         return None, _named(version, [refuse("SQL-199", name=type(problem).__name__)])
     if found:
         return None, _named(version, found)
-    return _reading(version, schema, tree, names, answer, words), ()
+    return _reading(version, schema, nodes, names, answer, words), ()
 
 
-def _resolve(tree: exp.Expr, version: RuleVersion, schema: Schema) -> tuple[Names, Answer]:
+def _resolve(tree: exp.Expr, nodes: Sequence[exp.Expr], version: RuleVersion, schema: Schema) -> tuple[Names, Answer]:
     names = Names(Frames.of(schema))
     answer = names.query(tree) if version.form is Form.STATEMENT else _resolve_predicate(tree, version, names)
     if answer.scans > (limit := allowed().limits.scans):
         names.refuse("SQL-133", tree, "", found=answer.scans, limit=limit)
-    for table in tree.find_all(exp.Table):
-        if id(table) not in names.visited:
-            names.refuse("SQL-127", table, "")
+    for node in nodes:
+        if isinstance(node, exp.Table) and id(node) not in names.visited:
+            names.refuse("SQL-127", node, "")
     return names, answer
 
 
@@ -139,7 +175,7 @@ def _shape_faults(
 def _reading(
     version: RuleVersion,
     schema: Schema,
-    tree: exp.Expr,
+    nodes: Sequence[exp.Expr],
     names: Names,
     answer: Answer,
     words: tuple[lexical.Token, ...],
@@ -149,9 +185,9 @@ def _reading(
         columns={frame: frozenset(columns) for frame, columns in names.used.items()},
         parameters=frozenset(t.word.removeprefix(":") for t in words if t.kind is Kind.PARAMETER),
         functions=frozenset(call.name for call in calls(words) if call.name in allowed().functions),
-        has_subquery=tree.find(exp.Query) is not None if version.form is Form.PREDICATE else True,
+        has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer) if version.form is Form.STATEMENT else None,
-        warnings=_named(version, advice(tree, schema)),
+        warnings=_named(version, advice(nodes, schema)),
     )
 
 

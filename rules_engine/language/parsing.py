@@ -71,10 +71,12 @@ def _syntax(problem: ParseError) -> Fault:
     return refuse("SQL-101")
 
 
-def node_faults(tree: exp.Expr, text: str) -> Iterator[Fault]:
-    """Nodes, settings, types and dates that are not on the list; each kind once."""
+def node_faults(tree: exp.Expr, nodes: Sequence[exp.Expr], text: str) -> Iterator[Fault]:
+    """Nodes, settings, types and dates that are not on the list; each kind once, and nothing inside a refused node."""
     listed, seen = allowed(), set[str]()
-    for node in tree.walk(prune=lambda node: type(node).__name__ in listed.refused_nodes):
+    if any(type(node).__name__ in listed.refused_nodes for node in nodes):
+        nodes = [*tree.walk(prune=lambda node: type(node).__name__ in listed.refused_nodes)]
+    for node in nodes:
         for name in _names(node):
             if name not in listed.nodes and name not in listed.flags:
                 if name not in seen:

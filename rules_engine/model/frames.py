@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from types import MappingProxyType
 
 from rules_engine.errors import Fault, RunRefused, raise_all
@@ -136,6 +138,13 @@ class Schema:
     def subject_key_of(self, frame: str) -> str:
         """The column of a frame that holds the subject's key, empty where it has none."""
         return next((key for name, key in self.subject_keys.items() if name.lower() == frame.lower()), "")
+
+    @property
+    def digest(self) -> str:
+        """A name for everything a rule's meaning can depend on here: SHA-256 over names and types, as declared."""
+        columns = {frame: list(found.items()) for frame, found in self.columns.items()}
+        content = [self.subject, self.subject_key, columns, dict(self.subject_keys)]
+        return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def subject_type(self) -> str:

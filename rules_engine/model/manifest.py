@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.model.failing import HeldType, held_from
 from rules_engine.model.rules import canonical_json
 
 
@@ -52,8 +53,9 @@ class Evaluation:
     ``evaluated_pairs`` is subjects × versions, the proof of completeness
     (R-ENG-3); ``hits_per_rule`` counts subjects per version id, shadow ones too;
     ``unknown_per_rule`` those whose condition was NULL. ``decisions_digest``
-    covers every decided pair, whatever the order of rows. ``seconds`` names
-    phases; it is a measurement and no part of any digest.
+    covers every decided pair, whatever the order of rows. ``held`` are the
+    types that were left out, rules and all, because a rule of theirs failed.
+    ``seconds`` names phases; it is a measurement and no part of any digest.
     """
 
     subjects: int
@@ -63,6 +65,16 @@ class Evaluation:
     types: tuple[TypeCounts, ...]
     decisions_digest: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    held: tuple[HeldType, ...] = ()
+
+    def held_faults(self) -> Iterable[Fault]:
+        """Held types of which something was decided or moved all the same."""
+        of = {counts.membership_type: counts for counts in self.types}
+        for held in self.held:
+            counts = of.get(held.membership_type)
+            if counts and (counts.decided or counts.members_before != counts.members_after):
+                what = f"it is held, yet {counts.decided} decisions of it are staged."
+                yield Fault(f"Membership type {held.membership_type}", what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +110,41 @@ class Manifest:
             RunRefused: With every identity that does not hold.
         """
         faults = [fault for counts in self.evaluation.types for fault in counts.faults()]
-        expected = self.evaluation.subjects * self.versions
+        faults += self.evaluation.held_faults()
+        live = self.versions - sum(held.versions for held in self.evaluation.held)
+        expected = self.evaluation.subjects * live
         if self.evaluation.evaluated_pairs != expected:
             faults.append(
                 Fault(
                     f"Run {self.run_id}",
                     f"{self.evaluation.evaluated_pairs} pairs were evaluated; {self.evaluation.subjects} subjects "
-                    f"× {self.versions} rules are {expected}.",
+                    f"× {live} rules are {expected}.",
                     "This is a defect of the engine: report it with the manifest.",
                 )
             )
         raise_all(RunRefused, faults)
+
+    def follows(self, earlier: Manifest) -> None:
+        """
+        Check that the members this run began with are those that the run before it left.
+
+        Raises:
+            RunRefused: With every membership type of which members were lost, or made up, in between.
+        """
+        left = {t.membership_type: t.members_after for t in earlier.evaluation.types}
+        begun = {t.membership_type: t.members_before for t in self.evaluation.types}
+        raise_all(
+            RunRefused,
+            [
+                Fault(
+                    f"Membership type {key}",
+                    f"run {earlier.run_id} left {left.get(key, 0)} members, this one began with {begun.get(key, 0)}.",
+                    f"See that what run {earlier.run_id} staged is whole, then run again.",
+                )
+                for key in sorted({*left, *begun})
+                if left.get(key, 0) != begun.get(key, 0)
+            ],
+        )
 
     def content(self) -> dict[str, Any]:
         return asdict(self) | {"as_of": self.as_of.isoformat()}
@@ -118,10 +154,11 @@ def manifest_from(content: Mapping[str, Any]) -> Manifest:
     """The manifest that :meth:`Manifest.content` described."""
     evaluation = dict(content["evaluation"])
     types = tuple(TypeCounts(**t) for t in evaluation.pop("types"))
+    held = tuple(held_from(h) for h in evaluation.pop("held", ()))
     return Manifest(
         **{k: v for k, v in content.items() if k not in ("evaluation", "as_of")},
         as_of=date.fromisoformat(content["as_of"]),
-        evaluation=Evaluation(types=types, **evaluation),
+        evaluation=Evaluation(types=types, held=held, **evaluation),
     )
 
 

@@ -184,6 +184,18 @@ class RuleVersion:
         """How a version is named wherever one is written: ``BOND-001/2``."""
         return f"{self.key}/{self.version}"
 
+    @property
+    def text_digest(self) -> str:
+        """
+        A name for all that a gate looks at, whichever rule it stands in; SHA-256.
+
+        Kind, unknown and metadata are part of it: what one rule is refused for, another may say it means.
+        """
+        parameters = {name: encode_parameter(value) for name, value in self.parameters.items()}
+        said = [self.form, self.frame.lower(), self.kind, self.when_unknown, parameters, dict(self.metadata)]
+        body = canonical_json([self.sql, *said])
+        return hashlib.sha256(body.encode()).hexdigest()
+
     def _faults(self) -> Iterable[Fault]:
         which = f"Rule {self.key or '(no key)'}"
         if not KEY.fullmatch(self.key):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -153,9 +154,14 @@ class PostgresHistory:
             connection = self._engine.connect()
         with self._interrupted(), connection:
             cursor = self._as_writer(connection)
-            for chunk in in_chunks(records, self._chunk):
-                given += len(chunk)
-                inserted += self._insert_chunk(cursor, chunk)
+            with ThreadPoolExecutor(1) as writer:  # while the database takes one chunk, the next one is written out
+                under_way: Future[int] | None = None
+                for chunk in in_chunks(records, self._chunk):
+                    given += len(chunk)
+                    lines = "".join([line(record, self._subject_type) for record in chunk])
+                    inserted += under_way.result() if under_way else 0
+                    under_way = writer.submit(self._insert_chunk, cursor, lines, len(chunk))
+                inserted += under_way.result() if under_way else 0
             connection.commit()
         return Inserted(inserted, given - inserted)
 
@@ -196,12 +202,11 @@ class PostgresHistory:
         connection.exec_driver_sql(f'CREATE TEMP TABLE incoming (LIKE history."{self._table}") ON COMMIT DROP')
         return connection.connection.cursor()
 
-    def _insert_chunk(self, cursor: Any, chunk: list[HistoryRecord]) -> int:
-        lines = io.StringIO("".join([line(record, self._subject_type) for record in chunk]))
-        cursor.copy_expert("COPY incoming FROM STDIN", lines)
+    def _insert_chunk(self, cursor: Any, lines: str, size: int) -> int:
+        cursor.copy_expert("COPY incoming FROM STDIN", io.StringIO(lines))
         cursor.execute(INSERT.format(table=self._table))
         inserted: int = cursor.rowcount
-        if inserted < len(chunk):
+        if inserted < size:
             cursor.execute(COLLIDING.format(table=self._table))
             if colliding := cursor.fetchall():
                 raise collided((_record(held), _record(given)) for held, given in colliding)

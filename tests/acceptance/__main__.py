@@ -160,7 +160,7 @@ def _in_throw_away_database(corpus: Corpus, work: Path, repeat: int) -> dict[str
     server = embedded.start(work / "postgres")
     try:
         url = embedded.ensure_database(server, "acceptance")
-        spark = session.start(find_java(work / "java"), work / "spark", memory="8g")
+        spark = session.start(find_java(work / "java"), work / "spark", memory="8g", quick=True)
         evaluator = SparkEvaluator(spark, corpus.lake())
         evaluator.snapshots(AS_OF)
         return run_corpus(corpus, evaluator, url, work, repeat)

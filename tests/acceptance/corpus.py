@@ -61,6 +61,7 @@ class Corpus:
             "membership_type": rule["membership_type"],
             "weight": rule["weight"],
             "effective": {"from": FIRST_DAY},
+            "metadata": {"true_when_empty": True},  # its authors meant what it says, whoever it is true of
         }
         if "sql_select" in rule:
             return entry | {"select": rule["sql_select"]}

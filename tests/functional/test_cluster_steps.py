@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,15 +57,7 @@ class ClusterOfOne:
         self, entry: str, *words: str, python: str | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """spark-submit of an entry file, in an environment with nothing but what is given."""
-        python = python or self.bare_python
-        known = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.root),
-            "JAVA_HOME": str(self.java_home),
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "PYSPARK_PYTHON": python,
-            "PYSPARK_DRIVER_PYTHON": python,
-        }
+        known = self.environment(python or self.bare_python)
         command = [SUBMIT, "--master", "local[2]", "--driver-memory", "1g", "--conf", "spark.ui.enabled=false"]
         command += ["--conf", "spark.sql.shuffle.partitions=2"]
         command += ["--py-files", f"{self.root}/artefacts/rules.zip", f"{self.root}/artefacts/{entry}", *words]
@@ -72,16 +65,35 @@ class ClusterOfOne:
             command, env=known | environment, cwd=self.root, capture_output=True, text=True, timeout=900, check=False
         )
 
-    def evaluate(self, **other: str) -> subprocess.CompletedProcess[str]:
-        told = {"rule-set": "rule_set.json", "lake": "lake/frames.toml", "runs": "runs"} | other
-        words = [word for name, path in told.items() for word in (f"--{name}", (self.root / path).as_uri())]
-        return self.submit("evaluate_step.py", *words, *RUN)
+    def environment(self, python: str) -> dict[str, str]:
+        """All that a step's environment holds."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root),
+            "JAVA_HOME": str(self.java_home),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": python,
+            "PYSPARK_DRIVER_PYTHON": python,
+        }
+
+    def evaluate(self, told: Mapping[str, str] | None = None, **other: str) -> subprocess.CompletedProcess[str]:
+        places = {"rule-set": "rule_set.json", "lake": "lake/frames.toml", "runs": "runs"} | other
+        words = [word for name, path in places.items() for word in (f"--{name}", (self.root / path).as_uri())]
+        return self.submit("evaluate_step.py", *words, *RUN, **(told or {}))
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
+
+
+def _as_the_bootstrap_does(bare: Path) -> None:
+    """What a pure-Python zip cannot carry and evaluating needs: numpy, pandas and pyarrow, with what these need."""
+    (packages,) = (bare / "lib").glob("python*/site-packages")
+    for library in ("numpy", "pandas", "pyarrow", "dateutil", "pytz", "six", "tzdata"):
+        for part in Path(sysconfig.get_path("platlib")).glob(f"{library}*"):
+            (packages / part.name).symlink_to(part)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +103,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> ClusterOfOne:
     write(root / "lake")
     (root / "rule_set.json").write_text(freeze(RULES), encoding="utf-8")
     venv.create(root / "bare", with_pip=False)
+    _as_the_bootstrap_does(root / "bare")
     return ClusterOfOne(root, find_java(root / "java"))
 
 
@@ -132,6 +145,31 @@ def test_everything_missing_is_named_at_once_and_nothing_is_written(cluster: Clu
     assert "none.json: there is no such file" in done.stdout
     assert "none/frames.toml: there is no such file" in done.stdout
     assert not (cluster.root / "other").exists()
+
+
+def test_the_evaluator_needs_neither_database_nor_history(cluster: ClusterOfOne, evaluated: dict[str, Any]) -> None:
+    """
+    It evaluated in an environment of these six names: no URL, no endpoint, no credentials, no library of AWS or PostgreSQL.
+
+    Their absence is looked up in the environment itself, so that a name added to it for another reason is noticed.
+    """
+    assert evaluated["decided"] > 0
+    told = {"PATH", "HOME", "JAVA_HOME", "SPARK_LOCAL_IP", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"}
+    assert set(cluster.environment(cluster.bare_python)) == told
+    program = "import importlib.util as u; print([m for m in ('boto3', 'psycopg2', 'sqlalchemy') if u.find_spec(m)])"
+    done = subprocess.run([cluster.bare_python, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_an_evaluator_that_is_told_too_much_does_not_start(cluster: ClusterOfOne) -> None:
+    """A database URL and an endpoint in its environment are refused together; no value is repeated, nothing written."""
+    told = {"RULES_DATABASE_URL": "postgresql://u:hunter2@db/rules", "RULES_HISTORY_ENDPOINT": "http://history:8000"}
+    done = cluster.evaluate(runs="unwritten", told=told)
+    assert done.returncode == 5
+    assert "RULES_DATABASE_URL: it is set, and this step is not to know it" in done.stdout
+    assert "RULES_HISTORY_ENDPOINT: it is set" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+    assert not (cluster.root / "unwritten").exists()
 
 
 def test_a_moment_without_a_zone_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation import analysed, parsed
+from rules_engine.errors import InvalidRule
+from rules_engine.evaluation import analysed, gating, parsed
 from rules_engine.evaluation.agreement import differences
-from rules_engine.evaluation.resolution import resolve, spark_faults
+from rules_engine.evaluation.gating import RuleGate
+from rules_engine.evaluation.resolution import spark_faults
 from rules_engine.evaluation.rule_session import active, registered, rule_session
 from rules_engine.language import gate
 from rules_engine.language.allowed import allowed
@@ -175,5 +177,28 @@ def test_all_faults_of_a_rule_set(spark: SparkSession) -> None:
     rules = rule_set(
         rule("A", "select name as person_id from people"), rule("B", "spend in (name, joined)", frame="people")
     )
-    found = [(fault.which, fault.code) for fault in resolve(spark, schema, rules)]
+    asked = RuleGate(spark, schema)
+    with pytest.raises(InvalidRule) as refused:
+        asked.check(rules)
+    found = [(fault.which, fault.code) for fault in refused.value.faults]
     assert found == [("Rule A", "SQL-314"), ("Rule B", "SQL-311")]
+
+
+def test_a_text_is_asked_about_once(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was accepted is not asked about again, whichever rule it stands in; a changed text is."""
+    seen: list[str] = []
+    monkeypatch.setattr(gating, "spark_faults", lambda _session, version, *_: seen.append(version.key) or ())
+    asked = RuleGate(spark, example_schema())
+    asked.check(rule_set(rule("A", "spend > 5", frame="people")))
+    asked.check(rule_set(rule("B", "spend > 5", frame="people"), rule("C", "spend > 6", frame="people")))
+    assert seen == ["A", "C"]
+
+
+def test_what_was_refused_stays_refused(spark: SparkSession) -> None:
+    """A refused text is refused again, and the text beside it is none the worse."""
+    asked = RuleGate(spark, example_schema())
+    wrong, right = rule("A", "spend in (name, joined)", frame="people"), rule("B", "spend > 5", frame="people")
+    for _ in range(2):
+        with pytest.raises(InvalidRule, match="Rule A"):
+            asked.check(rule_set(wrong, right))
+    asked.check(rule_set(right))

@@ -37,6 +37,14 @@ SQL_OF_CUSTOMERS = [
     "upper(country) <> 'FR'",
     "EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = customers.customer_id AND h.balance > 5)",
     "customer_id NOT IN (SELECT customer_id FROM holdings WHERE product = 'BOND')",
+    "spend > 3 AND NOT EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = customers.customer_id AND h.role = 'PRIMARY')",
+    "country NOT IN ('GB', 'DE') OR spend BETWEEN 2 AND 9.99",
+    "NOT (country LIKE 'F%' OR spend IS NULL)",
+    "score <= 1 AND score >= -1.5",
+    "length(country) = 2 AND lower(country) LIKE 'g%'",
+    "spend >= 3.505",
+    "month(joined) IN (1, 2, 6) AND year(joined) > 2000",
+    "joined BETWEEN DATE'2000-01-01' AND date_sub(:as_of, 1000)",
 ]
 SQL_OF_HOLDINGS = [
     "product = 'BOND'",
@@ -49,6 +57,26 @@ STATEMENTS = [
     "SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 10",
     "SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 'bond'",
     "WITH rich AS (SELECT customer_id FROM customers WHERE spend > 10) SELECT customer_id FROM rich",
+    "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id HAVING sum(balance) > 5 AND count(*) > 1",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING 100 / count(*) > 30",
+    "SELECT customer_id FROM holdings WHERE product = 'BOND' GROUP BY customer_id",
+    "SELECT c.customer_id FROM customers c WHERE NOT EXISTS "
+    "(SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.balance > 5)",
+    "SELECT c.customer_id FROM customers AS c WHERE c.spend > 5 AND EXISTS "
+    "(SELECT 1 FROM holdings h WHERE c.customer_id = h.customer_id AND (h.role = 'PRIMARY' OR h.balance IS NULL))",
+    "SELECT customer_id FROM customers c WHERE c.country = 'GB' AND "
+    "(SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'PRIMARY') < 2",
+    "SELECT c.customer_id FROM customers c WHERE "
+    "(SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.balance * 2 > 3) >= 2",
+    "SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type <> 'bond' AND h.balance > 3",
+    "SELECT t.customer_id FROM (SELECT customer_id, balance, row_number() OVER (PARTITION BY customer_id "
+    "ORDER BY balance DESC NULLS LAST, product, role) AS place FROM holdings) t WHERE t.place <= 1 AND t.balance > 4",
+    "SELECT t.customer_id FROM (SELECT customer_id, balance, row_number() OVER (PARTITION BY customer_id "
+    "ORDER BY balance DESC NULLS LAST, product, role) AS place FROM holdings) t WHERE t.place = 2",
+    "WITH held AS (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) "
+    "SELECT c.customer_id FROM customers c JOIN held ON held.customer_id = c.customer_id WHERE held.n > 1 AND c.spend > 2",
+    "WITH held AS (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) "
+    "SELECT c.customer_id FROM customers c JOIN held ON held.customer_id = c.customer_id WHERE held.n = 1",
 ]
 TYPES = (
     MembershipType("GOLD"),
@@ -75,6 +103,7 @@ def random_rules(seed: int, size: int) -> RuleSet:
             "weight": chance.choice([10, 20, 30, 50]),
             "when_unknown": chance.choice([WhenUnknown.MISS, WhenUnknown.MISS, WhenUnknown.HIT, WhenUnknown.HOLD]),
             "shadow": chance.random() < 0.1,
+            "metadata": {"true_when_empty": True},
         }
         versions.append(rule(f"R-{number}", sql, **said, **({"frame": frame} if frame else {})))
     return rule_set(*versions, types=TYPES)
@@ -122,6 +151,7 @@ def test_hits_are_counted_once_per_subject_and_unknown_apart(place: Place, tmp_p
     evaluator, asked = place
     rules = random_rules(7, 50)
     matrix = HitMatrix.of(rules)
+    evaluator.check(rules)
     evaluation = evaluator.evaluate(rules, matrix, str(tmp_path / "run"), None)
     for version in rules.versions:
         true, unknown = naive.outcomes(evaluator.spark, evaluator.lake, version, rules, asked)

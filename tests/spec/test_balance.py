@@ -1,11 +1,13 @@
 """The manual of the ledger: which counts a manifest must hold for a run to be published (R-OPS-4, R-ENG-3)."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from rules_engine.errors import RunRefused
+from rules_engine.model.failing import HeldType
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
 from tests.spec.table import Row, cases
 
@@ -88,3 +90,24 @@ def test_a_run_has_as_many_decisions_as_its_types_together() -> None:
     """What the history must hold of a run is the sum over its types."""
     gold, silver = TypeCounts("GOLD", 0, 0, 3, {}, {}), TypeCounts("SILVER", 0, 0, 4, {}, {})
     assert manifest(gold, silver).decided == 7
+
+
+def test_a_held_type_is_left_out_of_the_pairs() -> None:
+    """Ten subjects and three rules, two of them of a held type whose members stay, are ten pairs."""
+    held = TypeCounts("GOLD", 4, 4, 0, {}, {})
+    whole = manifest(held, pairs=10)
+    replace(whole, evaluation=replace(whole.evaluation, held=(HeldType("GOLD", 2, ()),))).balance()
+
+
+def test_nothing_is_decided_of_a_held_type() -> None:
+    """A held type that lost a member, however well its events add up, is refused."""
+    whole = manifest(TypeCounts("GOLD", 4, 3, 1, {"REVOKED_LAPSED": 1}, {"NO_INCLUSION": 1}), pairs=10)
+    with pytest.raises(RunRefused, match="GOLD: it is held, yet 1 decisions of it are staged"):
+        replace(whole, evaluation=replace(whole.evaluation, held=(HeldType("GOLD", 2, ()),))).balance()
+
+
+def test_a_run_begins_with_what_the_one_before_it_left() -> None:
+    """Members that were lost in between, such as those of a type that was held, are found out before anything is kept."""
+    earlier, later = manifest(TypeCounts("GOLD", 0, 4, 4, {}, {})), manifest(TypeCounts("GOLD", 3, 3, 0, {}, {}))
+    with pytest.raises(RunRefused, match="GOLD: run 2024-06-01-a left 4 members, this one began with 3"):
+        later.follows(earlier)

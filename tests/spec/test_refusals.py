@@ -160,8 +160,8 @@ UNREACHED = {"SQL-199"}
 """The gate breaking is a defect: tests look for it everywhere and find none."""
 
 
-SPARKS = "SQL-3"
-"""Codes of the gates that ask Spark: their rows are in tests/functional/test_spark_gates.py."""
+SPARKS = ("SQL-3", "SQL-4", "SQL-904")
+"""Codes of what Spark is asked: their rows are in test_spark_gates.py and test_emptiness.py of tests/functional."""
 
 
 def test_every_refusal_has_a_row() -> None:

@@ -16,7 +16,8 @@ from demo.report import html
 from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
-from rules_engine.model.rules import Form, Kind, MembershipType, RuleSet, RuleVersion, Strategy, Tie
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleSet, RuleVersion, Strategy, Tie, WhenUnknown
+from tests.spec.table import rows
 
 NASTY = """Ties & "quotes" <script>alert('x')</script>"""
 DAYS = (date(2024, 6, 3), date(2024, 6, 4))
@@ -40,6 +41,10 @@ def rule_set(weight: int, version: int, **policy: object) -> RuleSet:
 
 
 BEFORE, AFTER = rule_set(20, 1), rule_set(60, 2)
+HOLDING = replace(
+    AFTER,
+    versions=tuple(replace(v, when_unknown=WhenUnknown.HOLD) if v.key == "FOR-2" else v for v in AFTER.versions),
+)
 
 
 def record(
@@ -66,7 +71,8 @@ def record(
 
 def manifest(as_of: date, counts: TypeCounts) -> Manifest:
     hits = {"FOR-1/1": 41_317, "FOR-2/1": 812, "AGAINST-1/2": 2_459}
-    evaluation = Evaluation(100_000, 300_000, hits, {}, (counts,), "d")
+    unknown = {"FOR-1/1": 0, "FOR-2/1": 4_306, "AGAINST-1/2": 12}
+    evaluation = Evaluation(100_000, 300_000, hits, unknown, (counts,), "d")
     return Manifest("run-2", as_of, "2024-06-04T06:00:00.000000Z", AFTER.digest, 3, {}, {}, "1", None, evaluation)
 
 
@@ -139,6 +145,28 @@ FIGURES = """
 def test_the_page_holds_the_figures(page: Page, figure: str) -> None:
     """Whatever the report was given can be read on the page."""
     assert figure in page.text
+
+
+UNKNOWN = """
+    rule      | share   | customers | counts as | because
+    ----------+---------+-----------+-----------+-----------------------------------------------
+    FOR-2     | 4.3 %   | 4,306     | hold      | the most unknown comes first
+    Second    | < 0.1 % | 12        | miss      | a share that rounds to nothing is not nothing
+"""
+
+
+def test_unknown_outcomes_are_told_rule_by_rule() -> None:
+    """Of how many customers a condition was unknown, and what the rule makes of it; rules without any are left out."""
+    page = Page(html(replace(REPORT, rules=rule_hits(HOLDING, manifest(DAYS[1], SECOND)))))
+    said = page.text.split("Where a condition was unknown")[1].split("Checked")[0].split("Counts as")[1]
+    told = [(r["rule"], r["share"], r["customers"], r["counts as"]) for r in rows(UNKNOWN)]
+    assert "".join(said.split()) == "".join("".join(cells) for cells in told).replace(" ", "")
+
+
+def test_a_day_without_unknowns_has_no_part_about_them() -> None:
+    """Nothing to tell is not told."""
+    known = tuple(replace(rule, unknown=0) for rule in REPORT.rules)
+    assert "unknown" not in Page(html(replace(REPORT, rules=known))).text
 
 
 def test_texts_are_escaped(page: Page) -> None:

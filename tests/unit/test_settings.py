@@ -35,6 +35,9 @@ ACCEPTED = """
     RULES_SPARK_MASTER=local[2]                 | spark_master     | local[2]                                                 | cores can be counted
     RULES_SPARK_MASTER=spark://host:7077        | spark_master     | spark://host:7077                                        | a cluster can be named
     RULES_SPARK_MEMORY=512m                     | spark_memory     | 512m                                                     | memory can be small
+    RULES_ON_FAILURE=hold                       | on_failure       | hold                                                     | a failing rule can hold its type
+                                                | on_failure       | abort                                                    | without a word, a failing rule stops the run
+    RULES_RULE_SECONDS=0                        | limits           | Limits(planning_seconds=60, rule_seconds=0.0)            | a limit can be lifted
     OTHER=thing                                 | tenant           | demo                                                     | names of others are none of our business
 """
 

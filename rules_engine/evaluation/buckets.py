@@ -1,0 +1,303 @@
+"""
+Buckets of one expression's values, and which rules live in each.
+
+The literals of all tests of an expression cut its values: below, at and above
+each literal, and one bucket for NULL. Within a bucket every test is constant,
+so it is worked out once per bucket and not once per row. Values are compared
+as Spark compares them: whole numbers, decimals, days and instants exactly,
+doubles with NaN above all, texts by their UTF-8 bytes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property, reduce
+from math import isfinite
+from operator import ge, gt, le, lt, ne
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rules_engine.language.condition import All, Not, Other, Test, Tree, Value
+from rules_engine.language.condition import Any as AnyOf
+
+Scalar = int | float | bytes
+Bits: TypeAlias = "NDArray[np.int64]"
+Flags: TypeAlias = "NDArray[np.bool_]"
+
+EPOCH, MIDNIGHT = date(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
+MOST_DIGITS = 18
+"""Decimal digits that always fit a signed 64-bit number."""
+DENSE = 1 << 16
+"""Distance between the first and last literal up to which every whole number between them has an entry."""
+REMEMBERED = 200_000
+"""Texts whose bucket a worker remembers."""
+
+
+_COMPARED: Mapping[str, Callable[[Any, int], Any]] = {"<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+class NotIndexed(ValueError):
+    """A type, or a literal, whose comparison is left to Spark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """
+    A Spark type whose values are looked up.
+
+    ``scalar`` brings a literal, ``array`` a column, to what is compared.
+    """
+
+    scalar: Callable[[Value], Scalar]
+    array: Callable[[pa.Array], NDArray[Any]] | None
+    """None for texts, which are looked up one distinct value at a time."""
+
+
+def domain(type_: str) -> Domain:
+    """
+    How values of a Spark SQL type are compared.
+
+    Raises:
+        NotIndexed: For any other type, and for decimals of more than 18 digits.
+    """
+    if type_ in {"tinyint", "smallint", "int", "bigint"}:
+        return Domain(lambda value: _scaled(value, 0), lambda column: _filled(column, 0).astype(np.int64))
+    if type_ == "double":
+        return Domain(_double, lambda column: _filled(column, 0.0).astype(np.float64))
+    if type_.startswith("decimal("):
+        precision, scale = (int(digits) for digits in type_[8:-1].split(","))
+        if precision > MOST_DIGITS:
+            raise NotIndexed(type_)
+        return Domain(lambda value: _scaled(value, scale), _unscaled)
+    plain: dict[str, Domain] = {
+        "string": Domain(lambda value: str(value).encode(), None),
+        "date": Domain(_days, lambda column: _filled(column.view(pa.int32()), 0).astype(np.int64)),
+        "timestamp": Domain(_micros, lambda column: _filled(column.view(pa.int64()), 0)),
+        "boolean": Domain(int, lambda column: _filled(column.cast(pa.int8()), 0).astype(np.int64)),  # type: ignore[arg-type]
+    }
+    if type_ not in plain:
+        raise NotIndexed(type_)
+    return plain[type_]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a test is true and where it is false, per bucket; elsewhere it is unknown."""
+
+    true: Flags
+    false: Flags
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """
+    Sorted distinct literals: bucket ``2i`` lies below the i-th, ``2i + 1`` is equal to it.
+
+    The last bucket, :attr:`null`, is that of NULL.
+    """
+
+    of: Domain
+    literals: Sequence[Scalar]
+    _remembered: dict[bytes, int] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def by(cls, of: Domain, trees: Iterable[Tree]) -> Cuts:
+        """
+        The cuts that these tests make.
+
+        Raises:
+            NotIndexed: If a literal is not exactly a value of the type.
+        """
+        return cls(of, sorted({scalar for tree in trees for scalar in _literals(of, tree)}))
+
+    @property
+    def null(self) -> int:
+        return 2 * len(self.literals) + 1
+
+    def outcome(self, tree: Tree) -> Outcome:
+        """A test in every bucket, in three-valued logic."""
+        match tree:
+            case Not(of=inner):
+                denied = self.outcome(inner)
+                return Outcome(denied.false, denied.true)
+            case All(of=several):
+                found = [self.outcome(each) for each in several]
+                return Outcome(_and(o.true for o in found), _or(o.false for o in found))
+            case AnyOf(of=several):
+                found = [self.outcome(each) for each in several]
+                return Outcome(_or(o.true for o in found), _and(o.false for o in found))
+            case Test():
+                return self._tested(tree)
+            case Other():
+                raise NotIndexed("a test of several expressions")
+
+    def _tested(self, test: Test) -> Outcome:
+        known: Flags = np.ones(self.null + 1, dtype=bool)
+        known[self.null] = False
+        if test.operator == "null":
+            return Outcome(~known, known)
+        true = self._true(test) & known
+        return Outcome(true, ~true) if test.operator == "<=>" else Outcome(true, ~true & known)
+
+    def _true(self, test: Test) -> Flags:
+        places = np.arange(self.null + 1)
+        at = [2 * bisect_left(self.literals, scalar) + 1 for scalar in _literals(self.of, test)]
+        if test.operator == "prefix":  # from it, to the first text after all that start so
+            return (places >= at[0]) & (places < at[1])
+        compared = _COMPARED.get(test.operator)
+        return np.isin(places, at) if compared is None else compared(places, at[0])
+
+    def buckets(self, column: pa.Array) -> NDArray[np.intp]:
+        """The bucket of each value of a column."""
+        if self.of.array is None:
+            return self._of_texts(column)
+        found = self._of_numbers(self.of.array(column))
+        if column.null_count:
+            found[column.is_null().to_numpy(zero_copy_only=False)] = self.null
+        return found
+
+    def _of_numbers(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        if self._dense is None:
+            return self._searched(values)
+        lowest, found = self._dense
+        return found.take(np.clip(values, lowest, lowest + len(found) - 1) - lowest)
+
+    @cached_property
+    def _dense(self) -> tuple[int, NDArray[np.intp]] | None:
+        """Whole numbers from just below the first literal to just above the last, and their buckets."""
+        if not self.literals:
+            return None
+        first, last = self.literals[0], self.literals[-1]
+        if not isinstance(first, int) or not isinstance(last, int) or last - first > DENSE:
+            return None
+        return first - 1, self._searched(np.arange(first - 1, last + 2, dtype=np.int64))
+
+    def _searched(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        cuts = np.asarray(self.literals, dtype=values.dtype)
+        return cuts.searchsorted(values, "left") + cuts.searchsorted(values, "right")
+
+    def _of_texts(self, column: pa.Array) -> NDArray[np.intp]:
+        encoded = column.view(pa.binary()).dictionary_encode()  # a text need not be UTF-8 to be compared
+        found = np.fromiter((self._of_text(text) for text in encoded.dictionary.to_pylist()), dtype=np.intp)
+        places = encoded.indices.fill_null(len(found)).to_numpy()
+        return np.append(found, self.null).astype(np.intp).take(places)
+
+    def _of_text(self, text: bytes) -> int:
+        found = self._remembered.get(text)
+        if found is None:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            literals: Any = self.literals
+            found = bisect_left(literals, text) + bisect_right(literals, text)
+            self._remembered[text] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One word per bucket: the rules that an expression leaves true, and those it does not make false."""
+
+    true: Bits
+    not_false: Bits | None
+    """None where the two are the same in every bucket."""
+
+
+class Tested(NamedTuple):
+    """A test of one rule: its bit, and whether NULL drops the row as in a WHERE, so that it is no outcome."""
+
+    word: int
+    mask: int
+    tree: Tree
+    filters: bool
+
+
+def tables(cuts: Cuts, tests: Iterable[Tested]) -> Mapping[int, Table]:
+    """Word to table over tests; the bits of rules that do not ask are 1 everywhere."""
+    true: dict[int, Bits] = {}
+    not_false: dict[int, Bits] = {}
+    for word, mask, tree, filters in tests:
+        outcome = cuts.outcome(tree)
+        for of, kept in ((true, outcome.true), (not_false, outcome.true if filters else ~outcome.false)):
+            bits = of.setdefault(word, np.full(cuts.null + 1, -1, dtype=np.int64))
+            bits[~kept] &= ~np.int64(mask)
+    return {
+        word: Table(bits, None if np.array_equal(bits, not_false[word]) else not_false[word])
+        for word, bits in true.items()
+    }
+
+
+def _literals(of: Domain, tree: Tree) -> Sequence[Scalar]:
+    match tree:
+        case Not(of=inner):
+            return _literals(of, inner)
+        case All(of=several) | AnyOf(of=several):
+            return [scalar for each in several for scalar in _literals(of, each)]
+        case Test(operator="true"):
+            return [1]
+        case Test(operator="prefix", values=(str() as start,)):
+            return [start.encode(), _successor(start.encode())]
+        case Test(values=values):
+            return [of.scalar(value) for value in values]
+    return []
+
+
+def _successor(start: bytes) -> bytes:
+    """The first bytes after all that start so: no byte of UTF-8 is 255, so the last one has a next."""
+    return start[:-1] + bytes([start[-1] + 1])
+
+
+def _scaled(value: Value, scale: int) -> int:
+    if not isinstance(value, int | Decimal):
+        raise NotIndexed("a literal of another type")
+    if len(str(value)) > MOST_DIGITS + 6:
+        raise NotIndexed("a literal of many digits")
+    scaled = Decimal(value).scaleb(scale)
+    if scaled != scaled.to_integral_value() or abs(scaled) >= 2**62:
+        raise NotIndexed("a literal between two values of the type")
+    return int(scaled)
+
+
+def _double(value: Value) -> float:
+    if not isinstance(value, int | float | Decimal):
+        raise NotIndexed("a literal of another type")
+    found = float(value)
+    if not isfinite(found):
+        raise NotIndexed("a literal that is no number")
+    return found
+
+
+def _days(value: Value) -> int:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise NotIndexed("a literal of another type")
+    return (value - EPOCH).days
+
+
+def _micros(value: Value) -> int:
+    if not isinstance(value, datetime):
+        raise NotIndexed("a literal of another type")
+    return (value - MIDNIGHT) // timedelta(microseconds=1)
+
+
+def _filled(column: pa.Array, nothing: float) -> NDArray[Any]:
+    return (column.fill_null(nothing) if column.null_count else column).to_numpy(zero_copy_only=False)
+
+
+def _unscaled(column: pa.Array) -> NDArray[np.int64]:
+    """Of a decimal's 128 bits the lower half, which holds all of 18 digits."""
+    halves = np.frombuffer(column.buffers()[1], dtype=np.int64)
+    return halves[2 * column.offset : 2 * (column.offset + len(column)) : 2]
+
+
+def _and(flags: Iterable[Flags]) -> Flags:
+    return reduce(lambda a, b: a & b, flags)
+
+
+def _or(flags: Iterable[Flags]) -> Flags:
+    return reduce(lambda a, b: a | b, flags)

@@ -1,0 +1,206 @@
+"""
+Rules that fail while they run: found by running them apart, named, and held or not (R-ENG-6).
+
+A run evaluates rules together, so what Spark raises names a stage and no rule. Then, and only then, rules are run
+apart for the failure alone: first each frame without any rule, for a file that cannot be read fails every rule over
+it; then the conditions of a frame together and by halves, and every other rule by itself. A set that takes longer
+than one rule may is halved, too, so that no search waits as long as the run did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, raise_all
+from rules_engine.evaluation.limits import TookTooLong, settled, within
+from rules_engine.evaluation.predicates import Placed
+from rules_engine.evaluation.reasons import UNSURVIVED, Reason, reason_of, too_long
+from rules_engine.evaluation.statements import rows_of_batch, runs_alone
+from rules_engine.language.lexical import bind
+from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
+from rules_engine.model.frames import Lake
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.rules import RuleSet
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """
+    The part of a rule set that is evaluated: all of it, or what is left without the held types.
+
+    The layout of the matrix stays that of the whole rule set; the bits of held types are never set.
+    """
+
+    rule_set: RuleSet
+    matrix: HitMatrix
+    held: tuple[HeldType, ...] = ()
+
+    @property
+    def held_types(self) -> frozenset[str]:
+        return frozenset(held.membership_type for held in self.held)
+
+    def without(self, failures: Sequence[Failure]) -> Live:
+        """
+        What is left once the types of these rules are held.
+
+        Raises:
+            InvalidRule: If nothing is left that could be decided.
+        """
+        types = {failure.membership_type for failure in failures}
+        versions = tuple(v for v in self.rule_set.versions if v.membership_type not in types)
+        if not versions:
+            raise InvalidRule(*(failure.fault() for failure in failures), *_held_all(types))
+        held = tuple(_held_type(key, self.rule_set, failures) for key in sorted(types))
+        cells = tuple((v, cell) for v, cell in self.matrix.cells if v.membership_type not in types)
+        slices = tuple(part for part in self.matrix.slices if part[0] not in types)
+        left = replace(self.matrix, cells=cells, slices=slices)
+        return Live(replace(self.rule_set, versions=versions), left, (*self.held, *held))
+
+
+def survivors(attempt: Callable[[Live], None], live: Live, apart: Apart, policy: OnFailure) -> Live:
+    """
+    Evaluate, and again without the types of rules that fail, until it succeeds; what was left is returned.
+
+    Raises:
+        InvalidRule: If rules fail and are not held, or could not be stopped.
+        RunRefused: If it is a frame that cannot be read.
+        RunInterrupted: If it fails and no rule fails by itself.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    while True:
+        try:
+            attempt(live)
+        except (PySparkException, Py4JError, TookTooLong) as problem:
+            found = apart.failures(live)
+            if not found:
+                raise _unnamed(problem, apart) from problem
+            if policy is OnFailure.ABORT or apart.stuck:
+                raise InvalidRule(*(failure.fault() for failure in found)) from problem
+            live = live.without(found)
+        else:
+            return live
+
+
+class Apart:
+    """Runs rules of one day apart from each other, for their failures and not for their hits."""
+
+    def __init__(self, spark: SparkSession, lake: Lake, as_of: date, limits: Limits) -> None:
+        self._spark, self._lake, self._as_of, self._limits = spark, lake, as_of, limits
+        self._keys = {f.name.lower(): f.subject_key for f in lake.frames}
+        self.stuck = False
+        """Whether work that was cancelled goes on, so that nothing more can be learnt, nor evaluated."""
+
+    def failures(self, live: Live) -> list[Failure]:
+        """
+        Every rule that fails by itself, in the rule set's order.
+
+        Raises:
+            RunRefused: Naming every frame that cannot be read.
+        """
+        self._rest()
+        if self._survived():
+            raise_all(RunRefused, self._unreadable())
+        found = [failure for rules in self._sets(live) for failure in self._failing(rules)]
+        order = {version.id: place for place, version in enumerate(live.rule_set.versions)}
+        return sorted(found, key=lambda failure: order[failure.rule])
+
+    def _sets(self, live: Live) -> Iterator[list[Placed]]:
+        """Conditions of a frame together; what is run as a query of its own, alone."""
+        together: dict[str, list[Placed]] = {}
+        for placed in live.matrix.cells:
+            if runs_alone(placed[0]):
+                yield [placed]
+            else:
+                together.setdefault(placed[0].frame.lower(), []).append(placed)
+        yield from together.values()
+
+    def _failing(self, rules: list[Placed]) -> list[Failure]:
+        if self.stuck:
+            return []
+        reason = self._tried(rules)
+        if reason is None:
+            return []
+        if len(rules) > 1:
+            middle = len(rules) // 2
+            return self._failing(rules[:middle]) + self._failing(rules[middle:])
+        version = rules[0][0]
+        if not self._survived():
+            self.stuck, reason = True, UNSURVIVED
+        return [Failure(version.id, version.membership_type, reason.what, reason.remedy, reason.code)]
+
+    def _tried(self, rules: list[Placed]) -> Reason | None:
+        """Why these rules cannot be run, or not in the time that one of them may take; None where they can."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            work = lambda: self._rows(rules).write.format("noop").mode("overwrite").save()  # noqa: E731
+            within(self._spark, work, self._limits, [rules[0][0].id])
+        except TookTooLong as late:
+            self.stuck = late.left_behind
+            self._rest()
+            return too_long(late, stuck=self.stuck)
+        except (PySparkException, Py4JError) as problem:
+            return reason_of(problem)
+        return None
+
+    def _rows(self, rules: list[Placed]) -> DataFrame:
+        from pyspark.sql import functions as F  # noqa: N812
+
+        if runs_alone(rules[0][0]):
+            return rows_of_batch(self._spark, rules, self._keys, self._as_of)
+        conditions = (F.expr(bind(v.sql, v.parameters, self._as_of)).alias(f"c{i}") for i, (v, _) in enumerate(rules))
+        return self._spark.table(rules[0][0].frame).select(*conditions)
+
+    def _unreadable(self) -> Iterator[Fault]:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        for frame in self._lake.frames:
+            try:
+                self._spark.table(frame.name).write.format("noop").mode("overwrite").save()
+            except (PySparkException, Py4JError) as problem:
+                what = f"it cannot be read to its end: {reason_of(problem).what}"
+                yield Fault(f"Frame '{frame.name}'", what, "Land the data again; nothing was published.")
+
+    def _survived(self) -> bool:
+        """Whether Spark still computes anything at all."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            return int(self._spark.range(1).count()) == 1
+        except (PySparkException, Py4JError, OSError):
+            return False
+
+    def _rest(self) -> None:
+        """Let cancelled tasks end: what runs beside them is slow through no fault of its own."""
+        self.stuck = self.stuck or not settled(self._spark)
+
+
+def _held_type(key: str, rule_set: RuleSet, failures: Sequence[Failure]) -> HeldType:
+    versions = sum(v.membership_type == key for v in rule_set.versions)
+    return HeldType(key, versions, tuple(f for f in failures if f.membership_type == key))
+
+
+def _held_all(types: set[str]) -> Iterator[Fault]:
+    what = "every membership type would be held, so there is nothing to decide. Nothing was published."
+    yield Fault(f"Membership types {', '.join(sorted(types))}", what)
+
+
+def _unnamed(problem: Exception, apart: Apart) -> RunInterrupted | InvalidRule:
+    """The error where no rule could be named for sure: those that ran, where they could not be run apart."""
+    if isinstance(problem, TookTooLong) and apart.stuck:
+        reason = too_long(problem, stuck=True)
+        return InvalidRule(Fault(f"Rule {' or '.join(problem.rules)}", reason.what, reason.remedy, reason.code))
+    reason = too_long(problem) if isinstance(problem, TookTooLong) else reason_of(problem)
+    what = f"Spark stopped: {reason.what} Run apart, no frame and no rule fails."
+    return RunInterrupted(Fault("The run", what, "Nothing was published. Run it again.", reason.code))

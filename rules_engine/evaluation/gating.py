@@ -1,0 +1,77 @@
+"""
+All gates of one Spark under one schema, and what they let through.
+
+After the gates that only read, a rule is run over rows that are empty.
+
+A text that was accepted is not asked about again; one that was not does not
+run. Acceptance is of a text's digest, by a Spark version, under a schema: the
+gate holds the latter two, so another Spark or another schema has a gate of
+its own and no memory in common.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, InvalidRule, raise_all
+from rules_engine.evaluation.emptiness import emptiness
+from rules_engine.evaluation.limits import NO_LIMITS
+from rules_engine.evaluation.resolution import spark_faults
+from rules_engine.evaluation.rule_session import rule_session
+from rules_engine.language import gate
+from rules_engine.model.failing import Limits
+from rules_engine.model.frames import Schema
+from rules_engine.model.rules import RuleSet, RuleVersion
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class RuleGate:
+    """Every gate in turn, cheapest first: each sees only what those before it let through."""
+
+    def __init__(self, spark: SparkSession, schema: Schema, limits: Limits = NO_LIMITS) -> None:
+        self.spark, self.schema, self.limits = spark, schema, limits
+        self._accepted: dict[str, tuple[Fault, ...]] = {}
+
+    @cached_property
+    def session(self) -> SparkSession:
+        """The rule session, opened once: that takes about a second."""
+        return rule_session(self.spark, self.schema)
+
+    def check(self, rule_set: RuleSet) -> None:
+        """
+        Ask about every text that was not accepted before.
+
+        Raises:
+            InvalidRule: With every fault of every rule; the others are accepted all the same.
+        """
+        asked = self._unknown(rule_set)
+        found = list(gate.check(replace(rule_set, versions=asked), self.schema))
+        for version in _without(asked, found):
+            found += spark_faults(self.session, version, self.schema, rule_set.as_of)
+        safe = replace(rule_set, versions=_without(asked, found))
+        empty = emptiness(self.spark, self.schema, safe, self.limits)
+        found += empty.refusals
+        for version in _without(asked, found):
+            said = gate.examine(version, self.schema).warnings
+            self._accepted[version.text_digest] = (*said, *empty.of(version))
+        raise_all(InvalidRule, found)
+
+    def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
+        """What was said of accepted rules and refuses none of them."""
+        return tuple(
+            replace(fault, which=f"Rule {version.key}")
+            for version in rule_set.versions
+            for fault in self._accepted.get(version.text_digest, ())
+        )
+
+    def _unknown(self, rule_set: RuleSet) -> tuple[RuleVersion, ...]:
+        return tuple(version for version in rule_set.versions if version.text_digest not in self._accepted)
+
+
+def _without(versions: tuple[RuleVersion, ...], found: list[Fault]) -> tuple[RuleVersion, ...]:
+    refused = {fault.which for fault in found}
+    return tuple(version for version in versions if f"Rule {version.key}" not in refused)

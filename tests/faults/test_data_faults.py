@@ -1,0 +1,150 @@
+"""Frames that are not what they were: the run is refused by the frame's name, no rule is blamed, nothing is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from rules_engine.errors import RunRefused
+from rules_engine.evaluation.evaluator import SparkEvaluator
+from rules_engine.model.failing import OnFailure
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.manifest import Evaluation
+from rules_engine.model.rules import RuleSet
+from tests.faults import faulty_lake
+from tests.faults.faulty_lake import Columns, customers, held, put
+from tests.small_lake import rule, rule_set
+from tests.spec.table import Row, cases
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+RULES = rule_set(rule("GB", "country = 'GB'"), rule("BONDS", "product = 'BOND'", frame="holdings"))
+
+
+def _renamed(columns: Columns) -> Columns:
+    return {"contry" if name == "country" else name: values for name, values in columns.items()}
+
+
+def _dropped(columns: Columns) -> Columns:
+    return {name: values for name, values in columns.items() if name != "country"}
+
+
+def _retyped(columns: Columns) -> Columns:
+    return columns | {"n": columns["n"].cast(pa.string())}
+
+
+def _rescaled(columns: Columns) -> Columns:
+    return columns | {"spend": columns["spend"].cast(pa.decimal128(12, 3))}
+
+
+def _emptied(columns: Columns) -> Columns:
+    return {name: values[:0] for name, values in columns.items()}
+
+
+def _doubled(columns: Columns) -> Columns:
+    return columns | {"customer_id": pa.array([1, *range(1, 12)], pa.int64())}
+
+
+def _nameless(columns: Columns) -> Columns:
+    return columns | {"customer_id": pa.array([None, *range(2, 13)], pa.int64())}
+
+
+def _half_written(folder: Path) -> None:
+    whole = (folder / "customers/part-0.parquet").read_bytes()
+    (folder / "customers/part-1.parquet").write_bytes(whole[: len(whole) // 2])
+
+
+def _no_parquet(folder: Path) -> None:
+    (folder / "customers/part-0.parquet").write_bytes(b"not Parquet at all" * 10)
+
+
+def _gone(folder: Path) -> None:
+    (folder / "customers/part-0.parquet").unlink()
+
+
+Change = Callable[[Path], None]
+
+
+def _rewritten(change: Callable[[Columns], Columns]) -> Change:
+    return lambda folder: put(folder / "customers", change(customers()))
+
+
+CHANGES: dict[str, Change] = {
+    "renamed column": _rewritten(_renamed),
+    "dropped column": _rewritten(_dropped),
+    "int became text": _rewritten(_retyped),
+    "scale changed": _rewritten(_rescaled),
+    "empty frame": _rewritten(_emptied),
+    "subject twice": _rewritten(_doubled),
+    "subject unnamed": _rewritten(_nameless),
+    "missing frame": _gone,
+    "half-written": _half_written,
+    "no Parquet": _no_parquet,
+}
+
+FAULTS = """
+    change          | says                                                                        | because
+    ----------------+-----------------------------------------------------------------------------+-----------------------------------------
+    renamed column  | no column 'country', which is declared. Did you mean 'contry'?              | a column that rules name has a new name
+    dropped column  | no column 'country', which is declared.                                     | a column that rules name is gone
+    int became text | its column 'n' is string in the files and declared as int.                  | a type changed
+    scale changed   | its column 'spend' is decimal(12,3) in the files and declared as decimal(12 | a scale changed
+    empty frame     | it has no rows, so there is nobody to decide about.                         | nobody landed
+    subject twice   | 1 values of 'customer_id' stand in more than one row                        | a subject is two rows
+    subject unnamed | 1 rows have no 'customer_id'.                                               | a subject has no key
+    missing frame   | there is no file at                                                         | a frame did not land
+    half-written    | cannot be read                                                              | a file was cut off
+    no Parquet      | cannot be read                                                              | a file is of another format
+"""
+
+
+@pytest.mark.parametrize("row", cases(FAULTS))
+def test_a_broken_frame_stops_the_run(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """Whatever the policy: a frame serves every type, so there is none to hold."""
+    faulty_lake.write(tmp_path / "lake")
+    CHANGES[row["change"]](tmp_path / "lake")
+    lake = faulty_lake.declared(tmp_path / "lake")
+    with pytest.raises(RunRefused) as refused:
+        run(SparkEvaluator(spark, lake, on_failure=OnFailure.HOLD), RULES, tmp_path / "run")
+    assert row["says"] in str(refused.value)
+    assert {fault.which for fault in refused.value.faults} == {"Frame 'customers'"}
+    assert not (tmp_path / "run/decisions").exists()
+
+
+def test_a_day_that_did_not_land_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    """A dated frame without a day up to the run's is named, with where it was looked for."""
+    lake = faulty_lake.write(tmp_path, holdings="dated/{day}")
+    with pytest.raises(RunRefused, match=r"Frame 'holdings': nothing has landed at .* up to 2024-06-01"):
+        run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
+
+
+def test_a_file_that_breaks_under_a_run_is_told_from_a_rule(spark: SparkSession, tmp_path: Path) -> None:
+    """A frame that was whole when its rules were checked and then cannot be read is named, and no rule over it."""
+    lake = faulty_lake.write(tmp_path / "lake")
+    evaluator = SparkEvaluator(spark, lake, on_failure=OnFailure.HOLD)
+    evaluator.check(RULES)
+    (tmp_path / "lake/holdings/part-0.parquet").write_bytes(b"not Parquet any more" * 10)
+    with pytest.raises(RunRefused) as refused:
+        evaluator.evaluate(RULES, HitMatrix.of(RULES), str(tmp_path / "run"), None)
+    assert [fault.which for fault in refused.value.faults] == ["Frame 'holdings'"]
+    assert not (tmp_path / "run/decisions").exists()
+
+
+def test_a_column_without_a_value_fails_no_rule(spark: SparkSession, tmp_path: Path) -> None:
+    """All NULL is unknown of everybody, and counted as that; a long text is a text."""
+    rules = rule_set(rule("NOTHING", "nothing = 'x'"), rule("LONG", "length(note) > 500"))
+    lake = faulty_lake.write(tmp_path / "lake")
+    put(tmp_path / "lake/holdings", {**held(), "balance": pa.array([None] * 24, pa.decimal128(12, 2))})
+    evaluation = run(SparkEvaluator(spark, lake), rules, tmp_path / "run")
+    assert evaluation.hits_per_rule == {"LONG/1": 1, "NOTHING/1": 0}
+    assert evaluation.unknown_per_rule == {"LONG/1": 0, "NOTHING/1": 12}
+
+
+def run(evaluator: SparkEvaluator, rules: RuleSet, folder: Path) -> Evaluation:
+    evaluator.check(rules)
+    return evaluator.evaluate(rules, HitMatrix.of(rules), str(folder), None)

@@ -1,0 +1,310 @@
+"""What the index finds in a batch is what SQL says of every row, and the proof that a wrong edge is noticed (see ``proof``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules_engine.evaluation import buckets
+from rules_engine.evaluation.buckets import Cuts, Domain, NotIndexed, Outcome, Table, domain
+from rules_engine.evaluation.buckets import Tested as OfRule
+from rules_engine.evaluation.predicate_index import Lookup, Mixed, PredicateIndex, Source, Worker
+from rules_engine.language.condition import Expression, Not, Tree, Value
+from rules_engine.language.condition import Test as Asks
+from rules_engine.language.condition import tests_of as all_tests
+from tests.property.conditions import KINDS, Kind, nested, says, trees
+from tests.property.proof import Check, Proof, Property, holds, notices, planted_faults, real_things
+
+COLUMNS = ("x", "y")
+
+
+class Condition(NamedTuple):
+    """A rule's condition: its sides by column, and whether it drops rows."""
+
+    sides: Mapping[str, Tree]
+    both: Tree | None
+    """A side about both columns."""
+    filters: bool
+
+
+class Case(NamedTuple):
+    kinds: Mapping[str, Kind]
+    conditions: Sequence[Condition]
+    rows: Sequence[tuple[int | None, Any, Any]]
+    """Subject, x, y."""
+    offset: int
+    """Rows of the Arrow array before the batch."""
+
+
+class Index:
+    """How tables are made of conditions: the real thing."""
+
+    of: ClassVar[Any] = staticmethod(domain)
+    cuts: ClassVar[type[Cuts]] = Cuts
+    kinds: ClassVar[Sequence[Kind]] = KINDS
+    """The types that it is tried on: a fault's are those where it can be met."""
+    worker: ClassVar[type[Worker]] = Worker
+
+    @classmethod
+    def lookup(cls, name: str, kind: Kind, alone: Sequence[OfRule], asked: Sequence[Tree]) -> Lookup:
+        made = cls.cuts.by(cls.of(kind.type), [*asked, *(test.tree for test in alone)])
+        return Lookup(name, name, made, cls.tables(made, alone))
+
+    @classmethod
+    def tables(cls, cuts: Cuts, tests: Iterable[OfRule]) -> Mapping[int, Table]:
+        return buckets.tables(cuts, tests)
+
+
+@st.composite
+def cases(draw: st.DrawFn, of_kinds: Sequence[Kind]) -> Case:
+    kinds = {name: draw(st.sampled_from(of_kinds)) for name in COLUMNS}
+    of = {name: trees(kinds[name], name) for name in COLUMNS}
+    both = st.none() | nested(st.one_of(*of.values()))
+    sides = st.fixed_dictionaries({}, optional=of)
+    conditions = draw(st.lists(st.builds(Condition, sides, both, st.booleans()), min_size=1, max_size=3))
+    values = [st.none() | st.sampled_from(kinds[name].values) for name in COLUMNS]
+    rows = draw(st.lists(st.tuples(st.none() | st.integers(1, 3), *values), min_size=1, max_size=8))
+    if draw(st.integers(0, 9)) == 0:
+        rows = [(subject, None, None) for subject, _, _ in rows]
+    return Case(kinds, conditions, rows, draw(st.integers(0, 3)))
+
+
+def cell(number: int) -> tuple[int, int]:
+    """Word and mask of a condition: several to a word, the highest bit among them."""
+    return (number % 2) * 5, 1 << (62 - number)
+
+
+def found(index: type[Index], case: Case, *, every: bool) -> pa.RecordBatch:
+    """The words of a batch, as a worker gives them."""
+    numbered = [(cell(number), condition) for number, condition in enumerate(case.conditions)]
+    mixed = [(of, c.both, c.filters) for of, c in numbered if c.both is not None]
+    lookups = []
+    for name in COLUMNS:
+        alone = [OfRule(*of, c.sides[name], c.filters) for of, c in numbered if name in c.sides]
+        asked = [test for _, tree, _ in mixed for test in all_tests(tree) if isinstance(test, Asks)]
+        lookups.append(index.lookup(name, case.kinds[name], alone, [test for test in asked if test.of.name == name]))
+    words: dict[int, int] = {}
+    for (word, mask), _ in numbered:
+        words[word] = words.get(word, 0) | mask
+    parts = tuple(Mixed(tree, *of, filters) for of, tree, filters in mixed)
+    worker = index.worker(PredicateIndex(Source("", ""), tuple(lookups), (), parts, words, ()), every)
+    return next(iter(worker([batch(case, after=0).slice(0, 0), batch(case, after=1)])))
+
+
+def batch(case: Case, after: int) -> pa.RecordBatch:
+    """The rows between others that are not to be looked at, as Arrow cuts a batch."""
+    around = [case.rows[0]]
+    rows = [*around * case.offset, *case.rows, *around * after]
+    types = [pa.int64(), *(case.kinds[name].arrow for name in COLUMNS)]
+    arrays = [pa.array([row[place] for row in rows], type_) for place, type_ in enumerate(types)]
+    return pa.RecordBatch.from_arrays(arrays, ["subject", *COLUMNS]).slice(case.offset, len(case.rows))
+
+
+def expected(case: Case, row: tuple[Any, ...]) -> dict[str, int]:
+    """The words of one row, each condition asked of it in turn."""
+    words: dict[str, int] = {}
+    values = dict(zip(COLUMNS, row[1:], strict=True))
+    for number, condition in enumerate(case.conditions):
+        word, mask = cell(number)
+        sides = [says(tree, values) for tree in [*condition.sides.values(), condition.both] if tree is not None]
+        true, unknown = all(sides), False not in sides and None in sides and not condition.filters
+        words[f"h{word}"] = words.get(f"h{word}", 0) | mask * true
+        words[f"u{word}"] = words.get(f"u{word}", 0) | mask * unknown
+    return words
+
+
+def every_row_is_answered(index: type[Index]) -> Check:
+    """Each bit of each row is what SQL says of the condition and the row."""
+
+    @given(cases(index.kinds))
+    def check(case: Case) -> None:
+        rows = found(index, case, every=True).to_pylist()
+        wanted = [expected(case, row) for row in case.rows]
+        assert [row["subject"] for row in rows] == [row[0] for row in case.rows]
+        assert [{name: row.get(name, 0) for name in want} for row, want in zip(rows, wanted, strict=True)] == wanted
+
+    return check
+
+
+def nothing_is_lost_in_merging(index: type[Index]) -> Check:
+    """Rows of a subject that follow each other become one with the bits of all; those without a bit are left out."""
+
+    @given(cases(index.kinds))
+    def check(case: Case) -> None:
+        rows = found(index, case, every=False).to_pylist()
+        wanted: list[dict[str, Any]] = []
+        for row in case.rows:
+            words = {"subject": row[0], **expected(case, row)}
+            if not any(bits for name, bits in words.items() if name != "subject"):
+                continue
+            if wanted and row[0] is not None and wanted[-1]["subject"] == row[0]:
+                wanted[-1] = {name: bits | wanted[-1][name] for name, bits in words.items()}
+            else:
+                wanted.append(words)
+        names = expected(case, case.rows[0])
+        assert [{"subject": row["subject"], **{n: row.get(n, 0) for n in names}} for row in rows] == wanted
+
+    return check
+
+
+class Strict(Cuts):
+    """``<=`` as ``<``."""
+
+    def _tested(self, test: Asks) -> Outcome:
+        return super()._tested(replace(test, operator="<") if test.operator == "<=" else test)
+
+
+class NullIsFalse(Cuts):
+    def _tested(self, test: Asks) -> Outcome:
+        true = super()._tested(test).true
+        return Outcome(true, ~true)
+
+
+class EndlessPrefix(Cuts):
+    """What comes after all that start so starts so as well."""
+
+    def _true(self, test: Asks) -> Any:
+        return super()._true(replace(test, operator=">=") if test.operator == "prefix" else test)
+
+
+class AtIsAbove(Cuts):
+    """The bucket of a literal itself is never met, where it is searched for."""
+
+    def _searched(self, values: Any) -> Any:
+        return 2 * np.asarray(self.literals, dtype=values.dtype).searchsorted(values, "right")
+
+
+class NullUnseen(Cuts):
+    """NULL falls in the bucket of what Arrow holds in its place."""
+
+    def buckets(self, column: pa.Array) -> Any:
+        return super().buckets(column.fill_null(0))
+
+
+def with_cuts(wrong: type[Cuts], type_: str) -> type[Index]:
+    kinds = [kind for kind in KINDS if kind.type == type_]
+    return type(wrong.__name__, (Index,), {"cuts": wrong, "kinds": kinds})
+
+
+def with_worker(wrong: type[Worker]) -> type[Index]:
+    return type(wrong.__name__, (Index,), {"worker": wrong})
+
+
+def _first_rows(type_: str) -> Domain:
+    """Decimals read from the beginning of Arrow's buffer, wherever the batch begins."""
+    of = domain(type_)
+    if not type_.startswith("decimal"):
+        return of
+    return Domain(of.scalar, lambda column: np.frombuffer(column.buffers()[1], np.int64)[: 2 * len(column) : 2])
+
+
+class OffsetIgnored(Index):
+    of = staticmethod(_first_rows)
+    kinds: ClassVar[Sequence[Kind]] = [kind for kind in KINDS if kind.type.startswith("decimal")]
+
+
+class FiltersIgnored(Index):
+    @classmethod
+    def tables(cls, cuts: Cuts, tests: Iterable[OfRule]) -> Mapping[int, Table]:
+        return buckets.tables(cuts, [test._replace(filters=False) for test in tests])
+
+
+class LastTestAlone(Index):
+    """The tests of a word overwrite each other."""
+
+    @classmethod
+    def tables(cls, cuts: Cuts, tests: Iterable[OfRule]) -> Mapping[int, Table]:
+        return {word: table for test in tests for word, table in buckets.tables(cuts, [test]).items()}
+
+
+class FirstRowAlone(Worker):
+    """Of rows that follow each other the first speaks for all."""
+
+    def _batch(self, subjects: pa.Array, found: Any, unknown: Sequence[int]) -> pa.RecordBatch:
+        words = [*found.true.values(), *(found.not_false[word] & ~found.true[word] for word in unknown)]
+        kept = np.flatnonzero(np.bitwise_or.reduce(words))
+        held = subjects.take(pa.array(kept)).to_pylist()
+        first = kept[[at for at, one in enumerate(held) if not at or one is None or one != held[at - 1]]]
+        for words in (found.true, found.not_false):
+            words.update({word: bits[first] for word, bits in words.items()})
+        return super()._batch(subjects.take(pa.array(first)), found, unknown)
+
+
+class NullsAreOne(Worker):
+    """Rows without a subject are taken for one subject's."""
+
+    def _batch(self, subjects: pa.Array, found: Any, unknown: Sequence[int]) -> pa.RecordBatch:
+        return super()._batch(subjects.fill_null(-1), found, unknown)
+
+
+class NotIsBlind(Worker):
+    """What is not true is taken for false where a test of several expressions is denied."""
+
+    def _put_together(self, tree: Tree, buckets: Mapping[str, Any]) -> Any:
+        true, false = super()._put_together(tree, buckets)
+        return (~false, false) if isinstance(tree, Not) else (true, false)
+
+
+FAULTS: list[Any] = [
+    with_cuts(Strict, "boolean"),
+    with_cuts(NullIsFalse, "boolean"),
+    with_cuts(EndlessPrefix, "string"),
+    with_cuts(AtIsAbove, "decimal(18,0)"),
+    with_cuts(NullUnseen, "int"),
+    with_worker(NotIsBlind),
+    OffsetIgnored,
+    FiltersIgnored,
+    LastTestAlone,
+]
+PROOFS: list[Proof] = [
+    (every_row_is_answered, Index, FAULTS),
+    (nothing_is_lost_in_merging, Index, [FiltersIgnored, *map(with_worker, [FirstRowAlone, NullsAreOne])]),
+]
+
+
+@pytest.mark.parametrize(("property_", "real"), real_things(PROOFS))
+def test_the_index_answers_as_sql_does(property_: Property, real: Any) -> None:
+    """The property holds of the index."""
+    holds(property_, real)
+
+
+@pytest.mark.parametrize(("property_", "fault"), planted_faults(PROOFS))
+def test_a_planted_fault_is_noticed(property_: Property, fault: Any) -> None:
+    """The property fails where an edge of a bucket, NULL, an offset or a filter is handled wrongly."""
+    notices(property_, fault)
+
+
+@pytest.mark.parametrize(
+    ("type_", "literal"),
+    [
+        ("int", 2.5), ("decimal(12,2)", 0.1), ("bigint", 2**62), ("double", float("nan")), ("double", float("inf")),
+        ("date", 5), ("timestamp", 5),
+    ],
+)  # fmt: skip
+def test_a_literal_between_values_is_left_to_spark(type_: str, literal: Value) -> None:
+    """A literal that is not exactly a value of the type makes no bucket."""
+    with pytest.raises(NotIndexed):
+        domain(type_).scalar(literal)
+
+
+@pytest.mark.parametrize("type_", ["float", "decimal(19,2)", "timestamp_ntz", "binary", "array<int>"])
+def test_a_type_is_left_to_spark(type_: str) -> None:
+    """Types whose comparison is not known here are not looked up."""
+    with pytest.raises(NotIndexed):
+        domain(type_)
+
+
+def test_texts_need_not_be_utf_8() -> None:
+    """Spark compares bytes, whatever they are: the byte after a prefix's last one ends it."""
+    of = domain("string")
+    asked = Asks(Expression("x", "text", "x"), "prefix", ("ab",))
+    column = pa.array([b"ab", b"ab\xff", b"ac", b"ab\x80z", b"aa\xff"], pa.binary()).view(pa.string())
+    cuts = Cuts.by(of, [asked])
+    assert cuts.outcome(asked).true[cuts.buckets(column)].tolist() == [True, True, False, True, False]

@@ -1,0 +1,130 @@
+"""The manual of the planner: with which other rules a rule is asked, and in whose rows."""
+
+import pytest
+
+from rules_engine.evaluation.planning import TOGETHER, Plan, plan
+from rules_engine.model.frames import Schema
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.rules import RuleVersion
+from tests.small_lake import AS_OF, rule, rule_set
+from tests.spec.table import Row, cases
+
+SCHEMA = Schema(
+    "customers",
+    "customer_id",
+    {
+        "customers": dict.fromkeys(["customer_id", "country", "spend", "date"], "int"),
+        "Holdings": dict.fromkeys(["customer_id", "product", "balance", "role", "rate"], "int"),
+        "products": dict.fromkeys(["product", "type"], "int"),
+    },
+    {"customers": "customer_id", "Holdings": "customer_id"},
+)
+HAS = "EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = customers.customer_id"
+
+WHERE = """
+    rules                                                                                   | where                                       | because
+    ----------------------------------------------------------------------------------------+---------------------------------------------+-----------------------------------------
+    country = 1                                                                             | condition on customers                      | a condition on the subject's row
+    country = 1 ;; spend / country > 2                                                      | condition on customers ;; condition on customers | two share a pass
+    holdings: balance > 5                                                                   | condition on holdings                       | a condition on the rows of another frame
+    SELECT customer_id FROM customers WHERE country = 1                                     | condition on customers                      | a statement that is a condition
+    SELECT DISTINCT h.customer_id FROM holdings h WHERE h.balance > 5                       | condition on holdings                       | DISTINCT changes nothing
+    SELECT h.customer_id AS id FROM `Holdings` AS h                                         | condition on holdings                       | every row
+    SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)    | a query of its own                          | a query in the filter
+    SELECT product FROM products WHERE type = 1                                             | a query of its own: no other reads what it reads | a frame without a subject
+    SELECT balance FROM holdings WHERE role = 1                                             | a query of its own: no other reads what it reads | another column than the key
+    {HAS})                                                                                  | asks the rows of holdings                   | whether there are rows
+    country = 1 AND NOT {HAS} AND balance > 5)                                              | asks the rows of holdings                   | that there are none
+    {HAS} AND country = 1)                                                                  | a query of its own                          | a column of the subject in the inner query
+    {HAS} AND date > 1)                                                                     | a query of its own                          | one that is named like a keyword
+    {HAS} AND h.balance > customers.spend)                                                  | a query of its own                          | rows compared with the subject
+    {HAS} AND product IN (SELECT product FROM products))                                    | a query of its own                          | a query in the inner query
+    customer_id IN (SELECT customer_id FROM holdings)                                       | a query of its own                          | IN of a query
+    holdings: customer_id IN (SELECT customer_id FROM customers)                            | a query of its own                          | a query on another frame
+    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 | asks the rows of holdings | how many rows
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5           | a query of its own: no other groups what it groups | groups that are nobody else's
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | shares the groups of holdings ;; shares the groups of holdings | groups of two
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | HAVING on a column
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role) > 1 | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | DISTINCT in an aggregate
+    SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | an aggregate of two values under a filter
+    SELECT h.customer_id FROM holdings h GROUP BY h.customer_id ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | sources in two spellings
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING CASE WHEN sum(balance) > 5 THEN count(*) > 1 END ;; SELECT customer_id FROM holdings GROUP BY customer_id | shares the groups of holdings ;; shares the groups of holdings | a CASE over aggregates
+    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | asks the rows of holdings ;; shares the groups of holdings | a count and groups of one frame
+    SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 | a query of its own: no other reads what it reads | a join that is nobody else's
+    SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; select H.customer_id from Holdings h join products p on p.product=h.product where h.balance > 5 | shares holdings h join products p on p . product = h . product ;; shares holdings h join products p on p . product = h . product | one join for two
+    SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product | shares holdings h join products p on p . product = h . product ;; a query of its own: no other reads what it reads | nothing to tell its rows by
+    WITH a AS (SELECT customer_id, spend FROM customers) SELECT customer_id FROM a WHERE spend > 1 ;; WITH a AS (SELECT customer_id, spend FROM customers) SELECT customer_id FROM a WHERE spend < 1 | shares a ;; shares a | one WITH for two
+    WITH a AS (SELECT customer_id FROM customers) SELECT customer_id FROM a WHERE customer_id > 1 ;; WITH a AS (SELECT customer_id FROM holdings) SELECT customer_id FROM a WHERE customer_id < 1 | a query of its own: no other reads what it reads ;; a query of its own: no other reads what it reads | one name, two meanings
+    WITH customers AS (SELECT * FROM holdings) SELECT customer_id FROM customers WHERE balance > 1 | a query of its own: no other reads what it reads | a name that hides a frame
+    SELECT customer_id FROM customers WHERE country = 1 LIMIT 5                             | a query of its own                          | the first few
+""".replace("{HAS}", HAS)
+
+
+PASSES = """
+    rules                                                                                   | asked                                       | because
+    ----------------------------------------------------------------------------------------+---------------------------------------------+-----------------------------------------
+    country = 1 ;; SELECT c.customer_id FROM customers c WHERE c.country = 2                | customers: country = 1, country = 2         | conditions on the subject's row
+    holdings: balance > 5 ;; SELECT h.customer_id FROM holdings h                           | `Holdings`: balance > 5,                    | a statement without a filter holds for every row
+    country = 1 AND {HAS} AND h.balance > 5)                                                | customers: country = 1 ;; `Holdings`: balance > 5 | a condition on each
+    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 1) < 2 | customers:  ;; (SELECT `customer_id` AS subject_key, count(*) FILTER (WHERE role = 1) AS a0 FROM `holdings` GROUP BY `customer_id`) AS grouped: a0 > 0 AND (a0 >= 2) | FIXME
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings WHERE rate <> 0 GROUP BY customer_id HAVING sum(balance / rate) > 5 AND count(*) > 1 | (SELECT customer_id AS subject_key, count(*) AS a0, sum(balance) AS a1, count(*) FILTER (WHERE rate <> 0) AS a2, sum(CASE WHEN rate <> 0 THEN balance / rate END) AS a3 FROM holdings GROUP BY customer_id) AS grouped: a0 > 0 AND (a1 > 5), a2 > 0 AND (a3 > 5 AND a2 > 1) | a guard of a group stays before what it guards
+""".replace("{HAS}", HAS).replace("FIXME", "a count, and what is compared with it")
+
+
+def planned(rules: str) -> tuple[Plan, list[str]]:
+    versions = [written(f"R-{number}", text.strip()) for number, text in enumerate(rules.split(";;"))]
+    found = plan(HitMatrix.of(rule_set(*versions)), SCHEMA, AS_OF)
+    return found, [version.id for version in versions]
+
+
+def written(key: str, text: str) -> RuleVersion:
+    of_holdings = {"frame": "holdings"} if text.startswith("holdings: ") else {}
+    return rule(key, text.removeprefix("holdings: "), **of_holdings)
+
+
+def asked(found: Plan) -> str:
+    """Each pass: what is read, and the conditions on its rows."""
+    texts = [f"customers: {', '.join(b.sql for b in found.of_subjects)}"] if found.of_subjects else []
+    texts += [f"{source.sql}: {', '.join(bound.sql for bound in bounds)}" for source, bounds in found.passes]
+    return " ;; ".join(texts).strip()
+
+
+@pytest.mark.parametrize("case", cases(WHERE))
+def test_where_a_rule_goes(case: Row) -> None:
+    """Rules that read the same are asked together; a rule whose meaning that could change stays a query of its own."""
+    found, ids = planned(case["rules"])
+    assert " ;; ".join(found.why[key] for key in ids) == case["where"]
+    alone = sum(why.startswith("a query of its own") for why in found.why.values())
+    assert len(found.alone) == alone
+
+
+@pytest.mark.parametrize("case", cases(PASSES))
+def test_what_is_asked_together(case: Row) -> None:
+    """The conditions of a pass, over rows that are read once."""
+    assert asked(planned(case["rules"])[0]) == case["asked"]
+
+
+def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:
+    """It is true where both bits are, or, where it denies, where the second is not."""
+    found, _ = planned(f"country = 1 ;; spend = 1 AND {HAS}) ;; NOT {HAS} AND balance = 2)")
+    assert (found.asks, found.denies) == ({0: 0b110}, {0: 0b100})
+    (_, second), (_, third) = ((bound.sql, bound.cell) for _, bounds in found.passes for bound in bounds)
+    assert {(second.word, second.mask), (third.word, third.mask)} == {(1, 0b010), (1, 0b100)}
+
+
+def test_many_groups_are_several_aggregations() -> None:
+    """One aggregation answers so many statements: each is some columns of every group."""
+    texts = [
+        f"SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > {n}" for n in range(TOGETHER + 1)
+    ]
+    distinct = [f"SELECT customer_id FROM holdings WHERE role = {n} GROUP BY customer_id" for n in range(TOGETHER)]
+    found, _ = planned(" ;; ".join([*texts, *distinct]))
+    assert sum(len(bounds) for _, bounds in found.passes) == 2 * TOGETHER + 1
+    assert [len(bounds) for _, bounds in found.passes] == [TOGETHER, TOGETHER, 1]
+
+
+def test_queries_of_their_own_keep_their_order() -> None:
+    """They run in the order of the rule set, however they were found to be alone."""
+    texts = ["SELECT product FROM products WHERE type = 1", "SELECT customer_id FROM customers WHERE spend > 1 LIMIT 5"]
+    found, ids = planned(" ;; ".join(texts))
+    assert [version.id for version, _ in found.alone] == ids

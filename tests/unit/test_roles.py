@@ -1,0 +1,240 @@
+"""The three roles of infra/roles.yaml: who may do what, asked of the template itself (R-HIST-3)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.spec.table import Row, cases
+
+TEMPLATE = Path(__file__).parents[2] / "infra" / "roles.yaml"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rules-x1"
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod_mutual_memberships_history"
+GIVEN = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "123456789012",
+    "AWS::NoValue": None,
+    "InstanceProfileRoleArn": "arn:aws:iam::123456789012:role/nodes",
+    "Bucket": "lake-bucket",
+    "DatabaseSecretArn": SECRET,
+    "HistoryTable": "prod_mutual_memberships_history",
+    "LoaderRole": "LoaderRole",
+    "EvaluatorRole": "EvaluatorRole",
+    "PublisherRole": "PublisherRole",
+}
+
+WHO_MAY_WHAT = """
+    role      | action                        | on                          | may | because
+    ----------+-------------------------------+-----------------------------+-----+--------------------------------------------
+    loader    | secretsmanager:GetSecretValue | secret                      | yes | it alone reads the rules database
+    loader    | secretsmanager:GetSecretValue | other secret                | no  | one secret, not all of them
+    loader    | s3:PutObject                  | rule-sets/1.json            | yes | it freezes rule sets
+    loader    | s3:DeleteObject               | rule-sets/1.json            | no  | a frozen rule set stays
+    loader    | s3:GetObject                  | artefacts/rules.zip         | yes | a loader is a program of the artefact
+    loader    | s3:PutObject                  | artefacts/rules.zip         | no  | a loader does not change the program
+    loader    | s3:GetObject                  | lake/customers/p.parquet    | no  | the loader sees no data
+    loader    | s3:PutObject                  | runs/r1/decisions/p.parquet | no  | the loader stages nothing
+    loader    | dynamodb:PartiQLInsert        | history                     | no  | the loader writes no decision
+    loader    | dynamodb:GetItem              | history                     | no  | the loader reads no decision
+    evaluator | s3:GetObject                  | lake/customers/p.parquet    | yes | rules are evaluated over the lake
+    evaluator | s3:ListBucket                 | lake/customers/             | yes | a frame is a folder of files
+    evaluator | s3:ListBucket                 | other/                      | no  | an evaluator looks into no other folder
+    evaluator | s3:GetObject                  | other/people.csv            | no  | an evaluator reads no other folder
+    evaluator | s3:PutObject                  | lake/customers/p.parquet    | no  | landed data is immutable
+    evaluator | s3:DeleteObject               | lake/customers/p.parquet    | no  | landed data stays
+    evaluator | s3:GetObject                  | rule-sets/1.json            | yes | it evaluates what was frozen
+    evaluator | s3:PutObject                  | rule-sets/1.json            | no  | what runs is what was approved
+    evaluator | s3:PutObject                  | artefacts/rules.zip         | no  | an evaluator does not change the program
+    evaluator | s3:PutObject                  | runs/r1/decisions/p.parquet | yes | it stages decisions
+    evaluator | s3:DeleteObject               | runs/r1/decisions/p.parquet | yes | a second try replaces the first
+    evaluator | s3:PutObject                  | runs/r1/published.json      | no  | only the publisher says what is published
+    evaluator | s3:PutBucketPolicy            | bucket                      | no  | it cannot open the bucket
+    evaluator | secretsmanager:GetSecretValue | secret                      | no  | rule SQL runs without the database
+    evaluator | rds-db:connect                | database                    | no  | rule SQL runs without a way to log in
+    evaluator | ssm:GetParameter              | parameter                   | no  | nor is there a secret in another place
+    evaluator | dynamodb:GetItem              | history                     | no  | rule SQL reads no decision
+    evaluator | dynamodb:PartiQLInsert        | history                     | no  | rule SQL writes no decision
+    evaluator | dynamodb:PutItem              | history                     | no  | nor by another call
+    evaluator | sts:AssumeRole                | publisher                   | no  | it cannot become the publisher
+    evaluator | lambda:InvokeFunction         | function                    | no  | no other service at all
+    evaluator | kms:Decrypt                   | key                         | yes | the lake may be encrypted
+    publisher | s3:GetObject                  | runs/r1/decisions/p.parquet | yes | it inserts what was staged
+    publisher | s3:ListBucket                 | runs/r1/decisions/          | yes | staged decisions are a folder of files
+    publisher | s3:PutObject                  | runs/r1/decisions/p.parquet | no  | what is inserted is what was staged
+    publisher | s3:PutObject                  | runs/r1/manifest.json       | no  | a publisher does not balance the books
+    publisher | s3:PutObject                  | runs/r1/published.json      | yes | it says that a run is published
+    publisher | s3:GetObject                  | lake/customers/p.parquet    | no  | the publisher sees no data
+    publisher | s3:GetObject                  | rule-sets/1.json            | no  | it needs no rule but the run's own
+    publisher | secretsmanager:GetSecretValue | secret                      | no  | publishing needs no rules database
+    publisher | dynamodb:DescribeTable        | history                     | yes | keys are checked before the first write
+    publisher | dynamodb:PartiQLInsert        | history                     | yes | the only write there is
+    publisher | dynamodb:PartiQLInsert        | other table                 | no  | one table, not all of them
+    publisher | dynamodb:PartiQLSelect        | history                     | yes | a duplicate is compared by its key
+    publisher | dynamodb:PartiQLSelect        | history, scanned            | no  | nobody reads the whole history this way
+    publisher | dynamodb:Query                | history/index/by_run        | yes | a run is counted by its index
+    publisher | dynamodb:Scan                 | history                     | no  | publishing reads no history
+    publisher | dynamodb:PutItem              | history                     | no  | PutItem overwrites
+    publisher | dynamodb:BatchWriteItem       | history                     | no  | BatchWriteItem overwrites and deletes
+    publisher | dynamodb:UpdateItem           | history                     | no  | history is never changed
+    publisher | dynamodb:PartiQLUpdate        | history                     | no  | nor by a statement
+    publisher | dynamodb:DeleteItem           | history                     | no  | history is never deleted
+    publisher | dynamodb:PartiQLDelete        | history                     | no  | nor deleted by a statement
+    publisher | dynamodb:UpdateTimeToLive     | history                     | no  | nor left to expire
+    publisher | dynamodb:DeleteTable          | history                     | no  | nor dropped
+"""
+
+NEVER = """
+    role      | action                        | because
+    ----------+-------------------------------+---------------------------------------------------
+    loader    | dynamodb:PutItem              | the loader keeps away from the history
+    evaluator | dynamodb:PutItem              | the evaluator keeps away from the history
+    evaluator | secretsmanager:GetSecretValue | the evaluator keeps away from secrets
+    evaluator | lambda:InvokeFunction         | the evaluator keeps away from everything else
+    publisher | dynamodb:PutItem              | the publisher cannot overwrite
+    publisher | dynamodb:UpdateItem           | the publisher cannot change
+    publisher | dynamodb:DeleteItem           | the publisher cannot delete
+    publisher | dynamodb:BatchWriteItem       | the publisher cannot write in another way
+"""
+
+
+class Tags(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags, each as its long form."""
+
+
+def _tagged(loader: Tags, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    match node:
+        case yaml.ScalarNode():
+            return {suffix: node.value}
+        case yaml.SequenceNode():
+            return {suffix: loader.construct_sequence(node, deep=True)}
+    raise ValueError(f"!{suffix} of a mapping")
+
+
+Tags.add_multi_constructor("!", _tagged)
+
+
+def resolved(body: Any, given: Mapping[str, Any]) -> Any:
+    """The template's values with every !Ref, !Sub and !If in place, all conditions true."""
+    match body:
+        case {"Ref": name}:
+            return given[name]
+        case {"Sub": text}:
+            return re.sub(r"\$\{(.+?)\}", lambda name: str(given[name[1]]), text)
+        case {"If": [_, then, _]}:
+            return resolved(then, given)
+        case dict():
+            return {key: resolved(value, given) for key, value in body.items() if key != "GetAtt"}
+        case list():
+            return [resolved(value, given) for value in body]
+    return body
+
+
+def statements(role: str) -> Iterator[dict[str, Any]]:
+    """What the role's own policies and the ones attached to it say."""
+    template = yaml.load(TEMPLATE.read_text("utf-8"), Tags)
+    resources = resolved(template["Resources"], _given(template))
+    for policy in resources[f"{role.capitalize()}Role"]["Properties"]["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+    for resource in resources.values():
+        if f"{role.capitalize()}Role" in resource["Properties"].get("Roles", ()):
+            yield from resource["Properties"]["PolicyDocument"]["Statement"]
+
+
+def allowed(said: list[dict[str, Any]], action: str, resource: str, context: Mapping[str, str]) -> bool:
+    """IAM's rule: allowed by one statement and denied by none."""
+    meant = [s["Effect"] for s in said if _applies(s, action, resource, context)]
+    return "Allow" in meant and "Deny" not in meant
+
+
+def _applies(statement: Mapping[str, Any], action: str, resource: str, context: Mapping[str, str]) -> bool:
+    return (
+        _named(statement, "Action", action)
+        and _named(statement, "Resource", resource)
+        and all(
+            any(fnmatchcase(context.get(key, ""), pattern) for pattern in _list(patterns))
+            for wanted in statement.get("Condition", {}).values()
+            for key, patterns in wanted.items()
+        )
+    )
+
+
+def _named(statement: Mapping[str, Any], element: str, name: str) -> bool:
+    if element in statement:
+        return any(fnmatchcase(name, pattern) for pattern in _list(statement[element]))
+    return not any(fnmatchcase(name, pattern) for pattern in _list(statement[f"Not{element}"]))
+
+
+def _list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def request(action: str, on: str) -> tuple[str, dict[str, str]]:
+    """The resource and context of a row: a bare word of the table, or a path in the bucket."""
+    known = {
+        "secret": SECRET,
+        "other secret": SECRET.replace("rules", "payroll"),
+        "history": TABLE,
+        "history, scanned": TABLE,
+        "history/index/by_run": f"{TABLE}/index/by_run",
+        "other table": TABLE.replace("prod", "test"),
+        "key": KEY,
+        "bucket": "arn:aws:s3:::lake-bucket",
+        "publisher": "arn:aws:iam::123456789012:role/publisher",
+    }
+    if action == "s3:ListBucket":
+        return known["bucket"], {"s3:prefix": on}
+    context = {"dynamodb:FullTableScan": "true"} if on.endswith("scanned") else {}
+    return known.get(on, f"arn:aws:s3:::lake-bucket/{on}"), context
+
+
+@pytest.mark.parametrize("row", cases(WHO_MAY_WHAT))
+def test_a_role_may_do_its_own_work_and_no_other(row: Row) -> None:
+    """Each role's statements, matched as IAM matches them."""
+    resource, context = request(row["action"], row["on"])
+    assert allowed(list(statements(row["role"])), row["action"], resource, context) == (row["may"] == "yes")
+
+
+@pytest.mark.parametrize("row", cases(NEVER))
+def test_what_a_role_must_never_do_stays_denied(row: Row) -> None:
+    """Whatever is attached to the role later: here a policy that allows everything."""
+    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    assert allowed([anything], row["action"], TABLE, {})
+    assert not allowed([*statements(row["role"]), anything], row["action"], TABLE, {})
+
+
+def test_each_role_is_taken_by_steps_alone() -> None:
+    """No person and no account is trusted: the nodes' role, and EMR Serverless for the evaluator."""
+    template = yaml.load(TEMPLATE.read_text("utf-8"), Tags)
+    resources = resolved(template["Resources"], _given(template))
+    trusted = {
+        name: [s["Principal"] for s in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]]
+        for name, role in resources.items()
+        if role["Type"] == "AWS::IAM::Role"
+    }
+    nodes = {"AWS": GIVEN["InstanceProfileRoleArn"]}
+    assert trusted == {
+        "LoaderRole": [nodes],
+        "EvaluatorRole": [nodes, {"Service": "emr-serverless.amazonaws.com"}],
+        "PublisherRole": [nodes],
+    }
+
+
+def _given(template: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: about.get("Default") for name, about in template["Parameters"].items()} | GIVEN | {"KeyArn": KEY}
+
+
+def test_cloudformation_would_take_the_template() -> None:
+    """cfn-lint, offline, finds nothing."""
+    command = [str(Path(sys.executable).with_name("cfn-lint")), str(TEMPLATE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
