@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.data import kept
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
 
@@ -43,13 +44,14 @@ path = "above"
 
 def made(seed: int, root: Path) -> Path:
     """The folder of the lake's files, written if it is not there yet."""
-    folder = root / f"persons-{PERSONS}-seed-{seed}"
-    if not (folder / "frames.toml").exists():
+
+    def write(folder: Path) -> None:
         for name, columns in _frames(np.random.default_rng(seed)).items():
-            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name).mkdir(parents=True)
             pq.write_table(pa.table(columns), folder / name / "part-000.parquet")
         (folder / "frames.toml").write_text(DECLARATION, encoding="utf-8")
-    return folder
+
+    return kept(root / f"persons-{PERSONS}-seed-{seed}", write)
 
 
 def lake(folder: Path) -> Lake:

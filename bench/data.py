@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,15 @@ class Population:
 
 def made(population: Population, root: Path) -> Path:
     """The folder of a population's files, written if it is not there yet."""
-    folder = root / population.folder
-    if not (folder / "frames.toml").exists():
-        unfinished = root / f"{population.folder}.unfinished"
+    return kept(root / population.folder, lambda folder: _write(population, folder))
+
+
+def kept(folder: Path, write: Callable[[Path], None]) -> Path:
+    """A folder that ``write`` fills if it is not there yet: whole, or not at all."""
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        _write(population, unfinished)
+        write(unfinished)
         unfinished.rename(folder)
     return folder
 

@@ -6,12 +6,13 @@ This is the engine's own plan before it had an index, kept as it was to be measu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rules_engine.evaluation.statements import batches
 from rules_engine.language.lexical import bind
 from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import Cell, HitMatrix
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 Placed = tuple[RuleVersion, Cell]
-BATCH_TEXT = 8_000
 AT_ONCE = 2
 
 
@@ -62,26 +62,13 @@ def _run_batches(spark: SparkSession, rule_set: RuleSet, placed: Sequence[Placed
         return spark.read.parquet(path)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(kept, enumerate(_batches(placed))))
+        return list(pool.map(kept, enumerate(batches(placed))))
 
 
 def _statement(spark: SparkSession, rule_set: RuleSet, placed: Placed) -> DataFrame:
     version, cell = placed
     found = spark.sql(bind(version.sql, version.parameters, rule_set.as_of))
     return found.selectExpr(f"`{found.columns[0]}` AS subject", f"{cell.word} AS word", f"{cell.mask}L AS mask")
-
-
-def _batches(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
-    batch: list[Placed] = []
-    size = 0
-    for version, cell in placed:
-        if batch and size + len(version.sql) > BATCH_TEXT:
-            yield batch
-            batch, size = [], 0
-        batch.append((version, cell))
-        size += len(version.sql)
-    if batch:
-        yield batch
 
 
 def _aligned(rows: DataFrame, words: Sequence[str]) -> DataFrame:

@@ -39,6 +39,7 @@ class Words:
         )
 
     def query(self) -> str:
+        """One query for all rules: a row of words per subject, as ours."""
         cells, lake = self.task.matrix.cells, self.task.lake
         words = [f"h{word}" for word in range(self.task.matrix.words)]
         of_frames = [
@@ -74,6 +75,7 @@ class Rows(Words):
     """Hits as rows of rule and subject: one query a rule, UNION ALL."""
 
     def query(self) -> str:
+        """Each rule a query of its own, joined by UNION ALL: number of the rule, subject."""
         return " UNION ALL ".join(
             f"SELECT {number} AS rule, subject FROM ({self._one(version)})"
             for number, version in enumerate(self.task.rule_set.versions)

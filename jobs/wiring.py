@@ -105,6 +105,12 @@ class Installation:
 
     @cached_property
     def spark(self) -> SparkSession:
+        """
+        This program's Spark, started when it is first asked for.
+
+        Raises:
+            RunRefused: If PySpark or Java is missing, or the JVM does not start.
+        """
         from pyspark.sql import SparkSession
 
         self._started_spark = SparkSession.getActiveSession() is None

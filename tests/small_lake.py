@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -58,7 +59,7 @@ PRODUCTS = [("BOND", "bond"), ("FUND", "fund"), ("LOAN", "credit"), ("CARD", Non
 def write(folder: Path, customers: int = 60) -> Lake:
     """Write the lake's files and return its declaration."""
     ids = range(1, customers + 1)
-    _table(
+    put(
         folder / "customers",
         {
             "customer_id": pa.array(ids, pa.int64()),
@@ -69,7 +70,7 @@ def write(folder: Path, customers: int = 60) -> Lake:
         },
     )
     held = [h for h in range(1, 2 * customers + 1) if h % 5]
-    _table(
+    put(
         folder / "holdings",
         {
             "holding_id": pa.array(held, pa.int64()),
@@ -79,7 +80,7 @@ def write(folder: Path, customers: int = 60) -> Lake:
             "role": pa.array(["PRIMARY" if h % 3 else "SECONDARY" for h in held]),
         },
     )
-    _table(folder / "products", {"product": [p for p, _ in PRODUCTS], "type": [t for _, t in PRODUCTS]})
+    put(folder / "products", {"product": [p for p, _ in PRODUCTS], "type": [t for _, t in PRODUCTS]})
     (folder / "frames.toml").write_text(DECLARATION, encoding="utf-8")
     return declaration.load(folder / "frames.toml")
 
@@ -103,6 +104,7 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text).quantize(Decimal("0.01"))
 
 
-def _table(folder: Path, columns: dict[str, object]) -> None:
+def put(folder: Path, columns: Mapping[str, object]) -> None:
+    """A frame's rows, column by column, as one Parquet file."""
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), folder / "part-0.parquet")

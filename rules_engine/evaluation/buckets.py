@@ -13,10 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property, reduce
-from math import isfinite
 from operator import ge, gt, le, lt, ne
 from typing import Any, NamedTuple, TypeAlias
 
@@ -24,16 +21,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rules_engine.language.condition import All, Not, Other, Test, Tree, Value
+from rules_engine.evaluation.domains import Domain, NotIndexed, Scalar
+from rules_engine.language.condition import All, Not, Other, Test, Tree
 from rules_engine.language.condition import Any as AnyOf
 
-Scalar = int | float | bytes
 Bits: TypeAlias = "NDArray[np.int64]"
 Flags: TypeAlias = "NDArray[np.bool_]"
 
-EPOCH, MIDNIGHT = date(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
-MOST_DIGITS = 18
-"""Decimal digits that always fit a signed 64-bit number."""
 DENSE = 1 << 16
 """Distance between the first and last literal up to which every whole number between them has an entry."""
 REMEMBERED = 200_000
@@ -41,50 +35,6 @@ REMEMBERED = 200_000
 
 
 _COMPARED: Mapping[str, Callable[[Any, int], Any]] = {"<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
-
-
-class NotIndexed(ValueError):
-    """A type, or a literal, whose comparison is left to Spark."""
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """
-    A Spark type whose values are looked up.
-
-    ``scalar`` brings a literal, ``array`` a column, to what is compared.
-    """
-
-    scalar: Callable[[Value], Scalar]
-    array: Callable[[pa.Array], NDArray[Any]] | None
-    """None for texts, which are looked up one distinct value at a time."""
-
-
-def domain(type_: str) -> Domain:
-    """
-    How values of a Spark SQL type are compared.
-
-    Raises:
-        NotIndexed: For any other type, and for decimals of more than 18 digits.
-    """
-    if type_ in {"tinyint", "smallint", "int", "bigint"}:
-        return Domain(lambda value: _scaled(value, 0), lambda column: _filled(column, 0).astype(np.int64))
-    if type_ == "double":
-        return Domain(_double, lambda column: _filled(column, 0.0).astype(np.float64))
-    if type_.startswith("decimal("):
-        precision, scale = (int(digits) for digits in type_[8:-1].split(","))
-        if precision > MOST_DIGITS:
-            raise NotIndexed(type_)
-        return Domain(lambda value: _scaled(value, scale), _unscaled)
-    plain: dict[str, Domain] = {
-        "string": Domain(lambda value: str(value).encode(), None),
-        "date": Domain(_days, lambda column: _filled(column.view(pa.int32()), 0).astype(np.int64)),
-        "timestamp": Domain(_micros, lambda column: _filled(column.view(pa.int64()), 0)),
-        "boolean": Domain(int, lambda column: _filled(column.cast(pa.int8()), 0).astype(np.int64)),  # type: ignore[arg-type]
-    }
-    if type_ not in plain:
-        raise NotIndexed(type_)
-    return plain[type_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,48 +201,6 @@ def _literals(of: Domain, tree: Tree) -> Sequence[Scalar]:
 def _successor(start: bytes) -> bytes:
     """The first bytes after all that start so: no byte of UTF-8 is 255, so the last one has a next."""
     return start[:-1] + bytes([start[-1] + 1])
-
-
-def _scaled(value: Value, scale: int) -> int:
-    if not isinstance(value, int | Decimal):
-        raise NotIndexed("a literal of another type")
-    if len(str(value)) > MOST_DIGITS + 6:
-        raise NotIndexed("a literal of many digits")
-    scaled = Decimal(value).scaleb(scale)
-    if scaled != scaled.to_integral_value() or abs(scaled) >= 2**62:
-        raise NotIndexed("a literal between two values of the type")
-    return int(scaled)
-
-
-def _double(value: Value) -> float:
-    if not isinstance(value, int | float | Decimal):
-        raise NotIndexed("a literal of another type")
-    found = float(value)
-    if not isfinite(found):
-        raise NotIndexed("a literal that is no number")
-    return found
-
-
-def _days(value: Value) -> int:
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise NotIndexed("a literal of another type")
-    return (value - EPOCH).days
-
-
-def _micros(value: Value) -> int:
-    if not isinstance(value, datetime):
-        raise NotIndexed("a literal of another type")
-    return (value - MIDNIGHT) // timedelta(microseconds=1)
-
-
-def _filled(column: pa.Array, nothing: float) -> NDArray[Any]:
-    return (column.fill_null(nothing) if column.null_count else column).to_numpy(zero_copy_only=False)
-
-
-def _unscaled(column: pa.Array) -> NDArray[np.int64]:
-    """Of a decimal's 128 bits the lower half, which holds all of 18 digits."""
-    halves = np.frombuffer(column.buffers()[1], dtype=np.int64)
-    return halves[2 * column.offset : 2 * (column.offset + len(column)) : 2]
 
 
 def _and(flags: Iterable[Flags]) -> Flags:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rules_engine.evaluation.predicates import SUBJECT, hit_word, unknown_word
 from rules_engine.evaluation.tallies import DECISIONS
+from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
 from rules_engine.model.hitmatrix import BITS, HitMatrix
 from rules_engine.model.manifest import TypeCounts
 

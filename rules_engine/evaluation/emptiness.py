@@ -21,10 +21,9 @@ from rules_engine.errors import Fault
 from rules_engine.evaluation.limits import NO_LIMITS, TookTooLong, within
 from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.reasons import too_long
-from rules_engine.evaluation.resolution import statement
 from rules_engine.evaluation.rule_session import active
 from rules_engine.evaluation.session import pin
-from rules_engine.evaluation.statements import AT_ONCE, runs_alone
+from rules_engine.evaluation.statements import AT_ONCE, runs_alone, statement
 from rules_engine.language.absence import asks_columns, one_way, weighs_absence
 from rules_engine.language.allowed import refuse
 from rules_engine.language.lexical import bind

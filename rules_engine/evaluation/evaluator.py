@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,16 +15,16 @@ from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, r
 from rules_engine.evaluation import counting
 from rules_engine.evaluation.failures import Apart, Live, survivors
 from rules_engine.evaluation.gating import RuleGate
+from rules_engine.evaluation.indexing import index
 from rules_engine.evaluation.limits import within
 from rules_engine.evaluation.matrix import gather
 from rules_engine.evaluation.planning import plan
-from rules_engine.evaluation.predicate_index import Source, index
-from rules_engine.evaluation.predicates import SUBJECT
+from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.progress import watched
-from rules_engine.evaluation.resolution import in_words
 from rules_engine.evaluation.session import PINNED, pin
 from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches
 from rules_engine.evaluation.tallies import decisions, tallies
+from rules_engine.evaluation.words import SUBJECT
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
 from rules_engine.lake.storage import Landed, days, exists, landed, remove
 from rules_engine.model.failing import Limits, OnFailure
@@ -91,6 +92,7 @@ class SparkEvaluator:
     def evaluate(
         self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress = silent
     ) -> Evaluation:
+        """As the port says. Under ``folder`` also ``work``, and ``standing`` where a membership type is held."""
         self.check(rule_set)
         seconds: dict[str, float] = {}
         with _told():
@@ -108,21 +110,26 @@ class SparkEvaluator:
                 decided = self.decide(rule_set, live.matrix, hits, before.where(~_of_type(live.held_types)))
                 decided.write.mode("overwrite").parquet(f"{folder}/{DECIDED}")
             with _phase("count", seconds, self.spark, progress):
-                decided = self.spark.read.parquet(f"{folder}/{DECIDED}")
-                with ThreadPoolExecutor() as at_once:
-                    bits = at_once.submit(counting.bits_set, live.matrix, hits)
-                    members_before = at_once.submit(counting.members, before) if previous else None
-                    found = counting.counted(decided)
-                    hits_per_rule, unknown_per_rule = bits.result()
-                    left = members_before.result() if members_before else {}
+                evaluation = self._counted(live, subjects, hits, before if previous else None, folder)
+        return replace(evaluation, seconds=seconds)
+
+    def _counted(self, live: Live, subjects: int, hits: DataFrame, before: DataFrame | None, folder: str) -> Evaluation:
+        """What was staged, counted as it was written; two counts are under way while the third is made."""
+        decided = self.spark.read.parquet(f"{folder}/{DECIDED}")
+        with ThreadPoolExecutor() as at_once:
+            bits = at_once.submit(counting.bits_set, live.matrix, hits)
+            members_before = at_once.submit(counting.members, before) if before is not None else None
+            found = counting.counted(decided)
+            hits_per_rule, unknown_per_rule = bits.result()
+            left = members_before.result() if members_before else {}
+        types = (membership_type.key for membership_type in live.rule_set.membership_types)
         return Evaluation(
             subjects=subjects,
             evaluated_pairs=subjects * len(live.matrix.cells),
             hits_per_rule=hits_per_rule,
             unknown_per_rule=unknown_per_rule,
-            types=counting.type_counts(found, left, (m.key for m in rule_set.membership_types), live.held_types),
+            types=counting.type_counts(found, left, types, live.held_types),
             decisions_digest=found.digest,
-            seconds=seconds,
             held=live.held,
         )
 
@@ -153,11 +160,9 @@ class SparkEvaluator:
             lambda done, rules: within(self.spark, done, self.limits, rules),
         )
         others = [index(self.spark, source, found).rows(self.spark, every=False) for source, found in planned.passes]
-        subject = self.lake.subject_frame
-        source = Source(f"`{subject.name}`", f"`{subject.subject_key}`", subject.name)
-        every = bool(others or facts)
-        of_subjects = index(self.spark, source, planned.of_subjects).rows(self.spark, every=every)
-        return gather(matrix, planned, of_subjects, others, facts)
+        of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
+        rows = of_subjects.rows(self.spark, every=bool(others or facts))
+        return gather(matrix, planned, rows, others, facts)
 
     def decide(self, rule_set: RuleSet, matrix: HitMatrix, hits: DataFrame, before: DataFrame) -> DataFrame:
         """Decisions of all membership types from the hit matrix and what was decided before."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.planning import Plan, plan
-from rules_engine.evaluation.predicate_index import Bound, Placed, Source, index
+from rules_engine.evaluation.indexing import index
+from rules_engine.evaluation.planning import plan
+from rules_engine.evaluation.predicate_index import TakenApart
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 
@@ -36,22 +37,15 @@ class Place:
 def places(spark: SparkSession, matrix: HitMatrix, schema: Schema, as_of: date) -> list[Place]:
     """Every version's place, in the rule set's order. The frames are views of the session; Spark types them only."""
     planned = plan(matrix, schema, as_of)
-    found: dict[Cell, list[Placed]] = {}
-    for source, bounds in _passes(planned, schema):
-        for placed in index(spark, source, bounds).placed:
+    found: dict[Cell, list[TakenApart]] = {}
+    for source, bounds in [(planned.subjects, planned.of_subjects), *planned.passes]:
+        for placed in index(spark, source, bounds).taken_apart:
             first = Cell(placed.cell.word % matrix.words, placed.cell.mask)
             found.setdefault(first, []).append(placed)
     return [_place(version.id, planned.why[version.id], found.get(cell, ())) for version, cell in matrix.cells]
 
 
-def _passes(planned: Plan, schema: Schema) -> Iterator[tuple[Source, Sequence[Bound]]]:
-    subjects = Source(f"`{schema.subject}`", f"`{schema.subject_key}`", schema.subject)
-    if planned.of_subjects:
-        yield subjects, planned.of_subjects
-    yield from planned.passes
-
-
-def _place(rule: str, why: str, placed: Sequence[Placed]) -> Place:
+def _place(rule: str, why: str, placed: Sequence[TakenApart]) -> Place:
     where, _, reason = why.partition(": ")
     looked_up = dict.fromkeys(name for each in placed for name in each.expressions)
     computed = dict.fromkeys(sql for each in placed for sql in each.computed)

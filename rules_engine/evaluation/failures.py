@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, raise_all
 from rules_engine.evaluation.limits import TookTooLong, settled, within
-from rules_engine.evaluation.predicates import Placed
 from rules_engine.evaluation.reasons import UNSURVIVED, Reason, reason_of, too_long
 from rules_engine.evaluation.statements import rows_of_batch, runs_alone
+from rules_engine.evaluation.words import Placed
 from rules_engine.language.lexical import bind
 from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
 from rules_engine.model.frames import Lake

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from rules_engine.evaluation.planning import Plan
-from rules_engine.evaluation.predicates import (
-    PRESENT,
-    SUBJECT,
-    counts_when_unknown,
-    hit_word,
-    unknown_word,
-)
+from rules_engine.evaluation.words import PRESENT, SUBJECT, Placed, hit_word, unknown_word
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import WhenUnknown
 
@@ -41,8 +35,8 @@ def gather(
     seconds = [hit_word(matrix.words + w) for w in plan.asks]
     unknown = [u for u in map(unknown_word, range(matrix.words)) if any(u in f.columns for f in [subjects, *others])]
     if facts:
-        unknown = sorted({*unknown, *map(unknown_word, counts_when_unknown(matrix.cells, WhenUnknown.HOLD)),
-                          *map(unknown_word, counts_when_unknown(matrix.cells, WhenUnknown.HIT))})  # fmt: skip
+        unknown = sorted({*unknown, *map(unknown_word, _counts_when_unknown(matrix.cells, WhenUnknown.HOLD)),
+                          *map(unknown_word, _counts_when_unknown(matrix.cells, WhenUnknown.HIT))})  # fmt: skip
     words = [*hits, *seconds, *unknown]
     parts = [_aligned(subjects, words, "true"), *(_aligned(rows, words, "false") for rows in others)]
     parts += [_spread(rows, words) for rows in facts]
@@ -91,10 +85,19 @@ def _answered(matrix: HitMatrix, plan: Plan, hits: Sequence[str], unknown: Seque
 
 def _settled(matrix: HitMatrix, hits: Sequence[str], unknown: Sequence[str]) -> list[str]:
     """Unknown only where no row was true; where a rule says so, unknown is a hit (R-EVAL-6)."""
-    means_hit = counts_when_unknown(matrix.cells, WhenUnknown.HIT)
+    means_hit = _counts_when_unknown(matrix.cells, WhenUnknown.HIT)
     columns = []
     for word, hit in enumerate(hits):
         outcome = unknown_word(word)
         mask = means_hit.get(word, 0) if outcome in unknown else 0
         columns.append(f"{hit} | ({outcome} & {mask}L) AS {hit}" if mask else hit)
     return columns + [f"{u} & ~{hit_word(int(u[1:]))} AS {u}" for u in unknown]
+
+
+def _counts_when_unknown(placed: Iterable[Placed], when: WhenUnknown) -> dict[int, int]:
+    """Word to mask over the versions whose unknown outcome means ``when``."""
+    masks: dict[int, int] = {}
+    for version, cell in placed:
+        if version.when_unknown is when:
+            masks[cell.word] = masks.get(cell.word, 0) | cell.mask
+    return masks

@@ -17,11 +17,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from rules_engine.evaluation.predicate_index import Bound, Source
-from rules_engine.evaluation.predicates import Placed
-from rules_engine.evaluation.resolution import asks_other_rows
-from rules_engine.language.condition import names
+from rules_engine.evaluation.statements import asks_other_rows
+from rules_engine.evaluation.words import Placed
 from rules_engine.language.lexical import bind, tokens
-from rules_engine.language.question import Question, aggregates, of_subjects, question, spelled, unqualified
+from rules_engine.language.operands import names
+from rules_engine.language.question import (
+    Question,
+    aggregates,
+    frame_and_alias,
+    of_subjects,
+    question,
+    spelled,
+    unqualified,
+)
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form
@@ -35,13 +43,14 @@ class Plan:
     """
     Where the rules of one set went.
 
-    ``of_subjects`` are conditions on the subject's own row, ``passes`` those on
-    the rows of other sources, ``alone`` the queries. A rule that asks another
+    ``of_subjects`` are conditions on the rows of ``subjects``, ``passes`` those
+    on the rows of other sources, ``alone`` the queries. A rule that asks another
     frame has a second bit, ``words`` words after its first: ``asks`` holds
     these rules' masks by word, ``denies`` those that are true where the
     second bit is not.
     """
 
+    subjects: Source
     of_subjects: tuple[Bound, ...]
     passes: tuple[tuple[Source, tuple[Bound, ...]], ...]
     alone: tuple[Placed, ...]
@@ -49,6 +58,10 @@ class Plan:
     denies: dict[int, int]
     why: dict[str, str]
     """Version id to where it went, in words."""
+
+
+_Grouped = tuple[Question, Placed | None, Bound, tuple[tuple[int, int], ...]]
+"""A question that groups, the rule it is, if it is one, its bit, and where its aggregates stand."""
 
 
 @dataclass
@@ -68,9 +81,10 @@ class _Planner:
         for placed in self.matrix.cells:
             self._place(placed)
         self._share()
-        of_subjects = self.rows.pop(self._frame(self.schema.subject), [])
+        subjects = self._frame(self.schema.subject)
+        of_subjects = self.rows.pop(subjects, [])
         passes = tuple((source, tuple(found)) for source, found in self.rows.items())
-        return Plan(tuple(of_subjects), passes, tuple(self.alone), self.asks, self.denies, self.why)
+        return Plan(subjects, tuple(of_subjects), passes, tuple(self.alone), self.asks, self.denies, self.why)
 
     def _place(self, placed: Placed) -> None:
         version, cell = placed
@@ -113,13 +127,9 @@ class _Planner:
 
     def _ask_rows(self, found: Question, placed: Placed) -> None:
         version, cell = placed
-        words = found.source.replace("`", "").lower().split()
-        frame, alias = words[0], words[-1]
-        key = self.schema.subject_key_of(frame).lower()
-        is_frame = (
-            key and not found.given and (len(words) == 1 or (len(words) == 2) or (len(words) == 3 and words[1] == "as"))
-        )
-        if is_frame and found.key.replace("`", "").lower() in {key, f"{alias}.{key}"}:
+        frame, alias = frame_and_alias(found.source)
+        key = self.schema.subject_key_of(frame).lower() if not found.given else ""
+        if key and found.key.replace("`", "").lower() in {key, f"{alias}.{key}"}:
             self._add(self._frame(frame), Bound(unqualified(found.where, alias), cell, filters=True))
             self.why[version.id] = f"condition on {frame}"
             return
@@ -136,30 +146,32 @@ class _Planner:
                 self._add(Source(first.source, first.key, given=first.given), bound)
                 self.why[placed[0].id] = f"shares {spelled(first.source)[:60]}"
         for of_core in self.groups.values():
-            readable = [(q, placed, bound, cuts) for q, placed, bound in of_core if (cuts := _cuts(q)) is not None]
-            kept = {id(bound) for _, _, bound, _ in readable} if len(readable) > 1 else set[int]()
-            kept |= {id(bound) for _, placed, bound in of_core if placed is None}
-            for _, counted, bound in of_core:
-                if counted is not None and id(bound) not in kept:
-                    self._leave(counted, "a query of its own: no other groups what it groups")
-            self._group([each for each in readable if id(each[2]) in kept])
+            read = [(asked, rule, bound, _cuts(asked)) for asked, rule, bound in of_core]
+            together = sum(cuts is not None for *_, cuts in read) > 1
+            shared: list[_Grouped] = []
+            for asked, rule, bound, cuts in read:
+                # A count that a condition on the subject asks for has no query of its own to go back to.
+                if cuts is not None and (together or rule is None):
+                    shared.append((asked, rule, bound, cuts))
+                elif rule is not None:
+                    self._leave(rule, "a query of its own: no other groups what it groups")
+            self._group(shared)
 
-    def _group(self, several: Sequence[tuple[Question, Placed | None, Bound, tuple[tuple[int, int], ...]]]) -> None:
+    def _group(self, several: Sequence[_Grouped]) -> None:
         for first in range(0, len(several), TOGETHER):
             together = several[first : first + TOGETHER]
             columns: dict[str, str] = {}
             conditions = [
                 bound._replace(sql=" AND ".join(_conditions(q, cuts, columns))) for q, _, bound, cuts in together
             ]
-            first_of_all = together[0][0]
+            asked = together[0][0]
             made = ", ".join(f"{sql} AS {name}" for sql, name in columns.items())
-            key = first_of_all.key
-            source = f"(SELECT {key} AS subject_key, {made} FROM {first_of_all.source} GROUP BY {key}) AS grouped"
-            for bound in conditions:
-                self._add(Source(source, "subject_key", given=first_of_all.given), bound)
-            for _, placed, _, _ in together:
+            grouped = f"(SELECT {asked.key} AS subject_key, {made} FROM {asked.source} GROUP BY {asked.key}) AS grouped"
+            source = Source(grouped, "subject_key", given=asked.given)
+            for (_, placed, _, _), bound in zip(together, conditions, strict=True):
+                self._add(source, bound)
                 if placed is not None:
-                    self.why[placed[0].id] = f"shares the groups of {spelled(first_of_all.source)[:60]}"
+                    self.why[placed[0].id] = f"shares the groups of {spelled(asked.source)[:60]}"
 
     def _add(self, source: Source, bound: Bound) -> None:
         self.rows.setdefault(source, []).append(bound)

@@ -11,9 +11,7 @@ its own, once per distinct text, and enters as an expression with three values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rules_engine.evaluation.buckets import Bits, Cuts, Domain, Flags, NotIndexed, Table, Tested, domain, tables
-from rules_engine.evaluation.predicates import SUBJECT, hit_word, unknown_word
-from rules_engine.language.condition import All, Constants, Not, Opaque, Part, Test, Tree, Value, names, parts, tests_of
+from rules_engine.evaluation.buckets import Bits, Cuts, Flags, Outcome, Table
+from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
+from rules_engine.language.condition import All, Not, Test, Tree, tests_of
 from rules_engine.language.condition import Any as AnyOf
 from rules_engine.model.hitmatrix import Cell
 
@@ -59,8 +57,8 @@ PACKED = 31
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """Where one condition went: the expressions that look it up, the conditions that Spark computes, and why."""
+class TakenApart:
+    """What became of one condition: the expressions that look it up, the conditions that Spark computes, and why."""
 
     cell: Cell
     expressions: tuple[str, ...]
@@ -106,7 +104,7 @@ class PredicateIndex:
     computed: tuple[Computed, ...]
     mixed: tuple[Mixed, ...]
     words: Mapping[int, int]
-    placed: tuple[Placed, ...]
+    taken_apart: tuple[TakenApart, ...]
 
     @property
     def can_be_unknown(self) -> tuple[int, ...]:
@@ -131,7 +129,7 @@ class PredicateIndex:
         asked for, those without a bit are left out and those of one subject
         that follow each other are one.
         """
-        given = _select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *_numbered(self.columns)])
+        given = select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *numbered(self.columns)])
         type_ = given.schema[SUBJECT].dataType.simpleString()
         outputs = [*(hit_word(w) for w in self.words), *(unknown_word(w) for w in self.can_be_unknown)]
         schema = ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint" for name in outputs)])
@@ -146,12 +144,18 @@ class Worker:
     every: bool
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        unknown = self.index.can_be_unknown
+        unknown, outcomes = self.index.can_be_unknown, self._outcomes()
         for batch in batches:
             if batch.num_rows:
-                yield self._found(batch, unknown)
+                yield self._found(batch, unknown, outcomes)
 
-    def _found(self, batch: pa.RecordBatch, unknown: Sequence[int]) -> pa.RecordBatch:
+    def _outcomes(self) -> Mapping[Test, Outcome]:
+        """What the tests of mixed parts come to in each bucket, worked out once for all batches."""
+        cuts = {lookup.name: lookup.cuts for lookup in self.index.lookups}
+        tests = (test for part in self.index.mixed for test in tests_of(part.tree) if isinstance(test, Test))
+        return {test: cuts[test.of.name].outcome(test) for test in tests}
+
+    def _found(self, batch: pa.RecordBatch, unknown: Sequence[int], outcomes: Mapping[Test, Outcome]) -> pa.RecordBatch:
         found = _Words(self.index.words, unknown, batch.num_rows)
         buckets = {}
         for place, lookup in enumerate(self.index.lookups, start=1):
@@ -163,19 +167,20 @@ class Worker:
             values = batch.column(first + pack).to_numpy()
             found.narrow(computed.of, (values >> (2 * place)) & 3)
         for part in self.index.mixed:
-            found.keep(part, *self._put_together(part.tree, buckets))
+            found.keep(part, *self._put_together(part.tree, buckets, outcomes))
         return self._batch(batch.column(0), found, unknown)
 
-    def _put_together(self, tree: Tree, buckets: Mapping[str, Any]) -> tuple[Flags, Flags]:
+    def _put_together(
+        self, tree: Tree, buckets: Mapping[str, Any], outcomes: Mapping[Test, Outcome]
+    ) -> tuple[Flags, Flags]:
         """Where a part is true and where it is false, row by row."""
         if isinstance(tree, Test):
-            cuts = next(lookup.cuts for lookup in self.index.lookups if lookup.name == tree.of.name)
-            outcome, at = cuts.outcome(tree), buckets[tree.of.name]
+            outcome, at = outcomes[tree], buckets[tree.of.name]
             return outcome.true.take(at), outcome.false.take(at)
         if isinstance(tree, Not):
-            return self._put_together(tree.of, buckets)[::-1]
+            return self._put_together(tree.of, buckets, outcomes)[::-1]
         assert isinstance(tree, All | AnyOf)
-        several = [self._put_together(each, buckets) for each in tree.of]
+        several = [self._put_together(each, buckets, outcomes) for each in tree.of]
         both, either = (np.logical_and, np.logical_or) if isinstance(tree, All) else (np.logical_or, np.logical_and)
         return reduce(both, (true for true, _ in several)), reduce(either, (false for _, false in several))
 
@@ -228,128 +233,13 @@ def _merged(subjects: pa.Array, words: Sequence[Bits]) -> tuple[pa.Array, Sequen
     return subjects.take(pa.array(starts)), [np.bitwise_or.reduceat(word, starts) for word in words]
 
 
-def index(spark: SparkSession, source: Source, conditions: Sequence[Bound]) -> PredicateIndex:
-    """The index over conditions on the rows of a source, its columns as Spark types them."""
-    columns = _columns(spark, source, conditions)
-    found: list[tuple[Bound, Part]] = []
-    computed: dict[str, list[Bound]] = {}
-    whole: dict[Cell, str] = {}
-    for bound, read in zip(conditions, _read(spark, conditions, columns, source.frame), strict=True):
-        if isinstance(read, Opaque):
-            whole[bound.cell] = str(read)
-            computed.setdefault(bound.sql, []).append(bound)
-        else:
-            found += [(bound, part) for part in read]
-    domains = _domains(spark, source, [part for _, part in found])
-    looked_up = [(bound, part) for bound, part in found if _is_looked_up(part, domains)]
-    for bound, part in found:
-        if not _is_looked_up(part, domains):
-            computed.setdefault(part.sql, []).append(bound)
-    words: dict[int, int] = {}
-    for bound in conditions:
-        words[bound.cell.word] = words.get(bound.cell.word, 0) | bound.cell.mask
-    return PredicateIndex(
-        source,
-        tuple(_lookups(looked_up, domains)),
-        tuple(Computed(sql, _of_computed(several)) for sql, several in computed.items()),
-        tuple(Mixed(p.tree, b.cell.word, b.cell.mask, b.filters) for b, p in looked_up if p.of is None),
-        dict(sorted(words.items())),
-        tuple(_places(conditions, looked_up, computed, whole)),
-    )
-
-
-def _domains(spark: SparkSession, source: Source, found: Sequence[Part]) -> dict[str, Domain]:
-    """Expression to how its values are compared, for those that can be looked up."""
-    asked = {test.of.name: test.of.sql for part in found for test in tests_of(part.tree) if isinstance(test, Test)}
-    fields = _select(spark, source, _numbered(asked.values())).schema.fields if asked else []
-    domains: dict[str, Domain] = {}
-    for name, field in zip(asked, fields, strict=True):
-        with suppress(NotIndexed):
-            domains[name] = domain(field.dataType.simpleString())
-    return domains
-
-
-def _is_looked_up(part: Part, domains: Mapping[str, Domain]) -> bool:
-    """Whether every test of a part can be."""
-    try:
-        for test in tests_of(part.tree):
-            if not isinstance(test, Test) or test.of.name not in domains:
-                return False
-            Cuts.by(domains[test.of.name], [test])
-    except NotIndexed:
-        return False
-    return True
-
-
-def _lookups(found: Sequence[tuple[Bound, Part]], domains: Mapping[str, Domain]) -> Iterator[Lookup]:
-    """Every expression once; parts about it alone are in its tables."""
-    tests: dict[str, list[Test]] = {}
-    alone: dict[str, list[Tested]] = {}
-    for bound, part in found:
-        for test in tests_of(part.tree):
-            assert isinstance(test, Test)
-            tests.setdefault(test.of.name, []).append(test)
-        if part.of is not None:
-            tested = Tested(bound.cell.word, bound.cell.mask, part.tree, bound.filters)
-            alone.setdefault(part.of.name, []).append(tested)
-    for name, several in tests.items():
-        cuts = Cuts.by(domains[name], several)
-        yield Lookup(name, several[0].of.sql, cuts, tables(cuts, alone.get(name, ())))
-
-
-def _select(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:
+def select(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:
+    """Columns, as SQL, of a source's rows."""
     return spark.sql(f"{source.given} SELECT {', '.join(columns)} FROM {source.sql}")
 
 
-def _columns(spark: SparkSession, source: Source, conditions: Sequence[Bound]) -> dict[str, str]:
-    """Column to Spark's type; of a source that is no frame those that conditions seem to name."""
-    if source.frame:
-        return {field.name.lower(): field.dataType.simpleString() for field in spark.table(source.frame).schema.fields}
-    return _typed(spark, source, sorted({name for bound in conditions for name in names(bound.sql)}))
-
-
-def _typed(spark: SparkSession, source: Source, asked: Sequence[str]) -> dict[str, str]:
-    from pyspark.errors import PySparkException
-
-    try:
-        fields = _select(spark, source, _numbered(asked)).schema.fields if asked else []
-    except PySparkException:
-        return {} if len(asked) == 1 else {k: v for name in asked for k, v in _typed(spark, source, [name]).items()}
-    return {name: field.dataType.simpleString() for name, field in zip(asked, fields, strict=True)}
-
-
-def _read(
-    spark: SparkSession, conditions: Sequence[Bound], columns: Mapping[str, str], name: str
-) -> list[tuple[Part, ...] | Opaque]:
-    """Every condition's parts; read again as long as there are constants to work out."""
-    constants = Constants({}, set())
-    found = [_parts(bound.sql, columns, constants, name) for bound in conditions]
-    while constants.wanted:
-        known = {**constants.known, **_folded(spark, sorted(constants.wanted))}
-        constants = Constants(known, set())
-        found = [_parts(bound.sql, columns, constants, name) for bound in conditions]
-    return found
-
-
-def _folded(spark: SparkSession, texts: Sequence[str]) -> dict[str, Value | None]:
-    """What expressions without a column come to, None for one that fails; Spark folds them and reads no rows."""
-    from pyspark.errors import PySparkException
-
-    try:
-        row = spark.sql(f"SELECT {', '.join(texts)}").first() or ()
-    except (PySparkException, ValueError, OverflowError):  # the latter two for days that Python has not
-        return {texts[0]: None} if len(texts) == 1 else {k: v for t in texts for k, v in _folded(spark, [t]).items()}
-    return {text: None if isinstance(value, datetime) else value for text, value in zip(texts, row, strict=True)}
-
-
-def _parts(sql: str, columns: Mapping[str, str], constants: Constants, name: str) -> tuple[Part, ...] | Opaque:
-    try:
-        return parts(sql, columns, constants, name) if sql else ()
-    except Opaque as problem:
-        return problem
-
-
-def _numbered(texts: Iterable[str]) -> Iterator[str]:
+def numbered(texts: Iterable[str]) -> Iterator[str]:
+    """Expressions with the names ``c0``, ``c1``, …"""
     return (f"{sql} AS c{number}" for number, sql in enumerate(texts))
 
 
@@ -359,37 +249,3 @@ def _packed(conditions: Sequence[str]) -> str:
         middle = len(conditions) // 2
         return f"({_packed(conditions[:middle])} | shiftleft({_packed(conditions[middle:])}, {2 * middle}))"
     return f"CAST(coalesce(CAST(({conditions[0]}) AS INT), {UNKNOWN}) AS BIGINT)"
-
-
-def _of_computed(found: Sequence[Bound]) -> dict[int, Table]:
-    false: dict[int, int] = {}
-    unknown: dict[int, int] = {}
-    for bound in found:
-        word, mask = bound.cell.word, bound.cell.mask
-        false[word] = false.get(word, 0) | mask
-        unknown[word] = unknown.get(word, 0) | (mask if bound.filters else 0)
-    return {word: _three_values(mask, unknown[word]) for word, mask in false.items()}
-
-
-def _three_values(mask: int, unknown_is_false: int) -> Table:
-    """Words of :data:`FALSE`, :data:`TRUE` and :data:`UNKNOWN`; of some rules unknown is false."""
-    true = np.array([~mask, -1, ~mask], dtype=np.int64)
-    return Table(true, None if mask == unknown_is_false else np.array([~mask, -1, ~unknown_is_false], dtype=np.int64))
-
-
-def _places(
-    conditions: Sequence[Bound],
-    looked_up: Sequence[tuple[Bound, Part]],
-    computed: Mapping[str, list[Bound]],
-    whole: Mapping[Cell, str],
-) -> Iterator[Placed]:
-    expressions: dict[Cell, dict[str, None]] = {}
-    left: dict[Cell, list[str]] = {}
-    for bound, part in looked_up:
-        names_ = (test.of.name for test in tests_of(part.tree) if isinstance(test, Test))
-        expressions.setdefault(bound.cell, {}).update(dict.fromkeys(names_))
-    for sql, several in computed.items():
-        for bound in several:
-            left.setdefault(bound.cell, []).append(sql)
-    for cell in (bound.cell for bound in conditions):
-        yield Placed(cell, tuple(expressions.get(cell, ())), tuple(left.get(cell, ())), whole.get(cell, ""))

@@ -8,9 +8,9 @@ from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.predicates import Placed, subjects_of_statement
-from rules_engine.evaluation.resolution import asks_other_rows, statement
-from rules_engine.language.lexical import bind
+from rules_engine.evaluation.words import SUBJECT, Placed
+from rules_engine.language.lexical import Kind, bind, tokens
+from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
 
 if TYPE_CHECKING:
@@ -49,16 +49,14 @@ def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], keys: dict[str, 
     parts = []
     for version, cell in batch:
         if version.form is Form.STATEMENT:
-            parts.append(
-                subjects_of_statement(statement(spark, version, as_of), cell).withColumn("unknown", F.lit(False))
-            )
+            parts.append(_subjects(statement(spark, version, as_of), cell).withColumn("unknown", F.lit(False)))
             continue
         rows, key = spark.table(version.frame), keys[version.frame.lower()]
         condition = F.expr(bind(version.sql, version.parameters, as_of))
-        hits = subjects_of_statement(rows.where(condition).select(f"`{key}`"), cell)
+        hits = _subjects(rows.where(condition).select(f"`{key}`"), cell)
         parts.append(hits.withColumn("unknown", F.lit(False)))
         if version.when_unknown is not WhenUnknown.MISS:
-            unknown = subjects_of_statement(rows.where(condition.isNull()).select(f"`{key}`"), cell)
+            unknown = _subjects(rows.where(condition.isNull()).select(f"`{key}`"), cell)
             parts.append(unknown.withColumn("unknown", F.lit(True)))
     return reduce(lambda a, b: a.unionAll(b), parts)
 
@@ -80,3 +78,23 @@ def run_batches(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(run, range(len(work)), work))
+
+
+def statement(spark: SparkSession, version: RuleVersion, as_of: date) -> DataFrame:
+    """A statement as a DataFrame of one column, its subjects, perhaps with repeats."""
+    return spark.sql(bind(version.sql, version.parameters, as_of))
+
+
+def asks_other_rows(sql: str) -> bool:
+    """Whether a condition holds a sub-query, which Spark runs in a filter only."""
+    return any(token.kind is Kind.WORD and token.word == "select" for token in tokens(sql))
+
+
+def _subjects(found: DataFrame, cell: Cell) -> DataFrame:
+    """A statement's subjects as rows ``subject, word, mask``; repeats are left for the aggregation."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    subject = F.col(f"`{found.columns[0]}`")
+    return found.select(
+        subject.alias(SUBJECT), F.lit(cell.word).alias("word"), F.lit(cell.mask).cast("bigint").alias("mask")
+    )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.predicates import SUBJECT, hit_word, unknown_word
+from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import Kind, MembershipType, Strategy, Tie, WhenUnknown
 

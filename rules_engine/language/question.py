@@ -99,7 +99,7 @@ def of_subjects(sql: str, schema: Schema, *, frame: str = "") -> OfSubjects | No
         found = question(sql)
         if found is None or found.grouped or found.given:
             return None
-        name, outer = _frame_and_alias(found.source)
+        name, outer = frame_and_alias(found.source)
         where = found.where
         if (
             name != schema.subject.lower()
@@ -211,7 +211,7 @@ def _plain_column(item: Sequence[Token]) -> Sequence[Token]:
     return item if len(item) in {1, 3} and len(named) + len(dots) == len(item) else ()
 
 
-def _frame_and_alias(source: str) -> tuple[str, str]:
+def frame_and_alias(source: str) -> tuple[str, str]:
     """A source that is one frame, and the name it goes by; empty for any other."""
     match [token for token in tokens(source) if token.word != "as"]:
         case [frame]:
@@ -247,7 +247,7 @@ def _of_rows(inner: str, outer: str, schema: Schema, least: int, *, denied: bool
     if any(token.text == "(" for token in _after(words, starts, "select")) and not counts:
         return None  # an aggregate has a row even where nothing meets the condition
     source = _clause(inner, words, starts, "from")
-    frame, alias = _frame_and_alias(source)
+    frame, alias = frame_and_alias(source)
     key = schema.subject_key_of(frame).lower() if frame else ""
     conditions = conjuncts(_clause(inner, words, starts, "where"))
     same = {

@@ -63,7 +63,8 @@ class HistoryRecord:
     engine_version: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "snapshots", MappingProxyType(dict(self.snapshots)))
+        if not isinstance(self.snapshots, MappingProxyType):  # the records of a run share one
+            object.__setattr__(self, "snapshots", MappingProxyType(dict(self.snapshots)))
 
     @property
     def sort_key(self) -> str:

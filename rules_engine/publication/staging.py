@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from rules_engine.errors import Fault, RunRefused
@@ -122,8 +123,9 @@ class FolderRunStore:
             raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
         decode = lru_cache(maxsize=100_000)(matrix.hits)
         created_at = created_from(manifest.created_at)
+        snapshots = MappingProxyType(dict(manifest.snapshots))
         for row in self.rows(f"{self.folder(run_id)}/decisions"):
-            yield _record(row, manifest, created_at, decode)
+            yield _record(row, manifest, created_at, snapshots, decode)
 
     def _status(self, run_id: str) -> RunStatus | None:
         opened = self._known(run_id, "opened.json")
@@ -162,6 +164,7 @@ def _record(
     row: Mapping[str, Any],
     manifest: Manifest,
     created_at: datetime,
+    snapshots: Mapping[str, str],
     decode: Callable[[str, Sequence[int]], tuple[Hit, ...]],
 ) -> HistoryRecord:
     first: date | None = row["first_granted"]
@@ -177,7 +180,7 @@ def _record(
         hits=decode(row["membership_type"], tuple(row["words"])) if row["words"] else (),
         first_granted=first,
         rule_set_digest=manifest.rule_set_digest,
-        snapshots=manifest.snapshots,
+        snapshots=snapshots,
         as_of=manifest.as_of,
         run_id=manifest.run_id,
         engine_version=manifest.engine_version,

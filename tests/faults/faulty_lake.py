@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
+from tests.small_lake import put
 
 DECLARATION = """
 subject = "customers"
@@ -60,11 +60,6 @@ def write(folder: Path, holdings: str = "holdings") -> Lake:
 
 def declared(folder: Path, holdings: str = "holdings") -> Lake:
     return declaration.parse(DECLARATION.replace("{holdings}", holdings), str(folder))
-
-
-def put(folder: Path, columns: Columns) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), folder / "part-0.parquet")
 
 
 def customers() -> Columns:

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules_engine.evaluation import buckets
-from rules_engine.evaluation.buckets import Cuts, Domain, NotIndexed, Outcome, Table, domain
+from rules_engine.evaluation.buckets import Cuts, Outcome, Table
 from rules_engine.evaluation.buckets import Tested as OfRule
+from rules_engine.evaluation.domains import Domain, domain
 from rules_engine.evaluation.predicate_index import Lookup, Mixed, PredicateIndex, Source, Worker
-from rules_engine.language.condition import Expression, Not, Tree, Value
+from rules_engine.language.condition import Not, Tree
 from rules_engine.language.condition import Test as Asks
 from rules_engine.language.condition import tests_of as all_tests
 from tests.property.conditions import KINDS, Kind, nested, says, trees
@@ -247,8 +248,8 @@ class NullsAreOne(Worker):
 class NotIsBlind(Worker):
     """What is not true is taken for false where a test of several expressions is denied."""
 
-    def _put_together(self, tree: Tree, buckets: Mapping[str, Any]) -> Any:
-        true, false = super()._put_together(tree, buckets)
+    def _put_together(self, tree: Tree, buckets: Mapping[str, Any], outcomes: Mapping[Asks, Outcome]) -> Any:
+        true, false = super()._put_together(tree, buckets, outcomes)
         return (~false, false) if isinstance(tree, Not) else (true, false)
 
 
@@ -279,32 +280,3 @@ def test_the_index_answers_as_sql_does(property_: Property, real: Any) -> None:
 def test_a_planted_fault_is_noticed(property_: Property, fault: Any) -> None:
     """The property fails where an edge of a bucket, NULL, an offset or a filter is handled wrongly."""
     notices(property_, fault)
-
-
-@pytest.mark.parametrize(
-    ("type_", "literal"),
-    [
-        ("int", 2.5), ("decimal(12,2)", 0.1), ("bigint", 2**62), ("double", float("nan")), ("double", float("inf")),
-        ("date", 5), ("timestamp", 5),
-    ],
-)  # fmt: skip
-def test_a_literal_between_values_is_left_to_spark(type_: str, literal: Value) -> None:
-    """A literal that is not exactly a value of the type makes no bucket."""
-    with pytest.raises(NotIndexed):
-        domain(type_).scalar(literal)
-
-
-@pytest.mark.parametrize("type_", ["float", "decimal(19,2)", "timestamp_ntz", "binary", "array<int>"])
-def test_a_type_is_left_to_spark(type_: str) -> None:
-    """Types whose comparison is not known here are not looked up."""
-    with pytest.raises(NotIndexed):
-        domain(type_)
-
-
-def test_texts_need_not_be_utf_8() -> None:
-    """Spark compares bytes, whatever they are: the byte after a prefix's last one ends it."""
-    of = domain("string")
-    asked = Asks(Expression("x", "text", "x"), "prefix", ("ab",))
-    column = pa.array([b"ab", b"ab\xff", b"ac", b"ab\x80z", b"aa\xff"], pa.binary()).view(pa.string())
-    cuts = Cuts.by(of, [asked])
-    assert cuts.outcome(asked).true[cuts.buckets(column)].tolist() == [True, True, False, True, False]

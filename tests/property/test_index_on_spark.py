@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from rules_engine.evaluation.buckets import Cuts
 from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, index
+from rules_engine.evaluation.indexing import index
+from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source
 from rules_engine.evaluation.session import pin
 from rules_engine.language.condition import Tree
 from rules_engine.model.hitmatrix import BITS, Cell, HitMatrix
@@ -195,7 +196,7 @@ def test_the_conditions_tell_rows_apart(world: World) -> None:
     outcomes = [{said[number] for said in world.says.values()} for number in range(len(world.conditions))]
     assert sum(len(found) > 1 for found in outcomes) > 0.75 * len(outcomes)
     assert {1, 2} <= set.union(*outcomes)
-    looked_up = {name for placed in world.index.placed if not placed.whole for name in placed.expressions}
+    looked_up = {name for part in world.index.taken_apart if not part.whole for name in part.expressions}
     assert set(NAMES.values()) <= looked_up
 
 

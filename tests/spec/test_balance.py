@@ -1,6 +1,7 @@
 """The manual of the ledger: which counts a manifest must hold for a run to be published (R-OPS-4, R-ENG-3)."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 
@@ -92,11 +93,13 @@ def test_a_run_has_as_many_decisions_as_its_types_together() -> None:
     assert manifest(gold, silver).decided == 7
 
 
-def test_a_held_type_is_left_out_of_the_pairs() -> None:
-    """Ten subjects and three rules, two of them of a held type whose members stay, are ten pairs."""
-    held = TypeCounts("GOLD", 4, 4, 0, {}, {})
-    whole = manifest(held, pairs=10)
-    replace(whole, evaluation=replace(whole.evaluation, held=(HeldType("GOLD", 2, ()),))).balance()
+@pytest.mark.parametrize(("pairs", "says"), [(10, ""), (30, "30 pairs were evaluated; 10 subjects × 1 rules are 10")])
+def test_a_held_type_is_left_out_of_the_pairs(pairs: int, says: str) -> None:
+    """Ten subjects and three rules, two of them of a held type whose members stay, are ten pairs and no more."""
+    whole = manifest(TypeCounts("GOLD", 4, 4, 0, {}, {}), pairs=pairs)
+    held = replace(whole, evaluation=replace(whole.evaluation, held=(HeldType("GOLD", 2, ()),)))
+    with pytest.raises(RunRefused, match=says) if says else nullcontext():
+        held.balance()
 
 
 def test_nothing_is_decided_of_a_held_type() -> None:

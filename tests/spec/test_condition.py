@@ -15,12 +15,12 @@ from rules_engine.language.condition import (
     Part,
     Tree,
     Value,
-    names,
-    parts,
 )
 from rules_engine.language.condition import Test as Held
 from rules_engine.language.condition import tests_of as all_tests
+from rules_engine.language.condition_reader import parts
 from rules_engine.language.lexical import bind
+from rules_engine.language.operands import names
 from tests.spec.table import Row, cases
 
 COLUMNS = {
