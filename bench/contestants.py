@@ -11,7 +11,7 @@ from typing import Protocol
 from bench.facts import Facts
 from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import HitMatrix
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from rules_engine.evaluation.statements import batches
 from rules_engine.language.lexical import bind
 from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import Cell, HitMatrix
-from rules_engine.model.rules import Form, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, RuleVersion
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 from random import Random
 
 from bench import cohorts, holding_rules, predicates, selects
-from rules_engine.model.rules import Form, Kind, MembershipType, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 
 AS_OF = date(2024, 6, 1)
 KNOWN_AT = datetime(2024, 6, 1, tzinfo=UTC)

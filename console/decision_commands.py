@@ -15,7 +15,8 @@ from console.screen import row, table
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean
 from rules_engine.model.history import HistoryRecord, Subject
-from rules_engine.model.rules import Kind, MembershipType, RuleSet, Strategy
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Kind, MembershipType, Strategy
 
 Key = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The subject's key, as in the lake.")]
 Type = Annotated[str | None, typer.Option("--type", help="Of this membership type alone.")]

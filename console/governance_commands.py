@@ -12,7 +12,7 @@ from console.screen import row, table
 from jobs import freeze_step
 from jobs.wiring import opened
 from rules_engine.errors import RunRefused
-from rules_engine.model.rules import freeze as frozen
+from rules_engine.model.rule_sets import freeze as frozen
 from rules_repo import audit
 from rules_repo.frozen import name_of
 from rules_repo.governance import require_approvals

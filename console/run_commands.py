@@ -16,7 +16,7 @@ from console.screen import fault_rows, row, table
 from jobs.wiring import opened
 from rules_engine.errors import Fault
 from rules_engine.model.manifest import Manifest
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import RunStatus
 from rules_engine.run import Outcome
 

@@ -8,7 +8,7 @@ from demo.figures import Check
 from rules_engine.model.decisions import Event, Reason, Standing, Tally, decide
 from rules_engine.model.history import HistoryRecord
 from rules_engine.model.manifest import Manifest
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import History
 from rules_engine.run import Outcome
 

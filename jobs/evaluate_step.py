@@ -21,7 +21,7 @@ from rules_engine.evaluation.session import GUARDED
 from rules_engine.lake.declaration import parse
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.manifest import Manifest
-from rules_engine.model.rules import thaw
+from rules_engine.model.rule_sets import thaw
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from jobs import aws
 from jobs.entry import Summary, day, finish, moment, words
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.model.rules import freeze
+from rules_engine.model.rule_sets import freeze
 
 VARIABLE = "RULES_DATABASE_URL"
 

@@ -18,7 +18,7 @@ from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
 from rules_engine.model.hitmatrix import HitMatrix
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Progress, RunStore, silent
 from rules_engine.publication.names import table_name
 from rules_engine.publication.records import SubjectType

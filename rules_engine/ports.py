@@ -14,7 +14,7 @@ from typing import Protocol
 from rules_engine.model.history import HistoryRecord, Subject
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 
 Progress = Callable[[str, float], None]
 """Told what is being done, and the share of it that is done (0 to 1)."""

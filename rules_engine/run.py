@@ -11,7 +11,7 @@ from rules_engine.errors import Fault, RunInterrupted, RunRefused
 from rules_engine.model.history import created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, run_identity
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Evaluator, History, Inserted, OpenRun, Progress, RuleSource, RunStore, silent
 
 

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from rules_engine.errors import Fault, did_you_mean
-from rules_engine.model.rules import MembershipType, RuleVersion, canonical_json, encode_parameter
+from rules_engine.model.canonical import canonical_json, encode_parameter
+from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.entries import RULE_FIELDS, TYPE_FIELDS, Entry, rule_entry, type_entry
 
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -12,18 +12,16 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from rules_engine.errors import Fault, InvalidRule, did_you_mean
+from rules_engine.model.canonical import ParameterValue, canonical_json, decode_parameter
 from rules_engine.model.rules import (
     EffectivePeriod,
     Form,
     Kind,
     MembershipType,
-    ParameterValue,
     RuleVersion,
     Strategy,
     Tie,
     WhenUnknown,
-    canonical_json,
-    decode_parameter,
 )
 
 E = TypeVar("E", bound=StrEnum)

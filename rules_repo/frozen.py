@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused
-from rules_engine.model.rules import RuleSet, freeze, thaw
+from rules_engine.model.rule_sets import RuleSet, freeze, thaw
 
 
 class FrozenRules:

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from rules_engine.errors import ChangeRefused, Fault, raise_all
-from rules_engine.model.rules import MembershipType, RuleVersion, canonical_json
+from rules_engine.model.canonical import canonical_json
+from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.rows import Row, all_of, type_of, type_values, version_of
 from rules_repo.timeline import Step, by_key, overlaps, step
 

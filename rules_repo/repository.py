@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from rules_engine.errors import ChangeRefused, Fault, RunRefused
-from rules_engine.model.rules import MembershipType, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.connection import connected, shown, snapshot, translated
 from rules_repo.publishing import Changes, Proposal, propose_in
 from rules_repo.rows import Row, all_of, type_of, version_of

@@ -7,14 +7,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from rules_engine.errors import Fault, InvalidRule, raise_all
-from rules_engine.model.rules import (
-    EffectivePeriod,
-    MembershipType,
-    RuleVersion,
-    canonical_json,
-    membership_type_from,
-    version_from,
-)
+from rules_engine.model.canonical import canonical_json
+from rules_engine.model.rule_sets import membership_type_from, version_from
+from rules_engine.model.rules import EffectivePeriod, MembershipType, RuleVersion
 
 Row = Mapping[str, Any]
 T = TypeVar("T")

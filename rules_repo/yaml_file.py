@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from rules_engine.errors import Fault, did_you_mean
-from rules_engine.model.rules import MembershipType, RuleVersion, encode_parameter
+from rules_engine.model.canonical import encode_parameter
+from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.entries import Entry, rule_entry, type_entry
 
 SECTIONS = ("membership_types", "rules")

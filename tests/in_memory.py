@@ -19,7 +19,8 @@ from rules_engine.model.decisions import Decision, Standing, Tally, decide
 from rules_engine.model.history import HistoryRecord, Subject, created_from
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
-from rules_engine.model.rules import MembershipType, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_engine.ports import Inserted, OpenRun, Progress, RunStatus
 
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
-from rules_engine.model.rules import Form, Kind, MembershipType, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 
 AS_OF = date(2024, 6, 1)
 KNOWN_AT = datetime.fromisoformat("2024-06-01T00:00:00+00:00")

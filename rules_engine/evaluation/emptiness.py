@@ -29,7 +29,8 @@ from rules_engine.language.allowed import refuse
 from rules_engine.language.lexical import bind
 from rules_engine.model.failing import Limits
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import Form, Kind, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, RuleVersion
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

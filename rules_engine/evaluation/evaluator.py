@@ -31,7 +31,7 @@ from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Progress, silent
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from rules_engine.language.lexical import bind
 from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
 from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import HitMatrix
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

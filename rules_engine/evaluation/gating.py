@@ -23,7 +23,8 @@ from rules_engine.evaluation.rule_session import rule_session
 from rules_engine.language import gate
 from rules_engine.model.failing import Limits
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import RuleVersion
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -12,7 +12,7 @@ from rules_engine.errors import Fault
 from rules_engine.language.allowed import Category, Function, allowed, refuse
 from rules_engine.language.lexical import Kind, Token
 from rules_engine.language.parsing import position, unknown_function, written_name
-from rules_engine.model.rules import ParameterValue
+from rules_engine.model.canonical import ParameterValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from rules_engine.model.rules import ParameterValue
+from rules_engine.model.canonical import ParameterValue
 
 Value = ParameterValue | float
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from rules_engine.language.allowed import allowed
+from rules_engine.model.canonical import ParameterValue
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import Form, Kind, ParameterValue, RuleVersion
+from rules_engine.model.rules import Form, Kind, RuleVersion
 
 
 @cache

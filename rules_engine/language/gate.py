@@ -23,7 +23,8 @@ from rules_engine.language.names import Names
 from rules_engine.language.parsing import Unreadable, node_faults, parse, position, size_faults
 from rules_engine.language.relations import Answer, Frames, Relation, Scope
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import Form, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, RuleVersion
 
 
 @dataclass(frozen=True, slots=True)

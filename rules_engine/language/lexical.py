@@ -19,7 +19,7 @@ from itertools import pairwise
 from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
 from rules_engine.language.allowed import allowed, refuse
 from rules_engine.language.literals import is_invisible, literal
-from rules_engine.model.rules import ParameterValue
+from rules_engine.model.canonical import ParameterValue
 
 AS_OF = "as_of"
 

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import date
 from decimal import Decimal
 
-from rules_engine.model.rules import ParameterValue
+from rules_engine.model.canonical import ParameterValue
 
 
 def literal(value: ParameterValue) -> str:

@@ -12,8 +12,8 @@ from rules_engine.errors import Fault
 from rules_engine.language.allowed import Category, allowed, refuse
 from rules_engine.language.parsing import position, written_name
 from rules_engine.language.relations import Answer
+from rules_engine.model.canonical import ParameterValue
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import ParameterValue
 
 _SAID: dict[type[exp.Expr], str] = {exp.Null: "NULL", exp.Tuple: "several values", exp.Star: "a star"}
 _VALUES = exp.Interval | exp.Neg | exp.DPipe | exp.Mul | exp.Add | exp.Sub | exp.Div | exp.Mod | exp.IntDiv | exp.Lambda

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rules_engine.model.decisions import Hit
-from rules_engine.model.rules import Kind, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Kind, RuleVersion
 
 BITS = 63
 

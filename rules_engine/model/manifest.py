@@ -9,8 +9,8 @@ from datetime import date
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.model.canonical import canonical_json
 from rules_engine.model.failing import HeldType, held_from
-from rules_engine.model.rules import canonical_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Literal, TypeVar
 
 from rules_engine.errors import Fault, HistoryCollision, RunRefused
+from rules_engine.model.canonical import canonical_json
 from rules_engine.model.history import HistoryRecord, Subject
-from rules_engine.model.rules import canonical_json
 
 SubjectType = Literal["bigint", "string"]
 """The type of a subject's key, as the lake declares it."""

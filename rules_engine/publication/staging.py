@@ -21,11 +21,12 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.canonical import canonical_json
 from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord, created_from, created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, manifest_from
-from rules_engine.model.rules import RuleSet, canonical_json, freeze, thaw
+from rules_engine.model.rule_sets import RuleSet, freeze, thaw
 from rules_engine.ports import OpenRun, RunStatus
 
 BATCH = 20_000

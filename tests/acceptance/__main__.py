@@ -28,7 +28,7 @@ from rules_engine.errors import Fault, InvalidRule, RulesError
 from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 from tests.acceptance.compare import PAIR, SUMS, Difference, decided_as_text, differences, hits_of
 from tests.acceptance.corpus import Corpus
 

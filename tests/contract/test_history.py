@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from rules_engine.errors import HistoryCollision, RunRefused
+from rules_engine.model.canonical import canonical_json
 from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord, record_from
-from rules_engine.model.rules import Kind, canonical_json
+from rules_engine.model.rules import Kind
 from rules_engine.ports import History, Inserted
 from tests.contract.conftest import MakeHistory
 from tests.contract.history_records import BOND, granted, never, revoked, run_of

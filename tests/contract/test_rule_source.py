@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rules_engine.errors import InvalidRule, RunRefused
-from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleSet, RuleVersion, freeze
+from rules_engine.model.rule_sets import RuleSet, freeze
+from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
 from rules_engine.ports import RuleSource
 from rules_repo.frozen import FrozenRules, write
 from rules_repo.repository import Repository

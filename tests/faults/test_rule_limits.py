@@ -13,7 +13,8 @@ from rules_engine.evaluation.limits import TookTooLong, settled, within
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
-from rules_engine.model.rules import Kind, RuleSet
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Kind
 from tests.faults import faulty_lake
 from tests.small_lake import rule, rule_set
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rules_engine.model.rules import thaw
+from rules_engine.model.rule_sets import thaw
 from rules_repo import embedded, schema
 from rules_repo.frozen import FrozenRules
 from rules_repo.repository import Repository

@@ -15,7 +15,8 @@ from rules_engine.evaluation.emptiness import emptiness
 from rules_engine.lake import declaration
 from rules_engine.language import gate
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import Form, Kind, RuleSet, RuleVersion, WhenUnknown
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, RuleVersion, WhenUnknown
 from rules_repo import exchange
 from tests.gate import SCHEMA, Line, lines
 from tests.small_lake import rule, rule_set

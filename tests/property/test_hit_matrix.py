@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rules_engine.model.decisions import Hit, Tally
 from rules_engine.model.hitmatrix import BITS, Cell, HitMatrix
-from rules_engine.model.rules import Form, Kind, MembershipType, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 from tests.property.proof import Check, Proof, Property, holds, notices, planted_faults, real_things
 
 Layout = Callable[[RuleSet], HitMatrix]

@@ -13,19 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules_engine.errors import InvalidRule
+from rules_engine.model.canonical import canonical_json
+from rules_engine.model.rule_sets import RuleSet, freeze, thaw
 from rules_engine.model.rules import (
     EffectivePeriod,
     Form,
     Kind,
     MembershipType,
-    RuleSet,
     RuleVersion,
     Strategy,
     Tie,
     WhenUnknown,
-    canonical_json,
-    freeze,
-    thaw,
 )
 from tests.property.proof import Check, Proof, Property, holds, notices, planted_faults, real_things
 

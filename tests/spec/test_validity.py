@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 
 from rules_engine.errors import InvalidRule
-from rules_engine.model.rules import (
-    LARGEST_WEIGHT,
-    EffectivePeriod,
-    Form,
-    Kind,
-    MembershipType,
-    RuleSet,
-    RuleVersion,
-    Tie,
-)
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import LARGEST_WEIGHT, EffectivePeriod, Form, Kind, MembershipType, RuleVersion, Tie
 from tests.spec.table import Row, cases
 
 # R-EVAL-1, R-EVAL-2, R-EVAL-3; `says` is part of the message, empty where the type is valid.

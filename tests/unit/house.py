@@ -12,7 +12,8 @@ from rules_engine.model.decisions import Event
 from rules_engine.model.history import HistoryRecord, Subject
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
-from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
 from rules_engine.ports import Inserted, Progress
 from rules_engine.run import Outcome
 from tests.in_memory import InMemoryEvaluator, InMemoryHistory, InMemoryRules, InMemoryRunStore, Staging

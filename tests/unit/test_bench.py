@@ -18,7 +18,7 @@ from bench.profiles import Ratio, profiles
 from bench.results import Measured, Results, load
 from bench.rule_sets import MAKERS, rule_set
 from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.model.rules import RuleSet
+from rules_engine.model.rule_sets import RuleSet
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

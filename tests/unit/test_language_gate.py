@@ -14,7 +14,8 @@ from rules_engine.errors import InvalidRule
 from rules_engine.language import gate
 from rules_engine.language.examples import example_rule, example_schema
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import Form, Kind, MembershipType, RuleSet, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 from tests.gate import LAYERS, SCHEMA, Line, judge, lines
 from tests.spec.table import Row, cases
 

@@ -11,23 +11,12 @@ from typing import Any
 import pytest
 
 from rules_engine.errors import RunRefused
+from rules_engine.model.canonical import ParameterValue, decode_parameter, encode_parameter
 from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord, created_from, created_text, record_from
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts, manifest_from, run_identity
-from rules_engine.model.rules import (
-    EffectivePeriod,
-    Form,
-    Kind,
-    MembershipType,
-    ParameterValue,
-    RuleSet,
-    RuleVersion,
-    decode_parameter,
-    encode_parameter,
-    freeze,
-    membership_type_from,
-    thaw,
-)
+from rules_engine.model.rule_sets import RuleSet, freeze, membership_type_from, thaw
+from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
 from tests.spec.table import Row, cases
 
 MOMENTS = """

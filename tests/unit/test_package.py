@@ -61,6 +61,7 @@ def test_rules_are_checked_from_the_zip_alone(archive: Path) -> None:
         "from rules_engine.language import gate\n"
         "from rules_engine.model.frames import Schema\n"
         "from rules_engine.model.rules import *\n"
+        "from rules_engine.model.rule_sets import RuleSet\n"
         "from datetime import date, datetime\n"
         "schema = Schema('people', 'id', {'people': {'id': 'bigint', 'age': 'int'}}, {'people': 'id'})\n"
         "def rule(key, sql): return RuleVersion(key=key, version=1, kind=Kind.INCLUSION, membership_type='M', weight=1,\n"

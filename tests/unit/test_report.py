@@ -16,7 +16,8 @@ from demo.report import html
 from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
-from rules_engine.model.rules import Form, Kind, MembershipType, RuleSet, RuleVersion, Strategy, Tie, WhenUnknown
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion, Strategy, Tie, WhenUnknown
 from tests.spec.table import rows
 
 NASTY = """Ties & "quotes" <script>alert('x')</script>"""
