@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import psycopg2
@@ -16,11 +14,11 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
-from rules_engine.model.history import HistoryRecord, Subject, created_text, record_from
+from rules_engine.model.history import HistoryRecord, Subject
 from rules_engine.ports import Inserted
-from rules_engine.publication.copy_lines import line
 from rules_engine.publication.names import LAST_PART
-from rules_engine.publication.records import SubjectType, collided, in_chunks, subject_checked
+from rules_engine.publication.postgres_copy import Chunks, line, record_of
+from rules_engine.publication.records import SubjectType, in_chunks, subject_checked
 
 LONGEST_NAME = 63 - len("_current")
 """In bytes: PostgreSQL cuts names at 63 without a word, and the view's name is the longest made of a table's."""
@@ -69,13 +67,6 @@ GRANT USAGE ON SCHEMA history TO "{table}_writer";
 GRANT SELECT, INSERT ON history."{table}" TO "{table}_writer";
 GRANT SELECT ON history."{table}_current" TO "{table}_writer";
 GRANT "{table}_writer" TO CURRENT_USER;
-"""
-
-INSERT = 'INSERT INTO history."{table}" SELECT * FROM incoming ON CONFLICT DO NOTHING'
-COLLIDING = """
-SELECT to_jsonb(held), to_jsonb(given)
-FROM incoming given JOIN history."{table}" held USING (subject, sort_key)
-WHERE ROW(held.*) IS DISTINCT FROM ROW(given.*) ORDER BY subject, sort_key
 """
 
 REFUSALS: Mapping[type[psycopg2.Error], str] = {
@@ -153,14 +144,14 @@ class PostgresHistory:
         with self._refused("be reached"):
             connection = self._engine.connect()
         with self._interrupted(), connection:
-            cursor = self._as_writer(connection)
+            chunks = Chunks(self._as_writer(connection), self._table)
             with ThreadPoolExecutor(1) as writer:  # while the database takes one chunk, the next one is written out
                 under_way: Future[int] | None = None
                 for chunk in in_chunks(records, self._chunk):
                     given += len(chunk)
                     lines = "".join([line(record, self._subject_type) for record in chunk])
                     inserted += under_way.result() if under_way else 0
-                    under_way = writer.submit(self._insert_chunk, cursor, lines, len(chunk))
+                    under_way = writer.submit(chunks.insert, lines, len(chunk))
                 inserted += under_way.result() if under_way else 0
             connection.commit()
         return Inserted(inserted, given - inserted)
@@ -170,7 +161,7 @@ class PostgresHistory:
         query = f'SELECT to_jsonb(held) FROM history."{self._table}" held WHERE subject = :subject ORDER BY sort_key'
         subject = subject_checked(subject, self._subject_type)
         with self._refused("be read"), self._engine.connect() as connection:
-            return tuple(_record(row) for row in connection.execute(text(query), {"subject": subject}).scalars())
+            return tuple(record_of(row) for row in connection.execute(text(query), {"subject": subject}).scalars())
 
     def count(self, run_id: str) -> int:
         """How many records of a run the history holds."""
@@ -201,17 +192,6 @@ class PostgresHistory:
         self._lock(connection)
         connection.exec_driver_sql(f'CREATE TEMP TABLE incoming (LIKE history."{self._table}") ON COMMIT DROP')
         return connection.connection.cursor()
-
-    def _insert_chunk(self, cursor: Any, lines: str, size: int) -> int:
-        cursor.copy_expert("COPY incoming FROM STDIN", io.StringIO(lines))
-        cursor.execute(INSERT.format(table=self._table))
-        inserted: int = cursor.rowcount
-        if inserted < size:
-            cursor.execute(COLLIDING.format(table=self._table))
-            if colliding := cursor.fetchall():
-                raise collided((_record(held), _record(given)) for held, given in colliding)
-        cursor.execute("TRUNCATE incoming")
-        return inserted
 
     @contextmanager
     def _refused(self, what: str) -> Iterator[None]:
@@ -265,8 +245,3 @@ def _words(problem: Exception) -> str:
     """The first line of what the database said."""
     lines = str(_cause(problem)).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(problem).__name__
-
-
-def _record(row: Mapping[str, Any]) -> HistoryRecord:
-    """The record of a row that PostgreSQL turned into JSON."""
-    return record_from({**row, "created_at": created_text(datetime.fromisoformat(row["created_at"]))})
