@@ -21,7 +21,7 @@ from rules_engine.ports import RunStatus
 from rules_engine.run import Outcome
 
 if TYPE_CHECKING:
-    from rules_engine.evaluation.explained import Place
+    from rules_engine.evaluation.explained import Explained, Place
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Day the run is about; the newest landed day without it.")]
 KnownAt = Annotated[
@@ -35,7 +35,8 @@ OnFailure = Annotated[
 ]
 Lake = Annotated[str | None, typer.Option("--lake", help="File that declares the frames.")]
 ExplainPlan = Annotated[
-    bool, typer.Option("--explain-plan", help="Only say how each rule would be evaluated, and why.")
+    bool,
+    typer.Option("--explain-plan", help="Only say where each rule is evaluated, why, and what that costs."),
 ]
 
 
@@ -61,7 +62,7 @@ def run(
         progress("Starting Spark", 0.0)
         chosen = chosen or installation.newest_day() or started.date()
         if explain_plan:
-            explain(desk, chosen, installation.places(chosen, known or now()))
+            explain(desk, chosen, installation.explained(chosen, known or now(), progress))
             return
         outcome = installation.run(chosen, started, known or now(), run_id, progress)
         rule_set = installation.store.rule_set(outcome.manifest.run_id)
@@ -85,14 +86,19 @@ def _tell(desk: Desk, outcome: Outcome, rule_set: RuleSet, warnings: Sequence[Fa
     desk.screen.answer(content, f"Run {manifest.run_id} of {manifest.as_of}", *drawn, in_words(outcome))
 
 
-def explain(desk: Desk, as_of: date, places: Sequence[Place]) -> None:
-    """Where each rule goes and why. What it costs is not known before it is run."""
-    drawn = table("rule", "where", "because")
+def explain(desk: Desk, as_of: date, explained: Explained) -> None:
+    """Where each rule goes, why, and its share of what was measured."""
+    places = explained.places
+    drawn = table("rule", "seconds", "where", "because", right=["seconds"])
     for place in places:
-        row(drawn, place.rule, place.where, reasons(place))
+        row(drawn, place.rule, f"{place.seconds:.3f}", place.where, reasons(place))
+    passes = table("reads", "rules", "seconds", right=["rules", "seconds"])
+    for each in explained.passes:
+        row(passes, each.reads, each.rules, f"{each.seconds:.3f}")
     alone = sum(place.where == "a query of its own" for place in places)
     ending = f"{len(places)} rules: {len(places) - alone} share passes, {alone} are queries of their own."
-    desk.screen.answer([asdict(place) for place in places], f"Plan for {as_of}", drawn, ending)
+    told = "Each pass was run by itself, once; a run reads them together. A rule's seconds are its share of its passes."
+    desk.screen.answer(asdict(explained), f"Plan for {as_of}", drawn, "", passes, told, ending)
 
 
 def reasons(place: Place) -> str:

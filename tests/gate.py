@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rules_engine.errors import Fault, InvalidRule
+from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.language import gate
 from rules_engine.language.allowed import refuse
 from rules_engine.model.frames import Schema
@@ -89,18 +89,37 @@ class Verdict:
         return f"{self.line.expectation:6}  {self.line.tag:40} {outcome}{wrong}{said}"
 
 
-def lines(path: Path) -> Iterator[Line]:
-    """The rules of a file in either format."""
+FORMS = {"cond": Form.PREDICATE, "select": Form.STATEMENT}
+EXPECTATIONS = {"accept", "policy", "reject"}
+
+
+def lines(path: Path) -> list[Line]:
+    """
+    The rules of a file in either format; empty lines and those that begin with ``#`` are none.
+
+    Raises:
+        RunRefused: With every line that is in neither format.
+    """
+    found, faults = list[Line](), list[Fault]()
     for number, text in enumerate(path.read_text("utf-8").split("\n"), 1):
-        match text.split("\t"):
-            case [form, sql] if not text.startswith("#"):
-                yield Line(f"line {number}", _form(form), "accept", json.loads(sql))
-            case [tag, form, expectation, sql] if not text.startswith("#"):
-                yield Line(tag, _form(form), expectation, json.loads(sql))
+        if not text.strip() or text.startswith("#"):
+            continue
+        try:
+            found.append(_line(f"line {number}", *text.split("\t")))
+        except (ValueError, KeyError, TypeError):
+            remedy = "Write form (cond, select) and rule as a JSON string, or tag, form, accept/policy/reject and rule."
+            faults.append(Fault(f"{path.name}, line {number}", "it is in neither format of a file of rules.", remedy))
+    raise_all(RunRefused, faults)
+    return found
 
 
-def _form(word: str) -> Form:
-    return {"cond": Form.PREDICATE, "select": Form.STATEMENT}[word]
+def _line(where: str, first: str, second: str, expectation: str = "accept", sql: str = "") -> Line:
+    """Of two columns (form, rule) or four (tag, form, expectation, rule)."""
+    if not sql:
+        return Line(where, FORMS[first], "accept", json.loads(second))
+    if expectation not in EXPECTATIONS:
+        raise ValueError(expectation)
+    return Line(first, FORMS[second], expectation, json.loads(sql))
 
 
 def rule_of(line: Line, schema: Schema = SCHEMA) -> RuleVersion:
@@ -171,12 +190,16 @@ def local_spark() -> Iterator[SparkSession]:
 
 
 def main(arguments: list[str]) -> int:
-    files = [Path(name) for name in arguments if name != "--pure"]
+    try:
+        asked = [line for name in arguments if name != "--pure" for line in lines(Path(name))]
+    except (RunRefused, OSError, UnicodeDecodeError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
     with ExitStack() as stack:
         layers = dict(LAYERS)
         if "--pure" not in arguments:
             layers |= spark_layers(stack.enter_context(local_spark()))
-        verdicts = [judge(line, layers) for file in files for line in lines(file)]
+        verdicts = [judge(line, layers) for line in asked]
     for verdict in verdicts:
         print(verdict)
     wrong = sum(verdict.wrong for verdict in verdicts)

@@ -1,20 +1,25 @@
-"""Where each rule of a set goes when it is evaluated, and why: told without reading a row."""
+"""Where each rule of a set goes when it is evaluated, why, and what that costs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rules_engine.evaluation.indexing import index
 from rules_engine.evaluation.planning import plan
-from rules_engine.evaluation.predicate_index import TakenApart
+from rules_engine.evaluation.predicate_index import PredicateIndex, TakenApart
+from rules_engine.evaluation.statements import batches, rows_of_batch
+from rules_engine.language.question import spelled
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
+from rules_engine.ports import Progress, silent
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,8 @@ class Place:
 
     ``looked_up`` are the expressions that the index holds for it, ``computed``
     the conditions that Spark works out for it, ``whole`` says why its
-    condition was not taken apart, if it was not.
+    condition was not taken apart, if it was not. ``seconds`` is an equal share
+    of what each pass that it takes part in took.
     """
 
     rule: str
@@ -32,22 +38,89 @@ class Place:
     looked_up: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
     whole: str = ""
+    seconds: float = 0.0
 
 
-def places(spark: SparkSession, matrix: HitMatrix, schema: Schema, as_of: date) -> list[Place]:
-    """Every version's place, in the rule set's order. The frames are views of the session; Spark types them only."""
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Rows that are read once for several rules, or a batch of queries; ``seconds`` of wall time, by itself."""
+
+    reads: str
+    rules: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The places of all versions, in the rule set's order, and the passes in the order in which they are run."""
+
+    places: tuple[Place, ...]
+    passes: tuple[Pass, ...]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A pass that was not run yet: what it reads, the first bits of its rules, and its rows when asked for."""
+
+    reads: str
+    cells: frozenset[Cell]
+    rows: Callable[[], DataFrame]
+
+
+def explained(
+    spark: SparkSession,
+    matrix: HitMatrix,
+    schema: Schema,
+    keys: Mapping[str, str],
+    as_of: date,
+    progress: Progress = silent,
+) -> Explained:
+    """
+    Plan the rules, and run each pass by itself to see what it costs; its rows go nowhere.
+
+    The frames are views of the session, ``keys`` their subject keys by name. The rules must have been
+    accepted. A run reads the passes together, so its time is less than their sum; the first pass
+    also pays for what Spark does once.
+    """
     planned = plan(matrix, schema, as_of)
+    sources = [(planned.subjects, planned.of_subjects), *planned.passes]
+    indexes = [index(spark, source, bounds) for source, bounds in sources if bounds]
     found: dict[Cell, list[TakenApart]] = {}
-    for source, bounds in [(planned.subjects, planned.of_subjects), *planned.passes]:
-        for placed in index(spark, source, bounds).taken_apart:
-            first = Cell(placed.cell.word % matrix.words, placed.cell.mask)
-            found.setdefault(first, []).append(placed)
-    return [_place(version.id, planned.why[version.id], found.get(cell, ())) for version, cell in matrix.cells]
+    for part in (part for of in indexes for part in of.taken_apart):
+        found.setdefault(_first(part.cell, matrix), []).append(part)
+    work = [_of_index(spark, of, matrix) for of in indexes]
+    for batch in batches(planned.alone):
+        cells = frozenset(cell for _, cell in batch)
+        work.append(_Work("queries of their own", cells, partial(rows_of_batch, spark, batch, dict(keys), as_of)))
+    passes = tuple(_run(work, progress))
+    shares = dict[Cell, float]()
+    for cell, took in ((cell, took) for of, took in zip(work, passes, strict=True) for cell in of.cells):
+        shares[cell] = shares.get(cell, 0.0) + took.seconds / took.rules
+    places = (_place(v.id, planned.why[v.id], found.get(cell, ()), shares[cell]) for v, cell in matrix.cells)
+    return Explained(tuple(places), passes)
 
 
-def _place(rule: str, why: str, placed: Sequence[TakenApart]) -> Place:
+def _run(work: Sequence[_Work], progress: Progress) -> Iterator[Pass]:
+    for number, each in enumerate(work):
+        progress(f"Measuring {each.reads}", number / len(work))
+        started = time.monotonic()
+        each.rows().write.format("noop").mode("overwrite").save()
+        yield Pass(each.reads, len(each.cells), round(time.monotonic() - started, 3))
+
+
+def _of_index(spark: SparkSession, of: PredicateIndex, matrix: HitMatrix) -> _Work:
+    cells = frozenset(_first(part.cell, matrix) for part in of.taken_apart)
+    return _Work(of.source.frame or spelled(of.source.sql)[:60], cells, partial(of.rows, spark, every=False))
+
+
+def _first(cell: Cell, matrix: HitMatrix) -> Cell:
+    """The first bit of a rule that may have two."""
+    return Cell(cell.word % matrix.words, cell.mask)
+
+
+def _place(rule: str, why: str, placed: Sequence[TakenApart], seconds: float) -> Place:
     where, _, reason = why.partition(": ")
     looked_up = dict.fromkeys(name for each in placed for name in each.expressions)
     computed = dict.fromkeys(sql for each in placed for sql in each.computed)
     whole = next((each.whole for each in placed if each.whole), reason)
-    return Place(rule, where, tuple(looked_up), tuple(computed), whole)
+    return Place(rule, where, tuple(looked_up), tuple(computed), whole, round(seconds, 4))

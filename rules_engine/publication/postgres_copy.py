@@ -22,9 +22,12 @@ AT_ONCE = 1 << 20
 INSERT = 'INSERT INTO history."{table}" SELECT * FROM incoming ON CONFLICT DO NOTHING'
 COLLIDING = """
 SELECT to_jsonb(held), to_jsonb(given)
-FROM incoming given JOIN history."{table}" held USING (subject, sort_key)
-WHERE ROW(held.*) IS DISTINCT FROM ROW(given.*) ORDER BY subject, sort_key
+FROM incoming given, LATERAL (
+    SELECT * FROM history."{table}" WHERE subject = given.subject AND sort_key = given.sort_key LIMIT 1
+) held
+WHERE ROW(held.*) IS DISTINCT FROM ROW(given.*) ORDER BY given.subject, given.sort_key
 """
+"""Row by row through the primary key: as a join it reads the whole history for each chunk until that is analysed."""
 
 ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 

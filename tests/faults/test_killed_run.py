@@ -39,6 +39,7 @@ class Place:
             "RULES_SPARK_MEMORY": "1g",
         }
         self.rules("db", "upgrade")
+        self.rules("db", "govern", "--approvals", "0", "--reason", "a test edits alone")
         self.rules("import", str(home / "rules.yaml"))
 
     def start(self, *words: str) -> subprocess.Popen[str]:

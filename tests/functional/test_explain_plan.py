@@ -1,4 +1,4 @@
-"""`rules run --explain-plan`: where each rule goes and why, without a run."""
+"""`rules run --explain-plan`: where each rule goes, why, and what that costs, without a run."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RulesCommand]:
     command = RulesCommand(home, {"RULES_TENANT": "acme-eu", "RULES_LAKE": str(home / "lake" / "frames.toml")})
     (home / "rules.yaml").write_text(yaml(), encoding="utf-8")
     command.fine("db", "upgrade")
+    command.fine("db", "govern", "--approvals", 0, "--reason", "a test edits alone")
     command.fine("import", home / "rules.yaml")
     yield command
     command.fine("down")
@@ -58,7 +59,7 @@ def yaml() -> str:
 
 
 def test_every_rule_has_a_place_and_a_reason(rules: RulesCommand, spark: object) -> None:
-    """A table of rules, where they go and why; nothing is evaluated, so there is no run."""
+    """A table of rules, where they go and why; nothing is kept, so there is no run."""
     shown = rules.fine("run", "--as-of", "2024-06-01", "--explain-plan")
     for number, (where, because) in enumerate(PLACES.values()):
         line = next(line for line in shown.splitlines() if line.startswith(f"PLAN-{number}"))
@@ -69,11 +70,27 @@ def test_every_rule_has_a_place_and_a_reason(rules: RulesCommand, spark: object)
 
 def test_a_program_gets_the_parts(rules: RulesCommand, spark: object) -> None:
     """In JSON the expressions that are looked up and the conditions that are computed are lists."""
-    places = {place["rule"]: place for place in rules.json("run", "--as-of", "2024-06-01", "--explain-plan")}
-    assert places["PLAN-1/1"] == {
+    explained = rules.json("run", "--as-of", "2024-06-01", "--explain-plan")
+    place = next(place for place in explained["places"] if place["rule"] == "PLAN-1/1")
+    assert place.pop("seconds") > 0
+    assert place == {
         "rule": "PLAN-1/1",
         "where": "condition on customers",
         "looked_up": ["upper(trim(country))"],
         "computed": ["country LIKE '%B'"],
         "whole": "",
     }
+
+
+def test_what_passes_cost_is_shared_by_their_rules(rules: RulesCommand, spark: object) -> None:
+    """A pass costs what it took by itself, a rule an equal share of its passes: the shares add up to all of it."""
+    explained = rules.json("run", "--as-of", "2024-06-01", "--explain-plan")
+    passes = {each["reads"]: each for each in explained["passes"]}
+    assert {name: each["rules"] for name, each in passes.items()} == {
+        "customers": 4, "holdings": 2, "queries of their own": 1
+    }  # fmt: skip
+    cost = {place["rule"]: place["seconds"] for place in explained["places"]}
+    assert sum(cost.values()) == pytest.approx(sum(each["seconds"] for each in passes.values()), abs=0.01)
+    assert cost["PLAN-4/1"] == pytest.approx(
+        passes["customers"]["seconds"] / 4 + passes["holdings"]["seconds"] / 2, abs=0.01
+    )
