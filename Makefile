@@ -1,4 +1,4 @@
-.PHONY: run test lint types acceptance test-sparks fuzz
+.PHONY: run test lint types acceptance test-sparks test-postgres fuzz
 
 run:            ## install and run the demo
 	./run.sh
@@ -19,6 +19,9 @@ acceptance:     ## both public corpora, exactly
 
 test-sparks:    ## the gates and both corpora on every supported Spark
 	infra/sparks.sh
+
+test-postgres:  ## the rules repository on the oldest supported PostgreSQL
+	infra/postgres.sh
 
 fuzz:           ## a million mutated rules through every gate; RULES and SEED may be given
 	.venv/bin/python -m tests.fuzz_rules --rules $(or $(RULES),1000000) --seed $(or $(SEED),1)

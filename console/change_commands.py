@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,10 +13,13 @@ from console.desk import Desk, at_desk, now
 from console.screen import row, table
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RunRefused
+from rules_engine.lake.lists import taken
 from rules_engine.model.frames import Schema
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Difference, Standing
 from rules_repo.lints import warnings
+from rules_repo.selection import read as selecting
 
 Number = Annotated[int, typer.Argument(metavar="CHANGE", help="The number of the change.")]
 Title = Annotated[str, typer.Argument(metavar="TITLE", help="The change in a few words.")]
@@ -62,18 +66,22 @@ def check(desk: Desk, change: Number) -> None:
     with opened(desk.settings()) as installation:
         book = ChangeBook(installation.database_url)
         standing, drafts = _standing(book, change), book.drafts(change)
-        schema = declared(installation)
-        faults = [fault for version in drafts for fault in gate.faults(version, schema)]
+        lists, drafted = book.lists(change)
+        asked = (*drafts, *_naming(drafted, installation, {version.key for version in drafts}))
+        schema = declared(installation, lists)
+        faults = list(taken(installation.lake, lists))
+        faults += [fault for version in asked for fault in gate.faults(version, schema)]
         advice = _advice(installation, drafts)
         findings = " ".join(str(fault) for fault in faults) or "the language's gates refuse nothing."
         statement = "SELECT rules.record_check(:change, :saw, :passed, :findings)"
         told = {"change": change, "saw": standing.content_hash, "passed": not faults, "findings": findings}
         book.ask(statement, **told)
+    if faults:
+        desk.screen.note(_verdict(told))
+        raise InvalidRule(*faults)
     desk.screen.answer(
         told | {"warnings": [str(w) for w in advice]}, *(f"Warning: {w}" for w in advice), _verdict(told)
     )
-    if faults:
-        raise InvalidRule(*faults)
 
 
 @at_desk
@@ -115,17 +123,27 @@ def _moved(desk: Desk, statement: str, said: str, **values: object) -> None:
     desk.screen.answer({"answer": answer}, said.format(answer))
 
 
-def declared(installation: Installation) -> Schema:
+def declared(installation: Installation, lists: Sequence[ReferenceList] = ()) -> Schema:
     """What rules may name, as the lake declares it; read from the data by Spark where a frame declares no columns."""
     lake = installation.lake
     if not all(frame.columns for frame in lake.frames):
-        return installation.evaluator.schema(installation.newest_day() or now().date())
+        return installation.evaluator.schema(installation.newest_day() or now().date(), lists)
     return Schema(
         subject=lake.subject_frame.name,
         subject_key=lake.subject_key,
-        columns={frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
+        columns={each.name: each.columns for each in lists}
+        | {frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
         subject_keys={frame.name: frame.subject_key for frame in lake.frames if frame.subject_key},
     )
+
+
+def _naming(lists: Collection[str], installation: Installation, besides: Collection[str]) -> tuple[RuleVersion, ...]:
+    """The rules known now that name one of these lists: a column taken away would leave them without meaning."""
+    if not lists:
+        return ()
+    named = selecting(f"column:{','.join(lists)}")
+    known = (version for version in installation.repository.rules() if version.key not in besides)
+    return named.of(known, now().date())
 
 
 def _advice(installation: Installation, drafts: tuple[RuleVersion, ...]) -> tuple[Fault, ...]:

@@ -2,86 +2,64 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from console import (
-    change_commands,
-    decision_commands,
-    demo_command,
-    edit_commands,
-    emr_commands,
-    governance_commands,
-    place_commands,
-    rule_commands,
-    run_commands,
-)
-from console.doctor import doctor
 from rules_engine import __version__
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-rules = typer.Typer(no_args_is_help=True, help="The rules: list, show, draft, pause, compare.")
-change = typer.Typer(no_args_is_help=True, help="Changes to rules: drafted, reviewed, approved, published.")
-audit = typer.Typer(no_args_is_help=True, help="Who changed what, and the proof of it.")
-database = typer.Typer(no_args_is_help=True, help="The rules repository's database.")
-emr = typer.Typer(no_args_is_help=True, help="Runs on EMR.")
+RULES = {
+    "list": "rule_commands.list_rules",
+    "show": "rule_commands.show",
+    "import": "rule_commands.import_rules",
+    "export": "rule_commands.export_rules",
+}
+WORDS = {
+    **RULES,
+    "freeze": "governance_commands.freeze",
+    "run": "run_commands.run",
+    "runs": "run_commands.runs",
+    "explain": "decision_commands.explain",
+    "journey": "decision_commands.journey",
+    "members": "decision_commands.members",
+    "catalog": "place_commands.catalog",
+    "sql": "place_commands.sql",
+    "demo": "demo_command.demo",
+    "doctor": "doctor.doctor",
+    "down": "place_commands.down",
+}
+"""The words after `rules`, and where what they do is: it is loaded when it is asked for."""
 
-for place in (rules, app):
-    place.command("list")(rule_commands.list_rules)
-    place.command("show")(rule_commands.show)
-    place.command("import")(rule_commands.import_rules)
-    place.command("export")(rule_commands.export_rules)
-
-for word, command in (
-    ("new", edit_commands.new),
-    ("edit", edit_commands.edit),
-    ("retire", edit_commands.retire),
-    ("pause", edit_commands.pause),
-    ("resume", edit_commands.resume),
-    ("diff", edit_commands.diff),
-    ("log", edit_commands.log),
-):
-    rules.command(word)(command)
-
-for word, command in (
-    ("new", change_commands.new),
-    ("list", change_commands.list_changes),
-    ("show", change_commands.show),
-    ("check", change_commands.check),
-    ("submit", change_commands.submit),
-    ("approve", change_commands.approve),
-    ("reject", change_commands.reject),
-    ("schedule", change_commands.schedule),
-    ("withdraw", change_commands.withdraw),
-):
-    change.command(word)(command)
-
-app.command("freeze")(governance_commands.freeze)
-audit.command("log")(governance_commands.log)
-audit.command("verify")(governance_commands.verify)
-app.command("run")(run_commands.run)
-app.command("runs")(run_commands.runs)
-app.command("explain")(decision_commands.explain)
-app.command("journey")(decision_commands.journey)
-app.command("members")(decision_commands.members)
-app.command("catalog")(place_commands.catalog)
-app.command("sql")(place_commands.sql)
-app.command("demo")(demo_command.demo)
-app.command("doctor")(doctor)
-app.command("down")(place_commands.down)
-
-database.command("upgrade")(place_commands.upgrade)
-database.command("url")(place_commands.url)
-database.command("govern")(governance_commands.govern)
-emr.command("submit")(emr_commands.submit)
-emr.command("package")(emr_commands.package)
-
-app.add_typer(rules, name="rules")
-app.add_typer(change, name="change")
-app.add_typer(audit, name="audit")
-app.add_typer(database, name="db")
-app.add_typer(emr, name="emr")
+GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "rules": (
+        "The rules: list, show, draft, pause, compare.",
+        RULES | {word: f"edit_commands.{word}" for word in ("new", "edit", "retire", "pause", "resume", "diff", "log")},
+    ),
+    "change": (
+        "Changes to rules: drafted, reviewed, approved, published.",
+        {"new": "change_commands.new", "list": "change_commands.list_changes"}
+        | {
+            word: f"change_commands.{word}"
+            for word in ("show", "check", "submit", "approve", "reject", "schedule", "withdraw")
+        },
+    ),
+    "audit": (
+        "Who changed what, and the proof of it.",
+        {"log": "governance_commands.log", "verify": "governance_commands.verify"},
+    ),
+    "db": (
+        "The rules repository's database.",
+        {
+            "upgrade": "place_commands.upgrade",
+            "url": "place_commands.url",
+            "govern": "governance_commands.govern",
+        },
+    ),
+    "emr": ("Runs on EMR.", {"submit": "emr_commands.submit", "package": "emr_commands.package"}),
+}
 
 
 def _version(asked: bool) -> None:
@@ -90,7 +68,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -99,6 +76,28 @@ def root(
     """Memberships decided by weighted business rules: edited in PostgreSQL, evaluated on Spark, explained for good."""
 
 
+def program(words: Iterable[str] = (*WORDS, *GROUPS)) -> typer.Typer:
+    """The command with these first words; without any, the whole of it."""
+    made = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, callback=root)
+    for word in words:
+        if word in WORDS:
+            _add(made, word, WORDS[word])
+            continue
+        meaning, inside = GROUPS[word]
+        group = typer.Typer(no_args_is_help=True, help=meaning)
+        for second, place in inside.items():
+            _add(group, second, place)
+        made.add_typer(group, name=word)
+    return made
+
+
+def _add(to: typer.Typer, word: str, place: str) -> None:
+    module, _, function = place.partition(".")
+    to.command(word)(getattr(import_module(f"console.{module}"), function))
+
+
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script: it loads what its first word needs, and everything where that is no word it knows."""
+    first = sys.argv[1:2]
+    known = first and first[0] in {*WORDS, *GROUPS}
+    (program(first) if known else program())()

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
-from rich.table import Table
 
 from console.desk import Desk, at_desk, day, now
 from console.screen import row, table
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
-from rules_repo import exchange
 from rules_repo.lints import warnings
-from rules_repo.publishing import Proposal
-from rules_repo.repository import Recorded
+from rules_repo.overview import Listed, overview
 from rules_repo.selection import read as selecting
+
+if TYPE_CHECKING:
+    from rules_repo.publishing import Proposal
+    from rules_repo.repository import Recorded
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Only those in force on this day.")]
 Type = Annotated[str | None, typer.Option("--type", help="Only those of this membership type.")]
@@ -41,18 +43,23 @@ def list_rules(desk: Desk, as_of: AsOf = None, membership: Type = None, select: 
     """List the rules as known now."""
     chosen, selection = day(as_of, "--as-of"), selecting(select)
     with opened(desk.settings()) as installation:
+        if not desk.screen.as_json and not selection.words:
+            known_now = overview(installation.database_url, chosen)
+            listed = [each for each in known_now if membership in (None, each.membership_type)]
+            return desk.screen.answer(None, _overview(desk, listed), f"{len(listed)} rules.")
         known = installation.repository.rules(chosen)
     named = [version for version in known if membership in (None, version.membership_type)]
-    found = list(selection.of(named, chosen or now().date()))
-    desk.screen.answer([content(version) for version in found], _overview(found), f"{len(found)} rules.")
+    found = selection.of(named, chosen or now().date())
+    if desk.screen.as_json:
+        return desk.screen.answer([content(version) for version in found])
+    return desk.screen.answer(None, _overview(desk, map(Listed.of, found)), f"{len(found)} rules.")
 
 
-def _overview(versions: list[RuleVersion]) -> Table:
-    drawn = table("rule", "membership type", "weight", "name", "effective", right=["weight"])
-    for v in sorted(versions, key=lambda v: (v.membership_type, v.kind is Kind.EXCLUSION, v.key, v.effective.first)):
-        cells = v.membership_type, _signed(v), v.name, in_words(v.effective)
-        row(drawn, v.id, *cells, style="dim" if v.shadow else "")
-    return drawn
+def _overview(desk: Desk, found: Iterable[Listed]) -> RenderableType:
+    ordered = sorted(found, key=lambda v: (v.membership_type, v.kind == Kind.EXCLUSION, v.key, v.first))
+    headers = "rule", "membership type", "weight", "name", "effective"
+    rows = [(f"{v.key}/{v.version}", v.membership_type, _signed(v), v.name, _days(v.first, v.end)) for v in ordered]
+    return desk.screen.listing(headers, rows, right=["weight"])
 
 
 @at_desk
@@ -88,6 +95,8 @@ def _drawn(recorded: tuple[Recorded, ...]) -> Iterator[RenderableType]:
 @at_desk
 def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = False, reason: Why = "") -> None:
     """Draft the rules of a file in a change, all or nothing; rules it does not name stay."""
+    from rules_repo import exchange  # its readers of YAML and XLSX are loaded by who needs them
+
     contents = exchange.read(file, types)
     title = f"Import of {file.name}"
     with opened(desk.settings()) as installation:
@@ -117,10 +126,15 @@ def _verdict(proposal: Proposal, dry_run: bool) -> str:
 @at_desk
 def export_rules(desk: Desk, file: File, types: Types = None, as_of: AsOf = None) -> None:
     """Write the rules as known now to a file for review."""
+    from rules_repo import exchange
+
     chosen = day(as_of, "--as-of")
     with opened(desk.settings()) as installation:
         versions, policies = installation.repository.rules(chosen), installation.repository.membership_types()
+        left_out = installation.repository.shared_names()
     exchange.write(exchange.RuleFile(policies, versions), file, types)
+    if left_out:
+        desk.screen.note(f"Not in the file, for it holds rules and membership types: {', '.join(left_out)}.")
     desk.screen.answer({"file": str(file), "rules": len(versions)}, f"{len(versions)} rules are in {file}.")
 
 
@@ -140,8 +154,12 @@ def _recorded(each: Recorded) -> dict[str, Any]:
 
 
 def in_words(period: EffectivePeriod) -> str:
-    return f"{period.first} to {period.end}" if period.end else f"from {period.first}"
+    return _days(period.first, period.end)
 
 
-def _signed(version: RuleVersion) -> str:
-    return f"{'+' if version.kind is Kind.INCLUSION else '−'}{version.weight}{' (shadow)' if version.shadow else ''}"
+def _days(first: date, end: date | None) -> str:
+    return f"{first} to {end}" if end else f"from {first}"
+
+
+def _signed(version: RuleVersion | Listed) -> str:
+    return f"{'+' if version.kind == Kind.INCLUSION else '−'}{version.weight}{' (shadow)' if version.shadow else ''}"

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -45,10 +44,24 @@ class Screen:
     def answer(self, content: object, *drawn: RenderableType) -> None:
         """The answer: ``content`` as JSON, or what is drawn of it for people."""
         if self.as_json:
-            self.out.file.write(json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n")
+            self.out.file.write(_as_json(content) + "\n")
             return
         for piece in drawn:
-            self.out.print(piece, markup=False, soft_wrap=isinstance(piece, str))
+            if isinstance(piece, str):
+                self.out.file.write(piece + "\n")
+            else:
+                self.out.print(piece, markup=False)
+
+    def listing(
+        self, headers: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[str] = ()
+    ) -> RenderableType:
+        """Rows under headers: a table for eyes, and plain lines of one row each for programs and for very many rows."""
+        if not self.out.is_terminal or len(rows) > MANY:
+            return _lines(headers, rows, right)
+        drawn = table(*headers, right=right)
+        for cells in rows:
+            row(drawn, *cells)
+        return drawn
 
     def note(self, text: str) -> None:
         """Something on the way; never part of the answer."""
@@ -78,11 +91,16 @@ class Screen:
     @contextmanager
     def progress(self) -> Iterator[ports.Progress]:
         """A bar on stderr while work goes on; nothing where stderr is no terminal."""
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
         with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bar:
             task = bar.add_task("Starting", total=1.0)
             yield lambda what, share: bar.update(task, description=what, completed=share)
 
+
+MANY = 1_000
+"""Above so many rows a table takes seconds to draw and is read by nobody."""
 
 WIDE = {"because", "found", "grain", "meaning", "name", "rules that hit", "source", "what to do", "which"}
 """Columns of free text: they wrap, so that the others keep their values whole."""
@@ -103,6 +121,21 @@ def table(*headers: str, right: Iterable[str] = ()) -> Table:
 def row(drawn: Table, *cells: object, style: str = "") -> None:
     """Add a row; text from the database is never read as markup, and nothing is an empty cell."""
     drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in cells), style=style)
+
+
+def _lines(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[str]) -> str:
+    numbers = set(right)
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    sides = [">" if header in numbers else "<" for header in headers]
+    line = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True)).format
+    return "\n".join(line(*cells).rstrip() for cells in [headers, *rows])
+
+
+def _as_json(content: object) -> str:
+    """JSON with an indent; of a long list each entry is a line, which is written many times as fast."""
+    if isinstance(content, list) and len(content) > MANY:
+        return "[\n" + ",\n".join(json.dumps(each, ensure_ascii=False, default=_plain) for each in content) + "\n]"
+    return json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
 
 
 def fault_rows(faults: Iterable[Fault]) -> list[dict[str, Any]]:

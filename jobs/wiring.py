@@ -26,15 +26,15 @@ from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import Outcome, run
 from rules_engine.settings import HistoryKind, Settings
 from rules_repo import embedded
-from rules_repo.repository import Repository
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from rules_engine.evaluation.evaluator import SparkEvaluator
-    from rules_engine.evaluation.explained import Place
+    from rules_engine.evaluation.explained import Explained
     from rules_engine.publication.dynamodb import DynamoDBHistory
     from rules_engine.publication.postgres import PostgresHistory
+    from rules_repo.repository import Repository
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
@@ -73,6 +73,8 @@ class Installation:
 
     @cached_property
     def repository(self) -> Repository:
+        from rules_repo.repository import Repository
+
         return Repository(self.database_url)
 
     @cached_property
@@ -258,14 +260,15 @@ class Installation:
             progress,
         )
 
-    def places(self, as_of: date, known_at: datetime) -> list[Place]:
-        """Where each rule in force goes when it is evaluated; no data is read and nothing is written."""
-        from rules_engine.evaluation.explained import places
+    def explained(self, as_of: date, known_at: datetime, progress: Progress = silent) -> Explained:
+        """Where each rule in force goes when it is evaluated, and what that costs; nothing is written."""
+        from rules_engine.evaluation.explained import explained
 
         rule_set = self.repository.rule_set(as_of, known_at)
         self.evaluator.check(rule_set)
-        schema = self.evaluator.schema(as_of)
-        return places(self.evaluator.spark, HitMatrix.of(rule_set), schema, as_of)
+        schema = self.evaluator.schema(as_of, rule_set.reference_lists)
+        keys = {frame.name.lower(): frame.subject_key for frame in self.lake.frames}
+        return explained(self.evaluator.spark, HitMatrix.of(rule_set), schema, keys, as_of, progress)
 
     def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
         """What of a rule set that was accepted may not mean what it seems to."""

@@ -199,6 +199,33 @@ Table(
         initially="IMMEDIATE",
     ),
 )
+reference_list_identity = Table(
+    "reference_list_identity",
+    metadata,
+    _number(),
+    whose(),
+    _required("name"),
+    UniqueConstraint("tenant", "name", name="reference_list_identity_name_key"),
+)
+Table(
+    "reference_list_version",
+    metadata,
+    _number(),
+    whose(),
+    Column("list_id", BigInteger, ForeignKey(reference_list_identity.c.id), nullable=False),
+    _required("columns", JSONB),
+    _required("rows", JSONB),
+    _required("description"),
+    *clock(),
+    by_change(),
+    ExcludeConstraint(
+        (text("int8range(list_id, list_id, '[]')"), "&&"),
+        ("recorded", "&&"),
+        name="reference_list_version_no_overlap",
+        deferrable=True,
+        initially="IMMEDIATE",
+    ),
+)
 Table(
     "audit_entry",
     metadata,

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import text
 
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
 from rules_repo.connection import connected, snapshot, translated
-from rules_repo.rows import all_of, version_of
+from rules_repo.rows import all_of, list_of, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,15 @@ _DRAFTS = """
 """
 
 
+_LISTS = """
+    SELECT p.key AS name, p.content -> 'columns' AS columns, p.content -> 'rows' AS rows,
+        p.content ->> 'description' AS description, true AS drafted
+    FROM rules.draft_policy AS p WHERE p.change_id = :change AND p.object = 'reference list'
+    UNION ALL SELECT l.name, l.columns, l.rows, l.description, false FROM rules.reference_list AS l
+    WHERE l.name NOT IN (SELECT key FROM rules.draft_policy WHERE change_id = :change AND object = 'reference list')
+"""
+
+
 class ChangeBook:
     """
     The changes of the login's tenant.
@@ -103,6 +113,12 @@ class ChangeBook:
         with snapshot(self._engine) as connection:
             rows = connection.execute(text(_DRAFTS), {"change": change}).mappings()
             return all_of(version_of, [dict(row) for row in rows], "Rule")
+
+    def lists(self, change: int) -> tuple[tuple[ReferenceList, ...], frozenset[str]]:
+        """The reference lists as they will be known once a change is published, and which of them it drafts."""
+        with snapshot(self._engine) as connection:
+            rows = [dict(row) for row in connection.execute(text(_LISTS), {"change": change}).mappings()]
+        return all_of(list_of, rows, "Reference list"), frozenset(row["name"] for row in rows if row["drafted"])
 
     def history(self, key: str) -> tuple[Mapping[str, Any], ...]:
         """Everything ever known of a rule, with why and by whose approval."""

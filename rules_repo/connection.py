@@ -1,14 +1,23 @@
-"""Connections to PostgreSQL, and its errors in our words: no password ever shows."""
+"""
+Connections to PostgreSQL, and its errors in our words: no password ever shows.
+
+SQLAlchemy is loaded where it is used. That takes a third of a second, for which a list of rules need not wait.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+import psycopg2
 
 from rules_engine.errors import ChangeRefused, Fault, RulesError, RunRefused
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Bare  # noqa: N812  the driver's connection
+    from sqlalchemy import URL, Connection, Engine
 
 OLDEST = 15
 """The oldest major version of PostgreSQL that the schema runs on."""
@@ -21,6 +30,8 @@ BUSY = "55P03"
 MISSING = {"3F000", "42P01", "42883"}
 """SQLSTATEs of a schema, table or function that is not there."""
 
+WAITING = "LOCK TABLE rules.settling IN ROW SHARE MODE"
+
 
 def parsed(url: str) -> URL:
     """
@@ -29,6 +40,9 @@ def parsed(url: str) -> URL:
     Raises:
         RunRefused: If it names no PostgreSQL database.
     """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         read = make_url(url)
     except (ArgumentError, ValueError):
@@ -43,6 +57,8 @@ def parsed(url: str) -> URL:
 
 def shown(url: str | URL) -> str:
     """The URL with its password hidden, wherever it stands."""
+    from sqlalchemy import make_url
+
     read = make_url(url)
     hidden = {name: "***" if "password" in name.lower() else value for name, value in read.query.items()}
     return read.set(query=hidden, drivername="postgresql").render_as_string(hide_password=True).replace("%2A", "*")
@@ -50,6 +66,8 @@ def shown(url: str | URL) -> str:
 
 def connected(url: str) -> Engine:
     """An engine that keeps no connection between uses and shows no parameters in its errors."""
+    from sqlalchemy import NullPool, create_engine
+
     read = parsed(url)
     options = {} if "connect_timeout" in read.query else {"connect_timeout": 10}
     return create_engine(read, poolclass=NullPool, connect_args=options, hide_parameters=True)
@@ -64,10 +82,13 @@ def translated(engine: Engine) -> Iterator[None]:
         RunRefused: If the database cannot be reached, or the schema is not there.
         ChangeRefused: If the database refused a change.
     """
+    from sqlalchemy.exc import DBAPIError
+
     try:
         yield
     except DBAPIError as error:
-        raise _in_our_words(error, f"Rules database {shown(engine.url)}") from error
+        which = f"Rules database {shown(engine.url)}"
+        raise _in_our_words(error.orig, error.connection_invalidated, which) from error
 
 
 @contextmanager
@@ -80,23 +101,51 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
     """
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with translated(engine), engine.connect().execution_options(**options) as connection:
-        connection.exec_driver_sql("LOCK TABLE rules.settling IN ROW SHARE MODE")
+        connection.exec_driver_sql(WAITING)
         yield connection
 
 
-def _in_our_words(error: DBAPIError, which: str) -> RulesError:
-    state = getattr(error.orig, "pgcode", None)
-    diagnosis = getattr(error.orig, "diag", None)
-    said = (diagnosis and diagnosis.message_primary) or str(error.orig).strip()
+@contextmanager
+def bare(url: str) -> Iterator[Bare]:
+    """
+    A connection of the driver itself, and its errors in our words; who writes commits.
+
+    Raises:
+        RunRefused: If the database cannot be reached, or the schema is not there.
+    """
+    if not re.match(r"postgresql://[^/?]*/[^/?]", url):
+        parsed(url)
+    timeout = "" if "connect_timeout" in url else f"{'&' if '?' in url else '?'}connect_timeout=10"
+    try:
+        with closing(psycopg2.connect(url + timeout)) as connection:
+            yield connection
+    except psycopg2.Error as error:
+        raise _in_our_words(error, False, f"Rules database {shown(parsed(url))}") from error
+
+
+@contextmanager
+def bare_snapshot(url: str) -> Iterator[Bare]:
+    """What :func:`snapshot` sees, on a connection of the driver itself."""
+    with bare(url) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING)
+        yield connection
+
+
+def _in_our_words(error: BaseException | None, invalidated: bool, which: str) -> RulesError:
+    state = getattr(error, "pgcode", None)
+    diagnosis = getattr(error, "diag", None)
+    said = (diagnosis and diagnosis.message_primary) or str(error).strip()
     if state == REFUSED:
         return ChangeRefused(*(_fault(line) for line in said.splitlines()))
     if state == BUSY:
         return ChangeRefused(Fault(which, "somebody else is changing rules in an open transaction.", "Try again soon."))
     if state in MISSING:
         return RunRefused(Fault(which, f"the schema is not there or not complete ({said}).", "Run `rules db upgrade`."))
-    if isinstance(error, ProgrammingError) and state == "42501":
+    if state == "42501":
         return RunRefused(Fault(which, f"the login lacks a right: {said}.", "Ask for it to be granted."))
-    if state is None or isinstance(error, OperationalError) or error.connection_invalidated:
+    if state is None or isinstance(error, psycopg2.OperationalError) or invalidated:
         one_line = " ".join(said.split())
         return RunRefused(Fault(which, f"it cannot be reached: {one_line}", "Is it up? `rules doctor` looks for it."))
     return ChangeRefused(Fault(which, f"it refused the change: {said}.", "Nothing was changed."))

@@ -13,15 +13,15 @@ import re
 import shutil
 import subprocess
 import warnings
-from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psycopg2
 from psycopg2 import errors, sql
 
 from rules_engine.errors import Fault, RunRefused
-from rules_repo.connection import connected, parsed, translated
+from rules_repo.connection import bare
 
 DATABASE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -74,7 +74,8 @@ def ensure_database(url: str, name: str, template: str = "template1") -> str:
     _maintain(
         url, name, f'CREATE DATABASE {{}} TEMPLATE "{template}"', (errors.DuplicateDatabase, errors.UniqueViolation)
     )
-    return parsed(url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    there = urlsplit(url)
+    return there._replace(scheme="postgresql", path=f"/{name}", query=urlencode(parse_qsl(there.query))).geturl()
 
 
 def drop_database(url: str, name: str) -> None:
@@ -84,8 +85,9 @@ def drop_database(url: str, name: str) -> None:
 
 def _maintain(url: str, name: str, statement: str, harmless: tuple[type[psycopg2.Error], ...]) -> None:
     _check_name(name)
-    engine = connected(url).execution_options(isolation_level="AUTOCOMMIT")
-    with translated(engine), engine.connect() as connection, closing(connection.connection.cursor()) as cursor:
+    with bare(url) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
         try:
             cursor.execute(sql.SQL(statement).format(sql.Identifier(name)))
         except harmless:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rules_engine.errors import Fault
 from rules_engine.model.rules import Kind, MembershipType, RuleVersion
@@ -20,11 +21,14 @@ def warnings(
         membership_types: The types they argue about.
         about: The keys of the rules to speak of; all of them without it.
     """
-    counted = [v for v in versions if not v.shadow]
+    weights = Counter[tuple[str, Kind]]()
+    for version in versions:
+        if not version.shadow:
+            weights[version.membership_type, version.kind] += version.weight
     types = {m.key: m for m in membership_types}
     keys = set(about) if about is not None else {v.key for v in versions}
-    found = ((v.key, f) for v in versions for f in (*_alone(v), *_among(v, counted, types.get(v.membership_type))))
-    return tuple(fault for key, fault in found if key in keys)
+    asked = (v for v in versions if v.key in keys)
+    return tuple(f for v in asked for f in (*_alone(v), *_among(v, weights, types.get(v.membership_type))))
 
 
 def _alone(version: RuleVersion) -> Iterator[Fault]:
@@ -42,11 +46,12 @@ def _alone(version: RuleVersion) -> Iterator[Fault]:
             yield Fault(which, f"its SQL does not use its parameter '{name}'.", f"Write :{name}, or remove it.")
 
 
-def _among(version: RuleVersion, counted: Sequence[RuleVersion], type_: MembershipType | None) -> Iterator[Fault]:
+def _among(
+    version: RuleVersion, weights: Mapping[tuple[str, Kind], int], type_: MembershipType | None
+) -> Iterator[Fault]:
     which, margin = f"Rule {version.key}", type_.margin if type_ else 1
-    rivals = [v for v in counted if v.membership_type == version.membership_type]
-    inclusions = sum(v.weight for v in rivals if v.kind is Kind.INCLUSION)
-    exclusions = sum(v.weight for v in rivals if v.kind is Kind.EXCLUSION)
+    inclusions = weights[version.membership_type, Kind.INCLUSION]
+    exclusions = weights[version.membership_type, Kind.EXCLUSION]
     if version.override and version.weight - exclusions < margin:
         what = f"it is an override of weight {version.weight}, and the exclusions it can meet weigh {exclusions}."
         yield Fault(which, what, f"Give it {exclusions + margin} or more.")

@@ -41,7 +41,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database knows when rules are proposed; ``rules`` holds their known days by key."""
+    """What the database knows of the rules that are proposed; ``rules`` holds their known days by key."""
 
     types: Mapping[str, MembershipType]
     rules: Mapping[str, tuple[RuleVersion, ...]]
@@ -57,7 +57,7 @@ def propose_in(
 ) -> Proposal:
     """Draft within the connection's transaction, and publish where no approval is needed."""
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-    known = _known(connection)
+    known = _known(connection, sorted({version.key for version in versions}))
     raise_all(ChangeRefused, _faults(versions, membership_types, known))
     types = tuple(m for m in membership_types if known.types.get(m.key) != m)
     steps = [step(known.rules.get(key, ()), wanted) for key, wanted in by_key(versions).items()]
@@ -90,11 +90,12 @@ def _published(connection: Connection, change: int) -> bool:
     return True
 
 
-def _known(connection: Connection) -> Known:
+def _known(connection: Connection, asked: Sequence[str]) -> Known:
+    of_these = "WHERE rule_key = ANY(CAST(:keys AS text[]))"
     types = all_of(type_of, _rows(connection, "SELECT * FROM rules.membership_type"), "Membership type")
-    rules = all_of(version_of, _rows(connection, "SELECT * FROM rules.rule"), "Rule")
-    keys = connection.execute(text("SELECT DISTINCT rule_key FROM rules.rule_history")).scalars()
-    return Known({m.key: m for m in types}, by_key(rules), frozenset(keys))
+    rules = all_of(version_of, _rows(connection, f"SELECT * FROM rules.rule {of_these}", keys=asked), "Rule")
+    keys = _rows(connection, f"SELECT DISTINCT rule_key FROM rules.rule_history {of_these}", keys=asked)
+    return Known({m.key: m for m in types}, by_key(rules), frozenset(row["rule_key"] for row in keys))
 
 
 def _faults(
@@ -166,5 +167,5 @@ def _row(version: RuleVersion) -> dict[str, Any]:
     )
 
 
-def _rows(connection: Connection, query: str) -> list[Row]:
-    return [dict(row) for row in connection.execute(text(query)).mappings()]
+def _rows(connection: Connection, query: str, **values: object) -> list[Row]:
+    return [dict(row) for row in connection.execute(text(query), values).mappings()]

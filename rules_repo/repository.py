@@ -15,8 +15,8 @@ from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.connection import connected, shown, snapshot, translated
 from rules_repo.publishing import Changes, Proposal, propose_in
-from rules_repo.rows import Row, all_of, type_of, version_of
-from rules_repo.schema import HEAD
+from rules_repo.rows import Row, all_of, list_of, type_of, version_of
+from rules_repo.schema import check_newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,12 @@ class Repository:
             clocks = {"as_of": as_of, "known_at": moment}
             rows = _rows(connection, "SELECT * FROM rules.rule_set(:as_of, :known_at)", **clocks)
             types = _rows(connection, "SELECT * FROM rules.membership_types(:known_at)", known_at=moment)
+            lists = _rows(connection, "SELECT * FROM rules.reference_lists(:known_at)", known_at=moment)
             if not rows:
                 raise self._nothing_in_force(connection, as_of, moment)
         versions = all_of(version_of, rows, "Rule")
-        return RuleSet(as_of, moment, all_of(type_of, types, "Membership type"), versions)
+        known = all_of(list_of, lists, "Reference list")
+        return RuleSet(as_of, moment, all_of(type_of, types, "Membership type"), versions, known)
 
     def rules(self, as_of: date | None = None) -> tuple[RuleVersion, ...]:
         """The rules as known now, by key and first day; those in force on ``as_of`` only, if it is given."""
@@ -86,6 +88,13 @@ class Repository:
             self._check_revision(connection)
             rows = _rows(connection, "SELECT * FROM rules.membership_type")
         return tuple(sorted(all_of(type_of, rows, "Membership type"), key=lambda m: m.key))
+
+    def shared_names(self) -> tuple[str, ...]:
+        """The shared parameters, as ``:name``, and the reference lists known now: files of rules do not hold them."""
+        with snapshot(self._engine) as connection:
+            self._check_revision(connection)
+            query = "SELECT ':' || name AS name FROM rules.parameter UNION ALL SELECT name FROM rules.reference_list"
+            return tuple(sorted(row["name"] for row in _rows(connection, query)))
 
     def versions(self, key: str) -> tuple[Recorded, ...]:
         """Everything ever known of one rule, oldest knowledge first; nothing if there is no such rule."""
@@ -150,19 +159,21 @@ class Repository:
 
     def _check_revision(self, connection: Connection) -> None:
         found = connection.execute(text("SELECT version_num FROM rules.schema_version")).scalar()
-        if found != HEAD:
-            remedy = "Run `rules db upgrade`." if (found or "") < HEAD else "Update this program."
-            which = f"Rules database {shown(self._engine.url)}"
-            raise RunRefused(Fault(which, f"its schema is at {found}, this program needs {HEAD}.", remedy))
+        check_newest(found, self._engine.url.render_as_string())
 
     def _nothing_in_force(self, connection: Connection, as_of: date, known_at: datetime) -> RunRefused:
         now = len(_rows(connection, "SELECT rule_key FROM rules.rule_set(:as_of)", as_of=as_of))
-        total = connection.execute(text("SELECT count(*) FROM rules.rule_identity")).scalar_one()
+        total = connection.execute(text("SELECT count(*) FROM rules.rule_version")).scalar_one()
+        waiting = "state IN ('draft', 'in review', 'approved') ORDER BY change_id LIMIT 5"
+        changes = _rows(connection, f"SELECT change_id, title, state FROM rules.change_overview WHERE {waiting}")
         remedy = "Choose another day, or publish rules: `rules import FILE`."
         if now:
             remedy = f"{now} are as known now: they were recorded later than that. Ask as known at a later moment."
         elif total:
-            remedy = f"The repository knows {total} rules; `rules list` shows their effective periods."
+            remedy = f"The repository knows {total} versions; `rules list` shows their effective periods."
+        elif changes:
+            drafts = ", ".join(f"{c['change_id']} ({c['title']}: {c['state']})" for c in changes)
+            remedy = f"Changes that are not published yet: {drafts}. `rules change show N` says what each waits for."
         which = f"Rules database {shown(self._engine.url)}"
         return RunRefused(Fault(which, f"no rule is in force on {as_of} as known at {known_at.isoformat()}.", remedy))
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from rules_engine.errors import Fault, InvalidRule, raise_all
 from rules_engine.model.canonical import canonical_json
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import membership_type_from, version_from
 from rules_engine.model.rules import EffectivePeriod, MembershipType, RuleVersion
 
@@ -27,6 +28,11 @@ def type_of(row: Row) -> MembershipType:
     return membership_type_from({**row, **whole})
 
 
+def list_of(row: Row) -> ReferenceList:
+    """The reference list of a row of ``rules.reference_list``."""
+    return ReferenceList(row["name"], row["columns"], tuple(row["rows"]), row["description"])
+
+
 def all_of(read: Callable[[Row], T], rows: Iterable[Row], which: str) -> tuple[T, ...]:
     """
     Every row read.
@@ -37,7 +43,7 @@ def all_of(read: Callable[[Row], T], rows: Iterable[Row], which: str) -> tuple[T
     found: list[T] = []
     faults: list[Fault] = []
     for row in rows:
-        name = f"{which} {row.get('rule_key', row.get('key'))}"
+        name = f"{which} {row.get('rule_key', row.get('key', row.get('name')))}"
         try:
             found.append(read(row))
         except InvalidRule as problem:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from importlib.resources import files
-
-from sqlalchemy import Connection, text
+from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
 from rules_repo.connection import OLDEST, connected, shown, translated
-from rules_repo.tables import SCHEMA
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+SCHEMA = "rules"
+"""The schema that holds everything."""
 
 HEAD = "0002"
 """The newest migration: what this program reads and writes."""
@@ -34,7 +38,7 @@ def upgrade(url: str) -> str:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with translated(engine), engine.begin() as connection:
         _check_age(connection)
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADING})
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADING})")
         config.attributes["connection"] = connection
         _check_known(_revision(connection), shown(url))
         command.upgrade(config, HEAD)
@@ -85,6 +89,19 @@ def current(url: str) -> str | None:
     engine = connected(url)
     with translated(engine), engine.connect() as connection:
         return _revision(connection)
+
+
+def check_newest(revision: str | None, url: str) -> None:
+    """
+    Refuse a database that this program does not read.
+
+    Raises:
+        RunRefused: If its schema is older or newer than :data:`HEAD`.
+    """
+    if revision != HEAD:
+        remedy = "Run `rules db upgrade`." if (revision or "") < HEAD else "Update this program."
+        what = f"its schema is at {revision}, this program needs {HEAD}."
+        raise RunRefused(Fault(f"Rules database {shown(url)}", what, remedy))
 
 
 def _revision(connection: Connection) -> str | None:

@@ -12,7 +12,6 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_engine.language import lexical
 from rules_engine.model.rules import RuleVersion
 
 Values = Callable[[RuleVersion, date], Iterable[str]]
@@ -70,6 +69,8 @@ def status(version: RuleVersion, today: date) -> str:
 
 def _names(version: RuleVersion) -> Iterable[str]:
     """The names in the rule's SQL: its columns, and its frames and functions beside them."""
+    from rules_engine.language import lexical  # its lists of words are read only where columns are asked for
+
     return (token.word for token in lexical.tokens(version.sql) if token.kind is lexical.Kind.WORD)
 
 

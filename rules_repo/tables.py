@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TSTZRANGE, ExcludeConstraint
 
-SCHEMA = "rules"
+from rules_repo.schema import SCHEMA
 
 metadata = MetaData(schema=SCHEMA)
 

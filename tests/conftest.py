@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -32,12 +33,18 @@ def postgres_url() -> Iterator[str]:
     """
     The suite's one PostgreSQL server: the URL of its maintenance database.
 
+    TEST_POSTGRES=15 takes that version of the system's packages instead of the wheel (infra/postgres.sh).
     Its folder is none of pytest's: those are closed to other users whenever
     another pytest starts, and for root the server runs as another user.
     """
     from rules_repo import embedded
     from rules_repo.connection import connected
+    from tests.system_postgres import server
 
+    if version := os.environ.get("TEST_POSTGRES"):
+        with server(int(version)) as url:
+            yield url
+        return
     with tempfile.TemporaryDirectory(prefix="rules-postgres-") as place:
         folder = Path(place) / "data"
         url = embedded.start(folder)

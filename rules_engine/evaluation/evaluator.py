@@ -25,12 +25,14 @@ from rules_engine.evaluation.session import PINNED, pin
 from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches
 from rules_engine.evaluation.tallies import decisions, tallies
 from rules_engine.evaluation.words import SUBJECT
+from rules_engine.lake.lists import open_lists
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
 from rules_engine.lake.storage import Landed, days, exists, landed, remove
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Progress, silent
 
@@ -75,19 +77,19 @@ class SparkEvaluator:
         """``bigint`` or ``string``: how the subject's key is stored in a history."""
         return "string" if self.schema(as_of).subject_type == "string" else "bigint"
 
-    def schema(self, as_of: date) -> Schema:
-        """What rules may name on a day."""
-        return schema_of(self.lake, self._frames(as_of))
+    def schema(self, as_of: date, lists: Iterable[ReferenceList] = ()) -> Schema:
+        """What rules may name on a day: the frames, and the reference lists of their rule set."""
+        return schema_of(self.lake, self._frames(as_of) | open_lists(self.spark, self.lake, lists))
 
     def snapshots(self, as_of: date) -> Mapping[str, str]:
         return {name: place.snapshot for name, place in self._open(as_of)[1].items()}
 
     def check(self, rule_set: RuleSet) -> None:
-        self._gate(rule_set.as_of).check(rule_set)
+        self._gate(rule_set).check(rule_set)
 
     def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
         """What was said of the rules of a checked rule set and refuses none of them."""
-        return self._gate(rule_set.as_of).warnings(rule_set)
+        return self._gate(rule_set).warnings(rule_set)
 
     def evaluate(
         self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress = silent
@@ -151,7 +153,7 @@ class SparkEvaluator:
     def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str) -> DataFrame:
         """The hit matrix, one row per subject with any bit; statements are run on the way. No gate is asked."""
         as_of = rule_set.as_of
-        planned = plan(matrix, self.schema(as_of), as_of)
+        planned = plan(matrix, self.schema(as_of, rule_set.reference_lists), as_of)
         keys = {f.name.lower(): f.subject_key for f in self.lake.frames}
         facts = run_batches(
             list(batches(planned.alone)),
@@ -183,8 +185,8 @@ class SparkEvaluator:
             return decided
         return decided.unionByName(self.spark.read.parquet(f"{folder}/{STANDING}").select(*wanted))
 
-    def _gate(self, as_of: date) -> RuleGate:
-        schema = self.schema(as_of)
+    def _gate(self, rule_set: RuleSet) -> RuleGate:
+        schema = self.schema(rule_set.as_of, rule_set.reference_lists)
         return self._gates.setdefault(schema.digest, RuleGate(self.spark, schema, self.limits))
 
     def _frames(self, as_of: date) -> dict[str, DataFrame]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rules_engine.errors import Fault, InvalidRule, raise_all
 from rules_engine.model.canonical import canonical_json, decode_parameter
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import (
     EffectivePeriod,
     Form,
@@ -26,32 +27,37 @@ from rules_engine.model.rules import (
 @dataclass(frozen=True, slots=True)
 class RuleSet:
     """
-    The versions in force on a day, as known at a moment; named by its digest.
+    The versions in force on a day, as known at a moment, with the lists they look things up in; named by its digest.
 
     Versions are kept in canonical order (membership type, kind, weight, key),
     so equal content gives equal bytes. The digest covers the content of
-    versions and membership types, not the two clocks: the same rules on
-    another day are the same rule set.
+    versions, membership types and reference lists, not the two clocks: the
+    same rules on another day are the same rule set.
 
     Raises:
-        InvalidRule: If a rule or a membership type occurs twice, or a rule names an unknown membership type.
+        InvalidRule: If a rule, a membership type or a list occurs twice, or a rule names an unknown membership type.
     """
 
     as_of: date
     known_at: datetime
     membership_types: tuple[MembershipType, ...]
     versions: tuple[RuleVersion, ...]
+    reference_lists: tuple[ReferenceList, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "membership_types", tuple(sorted(self.membership_types, key=lambda m: m.key)))
         order = sorted(self.versions, key=lambda v: (v.membership_type, v.kind is Kind.EXCLUSION, v.weight, v.key))
         object.__setattr__(self, "versions", tuple(order))
+        object.__setattr__(self, "reference_lists", tuple(sorted(self.reference_lists, key=lambda r: r.name)))
         raise_all(InvalidRule, self._faults())
 
     def _faults(self) -> Iterable[Fault]:
         types = [m.key for m in self.membership_types]
         for key in sorted({k for k in types if types.count(k) > 1}):
             yield Fault(f"Membership type {key}", "it is declared twice.", "Remove one.")
+        lists = [r.name for r in self.reference_lists]
+        for name in sorted({n for n in lists if lists.count(n) > 1}):
+            yield Fault(f"Reference list {name}", "it is given twice.", "Remove one.")
         seen: dict[str, RuleVersion] = {}
         for version in self.versions:
             if version.key in seen:
@@ -75,10 +81,12 @@ class RuleSet:
         return hashlib.sha256(canonical_json(self.content()).encode()).hexdigest()
 
     def content(self) -> dict[str, Any]:
-        return {
+        said = {
             "membership_types": [_type_content(m) for m in self.membership_types],
             "versions": [v.content() for v in self.versions],
         }
+        lists = {"reference_lists": [r.content() for r in self.reference_lists]}
+        return said | lists if self.reference_lists else said
 
     def membership_type(self, key: str) -> MembershipType:
         return next(m for m in self.membership_types if m.key == key)
@@ -128,6 +136,7 @@ def thaw(text: str) -> RuleSet:
             known_at=datetime.fromisoformat(body["known_at"]),
             membership_types=tuple(membership_type_from(m) for m in body["membership_types"]),
             versions=tuple(version_from(v, periods[f"{v['key']}/{v['version']}"]) for v in body["versions"]),
+            reference_lists=tuple(ReferenceList(**r) for r in body.get("reference_lists", [])),
         )
         stated = body["digest"]
     except (ValueError, KeyError, TypeError, AttributeError) as problem:

@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import text
 
 from rules_repo import change_tables
-from rules_repo.tables import SCHEMA
+from rules_repo.schema import SCHEMA
 
 connection = context.config.attributes["connection"]
 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))

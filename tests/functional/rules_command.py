@@ -10,7 +10,7 @@ from typing import Any
 from click.testing import Result
 from typer.testing import CliRunner
 
-from console.main import app
+from console.main import program
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RulesCommand:
 
     def __call__(self, *words: object) -> Result:
         env = {"RULES_HOME": str(self.home), "COLUMNS": "200", **self.settings}
-        return CliRunner().invoke(app, [str(word) for word in words], env=env)
+        return CliRunner().invoke(program(), [str(word) for word in words], env=env)
 
     def fine(self, *words: object) -> str:
         """The stdout of a command that must succeed."""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from rules_repo import embedded, schema
+from rules_repo import audit, embedded, schema
 from tests.functional.conftest import client, runner
 from tests.functional.governed import TWO_RULES, Office, open_office
+from tests.system_postgres import installed, server
 
 PAGE = Path(__file__).parents[2] / "docs" / "analysts.md"
 BLOCK = re.compile(r"^```sql (\w+)( refused)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def office(postgres_url: str) -> Iterator[Office]:
+@contextmanager
+def manual_office(postgres_url: str) -> Iterator[Office]:
     """Two rules that four eyes published, as the page finds them."""
     url = embedded.ensure_database(postgres_url, "manual")
     schema.upgrade(url)
@@ -31,8 +33,27 @@ def office(postgres_url: str) -> Iterator[Office]:
     embedded.drop_database(postgres_url, "manual")
 
 
+@pytest.fixture
+def office(postgres_url: str) -> Iterator[Office]:
+    with manual_office(postgres_url) as made:
+        yield made
+
+
 def test_the_worked_session_is_true(office: Office) -> None:
     """From INSERT to live with nothing but SQL, by two people."""
+    run_the_page(office)
+
+
+@pytest.mark.parametrize("version", installed())
+def test_it_is_true_on_every_postgresql_that_is_installed(version: int) -> None:
+    """Besides the wheel's: upgrade, session and the proof of the audit; ``infra/postgres.sh`` runs all tests on 15."""
+    with server(version) as url, manual_office(url) as office:
+        assert office("postgres", "SELECT current_setting('server_version_num')::integer / 10000") == [(version,)]
+        run_the_page(office)
+        assert audit.verify(office.url).faults == ()
+
+
+def run_the_page(office: Office) -> None:
     blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     for login, refused, statements in blocks:
         if refused:
@@ -45,5 +66,8 @@ def test_the_worked_session_is_true(office: Office) -> None:
     assert answer == [("BOND-001", 1, 50), ("LOAN-001", 2, 30), ("TEN-001", 1, 25)]
     assert office("ann", "SELECT state, approved_by FROM rules.change_overview WHERE change_id = 2") == [
         ("scheduled", "bob")
+    ]
+    assert office("dan", "SELECT becomes FROM rules.diff(6) WHERE field = 'rows'") == [
+        ('[{"code": "XA"}, {"code": "XB"}, {"code": "XC"}]',)
     ]
     assert office("ann", "SELECT authors FROM rules.change_overview WHERE change_id = 4") == [("ann, dan",)]

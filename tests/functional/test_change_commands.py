@@ -193,3 +193,33 @@ def test_the_number_of_approvals_is_raised_and_never_lowered(people: People) -> 
     people.adam.fine("db", "govern", "--approvals", 2, "--reason", "audit finding")
     code, (fault,) = people.adam.refused("db", "govern", "--approvals", 0, "--reason", "in a hurry")
     assert (code, "has rules already" in fault["what"]) == (4, True)
+
+
+def test_a_change_is_checked_with_its_reference_lists(people: People) -> None:
+    """A rule may name a list that its own change adds; a list cannot lose what a known rule asks of it."""
+    people.office("ann", """INSERT INTO rules.reference_list VALUES ('near', '{"code": "string"}', '["FR", "DE"]')""")
+    people.office("ann", "UPDATE rules.rule SET sql = 'country IN (SELECT code FROM near)' WHERE rule_key = 'GOLD-001'")
+    through(people, 2)
+    people.office("ann", """UPDATE rules.reference_list SET columns = '{"nation": "string"}', rows = '["FR"]'""")
+    people.ann.fine("change", "submit", 3, "--reason", "a better name")
+    exported = people.ann("export", people.ann.home / "out.yaml")
+    assert "Not in the file, for it holds rules and membership types: near." in exported.stderr
+    code, (fault,) = people.bob.refused("change", "check", 3)
+    assert (code, fault["which"]) == (3, "Rule GOLD-001")
+    assert "code" in fault["what"]
+
+
+def test_a_list_of_the_rules_is_the_same_however_it_is_read(people: People) -> None:
+    """Without a selection few columns are read, with one all of them; eyes, programs and JSON get the same rules."""
+    plain = people.ann.fine("list", "--as-of", "2024-06-01")
+    assert plain == people.ann.fine("list", "--as-of", "2024-06-01", "--select", "status:live")
+    assert plain.splitlines()[1].split() == "GOLD-001/1 GOLD +30 Lives in Britain from 2024-01-01".split()
+    assert [r["id"] for r in people.ann.json("list", "--as-of", "2024-06-01")] == ["GOLD-001/1", "GOLD-002/1"]
+    assert people.ann.fine("list", "--type", "SILVER").splitlines()[-1] == "0 rules."
+
+
+def test_a_database_of_another_age_is_not_listed(people: People) -> None:
+    """The short way of reading is as careful as the long one."""
+    people.office("postgres", "UPDATE rules.schema_version SET version_num = '0001'")
+    code, (fault,) = people.ann.refused("list")
+    assert (code, fault["remedy"]) == (5, "Run `rules db upgrade`.")

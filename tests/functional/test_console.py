@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 from typer.main import get_command
 
-from console.main import app
+from console.main import program
 from rules_engine import __version__
 from tests import small_lake
 from tests.functional.rules_command import RulesCommand
@@ -76,7 +76,7 @@ def published(rules: RulesCommand, spark: object) -> RulesCommand:
 def all_commands() -> dict[str, object]:
     """Every command by the words that call it."""
     found = {}
-    waiting = [("", get_command(app))]
+    waiting = [("", get_command(program()))]
     while waiting:
         words, command = waiting.pop()
         inside = getattr(command, "commands", None)

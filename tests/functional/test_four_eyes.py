@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
-import psycopg2
 import pytest
 
 from rules_repo import audit, embedded
 from rules_repo.repository import Repository
 from tests.functional.conftest import Sql, client, runner
 from tests.functional.governed import TWO_RULES, Office, open_office
+from tests.functional.racing import Racers, one_round
 from tests.spec.table import Row, cases
 
 RULES = "SELECT rule_key, version, weight::integer FROM rules.rule ORDER BY 1, 2"
@@ -252,50 +251,16 @@ def test_an_engine_login_reads_the_rule_set_through_the_repository(office: Offic
     assert len(reading.rule_set(date(2024, 6, 1), datetime.now(UTC)).versions) == 2
 
 
-def race(office: Office, first: tuple[str, str], second: tuple[str, str]) -> list[str]:
-    """Two logins run a statement at the same moment; what each is told, '' for success."""
-
-    def run(login: str, statement: str) -> str:
-        connection = office.connection(login)
-        try:
-            runner(connection)(statement)
-            connection.commit()
-        except psycopg2.Error as refused:
-            return refused.diag.message_primary or str(refused)
-        finally:
-            connection.close()
-        return ""
-
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda each: run(*each), (first, second)))
+ROUNDS = 200
 
 
 def test_of_two_who_race_one_wins_and_the_other_is_told(office: Office) -> None:
-    """200 rounds: to approve, to draft the same rule, to edit during approval, to publish; never two winners, nor none."""
-    for number in range(50):
-        change = 2 + 2 * number
-        draft = f"UPDATE rules.rule SET weight = weight + 1, reason_text = '{number}' WHERE rule_key = 'BOND-001'"
-        told = race(office, ("ann", draft), ("dan", draft))
-        assert sorted(map(bool, told)) == [False, True], told
-        assert "being changed in change" in "".join(told)
-        ((change, author),) = office("bob", "SELECT DISTINCT change_id, author FROM rules.draft")
-        office(str(author), "SELECT rules.submit(%s, 'a race')", change)
-        for login in ("bob", "cy"):
-            office(login, "SELECT rules.record_check(%s, rules.content_hash(%s), true, 'read')", change, change)
-        edit = f"UPDATE rules.draft SET name = '{number}' WHERE change_id = {change}"
-        told = race(office, ("bob", f"SELECT rules.approve({change})"), (str(author), edit))
-        assert told[1] == ""
-        assert told[0] == "" or "not handed in or edited since" in told[0]
-        assert office("bob", "SELECT state FROM rules.change WHERE id = %s", change) == [("draft",)]
-        office(str(author), "SELECT rules.submit(%s)", change)
-        office("bob", "SELECT rules.record_check(%s, rules.content_hash(%s), true, 'read')", change, change)
-        told = race(office, ("bob", f"SELECT rules.approve({change})"), ("cy", f"SELECT rules.approve({change})"))
-        assert sorted(map(bool, told)) == [False, True], told
-        assert "it is approved already" in "".join(told)
-        told = race(office, ("bob", f"SELECT rules.schedule({change})"), ("cy", f"SELECT rules.schedule({change})"))
-        assert sorted(map(bool, told)) == [False, True], told
-        assert "is published, once" in "".join(told)
-    assert office("ann", RULES)[0] == ("BOND-001", 51, 100)
+    """200 rounds of each race; never two winners, nor none, and what was published is what the winners said."""
+    race = Racers(office)
+    for number in range(ROUNDS):
+        one_round(race, number)
+    race.close()
+    assert office("ann", RULES)[0] == ("BOND-001", ROUNDS + 1, 50 + ROUNDS)
     assert audit.verify(office.url).faults == ()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rules_repo import embedded, schema
 from tests.functional.conftest import client, runner
-from tests.functional.governed import Office, in_every_state, open_office
+from tests.functional.governed import OFFICE, Office, in_every_state, open_office
 from tests.spec.table import Row, cases
 
 NEW = "INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql, effective_from) VALUES"
@@ -130,6 +130,37 @@ def test_an_illegal_move_is_refused_and_said_why(office: Office, case: Row) -> N
     state = "SELECT id, state, edition FROM rules.change ORDER BY id"
     before = office("postgres", state), office("postgres", "SELECT count(*) FROM rules.audit_entry")
     assert case["says"] in office.refusal(case["login"], case["statement"])
+    assert (office("postgres", state), office("postgres", "SELECT count(*) FROM rules.audit_entry")) == before
+
+
+SOMEBODY_MAY = {
+    "UPDATE rules.rule SET weight = 30 WHERE rule_key = 'LOAN-001'",
+    "UPDATE rules.draft SET weight = 30 WHERE rule_key = 'LOAN-001'",
+    "DELETE FROM rules.draft WHERE rule_key = 'LOAN-001'",
+    "SELECT rules.approve(3)",
+    "SELECT rules.approve(8)",
+    "SELECT rules.reject(7, 'no')",
+    "SELECT rules.withdraw(3)",
+    "SELECT rules.submit(2, 'x')",
+    "SELECT rules.schedule(4)",
+    "SELECT rules.freeze_releases('x', now() + interval '1 day')",
+    "SELECT * FROM rules.audit_entry",
+    "SELECT * FROM rules.rule",
+    "SELECT * FROM rules.draft",
+}
+"""What is refused to one login and another one may do; all else is refused to everybody."""
+
+NOBODY_MAY = sorted({row.values[0]["statement"] for row in cases(MOVES)} - SOMEBODY_MAY)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("login", [*OFFICE, "postgres"])
+def test_what_nobody_may_do_is_refused_to_each_role(office: Office, login: str) -> None:
+    """More than 40 moves, each tried by every login; each is told why, and nothing has changed after all of them."""
+    assert len(NOBODY_MAY) >= 40
+    state = "SELECT id, state, edition FROM rules.change ORDER BY id"
+    before = office("postgres", state), office("postgres", "SELECT count(*) FROM rules.audit_entry")
+    for statement in NOBODY_MAY:
+        assert len(office.refusal(login, statement)) > 20
     assert (office("postgres", state), office("postgres", "SELECT count(*) FROM rules.audit_entry")) == before
 
 

@@ -136,12 +136,11 @@ def test_every_version_is_signed(sql: Sql) -> None:
 
 
 def test_everything_in_the_schema_is_explained(sql: Sql) -> None:
-    """Every table, view, column of a table and function carries a comment: the analysts' manual is in the database."""
+    """Every table, view, column and function carries a comment: the analysts' manual is in the database."""
     unexplained = sql(
         "SELECT c.relname, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND (c.relkind = 'r' OR c.relname IN"
-        " ('rule', 'membership_type'))"
-        " WHERE n.nspname = 'rules' AND c.relkind IN ('r', 'v') AND c.relname <> 'schema_version'"
+        " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0"
+        " WHERE n.nspname = 'rules' AND c.relkind IN ('r', 'v')"
         " AND (obj_description(c.oid) IS NULL OR a.attnum IS NOT NULL AND col_description(c.oid, a.attnum) IS NULL)"
         " UNION ALL SELECT proname, NULL FROM pg_proc WHERE pronamespace = 'rules'::regnamespace"
         " AND obj_description(oid) IS NULL"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 from rules_repo import change_tables, embedded, schema
 from rules_repo.connection import connected, shown
 from rules_repo.governance import require_approvals
+from rules_repo.overview import overview
 from rules_repo.repository import Repository
 from tests.functional.conftest import Sql
 
@@ -52,10 +55,12 @@ ADDRESSES: dict[str, tuple[Callable[[str], str], str]] = {
 def test_an_address_that_does_not_work_is_refused_without_its_password(database_url: str, case: str) -> None:
     """The operator reads where it failed and what to do, and nobody reads a password."""
     address, says = ADDRESSES[case]
-    with pytest.raises(RunRefused) as refused:
-        Repository(address(database_url)).rule_set(DAY, now())
-    assert says in str(refused.value)
-    assert "s3cret" not in str(refused.value)
+    url = address(database_url)
+    for read in (lambda: Repository(url).rule_set(DAY, now()), lambda: overview(url)):
+        with pytest.raises(RunRefused) as refused:
+            read()
+        assert says in str(refused.value)
+        assert "s3cret" not in str(refused.value)
 
 
 def test_a_password_is_hidden_wherever_it_stands() -> None:
@@ -66,7 +71,8 @@ def test_a_password_is_hidden_wherever_it_stands() -> None:
 
 def test_a_database_without_the_schema_is_refused(empty_database_url: str) -> None:
     """The message says how the schema gets there."""
-    for use in (Repository(empty_database_url).rules, lambda: Repository(empty_database_url).publish([BOND])):
+    repository = Repository(empty_database_url)
+    for use in (repository.rules, lambda: repository.publish([BOND]), lambda: overview(empty_database_url)):
         with pytest.raises(RunRefused, match="rules db upgrade"):
             use()
 
@@ -127,3 +133,11 @@ def test_a_database_name_is_checked(postgres_url: str) -> None:
     with pytest.raises(RunRefused, match="small letters"):
         embedded.ensure_database(postgres_url, 'x"; DROP DATABASE postgres; --')
     embedded.drop_database(postgres_url, "never_there")
+
+
+def test_a_list_of_rules_loads_only_what_it_needs() -> None:
+    """SQLAlchemy and the readers of files would take as long to load as thousands of rules to list."""
+    heavy = "sqlalchemy", "yaml", "openpyxl", "pyspark", "boto3"
+    asked = f"import sys; from console.main import program; program(['list']); print({{*sys.modules}} & {{*{heavy}}})"
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"

@@ -125,7 +125,7 @@ CREATE TRIGGER never_emptied BEFORE TRUNCATE ON rules.reason_code FOR EACH STATE
 SELECT rules.watch(relation) FROM unnest('{tenant,tenant_login,governance,category,rule_type,reason_code,'
     'membership_type_identity,membership_type_version,rule_identity,rule_version,rule_period,change,change_author,'
     'draft_rule,draft_row,draft_policy,check_result,approval,release,rule_pause,release_freeze,'
-    'parameter_identity,parameter_version}'::text[]) AS relation;
+    'parameter_identity,parameter_version,reference_list_identity,reference_list_version}'::text[]) AS relation;
 
 CREATE FUNCTION rules.only_by_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -84,7 +84,7 @@ DO $$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY '{release_freeze,rule_pause,parameter_version}'::text[] LOOP
+    FOREACH relation IN ARRAY '{release_freeze,rule_pause,parameter_version,reference_list_version}'::text[] LOOP
         EXECUTE format('COMMENT ON COLUMN rules.%I.recorded IS %L', relation,
             'From when until when this was what was known; empty if its own transaction replaced it.');
         EXECUTE format('COMMENT ON COLUMN rules.%I.recorded_by IS %L', relation, 'The login that recorded it.');
@@ -94,9 +94,9 @@ BEGIN
         EXECUTE format('CREATE TRIGGER recorded_now BEFORE INSERT ON rules.%I
             FOR EACH ROW EXECUTE FUNCTION rules.record_now()', relation);
         EXECUTE format('CREATE TRIGGER only_closed BEFORE UPDATE ON rules.%I
-            FOR EACH ROW EXECUTE FUNCTION rules.only_closed(%L)', relation, 'End it: rules.resume, rules.lift_freeze; or change it: UPDATE rules.parameter.');
+            FOR EACH ROW EXECUTE FUNCTION rules.only_closed(%L)', relation, 'End it: rules.resume, rules.lift_freeze; or change it: UPDATE rules.parameter, rules.reference_list.');
         EXECUTE format('CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON rules.%I
-            FOR EACH STATEMENT EXECUTE FUNCTION rules.never_edited(%L)', relation, 'End it: rules.resume, rules.lift_freeze; or change it: UPDATE rules.parameter.');
+            FOR EACH STATEMENT EXECUTE FUNCTION rules.never_edited(%L)', relation, 'End it: rules.resume, rules.lift_freeze; or change it: UPDATE rules.parameter, rules.reference_list.');
         EXECUTE format('CREATE CONSTRAINT TRIGGER settle AFTER INSERT OR UPDATE ON rules.%I
             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rules.settle()', relation);
     END LOOP;
@@ -114,7 +114,7 @@ BEGIN
     IF strpos(source, asked) = 0 OR last = '' THEN
         RAISE EXCEPTION 'rules.settle is not the one of revision 0001';
     END IF;
-    FOREACH relation IN ARRAY '{release_freeze,rule_pause,parameter_version}'::text[] LOOP
+    FOREACH relation IN ARRAY '{release_freeze,rule_pause,parameter_version,reference_list_version}'::text[] LOOP
         source := replace(source, asked, asked || E'\n        ' || replace(asked, 'membership_type_version', relation));
         source := replace(source, last, last || replace(last, 'membership_type_version', relation));
     END LOOP;

@@ -116,7 +116,7 @@ END $$;
 
 CREATE TABLE rules.draft_policy (
     change_id bigint NOT NULL REFERENCES rules.change (id),
-    object text NOT NULL CONSTRAINT draft_policy_object_check CHECK (object IN ('membership type', 'parameter')),
+    object text NOT NULL CONSTRAINT draft_policy_object_check CHECK (object IN ('membership type', 'parameter', 'reference list')),
     key text NOT NULL,
     tenant text NOT NULL DEFAULT rules.tenant() REFERENCES rules.tenant (key),
     content jsonb NOT NULL,
@@ -126,9 +126,10 @@ CREATE TABLE rules.draft_policy (
 );
 CREATE UNIQUE INDEX draft_policy_one_open ON rules.draft_policy (tenant, object, key) WHERE open;
 COMMENT ON TABLE rules.draft_policy IS
-    'What a change wants a membership type or a shared parameter to be. Edit rules.membership_type and rules.parameter.';
+    'What a change wants a membership type, a shared parameter or a reference list to be. Edit rules.membership_type, '
+    'rules.parameter and rules.reference_list.';
 COMMENT ON COLUMN rules.draft_policy.change_id IS 'The change.';
-COMMENT ON COLUMN rules.draft_policy.object IS 'membership type or parameter.';
+COMMENT ON COLUMN rules.draft_policy.object IS 'membership type, parameter or reference list.';
 COMMENT ON COLUMN rules.draft_policy.key IS 'Its key.';
 COMMENT ON COLUMN rules.draft_policy.tenant IS 'Whose it is.';
 COMMENT ON COLUMN rules.draft_policy.content IS 'What it is to be: the columns of its view.';

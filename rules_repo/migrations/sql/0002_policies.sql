@@ -1,4 +1,4 @@
--- Membership types and shared parameters change as rules do: drafted, approved, published. And who may see which.
+-- Membership types, shared parameters and reference lists change as rules do: drafted, approved, published. And who may see which.
 
 CREATE FUNCTION rules.draft_policy(what text, named text, wanted jsonb, known bigint) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -19,7 +19,8 @@ BEGIN
     END IF;
     PERFORM rules.drafted(found.change_id, which);
 END $$;
-COMMENT ON FUNCTION rules.draft_policy IS 'Drafts a membership type or a shared parameter, or amends its draft.';
+COMMENT ON FUNCTION rules.draft_policy IS
+    'Drafts a membership type, a shared parameter or a reference list, or amends its draft.';
 
 CREATE OR REPLACE FUNCTION rules.membership_type_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$

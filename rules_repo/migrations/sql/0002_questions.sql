@@ -2,10 +2,11 @@
 
 CREATE OR REPLACE FUNCTION rules.rule_set(as_of date, known_at timestamptz DEFAULT clock_timestamp())
 RETURNS SETOF rules.rule LANGUAGE sql STABLE AS $$
+    WITH shared AS MATERIALIZED (SELECT rules.shared_parameters(rule_set.known_at) AS all_of_them)  -- asked once, not per row
     SELECT rule_key, version, name, kind, membership_type, weight, category, rule_type, form, frame, sql,
         CASE WHEN shared.all_of_them IS NULL THEN parameters ELSE rules.with_shared(parameters, sql, shared.all_of_them) END,
         when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to
-    FROM rules.rule_history AS h, (SELECT rules.shared_parameters(rule_set.known_at) AS all_of_them) AS shared
+    FROM rules.rule_history AS h, shared
     WHERE h.effective @> rule_set.as_of AND h.recorded @> rule_set.known_at
         AND h.rule_id NOT IN (SELECT p.rule_id FROM rules.pause AS p
             WHERE p.effective @> rule_set.as_of AND p.recorded @> rule_set.known_at)
@@ -27,12 +28,16 @@ SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('name', i.name, 'value', v.value, 'description', v.description)
     FROM rules.parameter_version AS v JOIN rules.parameter_identity AS i ON i.id = v.parameter_id
     WHERE object = 'parameter' AND v.id = known
+    UNION ALL SELECT jsonb_build_object('name', i.name, 'columns', v.columns, 'rows', v.rows, 'description', v.description)
+    FROM rules.reference_list_version AS v JOIN rules.reference_list_identity AS i ON i.id = v.list_id
+    WHERE object = 'reference list' AND v.id = known
     UNION ALL SELECT jsonb_build_object('key', i.key, 'name', v.name, 'strategy', v.strategy, 'margin', v.margin, 'tie', v.tie,
         'veto_weight', v.veto_weight)
     FROM rules.membership_type_version AS v JOIN rules.membership_type_identity AS i ON i.id = v.membership_type_id
     WHERE object = 'membership type' AND v.id = known
 $$;
-COMMENT ON FUNCTION rules.policy_said IS 'What a membership type or a shared parameter said, by the number of its row.';
+COMMENT ON FUNCTION rules.policy_said IS
+    'What a membership type, a shared parameter or a reference list said, by the number of its row.';
 
 CREATE FUNCTION rules.diff(change bigint)
 RETURNS TABLE (object text, period daterange, field text, was text, becomes text) LANGUAGE sql STABLE SECURITY DEFINER
@@ -98,6 +103,7 @@ SELECT c.id AS change_id, c.title, c.reason, c.author, CASE
         WHEN EXISTS (SELECT FROM rules.published_by(c.id) AS p WHERE p.effective @> (clock_timestamp() AT TIME ZONE 'UTC')::date)
             OR EXISTS (SELECT FROM rules.membership_type_version AS v WHERE v.change_id = c.id AND upper_inf(v.recorded))
             OR EXISTS (SELECT FROM rules.parameter_version AS v WHERE v.change_id = c.id AND upper_inf(v.recorded))
+            OR EXISTS (SELECT FROM rules.reference_list_version AS v WHERE v.change_id = c.id AND upper_inf(v.recorded))
         THEN 'live'
         WHEN EXISTS (SELECT FROM rules.published_by(c.id) AS p WHERE lower(p.effective) > (clock_timestamp() AT TIME ZONE 'UTC')::date)
         THEN 'scheduled' ELSE 'retired' END AS state,

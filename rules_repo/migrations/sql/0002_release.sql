@@ -46,6 +46,16 @@ BEGIN
         fits := EXISTS (SELECT FROM rules.change AS c JOIN rules.draft_policy AS d ON d.change_id = c.id
             JOIN rules.parameter_identity AS i ON i.tenant = d.tenant AND i.name = d.key
             WHERE c.released_in = me AND d.object = 'parameter' AND i.id = OLD.parameter_id);
+    WHEN 'reference_list_version INSERT' THEN
+        fits := EXISTS (SELECT FROM rules.change AS c JOIN rules.draft_policy AS d ON d.change_id = c.id
+            JOIN rules.reference_list_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+            WHERE c.id = NEW.change_id AND c.released_in = me AND d.object = 'reference list' AND d.tenant = NEW.tenant
+                AND i.id = NEW.list_id AND d.content - 'name' = jsonb_build_object(
+                    'columns', NEW.columns, 'rows', NEW.rows, 'description', NEW.description));
+    WHEN 'reference_list_version UPDATE' THEN
+        fits := EXISTS (SELECT FROM rules.change AS c JOIN rules.draft_policy AS d ON d.change_id = c.id
+            JOIN rules.reference_list_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+            WHERE c.released_in = me AND d.object = 'reference list' AND i.id = OLD.list_id);
     END CASE;
     IF NOT fits THEN
         PERFORM rules.refuse(ARRAY[format('%s.%s: only an approved change is published, as it was approved. Draft it: '
@@ -60,6 +70,8 @@ CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.rule_period
 CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.membership_type_version
     FOR EACH ROW EXECUTE FUNCTION rules.released_only();
 CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.parameter_version
+    FOR EACH ROW EXECUTE FUNCTION rules.released_only();
+CREATE TRIGGER released_only BEFORE INSERT OR UPDATE ON rules.reference_list_version
     FOR EACH ROW EXECUTE FUNCTION rules.released_only();
 
 CREATE FUNCTION rules.release_rules(change bigint) RETURNS void LANGUAGE plpgsql AS $$
@@ -97,8 +109,8 @@ COMMENT ON FUNCTION rules.release_rules IS 'Makes the known days of the rules of
 CREATE FUNCTION rules.release_policies(change bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := greatest(clock_timestamp(), (SELECT max(lower(recorded)) + interval '1 microsecond'
-        FROM (SELECT recorded FROM rules.membership_type_version UNION ALL SELECT recorded FROM rules.parameter_version)
-        AS known));
+        FROM (SELECT recorded FROM rules.membership_type_version UNION ALL SELECT recorded FROM rules.parameter_version
+            UNION ALL SELECT recorded FROM rules.reference_list_version) AS known));
 BEGIN
     UPDATE rules.membership_type_version AS v SET recorded = tstzrange(lower(v.recorded), moment)
     FROM rules.draft_policy AS d JOIN rules.membership_type_identity AS i ON i.tenant = d.tenant AND i.key = d.key
@@ -116,8 +128,17 @@ BEGIN
     SELECT i.id, d.tenant, change, d.content -> 'value', d.content ->> 'description', tstzrange(moment, NULL)
     FROM rules.draft_policy AS d JOIN rules.parameter_identity AS i ON i.tenant = d.tenant AND i.name = d.key
     WHERE d.change_id = change AND d.object = 'parameter' ORDER BY i.id;
+    UPDATE rules.reference_list_version AS v SET recorded = tstzrange(lower(v.recorded), moment)
+    FROM rules.draft_policy AS d JOIN rules.reference_list_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+    WHERE d.change_id = change AND d.object = 'reference list' AND v.list_id = i.id AND upper_inf(v.recorded);
+    INSERT INTO rules.reference_list_version (list_id, tenant, change_id, columns, rows, description, recorded)
+    SELECT i.id, d.tenant, change, d.content -> 'columns', d.content -> 'rows', d.content ->> 'description',
+        tstzrange(moment, NULL)
+    FROM rules.draft_policy AS d JOIN rules.reference_list_identity AS i ON i.tenant = d.tenant AND i.name = d.key
+    WHERE d.change_id = change AND d.object = 'reference list' ORDER BY i.id;
 END $$;
-COMMENT ON FUNCTION rules.release_policies IS 'Makes the membership types and shared parameters of a change what it says.';
+COMMENT ON FUNCTION rules.release_policies IS
+    'Makes the membership types, shared parameters and reference lists of a change what it says.';
 
 CREATE FUNCTION rules.publish_change(change bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -172,7 +193,9 @@ BEGIN
         AND NOT EXISTS (SELECT FROM rules.membership_type_version AS v JOIN rules.membership_type_identity AS i
             ON i.id = v.membership_type_id WHERE d.object = 'membership type' AND v.change_id = NEW.id AND i.key = d.key)
         AND NOT EXISTS (SELECT FROM rules.parameter_version AS v JOIN rules.parameter_identity AS i
-            ON i.id = v.parameter_id WHERE d.object = 'parameter' AND v.change_id = NEW.id AND i.name = d.key);
+            ON i.id = v.parameter_id WHERE d.object = 'parameter' AND v.change_id = NEW.id AND i.name = d.key)
+        AND NOT EXISTS (SELECT FROM rules.reference_list_version AS v JOIN rules.reference_list_identity AS i
+            ON i.id = v.list_id WHERE d.object = 'reference list' AND v.change_id = NEW.id AND i.name = d.key);
     IF NOT EXISTS (SELECT FROM rules.release AS r WHERE r.change_id = NEW.id) THEN
         PERFORM rules.refuse(ARRAY[format('Change %s: its publication is not recorded. Publish it by rules.schedule(%1$s).',
             NEW.id)]);

@@ -23,6 +23,7 @@ GRANT SELECT ON rules.rule, rules.rule_history, rules.membership_type, rules.mem
     rules.change_overview, rules.pause, rules.category, rules.rule_type, rules.reason_code, rules.change,
     rules.change_author, rules.check_result, rules.approval, rules.release, rules.governance, rules.release_freeze,
     rules.rule_identity, rules.tenant, rules.parameter, rules.parameter_history,
+    rules.reference_list, rules.reference_list_history,
     rules.draft_policy
     TO rules_analyst, rules_approver, rules_auditor, rules_admin;
 -- Of rules.rule and rules.membership_type only what they say can be updated: keys and numbers are given once.
@@ -32,6 +33,7 @@ GRANT DELETE, UPDATE (name, kind, membership_type, weight, category, rule_type, 
     reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to) ON rules.draft TO rules_analyst;
 GRANT INSERT, UPDATE (name, strategy, margin, tie, veto_weight) ON rules.membership_type TO rules_analyst;
 GRANT INSERT, UPDATE (value, description) ON rules.parameter TO rules_analyst;
+GRANT INSERT, UPDATE (columns, rows, description) ON rules.reference_list TO rules_analyst;
 GRANT UPDATE (title, reason) ON rules.change TO rules_analyst;
 GRANT INSERT (key, description), UPDATE (description) ON rules.category, rules.rule_type TO rules_analyst;
 GRANT INSERT (code, text), UPDATE (text) ON rules.reason_code TO rules_analyst;
@@ -45,10 +47,10 @@ REVOKE EXECUTE ON FUNCTION rules.begin_change, rules.work_on, rules.submit, rule
     rules.reject, rules.withdraw, rules.schedule, rules.publish_at_once, rules.draft_timelines, rules.pause(text, text, date, date),
     rules.resume, rules.freeze_releases, rules.lift_freeze, rules.history, rules.diff(bigint), rules.diff(text, text),
     rules.content_hash, rules.policy_said, rules.rule_set, rules.membership_types, rules.watch, rules.write_audit,
-    rules.shared_parameters
+    rules.shared_parameters, rules.reference_lists
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rules.history, rules.diff(bigint), rules.diff(text, text), rules.content_hash, rules.rule_set,
-    rules.membership_types, rules.shared_parameters TO rules_analyst, rules_approver, rules_auditor, rules_admin;
+    rules.membership_types, rules.shared_parameters, rules.reference_lists TO rules_analyst, rules_approver, rules_auditor, rules_admin;
 GRANT EXECUTE ON FUNCTION rules.begin_change, rules.work_on, rules.submit, rules.schedule, rules.publish_at_once,
     rules.draft_timelines, rules.withdraw, rules.record_check TO rules_analyst;
 GRANT EXECUTE ON FUNCTION rules.record_check, rules.approve, rules.reject, rules.schedule TO rules_approver;
@@ -59,4 +61,4 @@ GRANT EXECUTE ON FUNCTION rules.freeze_releases, rules.lift_freeze, rules.withdr
 -- (Ranges are guessed to hold few rows, and a nested loop over thousands is slow: it hashes.)
 ALTER FUNCTION rules.rule_set SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET jit = off;
 ALTER FUNCTION rules.membership_types SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-GRANT EXECUTE ON FUNCTION rules.rule_set, rules.membership_types TO rules_engine;
+GRANT EXECUTE ON FUNCTION rules.rule_set, rules.membership_types, rules.reference_lists TO rules_engine;

@@ -21,6 +21,7 @@ PARTS = (
     "drafting",
     "policies",
     "lifecycle",
+    "lists",
     "brakes",
     "parameters",
     "release",
@@ -28,6 +29,7 @@ PARTS = (
     "questions",
     "moves",
     "audit",
+    "comments",
     "roles",
 )
 SQL = Path(__file__).parent.parent / "sql"
