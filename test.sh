@@ -18,4 +18,6 @@ say "pytest"
 .venv/bin/python -m pytest "$@"
 say "pytest: the workflow under Airflow"
 AIRFLOW_HOME=$(mktemp -d) .venv-airflow/bin/python -m pytest -q -c /dev/null --rootdir=tests/airflow tests/airflow
+say "bench: ratios that must not get worse"
+.venv/bin/python -m bench --profile short --results build/bench/results
 say "All checks passed in $((SECONDS - started)) s"

@@ -51,6 +51,7 @@ def _version(number: int, written: Written, chance: Random, types: list[Membersh
         form=form,
         frame=frame,
         sql=sql,
+        metadata={"true_when_empty": True},  # nobody reads made rules for what they say of missing data
     )
 
 
