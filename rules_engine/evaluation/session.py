@@ -35,7 +35,9 @@ SPEED = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.sql.parquet.compression.codec": "zstd",
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),  # none: else Spark adds up a batch's bytes at each row
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(
+        2**31 - 1
+    ),  # none: else Spark adds up a batch's bytes at each row
 }
 """
 Settings that change no answer: methods the JVM would not compile are not generated whole.
