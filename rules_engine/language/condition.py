@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from rules_engine.model.canonical import ParameterValue
+
+if TYPE_CHECKING:
+    from rules_engine.language.arithmetic import Numeric
 
 Value = ParameterValue | float
 
@@ -23,11 +27,16 @@ class Opaque(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A scalar expression of one column that cannot raise: its normal form, its type's family, and text to run."""
+    """
+    A scalar expression that cannot raise: its normal form, its type's family, and text to run.
+
+    ``numeric`` is what it is to arithmetic, None if it is no decimal or not known to be one.
+    """
 
     name: str
     family: str
     sql: str
+    numeric: Numeric | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from rules_engine.language.arithmetic import compared, of_literal
 from rules_engine.language.condition import (
     BOOLEAN,
     TEXT,
@@ -140,9 +141,11 @@ def _compared(left: Operand, sign: str, right: Operand) -> Tree:
     if isinstance(right, Constant):
         if family_of(right.value) != left.family:
             raise Opaque("a comparison of different types")
+        compared(left.numeric, of_literal(right.value))
         return Test(left, sign, (right.value,))
     if left.family != right.family:
         raise Opaque("a comparison of different types")
+    compared(left.numeric, right.numeric)
     return Other()
 
 
@@ -152,6 +155,8 @@ def _in(left: Operand, found: list[Operand]) -> Tree:
         raise Opaque("IN of columns")
     if any(family_of(value) != left.family for value in values):
         raise Opaque("IN of different types")
+    for value in values:
+        compared(left.numeric, of_literal(value))
     return Test(left, "in", values)
 
 

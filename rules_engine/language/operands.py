@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 
+from rules_engine.language.arithmetic import ArithmeticReader, Numeric, number, of_literal, of_type
 from rules_engine.language.condition import (
     DATE,
     NUMBER,
@@ -39,8 +39,6 @@ _NAMED_SO = frozenset(
     "date timestamp year years month months week weeks day days hour hours minute minutes second seconds".split()
 )
 """Keywords that are columns where they stand as one: ``date > DATE'2024-01-01'``."""
-_WHOLE = re.compile(r"([0-9]+)[LSY]?", re.IGNORECASE)
-_EXACT = re.compile(r"([0-9.]+)(?:BD)?|([0-9.]+E[+-]?[0-9]+)BD", re.IGNORECASE)
 _PLAIN = re.compile(r"[a-z0-9_.]+")
 _FUNCTIONS: Mapping[str, tuple[frozenset[str], str]] = {
     **dict.fromkeys(
@@ -96,15 +94,14 @@ def _is_of_literal(words: Sequence[Token], place: int) -> bool:
     return after is not None and (after.kind is Kind.TEXT or after.word == "from")
 
 
-class OperandReader:
-    """Reads tokens from left to right; ``at`` is the next one."""
+class OperandReader(ArithmeticReader):
+    """Reads what is compared."""
 
     def __init__(self, sql: str, columns: Mapping[str, str], constants: Constants, frame: str) -> None:
         if "\\" in sql:
             raise Opaque("an escaped text")
-        self.sql, self.columns, self.constants, self.frame = sql, columns, constants, frame.lower()
-        self.tokens = tokens(sql)
-        self.at = 0
+        super().__init__(sql, tokens(sql), columns, frame)
+        self.constants = constants
 
     def operands(self) -> Iterator[tuple[Operand, int, int]]:
         while True:
@@ -121,13 +118,11 @@ class OperandReader:
         self.at = first
         if self._skip_constant():
             if self.tokens[self.at - 1].text in OPERATORS:
-                raise Opaque("arithmetic")
-            return self._constant(self.sql[self.tokens[first].start : self.tokens[self.at - 1].end])
+                return self._arithmetic(first)
+            return self._constant(self.since(first))
         self.at = first
         found = self._expression()
-        if self.text() in OPERATORS or self._is_word_operator():
-            raise Opaque("arithmetic")
-        return found
+        return self._arithmetic(first) if self.text() in OPERATORS or self._is_word_operator() else found
 
     def _is_word_operator(self) -> bool:
         return self.word() in {"div", "collate", "at"}
@@ -147,7 +142,7 @@ class OperandReader:
             return None
         self.at += 1
         if token.kind is Kind.NUMBER:
-            return Constant(_number(token.text, sign))
+            return Constant(number(token.text, sign))
         return self._written(token) if sign > 0 else None
 
     def _written(self, token: Token) -> Constant | None:
@@ -212,46 +207,28 @@ class OperandReader:
             return self._column()
         self.at += 2
         found = [operand for operand, _, _ in self.operands()]
-        text = "".join(t.text if t.kind is Kind.TEXT else t.word for t in self.tokens[first : self.at])
-        sql = self.sql[self.tokens[first].start : self.tokens[self.at - 1].end]
-        return Expression(text, _family_of_call(name, found), sql)
+        return Expression(
+            self._spelled(first), _family_of_call(name, found), self.since(first), _numeric_of_call(found)
+        )
 
     def _column(self) -> Expression:
-        first, name = self.at, self._name()
-        if self.took("."):
-            name = f"{name}.{self._name()}" if name != self.frame else self._name()
-        if self.text() == "." or not (kind := family(self.columns.get(name, ""))):
+        first, name = self.at, self.column_name()
+        if not (kind := family(self.columns.get(name, ""))):
             raise Opaque("no column of a type that is compared here")
-        normal = name if _PLAIN.fullmatch(name) else f"`{name}`"
-        return Expression(normal, kind, self.sql[self.tokens[first].start : self.tokens[self.at - 1].end])
+        return Expression(
+            name if _PLAIN.fullmatch(name) else f"`{name}`", kind, self.since(first), of_type(self.columns[name])
+        )
 
-    def _name(self) -> str:
-        token = self.next()
-        if token is None or token.kind not in {Kind.WORD, Kind.QUOTED} or "." in token.text:
-            raise Opaque("no column")
-        self.at += 1
-        return token.word
+    def _arithmetic(self, first: int) -> Expression:
+        self.at = first
+        numeric = self.sum()
+        if self.text() in OPERATORS or self._is_word_operator():
+            raise Opaque("arithmetic")
+        return Expression(self._spelled(first), NUMBER, self.since(first), numeric)
 
-    def next(self) -> Token | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
-
-    def text(self) -> str:
-        token = self.next()
-        return token.text if token is not None else ""
-
-    def word(self) -> str:
-        token = self.next()
-        return token.word if token is not None and token.kind is Kind.WORD else ""
-
-    def took(self, word: str) -> bool:
-        if word in {self.word(), self.text()}:
-            self.at += 1
-            return True
-        return False
-
-    def take(self, word: str) -> None:
-        if not self.took(word):
-            raise Opaque(f"{self.text()} for {word}")
+    def _spelled(self, first: int) -> str:
+        """The text from a token on without spaces, in small letters but for texts."""
+        return "".join(t.text if t.kind is Kind.TEXT else t.word for t in self.tokens[first : self.at])
 
 
 def _family_of_call(name: str, found: list[Operand]) -> str:
@@ -267,14 +244,12 @@ def _family_of_call(name: str, found: list[Operand]) -> str:
     raise Opaque(f"a call of {name}")
 
 
-def _number(text: str, sign: int) -> Value:
-    """An exact number; one with an exponent is a double, and so is what is compared with it."""
-    minus = "-" if sign < 0 else ""
-    if whole := _WHOLE.fullmatch(text):
-        return int(f"{minus}{whole[1]}")
-    if exact := _EXACT.fullmatch(text):
-        return Decimal(f"{minus}{exact[1] or exact[2]}")
-    raise Opaque("a literal of another kind")
+def _numeric_of_call(found: Sequence[Operand]) -> Numeric | None:
+    """Of the calls that are known only "or else" can give a decimal: one with room for both."""
+    match found:
+        case [Expression(numeric=Numeric() as left), Constant(value=value)] if right := of_literal(value):
+            return left.wider(right)
+    return None
 
 
 def _moment(word: str, text: str) -> Value:

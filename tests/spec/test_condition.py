@@ -24,7 +24,7 @@ from rules_engine.language.operands import names
 from tests.spec.table import Row, cases
 
 COLUMNS = {
-    "a": "int", "b": "int", "small": "smallint", "l": "bigint", "amount": "decimal(12,2)", "rate": "double",
+    "a": "int", "b": "int", "small": "smallint", "l": "bigint", "amount": "decimal(12,2)", "huge": "decimal(38,0)", "rate": "double",
     "s": "string", "city": "string", "born": "date", "seen": "timestamp", "active": "boolean", "gold": "boolean",
     "date": "date", "month": "int", "length": "int", "two words": "string", "lower(city)": "string",
     "fixed": "char(5)", "tags": "array<string>", "local": "timestamp_ntz", "p.k": "int",
@@ -132,9 +132,23 @@ PLACES = """
     isnan(rate)                                      | whole: a call of isnan                    | a call that is a test
     a <> 0 AND b / a > 2                             | whole: arithmetic                         | a guard stays before what it guards
     s <> '' AND CAST(s AS INT) > 2                   | whole: AS for )                           | a guard before a cast
-    a > 5 AND a + b > 7                              | whole: arithmetic                         | a sum can be too large
+    a > 5 AND a + b > 7                              | whole: arithmetic that can overflow       | a sum can be too large
     -a > 5                                           | whole: arithmetic                         | so can a number turned round
-    5 - a > 1                                        | whole: arithmetic                         | arithmetic that begins with a literal
+    5 - a > 1                                        | whole: arithmetic that can overflow       | arithmetic that begins with a literal
+    amount > 5 * rate AND a > 1                      | [amount > 5 * rate] & a                   | doubles never overflow
+    3 * amount - l > 100.5 AND a > 1                 | 3*amount-l & a                            | a decimal has room for every result
+    amount * amount > amount + a                     | [amount * amount > amount + a]            | 25 digits of 38
+    amount * amount * amount > 1                     | amount*amount*amount                      | 38 digits
+    amount * amount * amount + 1 > 1                 | whole: arithmetic that can overflow       | and one more
+    amount + a * b > 1                               | whole: arithmetic that can overflow       | a product of whole numbers in a sum
+    amount > (a + 1) * amount                        | whole: no column                          | brackets are not looked into
+    amount * length(s) > 1                           | whole: arithmetic                         | neither are calls
+    amount / 2 > 1                                   | whole: arithmetic                         | a division can fail
+    huge > 0.5 AND a > 1                             | whole: a comparison that can overflow     | 38 digits before the point, one after it
+    huge > amount                                    | whole: a comparison that can overflow     | of columns as well
+    huge > 5 AND huge <> l                           | huge & [huge <> l]                        | room for both
+    amount > 12345678901234567890123456789012345678  | whole: a comparison that can overflow     | a literal of 38 digits
+    huge IN (1, 1.5)                                 | whole: a comparison that can overflow     | in a list, too
     a > 5 OR b / a > 2                               | whole: arithmetic                         | an OR guards as well
     NOT (a = 0 OR b / a > 2)                         | whole: arithmetic                         | in brackets too
     CASE WHEN a > 5 THEN b > 1 ELSE false END        | whole: no column of a type that is compared here | a CASE guards its branches
