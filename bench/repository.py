@@ -112,6 +112,11 @@ def measured(work: Callable[[], object], server: Path, repeats: int = 5) -> dict
 
 
 def run(url: str, count: int, folder: Path) -> dict[str, dict[str, float]]:
+    """
+    What was measured, in seconds (``first``, ``median``, ``cpu``), by what it is; ``count`` rules are written first.
+
+    ``url`` is an empty database of the server whose data is in ``folder/postgres``.
+    """
     server = folder / "postgres"
     schema.upgrade(url)
     require_approvals(url, 0, "a benchmark")

@@ -51,15 +51,8 @@ def new(
     change: Change = None,
 ) -> None:
     """Draft a new rule in your open change."""
-    values: dict[str, object] = {
-        "kind": kind,
-        "membership_type": membership,
-        "weight": weight,
-        "sql": _sql(sql),
-        "frame": frame,
-    }
-    values |= {"name": name, "owner": owner, "reason_text": reason_text, "effective_from": day(first, "--from")}
-    given = {"rule_key": key} | {column: value for column, value in values.items() if value is not None}
+    given = _given(kind, membership, weight, sql, frame, name, owner, reason_text, first)
+    given = {"rule_key": key, **given}
     marks = ", ".join(f":{column}" for column in given)
     _drafted(desk, change, f"INSERT INTO rules.rule ({', '.join(given)}) VALUES ({marks})", key, **given)
 
@@ -81,15 +74,7 @@ def edit(
     change: Change = None,
 ) -> None:
     """Draft the next version of a rule: for the same days, or from a later day on."""
-    values: dict[str, object] = {
-        "kind": kind,
-        "membership_type": membership,
-        "weight": weight,
-        "sql": _sql(sql),
-        "frame": frame,
-    }
-    values |= {"name": name, "owner": owner, "reason_text": reason_text, "effective_from": day(first, "--from")}
-    given = {column: value for column, value in values.items() if value is not None}
+    given = _given(kind, membership, weight, sql, frame, name, owner, reason_text, first)
     if not given:
         raise RunRefused(Fault(f"Rule {key}", "nothing is said that should change.", "Say --weight, --sql, --name, …."))
     _updated(desk, change, key, period, given)
@@ -136,6 +121,32 @@ def log(desk: Desk, key: Key) -> None:
     if not found:
         raise RunRefused(Fault(f"Rule {key}", "there is no such rule.", "`rules list` lists all."))
     desk.screen.answer([dict(each) for each in found], told)
+
+
+def _given(
+    kind: Text,
+    membership: Text,
+    weight: int | None,
+    sql: Text,
+    frame: Text,
+    name: Text,
+    owner: Text,
+    reason_text: Text,
+    first: Text,
+) -> dict[str, object]:
+    """The columns of ``rules.rule`` of which something was said."""
+    values = {
+        "kind": kind,
+        "membership_type": membership,
+        "weight": weight,
+        "sql": _sql(sql),
+        "frame": frame,
+        "name": name,
+        "owner": owner,
+        "reason_text": reason_text,
+        "effective_from": day(first, "--from"),
+    }
+    return {column: value for column, value in values.items() if value is not None}
 
 
 def _sql(said: str | None) -> str | None:

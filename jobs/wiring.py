@@ -267,8 +267,7 @@ class Installation:
         rule_set = self.repository.rule_set(as_of, known_at)
         self.evaluator.check(rule_set)
         schema = self.evaluator.schema(as_of, rule_set.reference_lists)
-        keys = {frame.name.lower(): frame.subject_key for frame in self.lake.frames}
-        return explained(self.evaluator.spark, HitMatrix.of(rule_set), schema, keys, as_of, progress)
+        return explained(self.evaluator.spark, HitMatrix.of(rule_set), schema, self.lake, as_of, progress)
 
     def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
         """What of a rule set that was accepted may not mean what it seems to."""

@@ -85,12 +85,16 @@ class ChangeBook:
 
     def standings(self) -> tuple[Standing, ...]:
         """Every change, newest first."""
-        with snapshot(self._engine) as connection:
-            found = connection.execute(text("SELECT * FROM rules.change_overview ORDER BY change_id DESC")).mappings()
-            return tuple(Standing(**row) for row in found)
+        return self._standings("ORDER BY change_id DESC")
 
     def standing(self, change: int) -> Standing | None:
-        return next((each for each in self.standings() if each.change_id == change), None)
+        """One change; None if there is none of that number."""
+        return next(iter(self._standings("WHERE change_id = :change", change=change)), None)
+
+    def _standings(self, which: str, **values: object) -> tuple[Standing, ...]:
+        with snapshot(self._engine) as connection:
+            found = connection.execute(text(f"SELECT * FROM rules.change_overview {which}"), values).mappings()
+            return tuple(Standing(**row) for row in found)
 
     def diff(self, change: int) -> tuple[Difference, ...]:
         """What a change changes."""

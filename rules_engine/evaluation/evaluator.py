@@ -154,10 +154,9 @@ class SparkEvaluator:
         """The hit matrix, one row per subject with any bit; statements are run on the way. No gate is asked."""
         as_of = rule_set.as_of
         planned = plan(matrix, self.schema(as_of, rule_set.reference_lists), as_of)
-        keys = {f.name.lower(): f.subject_key for f in self.lake.frames}
         facts = run_batches(
             list(batches(planned.alone)),
-            lambda batch: rows_of_batch(self.spark, batch, keys, as_of),
+            lambda batch: rows_of_batch(self.spark, batch, self.lake, as_of),
             lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
             lambda done, rules: within(self.spark, done, self.limits, rules),
         )

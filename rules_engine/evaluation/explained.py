@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -14,7 +14,7 @@ from rules_engine.evaluation.planning import plan
 from rules_engine.evaluation.predicate_index import PredicateIndex, TakenApart
 from rules_engine.evaluation.statements import batches, rows_of_batch
 from rules_engine.language.question import spelled
-from rules_engine.model.frames import Schema
+from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.ports import Progress, silent
 
@@ -71,16 +71,15 @@ def explained(
     spark: SparkSession,
     matrix: HitMatrix,
     schema: Schema,
-    keys: Mapping[str, str],
+    lake: Lake,
     as_of: date,
     progress: Progress = silent,
 ) -> Explained:
     """
     Plan the rules, and run each pass by itself to see what it costs; its rows go nowhere.
 
-    The frames are views of the session, ``keys`` their subject keys by name. The rules must have been
-    accepted. A run reads the passes together, so its time is less than their sum; the first pass
-    also pays for what Spark does once.
+    The frames are views of the session, and the rules must have been accepted. A run reads the passes
+    together, so its time is less than their sum; the first pass also pays for what Spark does once.
     """
     planned = plan(matrix, schema, as_of)
     sources = [(planned.subjects, planned.of_subjects), *planned.passes]
@@ -91,7 +90,7 @@ def explained(
     work = [_of_index(spark, of, matrix) for of in indexes]
     for batch in batches(planned.alone):
         cells = frozenset(cell for _, cell in batch)
-        work.append(_Work("queries of their own", cells, partial(rows_of_batch, spark, batch, dict(keys), as_of)))
+        work.append(_Work("queries of their own", cells, partial(rows_of_batch, spark, batch, lake, as_of)))
     passes = tuple(_run(work, progress))
     shares = dict[Cell, float]()
     for cell, took in ((cell, took) for of, took in zip(work, passes, strict=True) for cell in of.cells):

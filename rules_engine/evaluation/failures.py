@@ -94,7 +94,6 @@ class Apart:
 
     def __init__(self, spark: SparkSession, lake: Lake, as_of: date, limits: Limits) -> None:
         self._spark, self._lake, self._as_of, self._limits = spark, lake, as_of, limits
-        self._keys = {f.name.lower(): f.subject_key for f in lake.frames}
         self.stuck = False
         """Whether work that was cancelled goes on, so that nothing more can be learnt, nor evaluated."""
 
@@ -156,7 +155,7 @@ class Apart:
         from pyspark.sql import functions as F  # noqa: N812
 
         if runs_alone(rules[0][0]):
-            return rows_of_batch(self._spark, rules, self._keys, self._as_of)
+            return rows_of_batch(self._spark, rules, self._lake, self._as_of)
         conditions = (F.expr(bind(v.sql, v.parameters, self._as_of)).alias(f"c{i}") for i, (v, _) in enumerate(rules))
         return self._spark.table(rules[0][0].frame).select(*conditions)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.evaluation.words import SUBJECT, Placed
 from rules_engine.language.lexical import Kind, bind, tokens
+from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
 
@@ -42,7 +43,7 @@ def batches(placed: Sequence[Placed]) -> Iterator[list[Placed]]:
         yield batch
 
 
-def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], keys: dict[str, str], as_of: date) -> DataFrame:
+def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], lake: Lake, as_of: date) -> DataFrame:
     """One batch as rows ``subject, word, mask, unknown``, each true or unknown outcome once or more."""
     from pyspark.sql import functions as F  # noqa: N812
 
@@ -51,7 +52,7 @@ def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], keys: dict[str, 
         if version.form is Form.STATEMENT:
             parts.append(_subjects(statement(spark, version, as_of), cell).withColumn("unknown", F.lit(False)))
             continue
-        rows, key = spark.table(version.frame), keys[version.frame.lower()]
+        rows, key = spark.table(version.frame), lake.frame(version.frame).subject_key
         condition = F.expr(bind(version.sql, version.parameters, as_of))
         hits = _subjects(rows.where(condition).select(f"`{key}`"), cell)
         parts.append(hits.withColumn("unknown", F.lit(False)))

@@ -215,9 +215,7 @@ class OperandReader(ArithmeticReader):
         first, name = self.at, self.column_name()
         if not (kind := family(self.columns.get(name, ""))):
             raise Opaque("no column of a type that is compared here")
-        return Expression(
-            name if _PLAIN.fullmatch(name) else f"`{name}`", kind, self.since(first), of_type(self.columns[name])
-        )
+        return Expression(_quoted(name), kind, self.since(first), of_type(self.columns[name]))
 
     def _arithmetic(self, first: int) -> Expression:
         self.at = first
@@ -227,8 +225,18 @@ class OperandReader(ArithmeticReader):
         return Expression(self._spelled(first), NUMBER, self.since(first), numeric)
 
     def _spelled(self, first: int) -> str:
-        """The text from a token on without spaces, in small letters but for texts."""
-        return "".join(t.text if t.kind is Kind.TEXT else t.word for t in self.tokens[first : self.at])
+        """The text from a token on without spaces, in small letters but for texts; names that need quotes keep them."""
+        return "".join(map(_normal, self.tokens[first : self.at]))
+
+
+def _normal(token: Token) -> str:
+    if token.kind is Kind.TEXT:
+        return token.text
+    return _quoted(token.word) if token.kind is Kind.QUOTED else token.word
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else f"`{name}`"
 
 
 def _family_of_call(name: str, found: list[Operand]) -> str:

@@ -41,7 +41,7 @@ def office(postgres_url: str) -> Iterator[Office]:
 
 def test_the_worked_session_is_true(office: Office) -> None:
     """From INSERT to live with nothing but SQL, by two people."""
-    run_the_page(office)
+    assert run_the_page(office) > 10
 
 
 @pytest.mark.parametrize("version", installed())
@@ -49,11 +49,12 @@ def test_it_is_true_on_every_postgresql_that_is_installed(version: int) -> None:
     """Besides the wheel's: upgrade, session and the proof of the audit; ``infra/postgres.sh`` runs all tests on 15."""
     with server(version) as url, manual_office(url) as office:
         assert office("postgres", "SELECT current_setting('server_version_num')::integer / 10000") == [(version,)]
-        run_the_page(office)
+        assert run_the_page(office) > 10
         assert audit.verify(office.url).faults == ()
 
 
-def run_the_page(office: Office) -> None:
+def run_the_page(office: Office) -> int:
+    """How many blocks there are, each as true as what they leave behind."""
     blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     for login, refused, statements in blocks:
         if refused:
@@ -61,7 +62,6 @@ def run_the_page(office: Office) -> None:
             assert office.refusal(login, statement) == says.strip()
         else:
             office(login, statements)
-    assert len(blocks) > 10
     answer = office("ann", "SELECT rule_key, version, weight::integer FROM rules.rule_set('2030-01-01')")
     assert answer == [("BOND-001", 1, 50), ("LOAN-001", 2, 30), ("TEN-001", 1, 25)]
     assert office("ann", "SELECT state, approved_by FROM rules.change_overview WHERE change_id = 2") == [
@@ -71,3 +71,4 @@ def run_the_page(office: Office) -> None:
         ('[{"code": "XA"}, {"code": "XB"}, {"code": "XC"}]',)
     ]
     assert office("ann", "SELECT authors FROM rules.change_overview WHERE change_id = 4") == [("ann, dan",)]
+    return len(blocks)

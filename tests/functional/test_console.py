@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 from moto import mock_aws
-from typer.main import get_command
 
-from console.main import program
 from rules_engine import __version__
 from tests import small_lake
 from tests.functional.rules_command import RulesCommand
@@ -58,9 +56,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RulesCommand]:
     small_lake.write(home / "lake")
     command = RulesCommand(home, {"RULES_TENANT": "acme-eu", "RULES_LAKE": str(home / "lake" / "frames.toml")})
     (home / "rules.yaml").write_text(RULES, encoding="utf-8")
-    command.fine("db", "upgrade")
-    command.fine("db", "govern", "--approvals", 0, "--reason", "a test edits alone")
-    command.fine("import", home / "rules.yaml")
+    command.open(home / "rules.yaml")
     yield command
     command.fine("down")
 
@@ -71,32 +67,6 @@ def published(rules: RulesCommand, spark: object) -> RulesCommand:
     first = rules.json("run", "--as-of", "2024-06-01", "--created-at", "2024-06-01T06:00:00Z")
     assert first["outcome"].startswith("Published: ")
     return rules
-
-
-def all_commands() -> dict[str, object]:
-    """Every command by the words that call it."""
-    found = {}
-    waiting = [("", get_command(program()))]
-    while waiting:
-        words, command = waiting.pop()
-        inside = getattr(command, "commands", None)
-        if inside is None:
-            found[words.strip()] = command
-        else:
-            waiting += [(f"{words} {name}", each) for name, each in inside.items()]
-    return found
-
-
-def test_the_manual_names_every_command() -> None:
-    """Whoever adds a command writes it down; `rules rules …` is said to be the same words again."""
-    manual = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
-    named = {words for words in all_commands() if not words.startswith("rules ")}
-    assert {words for words in named if f"`rules {words}" not in manual} == set()
-
-
-def test_every_command_answers_in_json() -> None:
-    """A program can read any answer."""
-    assert {words for words, c in all_commands().items() if "--json" not in str([p.opts for p in c.params])} == set()
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:

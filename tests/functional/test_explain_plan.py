@@ -44,9 +44,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RulesCommand]:
     small_lake.write(home / "lake")
     command = RulesCommand(home, {"RULES_TENANT": "acme-eu", "RULES_LAKE": str(home / "lake" / "frames.toml")})
     (home / "rules.yaml").write_text(yaml(), encoding="utf-8")
-    command.fine("db", "upgrade")
-    command.fine("db", "govern", "--approvals", 0, "--reason", "a test edits alone")
-    command.fine("import", home / "rules.yaml")
+    command.open(home / "rules.yaml")
     yield command
     command.fine("down")
 

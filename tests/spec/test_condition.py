@@ -26,7 +26,7 @@ from tests.spec.table import Row, cases
 COLUMNS = {
     "a": "int", "b": "int", "small": "smallint", "l": "bigint", "amount": "decimal(12,2)", "huge": "decimal(38,0)", "rate": "double",
     "s": "string", "city": "string", "born": "date", "seen": "timestamp", "active": "boolean", "gold": "boolean",
-    "date": "date", "month": "int", "length": "int", "two words": "string", "lower(city)": "string",
+    "date": "date", "month": "int", "length": "int", "two words": "string", "lower(city)": "string", "rate*a": "double",
     "fixed": "char(5)", "tags": "array<string>", "local": "timestamp_ntz", "p.k": "int",
 }  # fmt: skip
 CONSTANTS: dict[str, Value | None] = {
@@ -137,6 +137,7 @@ PLACES = """
     5 - a > 1                                        | whole: arithmetic that can overflow       | arithmetic that begins with a literal
     amount > 5 * rate AND a > 1                      | [amount > 5 * rate] & a                   | doubles never overflow
     3 * amount - l > 100.5 AND a > 1                 | 3*amount-l & a                            | a decimal has room for every result
+    `rate*a` * rate > 1 AND rate * a * rate > 1      | `rate*a`*rate & rate*a*rate               | a column that is named like a product
     amount * amount > amount + a                     | [amount * amount > amount + a]            | 25 digits of 38
     amount * amount * amount > 1                     | amount*amount*amount                      | 38 digits
     amount * amount * amount + 1 > 1                 | whole: arithmetic that can overflow       | and one more
