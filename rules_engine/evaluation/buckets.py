@@ -10,7 +10,7 @@ doubles with NaN above all, texts by their UTF-8 bytes.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
@@ -135,19 +135,20 @@ class Cuts:
 
     def _of_texts(self, column: pa.Array) -> NDArray[np.intp]:
         encoded = column.view(pa.binary()).dictionary_encode()  # a text need not be UTF-8 to be compared
-        found = np.fromiter((self._of_text(text) for text in encoded.dictionary.to_pylist()), dtype=np.intp)
+        texts = encoded.dictionary.to_pylist()
+        if len(self._remembered) + len(texts) > REMEMBERED:
+            self._remembered.clear()
+        found = list(map(self._remembered.get, texts))
+        if None in found:
+            self._remembered.update((text, self._of_text(text)) for text in texts if text not in self._remembered)
+            found = list(map(self._remembered.get, texts))
         places = encoded.indices.fill_null(len(found)).to_numpy()
-        return np.append(found, self.null).astype(np.intp).take(places)
+        return np.array([*found, self.null], dtype=np.intp).take(places)
 
     def _of_text(self, text: bytes) -> int:
-        found = self._remembered.get(text)
-        if found is None:
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            literals: Any = self.literals
-            found = bisect_left(literals, text) + bisect_right(literals, text)
-            self._remembered[text] = found
-        return found
+        literals: Any = self.literals
+        place = bisect_left(literals, text)
+        return 2 * place + (place < len(literals) and literals[place] == text)
 
 
 @dataclass(frozen=True, slots=True)

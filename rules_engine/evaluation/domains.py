@@ -52,7 +52,7 @@ def domain(type_: str) -> Domain:
         NotIndexed: For any other type, and for decimals of more than 18 digits.
     """
     if type_ in {"tinyint", "smallint", "int", "bigint"}:
-        return Domain(lambda value: _scaled(value, 0), lambda column: _filled(column, 0).astype(np.int64))
+        return scaled(0)
     if type_ == "double":
         return Domain(_double, lambda column: _filled(column, 0.0).astype(np.float64))
     if type_.startswith("decimal("):
@@ -69,6 +69,11 @@ def domain(type_: str) -> Domain:
     if type_ not in plain:
         raise NotIndexed(type_)
     return plain[type_]
+
+
+def scaled(scale: int) -> Domain:
+    """Whole numbers of the last of ``scale`` decimal places, as they come from adding up."""
+    return Domain(lambda value: _scaled(value, scale), lambda column: _filled(column, 0).astype(np.int64))
 
 
 def _scaled(value: Value, scale: int) -> int:

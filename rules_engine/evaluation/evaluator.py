@@ -18,6 +18,7 @@ from rules_engine.evaluation.gating import RuleGate
 from rules_engine.evaluation.indexing import index
 from rules_engine.evaluation.limits import within
 from rules_engine.evaluation.matrix import gather
+from rules_engine.evaluation.passes import of_pass
 from rules_engine.evaluation.planning import plan
 from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.progress import watched
@@ -160,7 +161,7 @@ class SparkEvaluator:
             lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
             lambda done, rules: within(self.spark, done, self.limits, rules),
         )
-        others = [index(self.spark, source, found).rows(self.spark, every=False) for source, found in planned.passes]
+        others = [of_pass(self.spark, *each).rows(self.spark, every=False) for each in planned.passes]
         of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
         rows = of_subjects.rows(self.spark, every=bool(others or facts))
         return gather(matrix, planned, rows, others, facts)

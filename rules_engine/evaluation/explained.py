@@ -9,7 +9,9 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.indexing import index
+from rules_engine.evaluation.grouping import GroupedIndex
+from rules_engine.evaluation.passes import FewConditions, of_pass
+from rules_engine.evaluation.planning import Pass as Read
 from rules_engine.evaluation.planning import plan
 from rules_engine.evaluation.predicate_index import PredicateIndex, TakenApart
 from rules_engine.evaluation.statements import batches, rows_of_batch
@@ -82,8 +84,8 @@ def explained(
     together, so its time is less than their sum; the first pass also pays for what Spark does once.
     """
     planned = plan(matrix, schema, as_of)
-    sources = [(planned.subjects, planned.of_subjects), *planned.passes]
-    indexes = [index(spark, source, bounds) for source, bounds in sources if bounds]
+    passes = [Read(planned.subjects, planned.of_subjects), *planned.passes]
+    indexes = [of_pass(spark, *each) for each in passes if each.of_rows or each.groups]
     found: dict[Cell, list[TakenApart]] = {}
     for part in (part for of in indexes for part in of.taken_apart):
         found.setdefault(_first(part.cell, matrix), []).append(part)
@@ -91,12 +93,12 @@ def explained(
     for batch in batches(planned.alone):
         cells = frozenset(cell for _, cell in batch)
         work.append(_Work("queries of their own", cells, partial(rows_of_batch, spark, batch, lake, as_of)))
-    passes = tuple(_run(work, progress))
+    measured = tuple(_run(work, progress))
     shares = dict[Cell, float]()
-    for cell, took in ((cell, took) for of, took in zip(work, passes, strict=True) for cell in of.cells):
+    for cell, took in ((cell, took) for of, took in zip(work, measured, strict=True) for cell in of.cells):
         shares[cell] = shares.get(cell, 0.0) + took.seconds / took.rules
     places = (_place(v.id, planned.why[v.id], found.get(cell, ()), shares[cell]) for v, cell in matrix.cells)
-    return Explained(tuple(places), passes)
+    return Explained(tuple(places), measured)
 
 
 def _run(work: Sequence[_Work], progress: Progress) -> Iterator[Pass]:
@@ -107,7 +109,7 @@ def _run(work: Sequence[_Work], progress: Progress) -> Iterator[Pass]:
         yield Pass(each.reads, len(each.cells), round(time.monotonic() - started, 3))
 
 
-def _of_index(spark: SparkSession, of: PredicateIndex, matrix: HitMatrix) -> _Work:
+def _of_index(spark: SparkSession, of: PredicateIndex | GroupedIndex | FewConditions, matrix: HitMatrix) -> _Work:
     cells = frozenset(_first(part.cell, matrix) for part in of.taken_apart)
     return _Work(of.source.frame or spelled(of.source.sql)[:60], cells, partial(of.rows, spark, every=False))
 

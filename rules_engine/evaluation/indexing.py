@@ -35,31 +35,43 @@ def index(spark: SparkSession, source: Source, conditions: Sequence[Bound]) -> P
     """The index over conditions on the rows of a source, its columns as Spark types them."""
     columns = _columns(spark, source, conditions)
     found: list[tuple[Bound, Part]] = []
-    computed: dict[str, list[Bound]] = {}
-    whole: dict[Cell, str] = {}
+    whole: dict[Bound, str] = {}
     for bound, read in zip(conditions, _read(spark, conditions, columns, source.frame), strict=True):
         if isinstance(read, Opaque):
-            whole[bound.cell] = str(read)
-            computed.setdefault(bound.sql, []).append(bound)
+            whole[bound] = str(read)
         else:
             found += [(bound, part) for part in read]
-    domains = _domains(spark, source, [part for _, part in found])
+    return assembled(source, conditions, found, whole, _domains(spark, source, [part for _, part in found]))
+
+
+def assembled(
+    source: Source,
+    conditions: Sequence[Bound],
+    found: Sequence[tuple[Bound, Part]],
+    whole: Mapping[Bound, str],
+    domains: Mapping[str, Domain],
+) -> PredicateIndex:
+    """The index over conditions' parts, and over those that stay ``whole``, each with why."""
+    computed: dict[str, list[Bound]] = {}
+    for bound in whole:
+        computed.setdefault(bound.sql, []).append(bound)
     looked_up: list[tuple[Bound, Part]] = []
     for bound, part in found:
-        if _is_looked_up(part, domains):
+        if is_looked_up(part, domains):
             looked_up.append((bound, part))
         else:
             computed.setdefault(part.sql, []).append(bound)
     words: dict[int, int] = {}
     for bound in conditions:
         words[bound.cell.word] = words.get(bound.cell.word, 0) | bound.cell.mask
+    reasons = {bound.cell: why for bound, why in whole.items()}
     return PredicateIndex(
         source,
         tuple(_lookups(looked_up, domains)),
         tuple(Computed(sql, _of_computed(several)) for sql, several in computed.items()),
         tuple(Mixed(p.tree, b.cell.word, b.cell.mask, b.filters) for b, p in looked_up if p.of is None),
         dict(sorted(words.items())),
-        tuple(_places(conditions, looked_up, computed, whole)),
+        tuple(_places(conditions, looked_up, computed, reasons)),
     )
 
 
@@ -74,7 +86,7 @@ def _domains(spark: SparkSession, source: Source, found: Sequence[Part]) -> dict
     return domains
 
 
-def _is_looked_up(part: Part, domains: Mapping[str, Domain]) -> bool:
+def is_looked_up(part: Part, domains: Mapping[str, Domain]) -> bool:
     """Whether every test of a part can be."""
     try:
         for test in tests_of(part.tree):
@@ -161,7 +173,7 @@ def _of_computed(found: Sequence[Bound]) -> dict[int, Table]:
 
 
 def _three_values(mask: int, unknown_is_false: int) -> Table:
-    """Words of :data:`FALSE`, :data:`TRUE` and :data:`UNKNOWN`; of some rules unknown is false."""
+    """Words of false, true and unknown; of some rules unknown is false."""
     true = np.array([~mask, -1, ~mask], dtype=np.int64)
     return Table(true, None if mask == unknown_is_false else np.array([~mask, -1, ~unknown_is_false], dtype=np.int64))
 

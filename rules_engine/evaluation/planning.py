@@ -3,7 +3,8 @@ Where each rule of a set is cheapest: what is asked together, and what stays a q
 
 - Conditions on a frame's rows share one pass over it.
 - Statements over the same source share one pass over that: their joins and windows are done once.
-- Statements that group the same source share one aggregation, each with its own filter.
+- Statements that count or add up the rows of a frame share the pass over it; others that group the same source
+  share one aggregation, each with its own filter.
 - Statements that ask of a subject whether another frame has rows for it are conditions on that frame.
 - The others are queries of their own.
 
@@ -15,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
+from rules_engine.evaluation.grouping import Grouping, Groups
 from rules_engine.evaluation.predicate_index import Bound, Source
 from rules_engine.evaluation.statements import asks_other_rows
 from rules_engine.evaluation.words import Placed
@@ -38,6 +41,14 @@ TOGETHER = 60
 """Statements that one aggregation answers: each is some columns of every group."""
 
 
+class Pass(NamedTuple):
+    """Conditions on the rows of a source, and on what they come to per subject."""
+
+    source: Source
+    of_rows: tuple[Bound, ...]
+    groups: Groups | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
@@ -52,7 +63,7 @@ class Plan:
 
     subjects: Source
     of_subjects: tuple[Bound, ...]
-    passes: tuple[tuple[Source, tuple[Bound, ...]], ...]
+    passes: tuple[Pass, ...]
     alone: tuple[Placed, ...]
     asks: dict[int, int]
     denies: dict[int, int]
@@ -72,6 +83,7 @@ class _Planner:
     rows: dict[Source, list[Bound]] = field(default_factory=dict)
     cores: dict[tuple[str, ...], list[tuple[Question, Placed, Bound]]] = field(default_factory=dict)
     groups: dict[tuple[str, ...], list[tuple[Question, Placed | None, Bound]]] = field(default_factory=dict)
+    grouped: dict[Source, Grouping] = field(default_factory=dict)
     alone: list[Placed] = field(default_factory=list)
     asks: dict[int, int] = field(default_factory=dict)
     denies: dict[int, int] = field(default_factory=dict)
@@ -83,7 +95,12 @@ class _Planner:
         self._share()
         subjects = self._frame(self.schema.subject)
         of_subjects = self.rows.pop(subjects, [])
-        passes = tuple((source, tuple(found)) for source, found in self.rows.items())
+        groups = {source: grouping.groups() for source, grouping in self.grouped.items()}
+        passes = tuple(
+            Pass(source, tuple(self.rows.get(source, ())), groups.get(source))
+            for source in dict.fromkeys([*self.rows, *self.grouped])
+            if source in self.rows or groups[source]
+        )
         return Plan(subjects, tuple(of_subjects), passes, tuple(self.alone), self.asks, self.denies, self.why)
 
     def _place(self, placed: Placed) -> None:
@@ -155,7 +172,29 @@ class _Planner:
                     shared.append((asked, rule, bound, cuts))
                 elif rule is not None:
                     self._leave(rule, "a query of its own: no other groups what it groups")
-            self._group(shared)
+            left = [each for each in shared if not self._add_up(*each)]
+            if len(left) == 1 and (only := left[0][1]) is not None:
+                self._leave(only, "a query of its own: no other groups what it groups")
+            else:
+                self._group(left)
+
+    def _add_up(self, asked: Question, placed: Placed | None, bound: Bound, cuts: Sequence[tuple[int, int]]) -> bool:
+        """Whether workers answer a question about groups, with the conditions on the frame's rows."""
+        frame, alias = frame_and_alias(asked.source)
+        key = self.schema.subject_key_of(frame).lower() if frame and not asked.given else ""
+        if not key or asked.key.replace("`", "").lower() not in {key, f"{alias}.{key}"}:
+            return False
+        source = self._frame(frame)
+        types = {name.lower(): type_ for name, type_ in (self.schema.columns_of(frame) or {}).items()}
+        grouping = self.grouped.setdefault(source, Grouping(types))
+        having = asked.having
+        edges = [0, *(at for cut in cuts for at in cut), len(having)]
+        pieces = [having[first:after] for first, after in zip(edges[::2], edges[1::2], strict=True)]
+        calls = [unqualified(having[first:after], alias) for first, after in cuts]
+        taken = grouping.takes(unqualified(asked.where, alias), pieces, calls, bound)
+        if taken and placed is not None:
+            self.why[placed[0].id] = f"counts or adds up the rows of {frame}"
+        return taken
 
     def _group(self, several: Sequence[_Grouped]) -> None:
         for first in range(0, len(several), TOGETHER):

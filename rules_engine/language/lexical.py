@@ -91,11 +91,12 @@ def bind(text: str, parameters: Mapping[str, ParameterValue], as_of: date) -> st
     Raises:
         InvalidRule: If a parameter is not declared, or its value has no literal.
     """
+    if ":" not in text:
+        return text
     values = {**parameters, AS_OF: as_of}
-    raise_all(InvalidRule, _parameter_faults(tokens(text), values))
-    return "".join(
-        literal(values[t.word.removeprefix(":")]) if t.kind is Kind.PARAMETER else t.text for t in _all_tokens(text)
-    )
+    found = list(_all_tokens(text))
+    raise_all(InvalidRule, _parameter_faults(found, values))
+    return "".join(literal(values[t.word.removeprefix(":")]) if t.kind is Kind.PARAMETER else t.text for t in found)
 
 
 def faults(text: str, parameters: Mapping[str, ParameterValue]) -> tuple[Fault, ...]:

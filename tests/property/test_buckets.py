@@ -16,7 +16,8 @@ from rules_engine.evaluation import buckets
 from rules_engine.evaluation.buckets import Cuts, Outcome, Table
 from rules_engine.evaluation.buckets import Tested as OfRule
 from rules_engine.evaluation.domains import Domain, domain
-from rules_engine.evaluation.predicate_index import Lookup, Mixed, PredicateIndex, Source, Worker
+from rules_engine.evaluation.narrowing import Words, Worker
+from rules_engine.evaluation.predicate_index import Lookup, Mixed, PredicateIndex, Source
 from rules_engine.language.condition import Not, Tree
 from rules_engine.language.condition import Test as Asks
 from rules_engine.language.condition import tests_of as all_tests
@@ -228,21 +229,18 @@ class LastTestAlone(Index):
 class FirstRowAlone(Worker):
     """Of rows that follow each other the first speaks for all."""
 
-    def _batch(self, subjects: pa.Array, found: Any, unknown: Sequence[int]) -> pa.RecordBatch:
-        words = [*found.true.values(), *(found.not_false[word] & ~found.true[word] for word in unknown)]
-        kept = np.flatnonzero(np.bitwise_or.reduce(words))
+    def _batch(self, subjects: pa.Array, words: Words) -> pa.RecordBatch:
+        kept = np.flatnonzero(np.bitwise_or.reduce([*words.values()]))
         held = subjects.take(pa.array(kept)).to_pylist()
         first = kept[[at for at, one in enumerate(held) if not at or one is None or one != held[at - 1]]]
-        for words in (found.true, found.not_false):
-            words.update({word: bits[first] for word, bits in words.items()})
-        return super()._batch(subjects.take(pa.array(first)), found, unknown)
+        return super()._batch(subjects.take(pa.array(first)), {name: bits[first] for name, bits in words.items()})
 
 
 class NullsAreOne(Worker):
     """Rows without a subject are taken for one subject's."""
 
-    def _batch(self, subjects: pa.Array, found: Any, unknown: Sequence[int]) -> pa.RecordBatch:
-        return super()._batch(subjects.fill_null(-1), found, unknown)
+    def _batch(self, subjects: pa.Array, words: Words) -> pa.RecordBatch:
+        return super()._batch(subjects.fill_null(-1), words)
 
 
 class NotIsBlind(Worker):

@@ -1,7 +1,10 @@
 """The manual of the planner: with which other rules a rule is asked, and in whose rows."""
 
+import re
+
 import pytest
 
+from rules_engine.evaluation.grouping import Groups
 from rules_engine.evaluation.planning import TOGETHER, Plan, plan
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
@@ -43,13 +46,14 @@ WHERE = """
     holdings: customer_id IN (SELECT customer_id FROM customers)                            | a query of its own                          | a query on another frame
     SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 | asks the rows of holdings | how many rows
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5           | a query of its own: no other groups what it groups | groups that are nobody else's
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | shares the groups of holdings ;; shares the groups of holdings | groups of two
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | counts or adds up the rows of holdings ;; counts or adds up the rows of holdings | groups of two
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id HAVING max(rate) > 1 | shares the groups of holdings ;; shares the groups of holdings | what workers do not add up
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | HAVING on a column
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role) > 1 | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | DISTINCT in an aggregate
     SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | an aggregate of two values under a filter
     SELECT h.customer_id FROM holdings h GROUP BY h.customer_id ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | sources in two spellings
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING CASE WHEN sum(balance) > 5 THEN count(*) > 1 END ;; SELECT customer_id FROM holdings GROUP BY customer_id | shares the groups of holdings ;; shares the groups of holdings | a CASE over aggregates
-    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | asks the rows of holdings ;; shares the groups of holdings | a count and groups of one frame
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING CASE WHEN sum(balance) > 5 THEN count(*) > 1 END ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; counts or adds up the rows of holdings | a CASE over aggregates
+    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | asks the rows of holdings ;; counts or adds up the rows of holdings | a count and groups of one frame
     SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 | a query of its own: no other reads what it reads | a join that is nobody else's
     SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; select H.customer_id from Holdings h join products p on p.product=h.product where h.balance > 5 | shares holdings h join products p on p . product = h . product ;; shares holdings h join products p on p . product = h . product | one join for two
     SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product | shares holdings h join products p on p . product = h . product ;; a query of its own: no other reads what it reads | nothing to tell its rows by
@@ -66,8 +70,9 @@ PASSES = """
     country = 1 ;; SELECT c.customer_id FROM customers c WHERE c.country = 2                | customers: country = 1, country = 2         | conditions on the subject's row
     holdings: balance > 5 ;; SELECT h.customer_id FROM holdings h                           | `Holdings`: balance > 5,                    | a statement without a filter holds for every row
     country = 1 AND {HAS} AND h.balance > 5)                                                | customers: country = 1 ;; `Holdings`: balance > 5 | a condition on each
-    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 1) < 2 | customers:  ;; (SELECT `customer_id` AS subject_key, count(*) FILTER (WHERE role = 1) AS a0 FROM `holdings` GROUP BY `customer_id`) AS grouped: a0 > 0 AND (a0 >= 2) | a count, and what is compared with it
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings WHERE rate <> 0 GROUP BY customer_id HAVING sum(balance / rate) > 5 AND count(*) > 1 | (SELECT customer_id AS subject_key, count(*) AS a0, sum(balance) AS a1, count(*) FILTER (WHERE rate <> 0) AS a2, sum(CASE WHEN rate <> 0 THEN balance / rate END) AS a3 FROM holdings GROUP BY customer_id) AS grouped: a0 > 0 AND (a1 > 5), a2 > 0 AND (a3 > 5 AND a2 > 1) | a guard of a group stays before what it guards
+    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 1) < 2 | customers:  ;; `Holdings`: count(*) of rows where role = 1 > 0 AND (count(*) of rows where role = 1 >= 2) | a count, and what is compared with it
+    holdings: balance > 5 ;; SELECT h.customer_id FROM holdings h WHERE h.rate > 1 GROUP BY h.customer_id HAVING sum(h.balance) > 7 ;; SELECT h.customer_id FROM holdings h GROUP BY h.customer_id HAVING count(rate) = 2 | `Holdings`: balance > 5, count(*) of rows where rate > 1 > 0 AND (sum(balance) of rows where rate > 1 > 7), count(*) > 0 AND (count(rate) = 2) | rows and groups in one pass
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(balance) > 5 ;; SELECT customer_id FROM holdings WHERE rate <> 0 GROUP BY customer_id HAVING sum(balance / rate) > 5 AND count(*) > 1 | (SELECT customer_id AS subject_key, count(*) AS a0, max(balance) AS a1, count(*) FILTER (WHERE rate <> 0) AS a2, sum(CASE WHEN rate <> 0 THEN balance / rate END) AS a3 FROM holdings GROUP BY customer_id) AS grouped: a0 > 0 AND (a1 > 5), a2 > 0 AND (a3 > 5 AND a2 > 1) | a guard of a group stays before what it guards
 """.replace("{HAS}", HAS)
 
 
@@ -85,8 +90,17 @@ def written(key: str, text: str) -> RuleVersion:
 def asked(found: Plan) -> str:
     """Each pass: what is read, and the conditions on its rows."""
     texts = [f"customers: {', '.join(b.sql for b in found.of_subjects)}"] if found.of_subjects else []
-    texts += [f"{source.sql}: {', '.join(bound.sql for bound in bounds)}" for source, bounds in found.passes]
+    texts += [
+        f"{of.source.sql}: {', '.join([*(b.sql for b in of.of_rows), *_of_groups(of.groups)])}" for of in found.passes
+    ]
     return " ;; ".join(texts).strip()
+
+
+def _of_groups(groups: Groups | None) -> list[str]:
+    """Conditions on groups, with what is counted and added up written out."""
+    if groups is None:
+        return []
+    return [re.sub(r"\ba\d+\b", lambda name: groups.said(name[0]), bound.sql) for bound in groups.conditions]
 
 
 @pytest.mark.parametrize("case", cases(WHERE))
@@ -108,19 +122,22 @@ def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:
     """It is true where both bits are, or, where it denies, where the second is not."""
     found, _ = planned(f"country = 1 ;; spend = 1 AND {HAS}) ;; NOT {HAS} AND balance = 2)")
     assert (found.asks, found.denies) == ({0: 0b110}, {0: 0b100})
-    (_, second), (_, third) = ((bound.sql, bound.cell) for _, bounds in found.passes for bound in bounds)
+    (_, second), (_, third) = ((bound.sql, bound.cell) for _, bounds, _ in found.passes for bound in bounds)
     assert {(second.word, second.mask), (third.word, third.mask)} == {(1, 0b010), (1, 0b100)}
 
 
 def test_many_groups_are_several_aggregations() -> None:
     """One aggregation answers so many statements: each is some columns of every group."""
     texts = [
-        f"SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > {n}" for n in range(TOGETHER + 1)
+        f"SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(balance) > {n}" for n in range(TOGETHER + 1)
     ]
-    distinct = [f"SELECT customer_id FROM holdings WHERE role = {n} GROUP BY customer_id" for n in range(TOGETHER)]
+    distinct = [
+        f"SELECT customer_id FROM holdings WHERE role = {n} GROUP BY customer_id HAVING max(rate) > 1"
+        for n in range(TOGETHER)
+    ]
     found, _ = planned(" ;; ".join([*texts, *distinct]))
-    assert sum(len(bounds) for _, bounds in found.passes) == 2 * TOGETHER + 1
-    assert [len(bounds) for _, bounds in found.passes] == [TOGETHER, TOGETHER, 1]
+    assert sum(len(bounds) for _, bounds, _ in found.passes) == 2 * TOGETHER + 1
+    assert [len(bounds) for _, bounds, _ in found.passes] == [TOGETHER, TOGETHER, 1]
 
 
 def test_queries_of_their_own_keep_their_order() -> None:

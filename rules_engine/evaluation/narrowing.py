@@ -1,0 +1,196 @@
+"""
+What runs beside Spark's executors: batches of values in, batches of packed words out.
+
+Each value's bucket is found, the bucket's words are taken and ANDed into the row's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rules_engine.evaluation.buckets import Bits, Flags, Outcome, Table
+from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
+from rules_engine.language.condition import All, Not, Test, Tree, tests_of
+from rules_engine.language.condition import Any as AnyOf
+
+if TYPE_CHECKING:
+    from rules_engine.evaluation.predicate_index import Mixed, PredicateIndex
+
+FALSE, TRUE, UNKNOWN = 0, 1, 2
+"""The values of a condition that Spark computes."""
+PACKED = 31
+"""How many of them are in one number, so that it is never negative."""
+CACHED = 1 << 15
+"""Words that a worker narrows at a time: 256 kB, which a core's own cache holds."""
+
+Words = Mapping[str, Bits]
+"""The name of a word's column to its bits, row by row."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Record batches of a key and an index's columns to batches of words."""
+
+    index: PredicateIndex
+    every: bool
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                yield self._batch(batch.column(0), self.words(batch))
+
+    def words(self, batch: pa.RecordBatch) -> dict[str, Bits]:
+        """Of each row what is true, and where it can be unknown what is; the batch has a row or more."""
+        columns = zip(self.index.lookups, batch.columns[1:], strict=False)
+        buckets = {lookup.name: lookup.cuts.buckets(column) for lookup, column in columns}
+        values = [*buckets.values(), *self._values(batch)]
+        side_by_side = self._layout.narrowed(zip(self._tables, values, strict=True), batch.num_rows)
+        words = self._layout.columns(side_by_side)
+        for part in self.index.mixed:
+            _keep(words, part, *self._put_together(part.tree, buckets, self._outcomes))
+        found = {hit_word(word): bits for (word, unknown), bits in words.items() if not unknown}
+        left = {word: bits for (word, unknown), bits in words.items() if unknown}
+        return found | {unknown_word(word): bits & ~found[hit_word(word)] for word, bits in left.items()}
+
+    @cached_property
+    def _layout(self) -> _Layout:
+        return _Layout.of(self.index)
+
+    @cached_property
+    def _tables(self) -> list[_Together | None]:
+        """Of each lookup, then of each computed condition."""
+        of = [*(lookup.of for lookup in self.index.lookups), *(computed.of for computed in self.index.computed)]
+        return [self._layout.together(each) for each in of]
+
+    @cached_property
+    def _outcomes(self) -> Mapping[Test, Outcome]:
+        """What the tests of mixed parts come to in each bucket."""
+        cuts = {lookup.name: lookup.cuts for lookup in self.index.lookups}
+        tests = (test for part in self.index.mixed for test in tests_of(part.tree) if isinstance(test, Test))
+        return {test: cuts[test.of.name].outcome(test) for test in tests}
+
+    def _values(self, batch: pa.RecordBatch) -> Iterator[NDArray[np.int64]]:
+        """Of each computed condition :data:`FALSE`, :data:`TRUE` or :data:`UNKNOWN`, row by row."""
+        first = len(self.index.lookups) + 1
+        for number in range(len(self.index.computed)):
+            pack, place = divmod(number, PACKED)
+            yield (batch.column(first + pack).to_numpy() >> (2 * place)) & 3
+
+    def _put_together(
+        self, tree: Tree, buckets: Mapping[str, Any], outcomes: Mapping[Test, Outcome]
+    ) -> tuple[Flags, Flags]:
+        """Where a part is true and where it is false, row by row."""
+        if isinstance(tree, Test):
+            outcome, at = outcomes[tree], buckets[tree.of.name]
+            return outcome.true.take(at), outcome.false.take(at)
+        if isinstance(tree, Not):
+            return self._put_together(tree.of, buckets, outcomes)[::-1]
+        assert isinstance(tree, All | AnyOf)
+        several = [self._put_together(each, buckets, outcomes) for each in tree.of]
+        both, either = (np.logical_and, np.logical_or) if isinstance(tree, All) else (np.logical_or, np.logical_and)
+        return reduce(both, (true for true, _ in several)), reduce(either, (false for _, false in several))
+
+    def _batch(self, subjects: pa.Array, words: Words) -> pa.RecordBatch:
+        if self.every:
+            return of_words(subjects, words)
+        subjects, words = with_bits(subjects, words)
+        starts = first_rows(subjects)
+        if len(starts) < len(subjects):
+            subjects = subjects.take(pa.array(starts))
+            words = {name: np.bitwise_or.reduceat(bits, starts) for name, bits in words.items()}
+        return of_words(subjects, words)
+
+
+def of_words(subjects: pa.Array, words: Words) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([subjects, *map(pa.array, words.values())], names=[SUBJECT, *words])
+
+
+def with_bits(subjects: pa.Array, words: Words) -> tuple[pa.Array, Words]:
+    """The rows with any bit."""
+    rows = np.flatnonzero(reduce(np.bitwise_or, words.values()))
+    if len(rows) == len(subjects):
+        return subjects, words
+    return subjects.take(pa.array(rows)), {name: bits.take(rows) for name, bits in words.items()}
+
+
+def first_rows(subjects: pa.Array) -> NDArray[np.intp]:
+    """Where another subject begins; a row without one is nobody's and stays by itself."""
+    if len(subjects) < 2:
+        return np.arange(len(subjects))
+    changed = pc.fill_null(pc.not_equal(subjects[1:], subjects[:-1]), True)
+    return np.flatnonzero(np.append(True, changed.to_numpy(zero_copy_only=False)))
+
+
+class _Together(NamedTuple):
+    """The tables of one expression side by side: a row of words per bucket, for some neighbouring columns."""
+
+    first: int
+    after: int
+    words: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """
+    The words of a row side by side: of each word what is true, then, where it can be unknown, what is not false.
+
+    A bucket's words are then taken by one copy, not by one look-up a word.
+    """
+
+    places: Mapping[tuple[int, bool], int]
+    """Word, and whether it says what is not false, to its column."""
+
+    start: NDArray[np.int64]
+    """A row before any test: the bits of all rules."""
+
+    @classmethod
+    def of(cls, index: PredicateIndex) -> _Layout:
+        unknown = {*index.can_be_unknown}
+        order = [(word, side) for word in index.words for side in (False, True) if not side or word in unknown]
+        start = np.array([index.words[word] for word, _ in order], dtype=np.int64)
+        return cls({place: number for number, place in enumerate(order)}, start)
+
+    def together(self, of: Mapping[int, Table]) -> _Together | None:
+        """Tables as one; bits that they do not mention are 1. None for an expression that mixed parts alone ask."""
+        if not of:
+            return None
+        columns = {(word, False): table.true for word, table in of.items()}
+        for word, table in of.items():
+            if (word, True) in self.places:
+                columns[word, True] = table.true if table.not_false is None else table.not_false
+        at = [self.places[place] for place in columns]
+        first, after = min(at), max(at) + 1
+        words: NDArray[np.int64] = np.full((len(next(iter(columns.values()))), after - first), -1, dtype=np.int64)
+        for place, bits in columns.items():
+            words[:, self.places[place] - first] = bits
+        return _Together(first, after, words)
+
+    def narrowed(self, asked: Iterable[tuple[_Together | None, NDArray[Any]]], rows: int) -> NDArray[np.int64]:
+        """Grain: row × word; the bits that the buckets of a row leave. Rows are taken as many as the cache holds."""
+        tables = [(table, at) for table, at in asked if table is not None]
+        found = np.tile(self.start, (rows, 1))
+        step = max(1, CACHED // max(1, len(self.start)))
+        for first in range(0, rows, step):
+            block = found[first : first + step]
+            for table, at in tables:
+                block[:, table.first : table.after] &= table.words.take(at[first : first + step], axis=0)
+        return found
+
+    def columns(self, found: NDArray[np.int64]) -> dict[tuple[int, bool], Bits]:
+        return {place: np.ascontiguousarray(found[:, number]) for place, number in self.places.items()}
+
+
+def _keep(words: Mapping[tuple[int, bool], Bits], part: Mixed, true: Flags, false: Flags) -> None:
+    """Keep one rule's bit where its part is true, or not false."""
+    cleared = ~np.int64(part.mask)
+    words[part.word, False][:] &= np.where(true, -1, cleared)
+    if (part.word, True) in words:
+        words[part.word, True][:] &= np.where(true if part.filters else ~false, -1, cleared)
