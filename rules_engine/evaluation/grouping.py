@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -176,76 +176,25 @@ class GroupedIndex:
 def grouped(spark: SparkSession, source: Source, conditions: Sequence[Bound], groups: Groups) -> GroupedIndex:
     """The indexes over conditions on a frame's rows and on their groups."""
     own = 1 + max(bound.cell.word for bound in (*conditions, *groups.conditions))
-    filters = (
-        Bound(sql, Cell(own + number // BITS, 1 << number % BITS), filters=True)
-        for number, sql in enumerate(groups.filters)
-    )
-    of_rows = index(spark, source, [*conditions, *filters])
+    of_rows = index(spark, source, [*conditions, *filters(groups, own)])
+    return GroupedIndex(of_rows, index_of_groups(source, groups), groups, own)
+
+
+def filters(groups: Groups, own: int) -> Iterator[Bound]:
+    """The filters of rows as conditions, their bits in words from ``own`` on."""
+    for number, sql in enumerate(groups.filters):
+        yield Bound(sql, Cell(own + number // BITS, 1 << number % BITS), filters=True)
+
+
+def index_of_groups(source: Source, groups: Groups) -> PredicateIndex:
+    """The index over conditions on aggregates."""
     domains = {f"a{number}": each.domain for number, each in enumerate(groups.aggregates)}
     found = [(bound, part) for bound in groups.conditions for part in _parts(bound.sql, groups.aggregates) or ()]
-    return GroupedIndex(of_rows, assembled(source, groups.conditions, found, {}, domains), groups, own)
-
-
-@dataclass(frozen=True)
-class GroupWorker:
-    """Record batches of rows, those of a subject behind each other, to batches of a word row per subject."""
-
-    index: GroupedIndex
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        of_rows, of_groups = Worker(self.index.of_rows, every=True), Worker(self.index.of_groups, every=True)
-        waiting: _Subjects | None = None
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            found = self._subjects(batch, of_rows.words(batch))
-            found = found if waiting is None else waiting.then(found)
-            yield from self._answered(found.slice(0, len(found.subjects) - 1), of_groups)
-            waiting = found.slice(len(found.subjects) - 1, 1)  # its rows may go on in the next batch
-        if waiting is not None:
-            yield from self._answered(waiting, of_groups)
-
-    def _subjects(self, batch: pa.RecordBatch, words: Words) -> _Subjects:
-        """What the rows of each subject come to; the last one's may not be all."""
-        starts = first_rows(batch.column(0))
-        names = self.index.groups.columns
-        columns = dict(zip(names, batch.columns[len(batch.columns) - len(names) :], strict=True))
-        rows = _Rows(self.index, columns, words, starts)
-        sums = [added for each in self.index.groups.aggregates for added in rows.added(each)]
-        own = {hit_word(word) for word in self.index.of_rows.words if word >= self.index.own}
-        either = {name: np.bitwise_or.reduceat(bits, starts) for name, bits in words.items() if name not in own}
-        return _Subjects(batch.column(0).take(pa.array(starts)), either, sums)
-
-    def _answered(self, found: _Subjects, of_groups: Worker) -> Iterator[pa.RecordBatch]:
-        if not len(found.subjects):
-            return
-        values = dict(zip(self._names, self._values(found), strict=True))
-        asked = [values[lookup.name] for lookup in self.index.of_groups.lookups]
-        batch = pa.RecordBatch.from_arrays([found.subjects, *asked], [SUBJECT, *map(str, range(len(asked)))])
-        words = of_groups.words(batch)
-        nothing: Bits = np.zeros(len(found.subjects), dtype=np.int64)
-        both = {n: found.words.get(n, nothing) | words.get(n, nothing) for n in self.index.outputs}
-        subjects, both_ = with_bits(found.subjects, both)
-        if len(subjects):
-            yield of_words(subjects, both_)
-
-    @property
-    def _names(self) -> list[str]:
-        return [f"a{number}" for number in range(len(self.index.groups.aggregates))]
-
-    def _values(self, found: _Subjects) -> Iterator[pa.Array]:
-        """What each aggregate comes to; a sum of nothing is NULL."""
-        sums = iter(found.sums)
-        for each in self.index.groups.aggregates:
-            counted = next(sums)
-            if each.function == "count":
-                yield pa.array(counted)
-            else:
-                yield pa.array(_whole(next(sums), next(sums)), mask=counted == 0)
+    return assembled(source, groups.conditions, found, {}, domains)
 
 
 @dataclass
-class _Rows:
+class Rows:
     """The rows of a batch while they are added up; what several aggregates need is worked out once."""
 
     index: GroupedIndex
@@ -308,6 +257,78 @@ class _Subjects:
         for added, more in zip(self.sums, after.sums, strict=True):
             more[0] += added[0]
         return after
+
+
+@dataclass(frozen=True)
+class GroupWorker:
+    """Record batches of rows, those of a subject behind each other, to batches of a word row per subject."""
+
+    index: GroupedIndex
+    rows: ClassVar[type[Rows]] = Rows
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        of_rows, of_groups = Worker(self.index.of_rows, every=True), Worker(self.index.of_groups, every=True)
+        waiting: _Subjects | None = None
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            found = self._subjects(batch, of_rows.words(batch))
+            found = found if waiting is None else self._joined(waiting, found)
+            yield from self._answered(found.slice(0, len(found.subjects) - 1), of_groups)
+            waiting = found.slice(len(found.subjects) - 1, 1)  # its rows may go on in the next batch
+        if waiting is not None:
+            yield from self._answered(waiting, of_groups)
+
+    def _subjects(self, batch: pa.RecordBatch, words: Words) -> _Subjects:
+        """What the rows of each subject come to; the last one's may not be all."""
+        starts = first_rows(batch.column(0))
+        names = self.index.groups.columns
+        columns = dict(zip(names, batch.columns[len(batch.columns) - len(names) :], strict=True))
+        rows = self.rows(self.index, columns, words, starts)
+        sums = [added for each in self.index.groups.aggregates for added in rows.added(each)]
+        own = {hit_word(word) for word in self.index.of_rows.words if word >= self.index.own}
+        either = {name: np.bitwise_or.reduceat(bits, starts) for name, bits in words.items() if name not in own}
+        return _Subjects(batch.column(0).take(pa.array(starts)), either, sums)
+
+    def _joined(self, before: _Subjects, after: _Subjects) -> _Subjects:
+        """One subject, and those that come after it, the first of which may be the same."""
+        (one,), other = before.subjects.to_pylist(), after.subjects[0].as_py()
+        if one is None or one != other:
+            words = {name: np.concatenate([bits, after.words[name]]) for name, bits in before.words.items()}
+            sums = [np.concatenate([added, more]) for added, more in zip(before.sums, after.sums, strict=True)]
+            return _Subjects(pa.concat_arrays([before.subjects, after.subjects]), words, sums)
+        for name, bits in before.words.items():
+            after.words[name][0] |= bits[0]
+        for added, more in zip(before.sums, after.sums, strict=True):
+            more[0] += added[0]
+        return after
+
+    def _answered(self, found: _Subjects, of_groups: Worker) -> Iterator[pa.RecordBatch]:
+        if not len(found.subjects):
+            return
+        values = dict(zip(self._names, self._values(found), strict=True))
+        asked = [values[lookup.name] for lookup in self.index.of_groups.lookups]
+        batch = pa.RecordBatch.from_arrays([found.subjects, *asked], [SUBJECT, *map(str, range(len(asked)))])
+        words = of_groups.words(batch)
+        nothing: Bits = np.zeros(len(found.subjects), dtype=np.int64)
+        both = {n: found.words.get(n, nothing) | words.get(n, nothing) for n in self.index.outputs}
+        subjects, both_ = with_bits(found.subjects, both)
+        if len(subjects):
+            yield of_words(subjects, both_)
+
+    @property
+    def _names(self) -> list[str]:
+        return [f"a{number}" for number in range(len(self.index.groups.aggregates))]
+
+    def _values(self, found: _Subjects) -> Iterator[pa.Array]:
+        """What each aggregate comes to; a sum of nothing is NULL."""
+        sums = iter(found.sums)
+        for each in self.index.groups.aggregates:
+            counted = next(sums)
+            if each.function == "count":
+                yield pa.array(counted)
+            else:
+                yield pa.array(_whole(next(sums), next(sums)), mask=counted == 0)
 
 
 def _whole(high: Bits, low: Bits) -> Bits:

@@ -1,0 +1,236 @@
+"""What workers count and add up per subject is what SQL's aggregates come to, however rows are cut into batches (see ``proof``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules_engine.evaluation.domains import domain
+from rules_engine.evaluation.grouping import GroupedIndex, Grouping, GroupWorker, Rows, filters, index_of_groups
+from rules_engine.evaluation.indexing import assembled
+from rules_engine.evaluation.predicate_index import Bound, Source
+from rules_engine.language.condition import Constants
+from rules_engine.language.condition_reader import parts
+from rules_engine.model.hitmatrix import Cell
+from tests.property.proof import Check, Proof, Property, holds, notices, planted_faults, real_things
+
+TYPES = {"x": "int", "y": "decimal(12,2)", "z": "decimal(18,0)"}
+ARROW = (pa.int32(), pa.decimal128(12, 2), pa.decimal128(18, 0))
+FAR = Decimal(10**18 - 1)
+SOURCE = Source("t", "subject", "t")
+OF_ROWS = Cell(0, 1 << 40)
+
+WHERE: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "": lambda _: True,
+    "x > 1": lambda row: row["x"] is not None and row["x"] > 1,
+    "x IS NULL": lambda row: row["x"] is None,
+    "y >= 2.50 AND x <= 5": lambda row: (
+        None not in (row["x"], row["y"]) and row["y"] >= Decimal("2.5") and row["x"] <= 5
+    ),
+    "z IS NOT NULL": lambda row: row["z"] is not None,
+}
+SIGNS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+LITERALS = {"count": ["0", "1", "2", "3"], "x": ["-3", "0", "2", "7"], "y": ["2.5", "0", "-1.25", "7"],
+            "z": ["0", "999999999999999999", "1999999999999999998", "-999999999999999999"]}  # fmt: skip
+
+
+class Question(NamedTuple):
+    where: str
+    function: str
+    column: str
+    sign: str
+    literal: str
+
+
+class Case(NamedTuple):
+    questions: Sequence[Question]
+    rows: Sequence[tuple[int | None, int | None, Decimal | None, Decimal | None]]
+    """Sorted by subject, those without one first."""
+    cuts: Sequence[int]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    calls = st.sampled_from([("count", "*"), ("count", "x"), ("sum", "x"), ("sum", "y"), ("sum", "z")])
+
+    def about(call: tuple[str, str]) -> st.SearchStrategy[Question]:
+        literals = st.sampled_from(LITERALS["count" if call[0] == "count" else call[1]])
+        return st.builds(
+            Question, st.sampled_from([*WHERE]), st.just(call[0]), st.just(call[1]), st.sampled_from([*SIGNS]), literals
+        )
+
+    values = (
+        st.none() | st.integers(-3, 7),
+        st.none() | st.sampled_from([Decimal("-1.25"), Decimal("2.50"), Decimal("0.00"), Decimal("4.50")]),
+        st.none() | st.sampled_from([FAR, -FAR, Decimal(1)]),
+    )
+    subjects = st.none() | st.integers(1, 3)
+    rows = draw(st.lists(st.tuples(subjects, *values), min_size=1, max_size=14))
+    rows.sort(key=lambda row: (row[0] is not None, row[0]))
+    cuts = draw(st.lists(st.integers(0, len(rows)), max_size=4).map(sorted))
+    return Case(draw(st.lists(calls.flatmap(about), min_size=1, max_size=4)), rows, cuts)
+
+
+def made(case: Case) -> GroupedIndex:
+    """The index over the questions, and over one condition on the rows."""
+    grouping = Grouping(TYPES)
+    for number, asked in enumerate(case.questions):
+        bound = Bound("", Cell(number % 2, 1 << number), filters=True)
+        taken = grouping.takes(
+            asked.where, ["", f" {asked.sign} {asked.literal}"], [f"{asked.function}({asked.column})"], bound
+        )
+        assert taken, asked
+    groups = grouping.groups()
+    assert groups is not None
+    conditions = [Bound("x = 3", OF_ROWS), *filters(groups, 2)]
+    found = [(bound, part) for bound in conditions for part in parts(bound.sql, TYPES, Constants({}, set()))]
+    of_rows = assembled(SOURCE, conditions, found, {}, {name: domain(type_) for name, type_ in TYPES.items()})
+    return GroupedIndex(of_rows, index_of_groups(SOURCE, groups), groups, 2)
+
+
+def batches(case: Case, index: GroupedIndex) -> Iterator[pa.RecordBatch]:
+    """The rows as Spark hands them over: the expressions that are looked up, then the columns that are added up."""
+    arrays = dict(zip(TYPES, (pa.array([row[n] for row in case.rows], t) for n, t in enumerate(ARROW, 1)), strict=True))
+    names = [*(lookup.sql for lookup in index.of_rows.lookups), *index.groups.columns]
+    columns = [pa.array([row[0] for row in case.rows], pa.int64()), *(arrays[name] for name in names)]
+    whole = pa.RecordBatch.from_arrays(columns, [str(number) for number in range(len(columns))])
+    edges = [0, *case.cuts, len(case.rows)]
+    for first, after in pairwise(edges):
+        yield whole.slice(first, after - first)
+
+
+def expected(case: Case) -> dict[int, dict[str, int]]:
+    """The words of each subject that has a bit, each question asked of its rows in turn."""
+    found: dict[int, dict[str, int]] = {}
+    for subject in sorted({row[0] for row in case.rows if row[0] is not None}):
+        rows = [dict(zip(TYPES, row[1:], strict=True)) for row in case.rows if row[0] == subject]
+        words = {"h0": OF_ROWS.mask * any(row["x"] == 3 for row in rows), "h1": 0}
+        words["u0"] = OF_ROWS.mask * any(row["x"] is None for row in rows)
+        for number, asked in enumerate(case.questions):
+            words[f"h{number % 2}"] |= (1 << number) * true_of([row for row in rows if WHERE[asked.where](row)], asked)
+        if any(words.values()):
+            found[subject] = words
+    return found
+
+
+def true_of(rows: list[dict[str, Any]], asked: Question) -> bool:
+    """A group without rows is no group, and NULL keeps none."""
+    if not rows:
+        return False
+    known = [row[asked.column] for row in rows if row[asked.column] is not None] if asked.column != "*" else rows
+    value = len(known) if asked.function == "count" else sum(known) if known else None
+    return value is not None and SIGNS[asked.sign](value, Decimal(asked.literal))
+
+
+def groups_are_as_in_sql(worker: type[GroupWorker]) -> Check:
+    """Each subject's words, of counts, sums and conditions on its rows."""
+
+    @given(cases())
+    def check(case: Case) -> None:
+        index = made(case)
+        rows = [row for batch in worker(index)(batches(case, index)) for row in batch.to_pylist()]
+        known = [row for row in rows if row["subject"] is not None]
+        names = ("h0", "h1", "u0")
+        assert len({row["subject"] for row in known}) == len(known)
+        assert {row["subject"]: {n: row.get(n, 0) for n in names} for row in known} == expected(case)
+
+    return check
+
+
+class ForgetsTheBatchBefore(GroupWorker):
+    def _joined(self, before: Any, after: Any) -> Any:
+        joined = super()._joined(before, after)
+        return after if len(joined.subjects) > len(after.subjects) else joined
+
+
+class AddsNothingOver(GroupWorker):
+    """The rows of a subject in the batch before count for nothing where it goes on."""
+
+    def _joined(self, before: Any, after: Any) -> Any:
+        kept = [added.copy() for added in after.sums]
+        joined = super()._joined(before, after)
+        return type(joined)(joined.subjects, joined.words, kept) if len(joined.subjects) == len(kept[0]) else joined
+
+
+class SumOfNothingIsZero(GroupWorker):
+    def _values(self, found: Any) -> Iterator[pa.Array]:
+        return (values.fill_null(0) for values in super()._values(found))
+
+
+class EveryRow(Rows):
+    """Filters are not asked."""
+
+    def _ones(self, number: int | None, known: str) -> Any:
+        return super()._ones(None, known)
+
+
+class NullsCount(Rows):
+    def _ones(self, number: int | None, known: str) -> Any:
+        return super()._ones(number, "")
+
+
+class LowHalfAlone(Rows):
+    def added(self, of: Any) -> Iterator[Any]:
+        counted, *halves = super().added(of)
+        yield counted
+        yield from (halves and (np.zeros_like(halves[0]), halves[1]))
+
+
+def with_rows(wrong: type[Rows]) -> type[GroupWorker]:
+    return type(wrong.__name__, (GroupWorker,), {"rows": wrong})
+
+
+FAULTS: list[Any] = [
+    ForgetsTheBatchBefore,
+    AddsNothingOver,
+    SumOfNothingIsZero,
+    *map(with_rows, [EveryRow, NullsCount, LowHalfAlone]),
+]
+PROOFS: list[Proof] = [(groups_are_as_in_sql, GroupWorker, FAULTS)]
+
+
+@pytest.mark.parametrize(("property_", "real"), real_things(PROOFS))
+def test_groups_come_to_what_sql_says(property_: Property, real: Any) -> None:
+    """The property holds of the worker."""
+    holds(property_, real)
+
+
+@pytest.mark.parametrize(("property_", "fault"), planted_faults(PROOFS))
+def test_a_planted_fault_is_noticed(property_: Property, fault: Any) -> None:
+    """The property fails where a batch's edge, a filter, NULL or half of a sum is handled wrongly."""
+    notices(property_, fault)
+
+
+QUESTIONS_LEFT = [
+    ("x = 1", "sum", "w", "a column of another type"),
+    ("", "sum", "x + 1", "an expression"),
+    ("", "max", "x", "another aggregate"),
+    ("", "sum", "big", "a sum that can overflow"),
+    ("", "sum", "wide", "more digits than are added up"),
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "function", "argument"), [q[:3] for q in QUESTIONS_LEFT], ids=[q[3] for q in QUESTIONS_LEFT]
+)
+def test_what_is_left_to_spark(where: str, function: str, argument: str) -> None:
+    """A question that is not answered exactly is not taken, and leaves nothing behind."""
+    grouping = Grouping({**TYPES, "w": "double", "big": "bigint", "wide": "decimal(20,2)"})
+    assert not grouping.takes(where, ["", " > 1"], [f"{function}({argument})"], Bound("", Cell(0, 1), filters=True))
+    assert grouping.groups() is None
+
+
+@pytest.mark.parametrize("literal", ["1.005", "1e3", "1 + 1", "'1'"])
+def test_literals_that_are_left_to_spark(literal: str) -> None:
+    """A literal between two values, a double, one to be worked out, a text: their comparison is Spark's."""
+    grouping = Grouping(TYPES)
+    assert not grouping.takes("", ["", f" > {literal}"], ["sum(y)"], Bound("", Cell(0, 1), filters=True))
