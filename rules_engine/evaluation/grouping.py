@@ -1,5 +1,5 @@
 """
-Counts and sums of a subject's rows, and conditions about them, in one pass with the conditions on these rows.
+What a subject's rows come to, and conditions about that, in one pass with the conditions on these rows.
 
 Spark reads the rows, computes their expressions and brings the rows of a subject together. A worker
 looks up which filters a row meets, adds up what the rows of each subject come to, and looks that up in turn.
@@ -8,19 +8,14 @@ Sums are whole numbers of the last decimal place, in two halves of 32 bits, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
-from rules_engine.evaluation.buckets import Bits
+from rules_engine.evaluation.adding_up import GroupWorker
 from rules_engine.evaluation.domains import MOST_DIGITS, Domain, domain, scaled
 from rules_engine.evaluation.indexing import assembled, index, is_looked_up
-from rules_engine.evaluation.narrowing import Words, Worker, first_rows, of_words, with_bits
 from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, numbered, select
 from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
 from rules_engine.language.condition import Constants, Opaque, Part
@@ -35,12 +30,14 @@ WHOLE = {"tinyint": 3, "smallint": 5, "int": 10}
 """Types of whole numbers of which no sum of rows overflows, with their digits."""
 MORE = 10
 """Digits that Spark's sum of decimals has before those of its argument."""
-FAR = np.int64(1) << np.int64(62)
-"""No literal that is looked up is as large."""
+ORDERED = {"tinyint", "smallint", "int", "bigint", "date"}
+"""Types of which the least and the greatest is told, beside decimals."""
+TOLD_APART = {"tinyint", "smallint", "int", "bigint", "date", "string", "boolean"}
+"""Types whose different values are counted, beside decimals."""
 
 
 class Aggregate(NamedTuple):
-    """A count or sum over the rows of a subject that meet a filter."""
+    """What the rows of a subject that meet a filter come to: ``count``, ``distinct``, ``sum``, ``min`` or ``max``."""
 
     function: str
     column: str
@@ -53,15 +50,28 @@ class Aggregate(NamedTuple):
     @property
     def comes_to(self) -> str:
         """Spark's type of the value."""
+        if self.function in {"min", "max"}:
+            return self.type
         if self.function == "sum" and self.type not in WHOLE:
-            precision, scale = _digits(self.type)
+            precision, scale = digits(self.type)
             return f"decimal({precision + MORE},{scale})"
         return "bigint"
 
     @property
     def domain(self) -> Domain:
-        """How the value is compared: a sum as a whole number of its last place."""
-        return scaled(_digits(self.type)[1]) if self.function == "sum" and self.type not in WHOLE else domain("bigint")
+        """How the value is compared: as the whole number that it is added up, or compared, as."""
+        if self.function == "sum" and self.type not in WHOLE:
+            return scaled(digits(self.type)[1])
+        return Domain(domain(self.comes_to).scalar, scaled(0).array)
+
+    @property
+    def most(self) -> int:
+        """No value of the column, as a whole number, is as large."""
+        return int(10 ** (WHOLE.get(self.type) or digits(self.type)[0]))
+
+    def __str__(self) -> str:
+        argument = f"DISTINCT {self.column}" if self.function == "distinct" else self.column or "*"
+        return f"{'count' if self.function == 'distinct' else self.function}({argument})"
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Groups:
         """An aggregate in words, by its name."""
         each = self.aggregates[int(name[1:])]
         filtered = f" of rows where {self.filters[each.filter]}" if each.filter is not None else ""
-        return f"{each.function}({each.column or '*'}){filtered}"
+        return f"{each}{filtered}"
 
 
 @dataclass
@@ -172,6 +182,11 @@ class GroupedIndex:
         schema = ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint" for name in self.outputs)])
         return together.mapInArrow(GroupWorker(self), schema)
 
+    @property
+    def filters(self) -> tuple[tuple[str, int], ...]:
+        """Of each filter the column of its word, and which bit it is."""
+        return tuple((hit_word(self.own + number // BITS), number % BITS) for number in range(len(self.groups.filters)))
+
 
 def grouped(spark: SparkSession, source: Source, conditions: Sequence[Bound], groups: Groups) -> GroupedIndex:
     """The indexes over conditions on a frame's rows and on their groups."""
@@ -193,164 +208,26 @@ def index_of_groups(source: Source, groups: Groups) -> PredicateIndex:
     return assembled(source, groups.conditions, found, {}, domains)
 
 
-@dataclass
-class Rows:
-    """The rows of a batch while they are added up; what several aggregates need is worked out once."""
-
-    index: GroupedIndex
-    columns: Mapping[str, pa.Array]
-    words: Words
-    starts: NDArray[np.intp]
-    _chosen: dict[tuple[int | None, str], Bits] = field(default_factory=dict)
-    _counted: dict[tuple[int | None, str], Bits] = field(default_factory=dict)
-    _values: dict[str, Bits] = field(default_factory=dict)
-
-    def added(self, of: Aggregate) -> Iterator[Bits]:
-        """A count, or of a sum how many values it is of and its two halves, per subject."""
-        which = of.filter, of.column if of.column and self.columns[of.column].null_count else ""
-        if which not in self._counted:
-            self._chosen[which] = self._ones(*which)
-            self._counted[which] = np.add.reduceat(self._chosen[which], self.starts)
-        yield self._counted[which].copy()
-        if of.function == "sum":
-            if of.column not in self._values:
-                self._values[of.column] = domain(of.type).array(self.columns[of.column])  # type: ignore[misc]
-            values = self._values[of.column] * self._chosen[which]
-            digits = WHOLE.get(of.type) or _digits(of.type)[0]
-            if 10**digits * len(values) < FAR:
-                added = np.add.reduceat(values, self.starts)
-                yield from (added >> 32, added & 0xFFFFFFFF)
-            else:
-                yield from (np.add.reduceat(half, self.starts) for half in (values >> 32, values & 0xFFFFFFFF))
-
-    def _ones(self, number: int | None, known: str) -> Bits:
-        """1 for each row that meets a filter and has a value in a column, else 0."""
-        if number is None:
-            found: Bits = np.ones(len(next(iter(self.words.values()))), dtype=np.int64)
-        else:
-            found = (self.words[hit_word(self.index.own + number // BITS)] >> (number % BITS)) & 1
-        return found * self.columns[known].is_valid().to_numpy(zero_copy_only=False) if known else found
-
-
-@dataclass(frozen=True)
-class _Subjects:
-    """Subjects, the words that any of their rows sets, and what adds up."""
-
-    subjects: pa.Array
-    words: Words
-    sums: Sequence[Bits]
-
-    def slice(self, first: int, length: int) -> _Subjects:
-        after = first + length
-        words = {name: bits[first:after] for name, bits in self.words.items()}
-        return _Subjects(self.subjects.slice(first, length), words, [added[first:after] for added in self.sums])
-
-    def then(self, after: _Subjects) -> _Subjects:
-        """One subject, and those that come after it, the first of which may be the same."""
-        (before,), first = self.subjects.to_pylist(), after.subjects[0].as_py()
-        if before is None or before != first:
-            words = {name: np.concatenate([bits, after.words[name]]) for name, bits in self.words.items()}
-            sums = [np.concatenate([added, more]) for added, more in zip(self.sums, after.sums, strict=True)]
-            return _Subjects(pa.concat_arrays([self.subjects, after.subjects]), words, sums)
-        for name, bits in self.words.items():
-            after.words[name][0] |= bits[0]
-        for added, more in zip(self.sums, after.sums, strict=True):
-            more[0] += added[0]
-        return after
-
-
-@dataclass(frozen=True)
-class GroupWorker:
-    """Record batches of rows, those of a subject behind each other, to batches of a word row per subject."""
-
-    index: GroupedIndex
-    rows: ClassVar[type[Rows]] = Rows
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        of_rows, of_groups = Worker(self.index.of_rows, every=True), Worker(self.index.of_groups, every=True)
-        waiting: _Subjects | None = None
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            found = self._subjects(batch, of_rows.words(batch))
-            found = found if waiting is None else self._joined(waiting, found)
-            yield from self._answered(found.slice(0, len(found.subjects) - 1), of_groups)
-            waiting = found.slice(len(found.subjects) - 1, 1)  # its rows may go on in the next batch
-        if waiting is not None:
-            yield from self._answered(waiting, of_groups)
-
-    def _subjects(self, batch: pa.RecordBatch, words: Words) -> _Subjects:
-        """What the rows of each subject come to; the last one's may not be all."""
-        starts = first_rows(batch.column(0))
-        names = self.index.groups.columns
-        columns = dict(zip(names, batch.columns[len(batch.columns) - len(names) :], strict=True))
-        rows = self.rows(self.index, columns, words, starts)
-        sums = [added for each in self.index.groups.aggregates for added in rows.added(each)]
-        own = {hit_word(word) for word in self.index.of_rows.words if word >= self.index.own}
-        either = {name: np.bitwise_or.reduceat(bits, starts) for name, bits in words.items() if name not in own}
-        return _Subjects(batch.column(0).take(pa.array(starts)), either, sums)
-
-    def _joined(self, before: _Subjects, after: _Subjects) -> _Subjects:
-        """One subject, and those that come after it, the first of which may be the same."""
-        (one,), other = before.subjects.to_pylist(), after.subjects[0].as_py()
-        if one is None or one != other:
-            words = {name: np.concatenate([bits, after.words[name]]) for name, bits in before.words.items()}
-            sums = [np.concatenate([added, more]) for added, more in zip(before.sums, after.sums, strict=True)]
-            return _Subjects(pa.concat_arrays([before.subjects, after.subjects]), words, sums)
-        for name, bits in before.words.items():
-            after.words[name][0] |= bits[0]
-        for added, more in zip(before.sums, after.sums, strict=True):
-            more[0] += added[0]
-        return after
-
-    def _answered(self, found: _Subjects, of_groups: Worker) -> Iterator[pa.RecordBatch]:
-        if not len(found.subjects):
-            return
-        values = dict(zip(self._names, self._values(found), strict=True))
-        asked = [values[lookup.name] for lookup in self.index.of_groups.lookups]
-        batch = pa.RecordBatch.from_arrays([found.subjects, *asked], [SUBJECT, *map(str, range(len(asked)))])
-        words = of_groups.words(batch)
-        nothing: Bits = np.zeros(len(found.subjects), dtype=np.int64)
-        both = {n: found.words.get(n, nothing) | words.get(n, nothing) for n in self.index.outputs}
-        subjects, both_ = with_bits(found.subjects, both)
-        if len(subjects):
-            yield of_words(subjects, both_)
-
-    @property
-    def _names(self) -> list[str]:
-        return [f"a{number}" for number in range(len(self.index.groups.aggregates))]
-
-    def _values(self, found: _Subjects) -> Iterator[pa.Array]:
-        """What each aggregate comes to; a sum of nothing is NULL."""
-        sums = iter(found.sums)
-        for each in self.index.groups.aggregates:
-            counted = next(sums)
-            if each.function == "count":
-                yield pa.array(counted)
-            else:
-                yield pa.array(_whole(next(sums), next(sums)), mask=counted == 0)
-
-
-def _whole(high: Bits, low: Bits) -> Bits:
-    """A sum from its halves; one that is beyond every literal stays beyond it."""
-    carried = high + (low >> 32)
-    found = (carried << 32) + (low & 0xFFFFFFFF)
-    return np.where(carried >= FAR >> 32, FAR, np.where(carried < -(FAR >> 32), -FAR, found))
-
-
 def _aggregate(call: str, number: int | None, columns: Mapping[str, str]) -> Aggregate | None:
-    """A call of an aggregate function, filtered; None for one that workers do not add up."""
+    """A call of an aggregate function, filtered; None for one that workers do not work out exactly."""
     function, _, argument = call[:-1].partition("(")
     function, words = function.strip().lower(), tokens(argument)
     if function == "count" and argument.strip() in {"*", "1"}:
         return Aggregate("count", "", number, "")
+    if function == "count" and words and words[0].word == "distinct":
+        function, words = "distinct", words[1:]
     if len(words) != 1 or words[0].kind not in {Kind.WORD, Kind.QUOTED} or words[0].word not in columns:
         return None
-    column, type_ = words[0].word, columns[words[0].word]
-    if function == "count":
-        return Aggregate("count", column, number, "")
-    added = type_ in WHOLE or (type_.startswith("decimal(") and _digits(type_)[0] <= MOST_DIGITS)
-    return Aggregate("sum", column, number, type_) if function == "sum" and added else None
+    type_ = columns[words[0].word]
+    decimal = type_.startswith("decimal(") and digits(type_)[0] <= MOST_DIGITS
+    fits = {
+        "count": True,
+        "distinct": decimal or type_ in TOLD_APART,
+        "sum": decimal or type_ in WHOLE,
+        "min": decimal or type_ in ORDERED,
+        "max": decimal or type_ in ORDERED,
+    }
+    return Aggregate(function, words[0].word, number, type_) if fits.get(function) else None
 
 
 def _parts(condition: str, aggregates: Sequence[Aggregate]) -> tuple[Part, ...] | None:
@@ -365,7 +242,7 @@ def _parts(condition: str, aggregates: Sequence[Aggregate]) -> tuple[Part, ...] 
     return found if not constants.wanted and all(is_looked_up(part, domains) for part in found) else None
 
 
-def _digits(type_: str) -> tuple[int, int]:
+def digits(type_: str) -> tuple[int, int]:
     """Precision and scale of a decimal type."""
     precision, scale = type_.removeprefix("decimal(").removesuffix(")").split(",")
     return int(precision), int(scale)

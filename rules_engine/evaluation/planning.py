@@ -163,20 +163,26 @@ class _Planner:
                 self._add(Source(first.source, first.key, given=first.given), bound)
                 self.why[placed[0].id] = f"shares {spelled(first.source)[:60]}"
         for of_core in self.groups.values():
-            read = [(asked, rule, bound, _cuts(asked)) for asked, rule, bound in of_core]
-            together = sum(cuts is not None for *_, cuts in read) > 1
-            shared: list[_Grouped] = []
-            for asked, rule, bound, cuts in read:
-                # A count that a condition on the subject asks for has no query of its own to go back to.
-                if cuts is not None and (together or rule is None):
-                    shared.append((asked, rule, bound, cuts))
-                elif rule is not None:
-                    self._leave(rule, "a query of its own: no other groups what it groups")
-            left = [each for each in shared if not self._add_up(*each)]
-            if len(left) == 1 and (only := left[0][1]) is not None:
-                self._leave(only, "a query of its own: no other groups what it groups")
-            else:
-                self._group(left)
+            self._share_groups(of_core)
+
+    def _share_groups(self, of_core: Sequence[tuple[Question, Placed | None, Bound]]) -> None:
+        read = [(asked, rule, bound, _cuts(asked)) for asked, rule, bound in of_core]
+        together = sum(cuts is not None for *_, cuts in read) > 1
+        left: list[_Grouped] = []
+        for asked, rule, bound, cuts in read:
+            # A count that a condition on the subject asks for has no query of its own to go back to.
+            if cuts is not None and (together or rule is None):
+                if self._add_up(asked, rule, bound, cuts):
+                    continue
+                if rule is None or "distinct" not in spelled(asked.having).split():
+                    left.append((asked, rule, bound, cuts))
+                    continue
+            if rule is not None:
+                self._leave(rule, "a query of its own: no other groups what it groups")
+        if len(left) == 1 and (only := left[0][1]) is not None:
+            self._leave(only, "a query of its own: no other groups what it groups")
+        else:
+            self._group(left)
 
     def _add_up(self, asked: Question, placed: Placed | None, bound: Bound, cuts: Sequence[tuple[int, int]]) -> bool:
         """Whether workers answer a question about groups, with the conditions on the frame's rows."""
@@ -239,7 +245,7 @@ def plan(matrix: HitMatrix, schema: Schema, as_of: date) -> Plan:
 def _cuts(asked: Question) -> tuple[tuple[int, int], ...] | None:
     """Where the aggregates of a question stand; None where its HAVING says more than aggregates and literals."""
     found = aggregates(asked.having) if asked.having else ()
-    if found is None or "distinct" in spelled(asked.having).split():
+    if found is None:
         return None
     if asked.where and not all(_is_one_value(asked.having[first:after]) for first, after in found):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from operator import eq, ge, gt, le, lt, ne
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules_engine.evaluation.adding_up import GroupWorker, Rows
 from rules_engine.evaluation.domains import domain
-from rules_engine.evaluation.grouping import GroupedIndex, Grouping, GroupWorker, Rows, filters, index_of_groups
+from rules_engine.evaluation.grouping import GroupedIndex, Grouping, filters, index_of_groups
 from rules_engine.evaluation.indexing import assembled
 from rules_engine.evaluation.predicate_index import Bound, Source
 from rules_engine.language.condition import Constants
@@ -37,6 +39,14 @@ WHERE: dict[str, Callable[[dict[str, Any]], bool]] = {
         None not in (row["x"], row["y"]) and row["y"] >= Decimal("2.5") and row["x"] <= 5
     ),
     "z IS NOT NULL": lambda row: row["z"] is not None,
+}
+CALLS = {"count": "count({})", "distinct": "count(DISTINCT {})", "sum": "sum({})", "min": "min({})", "max": "max({})"}
+COME_TO: dict[str, Callable[[list[Any]], Any]] = {
+    "count": len,
+    "distinct": lambda known: len(set(known)),
+    "sum": lambda known: sum(known) if known else None,
+    "min": lambda known: min(known, default=None),
+    "max": lambda known: max(known, default=None),
 }
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 LITERALS = {"count": ["0", "1", "2", "3"], "x": ["-3", "0", "2", "7"], "y": ["2.5", "0", "-1.25", "7"],
@@ -60,16 +70,18 @@ class Case(NamedTuple):
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    calls = st.sampled_from([("count", "*"), ("count", "x"), ("sum", "x"), ("sum", "y"), ("sum", "z")])
+    calls = st.sampled_from(
+        [("count", "*"), ("count", "x"), *((f, c) for f in ("distinct", "sum", "min", "max") for c in TYPES)]
+    )
 
     def about(call: tuple[str, str]) -> st.SearchStrategy[Question]:
-        literals = st.sampled_from(LITERALS["count" if call[0] == "count" else call[1]])
+        literals = st.sampled_from(LITERALS["count" if call[0] in {"count", "distinct"} else call[1]])
         return st.builds(
             Question, st.sampled_from([*WHERE]), st.just(call[0]), st.just(call[1]), st.sampled_from([*SIGNS]), literals
         )
 
     values = (
-        st.none() | st.integers(-3, 7),
+        st.none() | st.sampled_from([-3, 2, 3]),
         st.none() | st.sampled_from([Decimal("-1.25"), Decimal("2.50"), Decimal("0.00"), Decimal("4.50")]),
         st.none() | st.sampled_from([FAR, -FAR, Decimal(1)]),
     )
@@ -86,7 +98,7 @@ def made(case: Case) -> GroupedIndex:
     for number, asked in enumerate(case.questions):
         bound = Bound("", Cell(number % 2, 1 << number), filters=True)
         taken = grouping.takes(
-            asked.where, ["", f" {asked.sign} {asked.literal}"], [f"{asked.function}({asked.column})"], bound
+            asked.where, ["", f" {asked.sign} {asked.literal}"], [CALLS[asked.function].format(asked.column)], bound
         )
         assert taken, asked
     groups = grouping.groups()
@@ -127,7 +139,7 @@ def true_of(rows: list[dict[str, Any]], asked: Question) -> bool:
     if not rows:
         return False
     known = [row[asked.column] for row in rows if row[asked.column] is not None] if asked.column != "*" else rows
-    value = len(known) if asked.function == "count" else sum(known) if known else None
+    value = COME_TO[asked.function](known)
     return value is not None and SIGNS[asked.sign](value, Decimal(asked.literal))
 
 
@@ -156,9 +168,9 @@ class AddsNothingOver(GroupWorker):
     """The rows of a subject in the batch before count for nothing where it goes on."""
 
     def _joined(self, before: Any, after: Any) -> Any:
-        kept = [added.copy() for added in after.sums]
+        kept = [numbers.copy() for numbers in after.numbers]
         joined = super()._joined(before, after)
-        return type(joined)(joined.subjects, joined.words, kept) if len(joined.subjects) == len(kept[0]) else joined
+        return replace(joined, numbers=kept) if len(joined.subjects) == len(kept[0]) else joined
 
 
 class SumOfNothingIsZero(GroupWorker):
@@ -179,10 +191,26 @@ class NullsCount(Rows):
 
 
 class LowHalfAlone(Rows):
-    def added(self, of: Any) -> Iterator[Any]:
-        counted, *halves = super().added(of)
-        yield counted
-        yield from (halves and (np.zeros_like(halves[0]), halves[1]))
+    def _halves(self, values: Any, of: Any) -> Iterator[Any]:
+        high, low = super()._halves(values, of)
+        return iter((np.zeros_like(high), low))
+
+
+class DistinctPerBatch(GroupWorker):
+    """Different values of a subject that goes on are counted in each batch."""
+
+    def _edges(self, before: Any, after: Any) -> Any:
+        return after.edges
+
+
+class LeastOfAll(Rows):
+    """The least and the greatest are those of all rows."""
+
+    def _of(self, of: Any) -> Any:
+        values = super()._of(of)
+        if of.function not in {"min", "max"}:
+            return values
+        return np.full_like(values, values.min() if of.function == "min" else values.max())
 
 
 def with_rows(wrong: type[Rows]) -> type[GroupWorker]:
@@ -193,7 +221,8 @@ FAULTS: list[Any] = [
     ForgetsTheBatchBefore,
     AddsNothingOver,
     SumOfNothingIsZero,
-    *map(with_rows, [EveryRow, NullsCount, LowHalfAlone]),
+    DistinctPerBatch,
+    *map(with_rows, [EveryRow, NullsCount, LowHalfAlone, LeastOfAll]),
 ]
 PROOFS: list[Proof] = [(groups_are_as_in_sql, GroupWorker, FAULTS)]
 
@@ -213,7 +242,8 @@ def test_a_planted_fault_is_noticed(property_: Property, fault: Any) -> None:
 QUESTIONS_LEFT = [
     ("x = 1", "sum", "w", "a column of another type"),
     ("", "sum", "x + 1", "an expression"),
-    ("", "max", "x", "another aggregate"),
+    ("", "avg", "x", "another aggregate"),
+    ("", "max", "w", "numbers with NaN among them"),
     ("", "sum", "big", "a sum that can overflow"),
     ("", "sum", "wide", "more digits than are added up"),
 ]

@@ -47,9 +47,10 @@ WHERE = """
     SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 | asks the rows of holdings | how many rows
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5           | a query of its own: no other groups what it groups | groups that are nobody else's
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | counts or adds up the rows of holdings ;; counts or adds up the rows of holdings | groups of two
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id HAVING max(rate) > 1 | shares the groups of holdings ;; shares the groups of holdings | what workers do not add up
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id HAVING avg(rate) > 1 | shares the groups of holdings ;; shares the groups of holdings | what workers do not add up
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | HAVING on a column
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role) > 1 | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | DISTINCT in an aggregate
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role) > 1 | counts or adds up the rows of holdings ;; counts or adds up the rows of holdings | different values are counted
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role + 1) > 1 | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | DISTINCT of an expression
     SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | an aggregate of two values under a filter
     SELECT h.customer_id FROM holdings h GROUP BY h.customer_id ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; a query of its own: no other groups what it groups | sources in two spellings
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING CASE WHEN sum(balance) > 5 THEN count(*) > 1 END ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; counts or adds up the rows of holdings | a CASE over aggregates
@@ -72,7 +73,7 @@ PASSES = """
     country = 1 AND {HAS} AND h.balance > 5)                                                | customers: country = 1 ;; `Holdings`: balance > 5 | a condition on each
     SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 1) < 2 | customers:  ;; `Holdings`: count(*) of rows where role = 1 > 0 AND (count(*) of rows where role = 1 >= 2) | a count, and what is compared with it
     holdings: balance > 5 ;; SELECT h.customer_id FROM holdings h WHERE h.rate > 1 GROUP BY h.customer_id HAVING sum(h.balance) > 7 ;; SELECT h.customer_id FROM holdings h GROUP BY h.customer_id HAVING count(rate) = 2 | `Holdings`: balance > 5, count(*) of rows where rate > 1 > 0 AND (sum(balance) of rows where rate > 1 > 7), count(*) > 0 AND (count(rate) = 2) | rows and groups in one pass
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(balance) > 5 ;; SELECT customer_id FROM holdings WHERE rate <> 0 GROUP BY customer_id HAVING sum(balance / rate) > 5 AND count(*) > 1 | (SELECT customer_id AS subject_key, count(*) AS a0, max(balance) AS a1, count(*) FILTER (WHERE rate <> 0) AS a2, sum(CASE WHEN rate <> 0 THEN balance / rate END) AS a3 FROM holdings GROUP BY customer_id) AS grouped: a0 > 0 AND (a1 > 5), a2 > 0 AND (a3 > 5 AND a2 > 1) | a guard of a group stays before what it guards
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM holdings WHERE rate <> 0 GROUP BY customer_id HAVING sum(balance / rate) > 5 AND count(*) > 1 | (SELECT customer_id AS subject_key, count(*) AS a0, avg(balance) AS a1, count(*) FILTER (WHERE rate <> 0) AS a2, sum(CASE WHEN rate <> 0 THEN balance / rate END) AS a3 FROM holdings GROUP BY customer_id) AS grouped: a0 > 0 AND (a1 > 5), a2 > 0 AND (a3 > 5 AND a2 > 1) | a guard of a group stays before what it guards
 """.replace("{HAS}", HAS)
 
 
@@ -129,10 +130,10 @@ def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:
 def test_many_groups_are_several_aggregations() -> None:
     """One aggregation answers so many statements: each is some columns of every group."""
     texts = [
-        f"SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(balance) > {n}" for n in range(TOGETHER + 1)
+        f"SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > {n}" for n in range(TOGETHER + 1)
     ]
     distinct = [
-        f"SELECT customer_id FROM holdings WHERE role = {n} GROUP BY customer_id HAVING max(rate) > 1"
+        f"SELECT customer_id FROM holdings WHERE role = {n} GROUP BY customer_id HAVING avg(rate) > 1"
         for n in range(TOGETHER)
     ]
     found, _ = planned(" ;; ".join([*texts, *distinct]))
