@@ -140,6 +140,7 @@ class GroupWorker:
     """Record batches of rows, those of a subject behind each other, to batches of a row of words per subject."""
 
     index: GroupedIndex
+    packed: bool = False
     rows: ClassVar[type[Rows]] = Rows
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -202,7 +203,7 @@ class GroupWorker:
         both = {n: found.words.get(n, nothing) | words.get(n, nothing) for n in self.index.outputs}
         subjects, left = with_bits(found.subjects, both)
         if len(subjects):
-            yield of_words(subjects, left)
+            yield of_words(subjects, left, packed=self.packed)
 
     def _values(self, found: Subjects) -> Iterator[pa.Array]:
         """What each aggregate comes to; of no value a sum, a least and a greatest are NULL."""

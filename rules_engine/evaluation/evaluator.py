@@ -17,8 +17,8 @@ from rules_engine.evaluation.failures import Apart, Live, survivors
 from rules_engine.evaluation.gating import RuleGate
 from rules_engine.evaluation.indexing import index
 from rules_engine.evaluation.limits import within
-from rules_engine.evaluation.matrix import gather
-from rules_engine.evaluation.passes import of_pass
+from rules_engine.evaluation.matrix import Packed, alone, gather
+from rules_engine.evaluation.passes import FewConditions, of_pass
 from rules_engine.evaluation.planning import plan
 from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.progress import watched
@@ -161,10 +161,16 @@ class SparkEvaluator:
             lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
             lambda done, rules: within(self.spark, done, self.limits, rules),
         )
-        others = [of_pass(self.spark, *each).rows(self.spark, every=False) for each in planned.passes]
         of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
-        rows = of_subjects.rows(self.spark, every=bool(others or facts))
-        return gather(matrix, planned, rows, others, facts)
+        if not planned.passes and not facts:
+            return alone(matrix, of_subjects.rows(self.spark))
+        sources = [Packed(of_subjects.rows(self.spark, every=True, packed=True), of_subjects.outputs)]
+        for found in (of_pass(self.spark, *each) for each in planned.passes):
+            if isinstance(found, FewConditions):
+                facts.append(found.rows(self.spark))
+            else:
+                sources.append(Packed(found.rows(self.spark, packed=True), found.outputs))
+        return gather(matrix, planned, sources, facts)
 
     def decide(self, rule_set: RuleSet, matrix: HitMatrix, hits: DataFrame, before: DataFrame) -> DataFrame:
         """Decisions of all membership types from the hit matrix and what was decided before."""

@@ -111,7 +111,7 @@ def _run(work: Sequence[_Work], progress: Progress) -> Iterator[Pass]:
 
 def _of_index(spark: SparkSession, of: PredicateIndex | GroupedIndex | FewConditions, matrix: HitMatrix) -> _Work:
     cells = frozenset(_first(part.cell, matrix) for part in of.taken_apart)
-    return _Work(of.source.frame or spelled(of.source.sql)[:60], cells, partial(of.rows, spark, every=False))
+    return _Work(of.source.frame or spelled(of.source.sql)[:60], cells, partial(of.rows, spark))
 
 
 def _first(cell: Cell, matrix: HitMatrix) -> Cell:

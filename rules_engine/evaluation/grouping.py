@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from rules_engine.evaluation.adding_up import GroupWorker
 from rules_engine.evaluation.domains import MOST_DIGITS, Domain, domain, scaled
 from rules_engine.evaluation.indexing import assembled, index, is_looked_up
-from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, numbered, select
+from rules_engine.evaluation.predicate_index import (
+    Bound,
+    PredicateIndex,
+    Source,
+    TakenApart,
+    numbered,
+    schema_of_words,
+    select,
+)
 from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
 from rules_engine.language.condition import Constants, Opaque, Part
 from rules_engine.language.condition_reader import parts
@@ -168,19 +176,17 @@ class GroupedIndex:
         hits = {word for word in self.of_rows.words if word < self.own} | {*self.of_groups.words}
         return (*map(hit_word, sorted(hits)), *map(unknown_word, self.of_rows.can_be_unknown))
 
-    def rows(self, spark: SparkSession, *, every: bool = False) -> DataFrame:
+    def rows(self, spark: SparkSession, *, every: bool = False, packed: bool = False) -> DataFrame:
         """
         Both put to the rows of the source; grain: subject with any bit.
 
-        Columns: ``subject``, ``h<word>`` and ``u<word>`` as :meth:`PredicateIndex.rows` has them.
+        Columns as :meth:`PredicateIndex.rows` has them.
         """
         assert not every, "a subject without rows is not seen here"
         columns = [*self.of_rows.columns, *(f"`{column}`" for column in self.groups.columns)]
         given = select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *numbered(columns)])
-        type_ = given.schema[SUBJECT].dataType.simpleString()
         together = given.repartition(SUBJECT).sortWithinPartitions(SUBJECT)
-        schema = ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint" for name in self.outputs)])
-        return together.mapInArrow(GroupWorker(self), schema)
+        return together.mapInArrow(GroupWorker(self, packed), schema_of_words(given, self.outputs, packed=packed))
 
     @property
     def filters(self) -> tuple[tuple[str, int], ...]:

@@ -2,99 +2,218 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rules_engine.evaluation.buckets import Bits, Flags
+from rules_engine.evaluation.narrowing import first_rows, of_words, unpacked, with_bits
 from rules_engine.evaluation.planning import Plan
-from rules_engine.evaluation.words import PRESENT, SUBJECT, Placed, hit_word, unknown_word
+from rules_engine.evaluation.words import SUBJECT, Placed, hit_word, unknown_word
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import WhenUnknown
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+FACT = -1
+"""The source of a row that says one bit."""
 
-def gather(
-    matrix: HitMatrix,
-    plan: Plan,
-    subjects: DataFrame,
-    others: Sequence[DataFrame],
-    facts: Sequence[DataFrame],
-) -> DataFrame:
+
+class Packed(NamedTuple):
+    """Rows ``subject, packed``: the words of a subject side by side, in the order of their names."""
+
+    rows: DataFrame
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What the words of all sources come to, once they are together."""
+
+    hits: tuple[str, ...]
+    unknown: tuple[str, ...]
+    asks: Mapping[int, int]
+    """Word to mask over the rules that ask another frame: true, or unknown, only where a second bit says so too."""
+    denies: Mapping[int, int]
+    means_hit: Mapping[int, int]
+    """Word to mask over the rules whose unknown outcome is a hit (R-EVAL-6)."""
+    second: int
+    """How many words after its first bit a rule has its second."""
+
+    @classmethod
+    def of(cls, matrix: HitMatrix, plan: Plan | None, said: Iterable[str]) -> Settling:
+        """``said`` are the names of words of which a source speaks."""
+        hits = tuple(map(hit_word, range(matrix.words)))
+        known = {*said}
+        unknown = tuple(u for u in map(unknown_word, range(matrix.words)) if u in known)
+        asks, denies = (plan.asks, plan.denies) if plan else ({}, {})
+        return cls(hits, unknown, asks, denies, counts_when_unknown(matrix.cells, WhenUnknown.HIT), matrix.words)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All words, the second ones too."""
+        return (*self.hits, *(hit_word(self.second + word) for word in self.asks), *self.unknown)
+
+    def settled(self, words: Mapping[str, Bits]) -> dict[str, Bits]:
+        """Unknown only where no row was true; where a rule says so, unknown is a hit."""
+        found = {name: self._answered(name, words) for name in (*self.hits, *self.unknown)}
+        for name in self.unknown:
+            hit, means_hit = hit_word(int(name[1:])), self.means_hit.get(int(name[1:]), 0)
+            found[hit] = found[hit] | (found[name] & means_hit)
+            found[name] = found[name] & ~found[hit]
+        return found
+
+    def _answered(self, name: str, words: Mapping[str, Bits]) -> Bits:
+        word = int(name[1:])
+        asks = self.asks.get(word, 0)
+        if not asks:
+            return words[name]
+        return words[name] & ((words[hit_word(self.second + word)] ^ self.denies.get(word, 0)) | ~asks)
+
+
+def alone(matrix: HitMatrix, rows: DataFrame) -> DataFrame:
+    """The hit matrix where the subjects' own rows say everything; columns as :func:`gather` has them."""
+    settling = Settling.of(matrix, None, rows.columns)
+    columns = []
+    for name in settling.hits:
+        said = name if name in rows.columns else "0L"
+        outcome, mask = unknown_word(int(name[1:])), settling.means_hit.get(int(name[1:]), 0)
+        columns.append(
+            f"{said} | ({outcome} & {mask}L) AS {name}" if mask and outcome in settling.unknown else f"{said} AS {name}"
+        )
+    left = rows.selectExpr(SUBJECT, *columns, *settling.unknown)
+    unknown = [f"{name} & ~{hit_word(int(name[1:]))} AS {name}" for name in settling.unknown]
+    found = left.selectExpr(SUBJECT, *settling.hits, *unknown)
+    return found.where(f"({' | '.join([*settling.hits, *settling.unknown])}) <> 0")
+
+
+def gather(matrix: HitMatrix, plan: Plan, sources: Sequence[Packed], facts: Sequence[DataFrame]) -> DataFrame:
     """
     One row of words per subject that has any bit.
 
-    ``subjects`` are the subject frame's rows with the words of its predicates
-    (grain: subject); ``others`` the rows of other sources with theirs; ``facts``
-    rows ``subject, word, mask, unknown`` of queries. Subjects that the subject
-    frame does not have are dropped. Columns: ``subject``, ``h<word>`` for
-    every word and ``u<word>`` where an outcome can be unknown (bigint).
+    The first of ``sources`` has a row for each subject of the subject frame;
+    others are dropped. ``facts`` are rows ``subject, word, mask, unknown``.
+    Columns: ``subject``, ``h<word>`` for every word and ``u<word>`` where an
+    outcome can be unknown (bigint).
     """
-    hits = [hit_word(w) for w in range(matrix.words)]
-    seconds = [hit_word(matrix.words + w) for w in plan.asks]
-    unknown = [u for u in map(unknown_word, range(matrix.words)) if any(u in f.columns for f in [subjects, *others])]
+    said = {name for source in sources for name in source.words}
     if facts:
-        unknown = sorted({*unknown, *map(unknown_word, _counts_when_unknown(matrix.cells, WhenUnknown.HOLD)),
-                          *map(unknown_word, _counts_when_unknown(matrix.cells, WhenUnknown.HIT))})  # fmt: skip
-    words = [*hits, *seconds, *unknown]
-    parts = [_aligned(subjects, words, "true"), *(_aligned(rows, words, "false") for rows in others)]
-    parts += [_spread(rows, words) for rows in facts]
-    if len(parts) > 1:
-        all_rows = reduce(lambda a, b: a.unionAll(b), parts)
-        joined = all_rows.groupBy(SUBJECT).agg(*_together(words)).where(PRESENT)
-    else:
-        joined = parts[0]
-    answered = joined.selectExpr(SUBJECT, *_answered(matrix, plan, hits, unknown))
-    settled = answered.selectExpr(SUBJECT, *_settled(matrix, hits, unknown))
-    return settled.where(f"({' | '.join([*hits, *unknown])}) <> 0")
+        for when in (WhenUnknown.HOLD, WhenUnknown.HIT):
+            said |= {*map(unknown_word, counts_when_unknown(matrix.cells, when))}
+    settling = Settling.of(matrix, plan, said)
+    parts = [
+        source.rows.selectExpr(SUBJECT, f"{number} AS source", "packed", "0 AS word", "0L AS mask", "false AS unknown")
+        for number, source in enumerate(sources)
+    ]
+    parts += [
+        rows.selectExpr(SUBJECT, f"{FACT} AS source", "CAST(NULL AS BINARY) AS packed", "word", "mask", "unknown")
+        for rows in facts
+    ]
+    together = reduce(lambda a, b: a.unionAll(b), parts).repartition(SUBJECT).sortWithinPartitions(SUBJECT)
+    type_ = together.schema[SUBJECT].dataType.simpleString()
+    schema = ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint" for name in (*settling.hits, *settling.unknown))])
+    worker = Gatherer(settling, tuple(source.words for source in sources))
+    return together.mapInArrow(worker, schema)
 
 
-def _aligned(rows: DataFrame, words: Sequence[str], present: str) -> DataFrame:
-    """Rows with every word, those they say nothing of 0."""
-    said = set(rows.columns)
-    columns = [word if word in said else f"0L AS {word}" for word in words]
-    return rows.selectExpr(SUBJECT, f"{present} AS {PRESENT}", *columns)
+@dataclass(frozen=True)
+class Gatherer:
+    """Rows of all sources, those of a subject behind each other, to one row of words a subject."""
+
+    settling: Settling
+    sources: Sequence[tuple[str, ...]]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        waiting: _Gathered | None = None
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            found = self._gathered(batch)
+            found = found if waiting is None else waiting.then(found)
+            yield from self._settled(found.slice(0, len(found.subjects) - 1))
+            waiting = found.slice(len(found.subjects) - 1, 1)  # its rows may go on in the next batch
+        if waiting is not None:
+            yield from self._settled(waiting)
+
+    def _gathered(self, batch: pa.RecordBatch) -> _Gathered:
+        subjects, sources, packed, words, masks, unknown = batch.columns
+        starts = first_rows(subjects)
+        begins: Bits = np.zeros(batch.num_rows, dtype=np.int64)
+        begins[starts[1:]] = 1
+        of = np.cumsum(begins)
+        places = {name: place for place, name in enumerate(self.settling.names)}
+        found = _Gathered(
+            subjects.take(pa.array(starts)),
+            np.zeros((len(starts), len(places)), dtype=np.int64),
+            np.zeros(len(starts), dtype=bool),
+        )
+        source = sources.to_numpy()
+        for number, names in enumerate(self.sources):
+            rows = np.flatnonzero(source == number)
+            if len(rows):
+                side_by_side = unpacked(packed.take(pa.array(rows)), len(names))
+                found.add(of[rows], side_by_side, np.array([places[name] for name in names], dtype=np.intp))
+                found.present[of[rows]] |= number == 0
+        rows = np.flatnonzero(source == FACT)
+        if len(rows):
+            hits, outcomes = (
+                np.array([places.get(named(word), -1) for word in range(2 * self.settling.second)])
+                for named in (hit_word, unknown_word)
+            )
+            word = words.to_numpy()[rows]
+            place = np.where(unknown.to_numpy(zero_copy_only=False)[rows], outcomes[word], hits[word])
+            np.bitwise_or.at(found.words, (of[rows], place), masks.to_numpy()[rows])
+        return found
+
+    def _settled(self, found: _Gathered) -> Iterator[pa.RecordBatch]:
+        """The words of subjects that the subject frame has."""
+        here = np.flatnonzero(found.present)
+        if not len(here):
+            return
+        words = {name: found.words[here, place] for place, name in enumerate(self.settling.names)}
+        subjects, left = with_bits(found.subjects.take(pa.array(here)), self.settling.settled(words))
+        if len(subjects):
+            yield of_words(subjects, left)
 
 
-def _spread(facts: DataFrame, words: Sequence[str]) -> DataFrame:
-    """Rows ``subject, word, mask, unknown`` with the mask in its word's column."""
-    columns = []
-    for word in words:
-        unknown = "unknown" if word[0] == "u" else "NOT unknown"
-        columns.append(f"CASE WHEN word = {word[1:]} AND {unknown} THEN mask ELSE 0L END AS {word}")
-    return facts.selectExpr(SUBJECT, f"false AS {PRESENT}", *columns)
+@dataclass(frozen=True)
+class _Gathered:
+    """Subjects, their words side by side, and whether the subject frame has them."""
+
+    subjects: pa.Array
+    words: NDArray[np.int64]
+    present: Flags
+
+    def add(self, subjects: Bits, words: NDArray[np.int64], places: Bits) -> None:
+        """OR rows of words, in the order of their subjects, into those of ``places``."""
+        first = np.flatnonzero(np.append(True, subjects[1:] != subjects[:-1]))
+        if len(first) < len(subjects):
+            subjects, words = subjects[first], np.bitwise_or.reduceat(words, first, axis=0)
+        self.words[subjects[:, None], places] |= words
+
+    def slice(self, first: int, length: int) -> _Gathered:
+        after = first + length
+        return _Gathered(self.subjects.slice(first, length), self.words[first:after], self.present[first:after])
+
+    def then(self, after: _Gathered) -> _Gathered:
+        """One subject, and those that come after it, the first of which may be the same."""
+        (one,), other = self.subjects.to_pylist(), after.subjects[0].as_py()
+        if one is not None and one == other:
+            after.words[0] |= self.words[0]
+            after.present[0] |= self.present[0]
+            return after
+        subjects = pa.concat_arrays([self.subjects, after.subjects])
+        words = np.concatenate([self.words, after.words])
+        return _Gathered(subjects, words, np.concatenate([self.present, after.present]))
 
 
-def _together(words: Sequence[str]) -> list[object]:
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return [F.expr(f"bool_or({PRESENT})").alias(PRESENT), *(F.expr(f"bit_or({word})").alias(word) for word in words)]
-
-
-def _answered(matrix: HitMatrix, plan: Plan, hits: Sequence[str], unknown: Sequence[str]) -> list[str]:
-    """A rule that asks another frame is true, or unknown, only where its second bit says so as well."""
-    columns = []
-    for column in [*hits, *unknown]:
-        word = int(column[1:])
-        asks, denies = plan.asks.get(word, 0), plan.denies.get(word, 0)
-        second = hit_word(matrix.words + word)
-        columns.append(f"{column} & (({second} ^ {denies}L) | ~{asks}L) AS {column}" if asks else column)
-    return columns
-
-
-def _settled(matrix: HitMatrix, hits: Sequence[str], unknown: Sequence[str]) -> list[str]:
-    """Unknown only where no row was true; where a rule says so, unknown is a hit (R-EVAL-6)."""
-    means_hit = _counts_when_unknown(matrix.cells, WhenUnknown.HIT)
-    columns = []
-    for word, hit in enumerate(hits):
-        outcome = unknown_word(word)
-        mask = means_hit.get(word, 0) if outcome in unknown else 0
-        columns.append(f"{hit} | ({outcome} & {mask}L) AS {hit}" if mask else hit)
-    return columns + [f"{u} & ~{hit_word(int(u[1:]))} AS {u}" for u in unknown]
-
-
-def _counts_when_unknown(placed: Iterable[Placed], when: WhenUnknown) -> dict[int, int]:
+def counts_when_unknown(placed: Iterable[Placed], when: WhenUnknown) -> dict[int, int]:
     """Word to mask over the versions whose unknown outcome means ``when``."""
     masks: dict[int, int] = {}
     for version, cell in placed:

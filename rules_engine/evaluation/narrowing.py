@@ -41,6 +41,8 @@ class Worker:
 
     index: PredicateIndex
     every: bool
+    packed: bool = False
+    """Whether the words of a row are one column, for what brings them together to unpack."""
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -100,17 +102,35 @@ class Worker:
 
     def _batch(self, subjects: pa.Array, words: Words) -> pa.RecordBatch:
         if self.every:
-            return of_words(subjects, words)
+            return of_words(subjects, words, packed=self.packed)
         subjects, words = with_bits(subjects, words)
         starts = first_rows(subjects)
         if len(starts) < len(subjects):
             subjects = subjects.take(pa.array(starts))
             words = {name: np.bitwise_or.reduceat(bits, starts) for name, bits in words.items()}
-        return of_words(subjects, words)
+        return of_words(subjects, words, packed=self.packed)
 
 
-def of_words(subjects: pa.Array, words: Words) -> pa.RecordBatch:
+def of_words(subjects: pa.Array, words: Words, *, packed: bool = False) -> pa.RecordBatch:
+    """Subjects with a column for each word, or with one in which all stand side by side."""
+    if packed:
+        rows, width = len(subjects), 8 * len(words)
+        offsets: NDArray[np.int32] = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
+        side_by_side = np.stack([*words.values()], axis=1) if words else np.empty(0)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(side_by_side)]
+        return pa.RecordBatch.from_arrays(
+            [subjects, pa.Array.from_buffers(pa.binary(), rows, buffers)], names=[SUBJECT, "packed"]
+        )
     return pa.RecordBatch.from_arrays([subjects, *map(pa.array, words.values())], names=[SUBJECT, *words])
+
+
+def unpacked(column: pa.Array, words: int) -> NDArray[np.int64]:
+    """Grain: row × word, of packed rows without a NULL."""
+    if not words:
+        return np.empty((len(column), 0), dtype=np.int64)
+    offset = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset]
+    data = np.frombuffer(column.buffers()[2], dtype=np.uint8)[offset : offset + len(column) * words * 8]
+    return data.view(np.int64).reshape(len(column), words)
 
 
 def with_bits(subjects: pa.Array, words: Words) -> tuple[pa.Array, Words]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rules_engine.evaluation.grouping import GroupedIndex, Groups, grouped
 from rules_engine.evaluation.indexing import index
 from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, select
-from rules_engine.evaluation.words import SUBJECT, hit_word
+from rules_engine.evaluation.words import SUBJECT
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -34,17 +34,17 @@ class FewConditions:
         """Each is computed as it stands."""
         return tuple(TakenApart(each.cell, (), (each.sql,)) for each in self.conditions)
 
-    def rows(self, spark: SparkSession, *, every: bool = False) -> DataFrame:
-        """As :meth:`PredicateIndex.rows` has them, but for rows of one subject that follow each other."""
-        assert not every, "rows that no condition keeps are not made"
+    def rows(self, spark: SparkSession) -> DataFrame:
+        """A row for each word of a row that a condition keeps: ``subject, word, mask, unknown``."""
         words: dict[int, list[str]] = {}
         for bound in self.conditions:
             case = f"CASE WHEN {bound.sql} THEN {bound.cell.mask}L ELSE 0L END"
             words.setdefault(bound.cell.word, []).append(case)
-        columns = (f"{' | '.join(cases)} AS {hit_word(word)}" for word, cases in sorted(words.items()))
+        masks = ", ".join(f"{word}, {' | '.join(cases)}" for word, cases in sorted(words.items()))
         kept = " OR ".join(f"({bound.sql})" for bound in self.conditions)
         made = Source(f"{self.source.sql} WHERE {kept}", self.source.key, given=self.source.given)
-        return select(spark, made, [f"{self.source.key} AS {SUBJECT}", *columns])
+        columns = [f"{self.source.key} AS {SUBJECT}", f"stack({len(words)}, {masks}) AS (word, mask)"]
+        return select(spark, made, columns).where("mask <> 0").selectExpr("*", "false AS unknown")
 
 
 def of_pass(

@@ -109,20 +109,29 @@ class PredicateIndex:
         packs = [conditions[first : first + PACKED] for first in range(0, len(conditions), PACKED)]
         return (*(each.sql for each in self.lookups), *map(_packed, packs))
 
-    def rows(self, spark: SparkSession, *, every: bool) -> DataFrame:
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The words of a row, by the names of their columns."""
+        return (*map(hit_word, self.words), *map(unknown_word, self.can_be_unknown))
+
+    def rows(self, spark: SparkSession, *, every: bool = False, packed: bool = False) -> DataFrame:
         """
         The index put to the rows of its source.
 
         Columns: ``subject``, ``h<word>`` of conditions that are true and
-        ``u<word>`` of those that are NULL (bigint). Unless ``every`` row is
-        asked for, those without a bit are left out and those of one subject
-        that follow each other are one.
+        ``u<word>`` of those that are NULL (bigint); ``packed``, one column of
+        all (binary). Unless ``every`` row is asked for, those without a bit
+        are left out and those of one subject that follow each other are one.
         """
         given = select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *numbered(self.columns)])
-        type_ = given.schema[SUBJECT].dataType.simpleString()
-        outputs = [*(hit_word(w) for w in self.words), *(unknown_word(w) for w in self.can_be_unknown)]
-        schema = ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint" for name in outputs)])
-        return given.mapInArrow(Worker(self, every), schema)
+        return given.mapInArrow(Worker(self, every, packed), schema_of_words(given, self.outputs, packed=packed))
+
+
+def schema_of_words(given: DataFrame, words: Iterable[str], *, packed: bool) -> str:
+    """What a worker makes of rows: their subject, and a column a word or one of all."""
+    type_ = given.schema[SUBJECT].dataType.simpleString()
+    columns = ["packed binary"] if packed else [f"{name} bigint" for name in words]
+    return ", ".join([f"{SUBJECT} {type_}", *columns])
 
 
 def select(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:

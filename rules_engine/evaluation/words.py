@@ -6,7 +6,6 @@ from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import RuleVersion
 
 SUBJECT = "subject"
-PRESENT = "present"
 
 Placed = tuple[RuleVersion, Cell]
 """A version and where its bit is."""
