@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from rules_engine.evaluation.buckets import Cuts
 from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.indexing import index
+from rules_engine.evaluation.indexing import assembled, index
 from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source
 from rules_engine.evaluation.session import pin
-from rules_engine.language.condition import Tree
+from rules_engine.language.condition import Other, Part, Tree
 from rules_engine.model.hitmatrix import BITS, Cell, HitMatrix
 from tests import small_lake
 from tests.property.conditions import KINDS, Kind, trees, written
@@ -214,6 +214,22 @@ def test_a_shifted_edge_is_noticed(world: World) -> None:
     late = replace(lookup, cuts=Cuts(lookup.cuts.of, [literal + 1 for literal in lookup.cuts.literals]))  # type: ignore[operator]
     lookups = (*world.index.lookups[:number], late, *world.index.lookups[number + 1 :])
     assert differences(world, answers(world, replace(world.index, lookups=lookups)))
+
+
+def test_a_lost_guard_is_noticed(world: World) -> None:
+    """What stands behind a guard fails where it is asked of every row, in Spark's WHERE as in an index that splits it off."""
+    bound = next(bound for bound in world.conditions if "<> 0 AND 10 / " in bound.sql)
+    guard, guarded = bound.sql.split(" AND ")
+    source, every_row = world.index.source, bound._replace(sql=guarded)
+    lost = assembled(source, [bound], [(bound, Part(text, Other())) for text in (guard, guarded)], {}, {})
+    assert lost.rows(world.spark, every=True).schema == index(world.spark, source, [bound]).rows(world.spark).schema
+    for raises in (
+        world.spark.sql(f"SELECT * FROM {FRAME} WHERE {guarded}"),
+        index(world.spark, source, [every_row]).rows(world.spark, every=True),
+        lost.rows(world.spark, every=True),
+    ):
+        with pytest.raises(Exception, match="DIVIDE_BY_ZERO"):
+            raises.collect()
 
 
 OF_C = "SELECT c.customer_id FROM customers c WHERE"
