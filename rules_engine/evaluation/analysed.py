@@ -107,7 +107,7 @@ def _only_filters(spark: SparkSession, plan: Any, version: RuleVersion) -> bool:
     """
     Whether a condition's plan is a filter over the frame's own view, as it was before: then its condition says it all.
 
-    Spark takes half a millisecond to print a node, and a view has one for each column of its frame.
+    Spark is slow to print a plan, and a view has a node for each column of its frame.
     """
     return bool(
         plan.getClass().getName() == f"{CATALYST}{FILTER}" and plan.child().equals(rows_of(spark, version.frame))

@@ -40,10 +40,13 @@ class FewConditions:
         for bound in self.conditions:
             case = f"CASE WHEN {bound.sql} THEN {bound.cell.mask}L ELSE 0L END"
             words.setdefault(bound.cell.word, []).append(case)
-        masks = ", ".join(f"{word}, {' | '.join(cases)}" for word, cases in sorted(words.items()))
-        kept = " OR ".join(f"({bound.sql})" for bound in self.conditions)
-        made = Source(f"{self.source.sql} WHERE {kept}", self.source.key, given=self.source.given)
-        columns = [f"{self.source.key} AS {SUBJECT}", f"stack({len(words)}, {masks}) AS (word, mask)"]
+        masks = {word: " | ".join(cases) for word, cases in sorted(words.items())}
+        # Not the conditions joined by OR: what two of them share Spark would ask before the guards of either.
+        made = Source(
+            f"{self.source.sql} WHERE ({' | '.join(masks.values())}) <> 0", self.source.key, given=self.source.given
+        )
+        stacked = ", ".join(f"{word}, {mask}" for word, mask in masks.items())
+        columns = [f"{self.source.key} AS {SUBJECT}", f"stack({len(masks)}, {stacked}) AS (word, mask)"]
         return select(spark, made, columns).where("mask <> 0").selectExpr("*", "false AS unknown")
 
 

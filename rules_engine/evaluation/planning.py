@@ -90,6 +90,7 @@ class _Planner:
     why: dict[str, str] = field(default_factory=dict)
 
     def plan(self) -> Plan:
+        """Where every rule went, once all were placed."""
         for placed in self.matrix.cells:
             self._place(placed)
         self._share()

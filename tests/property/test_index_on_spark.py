@@ -233,6 +233,7 @@ def test_a_lost_guard_is_noticed(world: World) -> None:
 
 
 OF_C = "SELECT c.customer_id FROM customers c WHERE"
+OF_JOIN = "SELECT h.customer_id FROM holdings h JOIN customers c ON c.customer_id = h.customer_id WHERE"
 OF_H = "FROM holdings h WHERE h.customer_id = c.customer_id"
 STATEMENTS = [
     "SELECT customer_id FROM holdings WHERE balance <> 0 GROUP BY customer_id "
@@ -255,6 +256,8 @@ STATEMENTS = [
     f"{OF_C} (SELECT count(*) {OF_H}) > 1",
     "SELECT DISTINCT `customer_id` AS id FROM `holdings` WHERE balance BETWEEN 1 AND 12",
     "SELECT x.customer_id FROM customers AS x WHERE x.country IS NULL OR x.spend / 2 > 3",
+    f"{OF_JOIN} h.balance <> 0 AND 100 / h.balance > 3",
+    f"{OF_JOIN} h.balance > 0 AND 100 / h.balance > 3",
 ]
 """Statements that share a pass, an aggregation or a frame's rows, with guards and empty groups."""
 
