@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rules_engine.evaluation.buckets import Bits
 from rules_engine.evaluation.domains import domain
-from rules_engine.evaluation.narrowing import Words, Worker, first_rows, of_words, with_bits
+from rules_engine.evaluation.narrowing import Words, Worker, first_rows, of_words, subject_of_rows, with_bits
 from rules_engine.evaluation.words import SUBJECT
 
 if TYPE_CHECKING:
@@ -130,9 +130,7 @@ class Rows:
     @cached_property
     def _subject(self) -> Bits:
         """Of each row the number of its subject in the batch."""
-        begins: Bits = np.zeros(len(next(iter(self.words.values()))), dtype=np.int64)
-        begins[self.starts[1:]] = 1
-        return np.cumsum(begins)
+        return subject_of_rows(self.starts, len(next(iter(self.words.values()))))
 
 
 @dataclass(frozen=True)

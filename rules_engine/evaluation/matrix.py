@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rules_engine.evaluation.buckets import Bits, Flags
-from rules_engine.evaluation.narrowing import first_rows, of_words, unpacked, with_bits
+from rules_engine.evaluation.narrowing import first_rows, of_words, subject_of_rows, unpacked, with_bits
 from rules_engine.evaluation.planning import Plan
 from rules_engine.evaluation.words import SUBJECT, Placed, hit_word, unknown_word
 from rules_engine.model.hitmatrix import HitMatrix
@@ -144,9 +144,7 @@ class Gatherer:
     def _gathered(self, batch: pa.RecordBatch) -> _Gathered:
         subjects, sources, packed, words, masks, unknown = batch.columns
         starts = first_rows(subjects)
-        begins: Bits = np.zeros(batch.num_rows, dtype=np.int64)
-        begins[starts[1:]] = 1
-        of = np.cumsum(begins)
+        of = subject_of_rows(starts, batch.num_rows)
         places = {name: place for place, name in enumerate(self.settling.names)}
         found = _Gathered(
             subjects.take(pa.array(starts)),

@@ -149,6 +149,13 @@ def first_rows(subjects: pa.Array) -> NDArray[np.intp]:
     return np.flatnonzero(np.append(True, changed.to_numpy(zero_copy_only=False)))
 
 
+def subject_of_rows(starts: NDArray[np.intp], rows: int) -> NDArray[np.int64]:
+    """Of each row the number of its subject in the batch, from where subjects begin."""
+    begins: Bits = np.zeros(rows, dtype=np.int64)
+    begins[starts[1:]] = 1
+    return np.cumsum(begins)
+
+
 class _Together(NamedTuple):
     """The tables of one expression side by side: a row of words per bucket, for some neighbouring columns."""
 
