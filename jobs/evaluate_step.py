@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.evaluation import session
 from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.session import GUARDED
 from rules_engine.lake.declaration import parse
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.manifest import Manifest
@@ -46,7 +46,7 @@ def step(argv: Sequence[str]) -> Summary:
     """Evaluate and stage one run of a frozen rule set; needs neither database nor history."""
     told = ARGUMENTS.parse_args(argv)
     knows_nothing_of(NOT_TO_KNOW, os.environ)
-    spark = SparkSession.builder.appName(f"evaluate {told.run_id}").config(map=GUARDED).getOrCreate()
+    spark = SparkSession.builder.appName(f"evaluate {told.run_id}").config(map=session.GUARDED).getOrCreate()
     try:
         files = HadoopFiles(spark)
         rule_set, lake = _texts(files, {"Frozen rule set": told.rule_set, "Lake declaration": told.lake})
@@ -57,7 +57,7 @@ def step(argv: Sequence[str]) -> Summary:
             evaluate(thaw(rule_set), evaluator, store, told.created_at, evaluator.settings, run_id=told.run_id)
         )
     finally:
-        spark.stop()
+        session.stop(spark)
 
 
 def _texts(files: HadoopFiles, wanted: dict[str, str]) -> Iterator[str]:

@@ -276,7 +276,7 @@ class Installation:
     def close(self) -> None:
         """Stop Spark if it was started here; the servers go on for the next command."""
         if self._started_spark and "spark" in self.__dict__:
-            self.spark.stop()
+            session.stop(self.spark)
 
     def stop_servers(self) -> Mapping[str, bool]:
         """Stop the embedded PostgreSQL and DynamoDB Local; says which of them ran."""

@@ -246,7 +246,7 @@ def _told() -> Iterator[None]:
         yield
     except RulesError:
         raise
-    except (PySparkException, Py4JError) as problem:
+    except (PySparkException, Py4JError, ConnectionError) as problem:
         raise RunInterrupted(
             Fault("The run", f"Spark stopped: {in_words(problem)}", "Nothing was published. Mend it and run again.")
         ) from problem

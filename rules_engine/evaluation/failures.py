@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, raise_all
 from rules_engine.evaluation.limits import TookTooLong, settled, within
-from rules_engine.evaluation.reasons import UNSURVIVED, Reason, reason_of, too_long
+from rules_engine.evaluation.reasons import GONE, UNSURVIVED, Reason, reason_of, too_long
 from rules_engine.evaluation.statements import rows_of_batch, runs_alone
 from rules_engine.evaluation.words import Placed
 from rules_engine.language.lexical import bind
@@ -70,7 +70,7 @@ def survivors(attempt: Callable[[Live], None], live: Live, apart: Apart, policy:
     Raises:
         InvalidRule: If rules fail and are not held, or could not be stopped.
         RunRefused: If it is a frame that cannot be read.
-        RunInterrupted: If it fails and no rule fails by itself.
+        RunInterrupted: If it fails and no rule fails by itself, or Spark is gone, so that none can be tried.
     """
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
@@ -78,7 +78,7 @@ def survivors(attempt: Callable[[Live], None], live: Live, apart: Apart, policy:
     while True:
         try:
             attempt(live)
-        except (PySparkException, Py4JError, TookTooLong) as problem:
+        except (PySparkException, Py4JError, ConnectionError, TookTooLong) as problem:
             found = apart.failures(live)
             if not found:
                 raise _unnamed(problem, apart) from problem
@@ -102,11 +102,13 @@ class Apart:
         Every rule that fails by itself, in the rule set's order.
 
         Raises:
+            RunInterrupted: If Spark is gone.
             RunRefused: Naming every frame that cannot be read.
         """
+        if not self._survived():
+            raise RunInterrupted(GONE)
         self._rest()
-        if self._survived():
-            raise_all(RunRefused, self._unreadable())
+        raise_all(RunRefused, self._unreadable())
         found = [failure for rules in self._sets(live) for failure in self._failing(rules)]
         order = {version.id: place for place, version in enumerate(live.rule_set.versions)}
         return sorted(found, key=lambda failure: order[failure.rule])
@@ -127,13 +129,13 @@ class Apart:
         reason = self._tried(rules)
         if reason is None:
             return []
-        if len(rules) > 1:
-            middle = len(rules) // 2
-            return self._failing(rules[:middle]) + self._failing(rules[middle:])
-        version = rules[0][0]
         if not self._survived():
             self.stuck, reason = True, UNSURVIVED
-        return [Failure(version.id, version.membership_type, reason.what, reason.remedy, reason.code)]
+        elif len(rules) > 1:
+            middle = len(rules) // 2
+            return self._failing(rules[:middle]) + self._failing(rules[middle:])
+        said = (reason.what, reason.remedy, reason.code)
+        return [Failure(version.id, version.membership_type, *said) for version, _ in rules]
 
     def _tried(self, rules: list[Placed]) -> Reason | None:
         """Why these rules cannot be run, or not in the time that one of them may take; None where they can."""
@@ -147,7 +149,7 @@ class Apart:
             self.stuck = late.left_behind
             self._rest()
             return too_long(late, stuck=self.stuck)
-        except (PySparkException, Py4JError) as problem:
+        except (PySparkException, Py4JError, ConnectionError) as problem:
             return reason_of(problem)
         return None
 
@@ -177,7 +179,7 @@ class Apart:
 
         try:
             return int(self._spark.range(1).count()) == 1
-        except (PySparkException, Py4JError, OSError):
+        except (PySparkException, Py4JError, ConnectionError):
             return False
 
     def _rest(self) -> None:

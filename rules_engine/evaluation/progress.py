@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rules_engine.ports import Progress, silent
@@ -35,9 +35,12 @@ def watched(spark: SparkSession, name: str, progress: Progress) -> Iterator[None
 
 
 def _watch(spark: SparkSession, name: str, progress: Progress, over: threading.Event) -> None:
+    from py4j.protocol import Py4JError
+
     tracker = spark.sparkContext.statusTracker()
-    while not over.wait(EVERY):
-        stages = [info for stage in tracker.getActiveStageIds() if (info := tracker.getStageInfo(stage))]
-        tasks = sum(info.numTasks for info in stages)
-        if tasks:
-            progress(name, sum(info.numCompletedTasks for info in stages) / tasks)
+    with suppress(Py4JError, ConnectionError):  # Spark is gone: whoever waits for it is told
+        while not over.wait(EVERY):
+            stages = [info for stage in tracker.getActiveStageIds() if (info := tracker.getStageInfo(stage))]
+            tasks = sum(info.numTasks for info in stages)
+            if tasks:
+                progress(name, sum(info.numCompletedTasks for info in stages) / tasks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rules_engine.errors import Fault
 from rules_engine.evaluation.limits import TookTooLong
 
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)(?:\.[A-Z0-9_]+)*\]")
@@ -48,7 +49,16 @@ _WORDS = {
 _TELLING = {"OutOfMemoryError": ("memory ran out.", "Ask for less: fewer rows in a group, a window or a list.")}
 
 UNSURVIVED = Reason(
-    "Spark did not survive it, so that what comes after it was not tried.", "Run again without it.", FATAL
+    "Spark did not survive it, or a rule that was run with it, so that what comes after was not tried.",
+    "Run again without it, or give Spark more memory.",
+    FATAL,
+)
+
+GONE = Fault(
+    "The run",
+    "Spark did not survive it, so that no rule could be run apart to find the one that ended it.",
+    "Nothing was published. Give Spark more memory (RULES_SPARK_MEMORY), or run again without the rules changed last.",
+    FATAL,
 )
 
 

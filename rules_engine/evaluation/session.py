@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,14 @@ def start(
     return spark
 
 
+def stop(spark: SparkSession) -> None:
+    """Stop Spark; one that is gone already is left alone, so that what ended it is what is told."""
+    from py4j.protocol import Py4JError
+
+    with suppress(Py4JError, ConnectionError):
+        spark.stop()
+
+
 def pin(spark: SparkSession) -> SparkSession:
     """A session of its own on the same cluster, with its own views and the pinned settings."""
     own = spark.newSession()
@@ -145,6 +154,7 @@ def _local(work: Path, memory: str, jvm: str) -> dict[str, str]:
         "spark.driver.memory": memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
+        "spark.executor.killOnFatalError.depth": "0",  # a task without memory fails; the program it runs in goes on
         "spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {jvm} -Dlog4j2.configurationFile={logging.as_uri()}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
