@@ -4,7 +4,9 @@ Mutate the rules, and see that nothing hostile gets through: ``python -m tests.f
 Every mutant goes through the whole chain, the cheap gates first. What all of
 them accept is handed to an oracle that shares no code with the gates
 (:mod:`tests.plan_oracle`). Exit 1 if it finds a relation, a function or a class
-outside the lists; the rule is printed.
+outside the lists; the rule is printed. What gate 2a or the comparison of the two
+readers refuses is shown to gate 2b as well: a mutant that it accepts is printed
+as one that this layer alone refused, with what the oracle finds in it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule
+from rules_engine.evaluation import analysed
 from rules_engine.evaluation.resolution import spark_faults
 from rules_engine.evaluation.rule_session import registered, rule_session
 from rules_engine.language import gate
@@ -38,15 +41,17 @@ if TYPE_CHECKING:
 CHUNK, PRINTED = 1_000, 5
 SHARE = (6, 2, 1, 1)
 """How often each world of :func:`tests.mutants.worlds` is mutated."""
+BEFORE_2B = ("gate 2a", "two readers")
 
 
 @dataclass
 class Found:
-    """What became of the mutants of one chunk: how many each layer refused, and what leaked."""
+    """What became of the mutants of one chunk: how many each layer refused, what leaked, and what one layer alone refused."""
 
     made: int = 0
     layers: Counter[str] = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
 
     @property
     def by_pure_gates(self) -> int:
@@ -57,6 +62,7 @@ class Found:
         self.made += other.made
         self.layers += other.layers
         self.leaks += other.leaks
+        self.alone += other.alone
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {count:,}" for name, count in self.layers.most_common())
@@ -115,6 +121,9 @@ class Fuzzer:
             return "model"
         for layer, faults in chain(self.sessions[at], version, world.schema):
             if faults:
+                if layer in BEFORE_2B and not analysed.faults(self.sessions[at], version, world.schema, AS_OF):
+                    leaks = self.oracles[at].leaks(version.form, version.sql, version.frame)
+                    found.alone.append(f"{layer} {faults[0].code}, {leaks or 'clean'}: {version.form} {version.sql!r}")
                 return layer
         if leaks := self.oracles[at].leaks(version.form, version.sql, version.frame):
             found.leaks.append(f"{leaks}: {version.form} {version.sql!r}")
@@ -163,10 +172,13 @@ def main(arguments: list[str] | None = None) -> int:
     total = run(said.rules, said.seed, said.jobs)
     for leak in total.leaks:
         print("LEAK", leak)
+    for refused in total.alone:
+        print("ALONE", refused)
     asked = total.by_pure_gates
     print(
         f"{total.made:,} rules, seed {said.seed}: {asked:,} ({asked / total.made:.1%}) reached Spark, "
         f"{total.layers['accepted']:,} accepted by the whole chain, {len(total.leaks)} leaks, "
+        f"{len(total.alone):,} refused by one layer alone, "
         f"{time.monotonic() - started:,.0f} s"
     )
     return 1 if total.leaks else 0

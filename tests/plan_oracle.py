@@ -81,9 +81,10 @@ class Oracle:
         for key, value in SETTINGS.items():
             self.session.conf.set(key, value)
         jvm: Any = self.session._jvm
+        types, nothing = getattr(jvm, "org.apache.spark.sql.types.StructType"), getattr(jvm, "java.util.ArrayList")()
         for frame, columns in {**schema.columns, "payroll": {"secret": "string"}}.items():
-            nulls = ", ".join(f"cast(null as {type_}) as `{name}`" for name, type_ in columns.items())
-            self.session.sql(f"select {nulls} where false").createTempView(frame)
+            row = types.fromDDL(", ".join(f"`{name}` {type_}" for name, type_ in columns.items()))
+            self.session._jsparkSession.createDataFrame(nothing, row).createTempView(frame)
         self._state = self.session._jsparkSession.sessionState()
         self._parser = self._state.sqlParser()
         self._rows = {f: self.session.table(f)._jdf.logicalPlan() for f in schema.columns}
