@@ -17,12 +17,13 @@ from rules_engine.model.canonical import ParameterValue
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A name before a bracket, and the tokens of each argument."""
+    """A name before a bracket, and the tokens of each argument; after AS it names columns and calls nothing."""
 
     name: str
     start: int
     arguments: tuple[tuple[Token, ...], ...]
     qualified: bool
+    after_as: bool
 
 
 def calls(words: Sequence[Token]) -> Iterator[Call]:
@@ -30,10 +31,11 @@ def calls(words: Sequence[Token]) -> Iterator[Call]:
     keywords = allowed().syntax.before_bracket
     for at, (token, following) in enumerate(pairwise(words)):
         if following.text == "(" and token.kind in {Kind.WORD, Kind.QUOTED}:
-            qualified = at > 0 and words[at - 1].text == "."
+            before = words[at - 1].word if at else ""
+            qualified = before == "."
             is_keyword = token.word in keywords and token.word not in allowed().functions
             if not is_keyword or token.kind is Kind.QUOTED or qualified:
-                yield Call(token.word, token.start, _arguments(words, at + 1), qualified)
+                yield Call(token.word, token.start, _arguments(words, at + 1), qualified, before == "as")
 
 
 def _arguments(words: Sequence[Token], opening: int) -> tuple[tuple[Token, ...], ...]:

@@ -185,7 +185,7 @@ def _reading(
         frames=tuple(sorted(names.used)),
         columns={frame: frozenset(columns) for frame, columns in names.used.items()},
         parameters=frozenset(t.word.removeprefix(":") for t in words if t.kind is Kind.PARAMETER),
-        functions=frozenset(call.name for call in calls(words) if call.name in allowed().functions),
+        functions=frozenset(c.name for c in calls(words) if c.name in allowed().functions and not c.after_as),
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer) if version.form is Form.STATEMENT else None,
         warnings=_named(version, advice(nodes, schema)),
