@@ -15,7 +15,7 @@ say "import-linter"
 say "mypy"
 .venv/bin/mypy
 say "pytest"
-.venv/bin/python -m pytest -n 2 --dist loadfile "$@"
+.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
 say "pytest: the workflow under Airflow"
 AIRFLOW_HOME=$(mktemp -d) .venv-airflow/bin/python -m pytest -q -c /dev/null --rootdir=tests/airflow tests/airflow
 say "bench: ratios that must not get worse"

@@ -257,7 +257,7 @@ def _raise_up(words: Words, world: World, random: Random) -> None:
 _OPERATORS = ("=", "<", ">", "<=", ">=", "<>", "<=>", "and", "or", "+", "-", "*", "/", "%", "||", "like", "in", "div", "&")
 _VALUES = ("0", "1", "5", "1.5", "'GB'", "'x'", "null", "true", ":as_of", "date '2024-06-01'", "1e3", "12BD", "'%a%'", "-1",
            "interval 1 day", "2000000000", "date 'today'", "'%a%a%a%a%b'", "array(1, 2)", "(select 1)", "current_date", "user")
-_RELATIONS = ("payroll", "spark_catalog.default.{frame}", "default.{frame}", "text.`/etc/passwd`", "parquet.`/tmp`", "range(10)",
+_RELATIONS = ("payroll", "spark_catalog.default.{frame}", "default.{frame}", "text.`/etc/passwd`", "parquet.`/data`", "range(10)",
               "`text`.`/etc/passwd`", "global_temp.{frame}", "(values (1), (2)) as t(v)", "explode(array(1))", "identifier('payroll')",
               "{frame} tablesample (1 rows)", "{frame} version as of 1", "(table payroll)", "json.`/proc/self/environ`", "{frame} a",
               "(select * from {frame}) t", "(select * from payroll) t", "{frame}, lateral (select 1) l", "system.information_schema.tables")

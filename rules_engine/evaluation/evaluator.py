@@ -163,7 +163,7 @@ class SparkEvaluator:
         )
         of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
         if not planned.passes and not facts:
-            return alone(matrix, of_subjects.rows(self.spark))
+            return alone(self.spark, matrix, of_subjects)
         sources = [Packed(of_subjects.rows(self.spark, every=True, packed=True), of_subjects.outputs)]
         for found in (of_pass(self.spark, *each) for each in planned.passes):
             if isinstance(found, FewConditions):

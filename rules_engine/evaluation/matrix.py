@@ -12,14 +12,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rules_engine.evaluation.buckets import Bits, Flags
-from rules_engine.evaluation.narrowing import first_rows, of_words, subject_of_rows, unpacked, with_bits
+from rules_engine.evaluation.narrowing import Worker, first_rows, of_words, subject_of_rows, unpacked, with_bits
 from rules_engine.evaluation.planning import Plan
+from rules_engine.evaluation.predicate_index import PredicateIndex, schema_of_words
 from rules_engine.evaluation.words import SUBJECT, Placed, hit_word, unknown_word
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import WhenUnknown
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 FACT = -1
 """The source of a row that says one bit."""
@@ -60,6 +61,16 @@ class Settling:
         """All words, the second ones too."""
         return (*self.hits, *(hit_word(self.second + word) for word in self.asks), *self.unknown)
 
+    def schema(self, given: DataFrame) -> str:
+        """What :meth:`rows` are, for subjects of these rows."""
+        return schema_of_words(given, (*self.hits, *self.unknown), packed=False)
+
+    def rows(self, subjects: pa.Array, words: Mapping[str, Bits]) -> Iterator[pa.RecordBatch]:
+        """The settled words of the subjects that have any bit, a row or more."""
+        subjects, left = with_bits(subjects, self.settled(words))
+        if len(subjects):
+            yield of_words(subjects, left)
+
     def settled(self, words: Mapping[str, Bits]) -> dict[str, Bits]:
         """Unknown only where no row was true; where a rule says so, unknown is a hit."""
         found = {name: self._answered(name, words) for name in (*self.hits, *self.unknown)}
@@ -77,20 +88,11 @@ class Settling:
         return words[name] & ((words[hit_word(self.second + word)] ^ self.denies.get(word, 0)) | ~asks)
 
 
-def alone(matrix: HitMatrix, rows: DataFrame) -> DataFrame:
+def alone(spark: SparkSession, matrix: HitMatrix, of_subjects: PredicateIndex) -> DataFrame:
     """The hit matrix where the subjects' own rows say everything; columns as :func:`gather` has them."""
-    settling = Settling.of(matrix, None, rows.columns)
-    columns = []
-    for name in settling.hits:
-        said = name if name in rows.columns else "0L"
-        outcome, mask = unknown_word(int(name[1:])), settling.means_hit.get(int(name[1:]), 0)
-        columns.append(
-            f"{said} | ({outcome} & {mask}L) AS {name}" if mask and outcome in settling.unknown else f"{said} AS {name}"
-        )
-    left = rows.selectExpr(SUBJECT, *columns, *settling.unknown)
-    unknown = [f"{name} & ~{hit_word(int(name[1:]))} AS {name}" for name in settling.unknown]
-    found = left.selectExpr(SUBJECT, *settling.hits, *unknown)
-    return found.where(f"({' | '.join([*settling.hits, *settling.unknown])}) <> 0")
+    settling = Settling.of(matrix, None, of_subjects.outputs)
+    given = of_subjects.given(spark)
+    return given.mapInArrow(Settler(settling, Worker(of_subjects, every=True)), settling.schema(given))
 
 
 def gather(matrix: HitMatrix, plan: Plan, sources: Sequence[Packed], facts: Sequence[DataFrame]) -> DataFrame:
@@ -116,10 +118,23 @@ def gather(matrix: HitMatrix, plan: Plan, sources: Sequence[Packed], facts: Sequ
         for rows in facts
     ]
     together = reduce(lambda a, b: a.unionAll(b), parts).repartition(SUBJECT).sortWithinPartitions(SUBJECT)
-    type_ = together.schema[SUBJECT].dataType.simpleString()
-    schema = ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint" for name in (*settling.hits, *settling.unknown))])
     worker = Gatherer(settling, tuple(source.words for source in sources))
-    return together.mapInArrow(worker, schema)
+    return together.mapInArrow(worker, settling.schema(together))
+
+
+@dataclass(frozen=True)
+class Settler:
+    """Rows of the subject frame to a row of words for each subject that has any bit."""
+
+    settling: Settling
+    worker: Worker
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                said, nothing = self.worker.words(batch), np.zeros(batch.num_rows, dtype=np.int64)
+                words = {name: said.get(name, nothing) for name in self.settling.names}
+                yield from self.settling.rows(batch.column(0), words)
 
 
 @dataclass(frozen=True)
@@ -175,9 +190,7 @@ class Gatherer:
         if not len(here):
             return
         words = {name: found.words[here, place] for place, name in enumerate(self.settling.names)}
-        subjects, left = with_bits(found.subjects.take(pa.array(here)), self.settling.settled(words))
-        if len(subjects):
-            yield of_words(subjects, left)
+        yield from self.settling.rows(found.subjects.take(pa.array(here)), words)
 
 
 @dataclass(frozen=True)

@@ -123,8 +123,12 @@ class PredicateIndex:
         all (binary). Unless ``every`` row is asked for, those without a bit
         are left out and those of one subject that follow each other are one.
         """
-        given = select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *numbered(self.columns)])
+        given = self.given(spark)
         return given.mapInArrow(Worker(self, every, packed), schema_of_words(given, self.outputs, packed=packed))
+
+    def given(self, spark: SparkSession) -> DataFrame:
+        """What a worker is given: the subject's key, and :attr:`columns` as ``c0``, ``c1``, …"""
+        return select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *numbered(self.columns)])
 
 
 def schema_of_words(given: DataFrame, words: Iterable[str], *, packed: bool) -> str:

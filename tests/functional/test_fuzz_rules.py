@@ -48,10 +48,13 @@ def only_the_text(
 
 
 def test_a_chain_with_layers_switched_off_leaks(fuzzer: Fuzzer) -> None:
-    """The oracle finds what a chain lets through when its gates are off."""
-    found = fuzzer.chunk(1, 150, only_the_text)
-    assert any("function " in leak for leak in found.leaks)
-    assert any("table payroll" in leak for leak in found.leaks)
+    """The oracle finds what a chain lets through when its gates are off, be the first few hundred mutants what they may."""
+    wanted, leaks = {"function ", "table payroll"}, list[str]()
+    for number in range(1, 13):
+        leaks += fuzzer.chunk(number, 50, only_the_text).leaks
+        if all(any(what in leak for leak in leaks) for what in wanted):
+            return
+    pytest.fail(f"Not all of {sorted(wanted)} leaked: {leaks}")
 
 
 LEAKS = """
