@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The gates and both corpora on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
+# The gates, both corpora and the demo on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
 # 4.1.1 is the one of .venv; the others go into build/sparks/VERSION and stand before it on Python's path.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -32,7 +32,30 @@ part() {
         tee -a "$summary"
 }
 
+# demo: play it in a home of its own, and print last what was decided on its days, without the time it took.
+demo() {
+    local home
+    home=$(mktemp -d) && chmod 755 "$home"
+    homes+=("$home")
+    RULES_HOME=$home .venv/bin/rules demo && RULES_HOME=$home .venv/bin/rules down &&
+        .venv/bin/python - "$home" <<'DECIDED'
+import hashlib, json, pathlib, sys
+
+days = {}
+for path in pathlib.Path(sys.argv[1]).rglob("manifest.json"):
+    manifest = json.loads(path.read_text())
+    del manifest["evaluation"]["seconds"]
+    days[manifest["as_of"]] = manifest["evaluation"]
+print(json.dumps(days, indent=1, sort_keys=True))
+said = json.dumps(days, sort_keys=True).encode()
+print(f"{len(days)} days, {sum(day['evaluated_pairs'] for day in days.values())} pairs, {hashlib.sha256(said).hexdigest()[:16]}")
+DECIDED
+}
+
 failed=0
+homes=()
+demos=()
+trap 'rm -rf "${homes[@]}"' EXIT  # not sooner: a JVM that ends still writes there
 mkdir -p build/sparks
 summary=$(mktemp)
 for version in "${versions[@]}"; do
@@ -51,8 +74,14 @@ for version in "${versions[@]}"; do
     for corpus in berka german_credit; do
         [ ! -d "$shared/corpora/$corpus" ] || part "$version" "$corpus" .venv/bin/python -m tests.acceptance "$shared/corpora/$corpus"
     done
+    part "$version" demo demo
+    demos+=("build/sparks/$version-demo.log")
 done
 say "All Sparks"
 cat "$summary"
 rm "$summary"
+if [ "$(grep -h ' days, .* pairs, ' "${demos[@]}" | sort -u | wc -l)" != 1 ]; then
+    echo "The demo decides differently on these Sparks; compare ${demos[*]}." >&2
+    failed=1
+fi
 exit $failed
