@@ -80,7 +80,7 @@ done
 say "All Sparks"
 cat "$summary"
 rm "$summary"
-if [ "$(grep -h ' days, .* pairs, ' "${demos[@]}" | sort -u | wc -l)" != 1 ]; then
+if [ "$(cat /dev/null "${demos[@]}" | grep ' days, .* pairs, ' | sort -u | wc -l)" -gt 1 ]; then
     echo "The demo decides differently on these Sparks; compare ${demos[*]}." >&2
     failed=1
 fi

@@ -6,7 +6,7 @@ them accept is handed to an oracle that shares no code with the gates
 (:mod:`tests.plan_oracle`). Exit 1 if it finds a relation, a function or a class
 outside the lists; the rule is printed. What gate 2a or the comparison of the two
 readers refuses is shown to gate 2b as well: a mutant that it accepts is printed
-as one that this layer alone refused, with what the oracle finds in it.
+as one that they alone refused, with what the oracle finds in it.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ CHUNK, PRINTED = 1_000, 5
 SHARE = (6, 2, 1, 1)
 """How often each world of :func:`tests.mutants.worlds` is mutated."""
 BEFORE_2B = ("gate 2a", "two readers")
+"""The layers of Spark that stand before gate 2b."""
 
 
 @dataclass
 class Found:
-    """What became of the mutants of one chunk: how many each layer refused, what leaked, and what one layer alone refused."""
+    """What became of the mutants of one chunk: how many each layer refused, what leaked, and what :data:`BEFORE_2B` alone refused."""
 
     made: int = 0
     layers: Counter[str] = field(default_factory=Counter)
@@ -178,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"{total.made:,} rules, seed {said.seed}: {asked:,} ({asked / total.made:.1%}) reached Spark, "
         f"{total.layers['accepted']:,} accepted by the whole chain, {len(total.leaks)} leaks, "
-        f"{len(total.alone):,} refused by one layer alone, "
+        f"{len(total.alone):,} refused by gate 2a or the two readers alone, "
         f"{time.monotonic() - started:,.0f} s"
     )
     return 1 if total.leaks else 0

@@ -10,6 +10,7 @@ than one rule may is halved, too, so that no search waits as long as the run did
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -99,15 +100,17 @@ class Apart:
 
     def failures(self, live: Live) -> list[Failure]:
         """
-        Every rule that fails by itself, in the rule set's order.
+        Every rule that fails by itself, in the rule set's order; none where cancelled work goes on.
 
         Raises:
             RunInterrupted: If Spark is gone.
             RunRefused: Naming every frame that cannot be read.
         """
+        self._rest()
+        if self.stuck:  # what is asked now may wait for a core that never comes free
+            return []
         if not self._survived():
             raise RunInterrupted(GONE)
-        self._rest()
         raise_all(RunRefused, self._unreadable())
         found = [failure for rules in self._sets(live) for failure in self._failing(rules)]
         order = {version.id: place for place, version in enumerate(live.rule_set.versions)}
@@ -129,7 +132,7 @@ class Apart:
         reason = self._tried(rules)
         if reason is None:
             return []
-        if not self._survived():
+        if not self.stuck and not self._survived():
             self.stuck, reason = True, UNSURVIVED
         elif len(rules) > 1:
             middle = len(rules) // 2
@@ -183,8 +186,11 @@ class Apart:
             return False
 
     def _rest(self) -> None:
-        """Let cancelled tasks end: what runs beside them is slow through no fault of its own."""
-        self.stuck = self.stuck or not settled(self._spark)
+        """Let cancelled tasks end, if Spark is there: what runs beside them is slow through no fault of its own."""
+        from py4j.protocol import Py4JError
+
+        with suppress(Py4JError, ConnectionError):
+            self.stuck = self.stuck or not settled(self._spark)
 
 
 def _held_type(key: str, rule_set: RuleSet, failures: Sequence[Failure]) -> HeldType:

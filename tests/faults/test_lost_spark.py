@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from rules_engine.errors import RulesError
-from rules_engine.evaluation import session
+from rules_engine.evaluation import limits, session
 from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.evaluation.limits import TookTooLong, settled, within
 from rules_engine.java import find_java
@@ -22,7 +23,6 @@ from tests.small_lake import put, rule, rule_set
 LONG = 60_000_000
 """Characters of one customer's note: read with ease by a JVM of a gigabyte, which cannot hold it twenty times."""
 MEMORY_BOMB = f"length(concat({', '.join(['note'] * 20)})) > 5"
-
 
 ENDING = {"spark.executor.killOnFatalError.depth": "5"}
 """A setting with which Spark ends its own process where memory runs out, as it does on a cluster's executors."""
@@ -80,6 +80,26 @@ def _reaped(folder: str, said: multiprocessing.SimpleQueue[tuple[list[str], bool
         session.stop(spark)
 
 
+def _stuck(folder: str, said: multiprocessing.SimpleQueue[Said]) -> None:
+    """On a single core, that a task holds which nobody can interrupt: what the run says."""
+    place = Path(folder)
+    lake = faulty_lake.write(place / "lake")
+    notes = pa.array(["a" * (20_000 if i == faulty_lake.BAD else 1) for i in faulty_lake.IDS])
+    put(place / "lake" / "customers", faulty_lake.customers() | {"note": notes})
+    evaluator = SparkEvaluator(
+        session.start(find_java(place / "java"), place, master="local[1]", memory="1g", quick=True),
+        lake, Limits(0, 0), OnFailure.HOLD,
+    )  # fmt: skip
+    rules = rule_set(rule("GB", "country = 'GB'"), rule("BOMB", "note LIKE '%a%a%ab'", membership_type="SILVER"))
+    evaluator.check(rules)
+    evaluator.limits, limits.GRACE, limits.SETTLED = Limits(0, 4), 2, 3
+    try:
+        evaluator.evaluate(rules, HitMatrix.of(rules), str(place / "out"), None)
+    except RulesError as refused:
+        said.put([(fault.which, fault.code, fault.what) for fault in refused.faults])
+    os._exit(0)  # the JVM does not end before its task does
+
+
 def in_its_own_process(work: Callable[..., None], *arguments: object) -> Any:
     """What the work puts into the queue that is its last argument."""
     context = multiprocessing.get_context("spawn")
@@ -112,6 +132,14 @@ def test_where_spark_goes_in_the_search_those_it_went_with_are_named(tmp_path: P
     assert {which: code for which, code, _ in said} == {
         "Rule DIVIDES": "RUN-101", "Rule BOMB": "RUN-103", "Rule FR": "RUN-103",
     }  # fmt: skip
+    assert not (tmp_path / "out" / "decisions").exists()
+
+
+def test_where_no_core_comes_free_the_run_stops(tmp_path: Path) -> None:
+    """Nothing more is asked of a Spark that cannot answer: the rules that ran are named, whatever the policy."""
+    ((which, code, what),) = in_its_own_process(_stuck, str(tmp_path))
+    assert ("BOMB" in which, code) == (True, "RUN-102")
+    assert "It could not be stopped" in what
     assert not (tmp_path / "out" / "decisions").exists()
 
 

@@ -49,12 +49,12 @@ def only_the_text(
 
 def test_a_chain_with_layers_switched_off_leaks(fuzzer: Fuzzer) -> None:
     """The oracle finds what a chain lets through when its gates are off, be the first few hundred mutants what they may."""
-    wanted, leaks = {"function ", "table payroll"}, list[str]()
+    missed = {"function ", "table payroll"}
     for number in range(1, 13):
-        leaks += fuzzer.chunk(number, 50, only_the_text).leaks
-        if all(any(what in leak for leak in leaks) for what in wanted):
-            return
-    pytest.fail(f"Not all of {sorted(wanted)} leaked: {leaks}")
+        missed -= {what for leak in fuzzer.chunk(number, 50, only_the_text).leaks for what in missed if what in leak}
+        if not missed:
+            break
+    assert missed == set()
 
 
 LEAKS = """
