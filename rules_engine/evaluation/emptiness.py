@@ -22,7 +22,7 @@ from rules_engine.evaluation.limits import NO_LIMITS, TookTooLong, within
 from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.reasons import too_long
 from rules_engine.evaluation.rule_session import active
-from rules_engine.evaluation.session import pin
+from rules_engine.evaluation.session import FEW_ROWS, pin
 from rules_engine.evaluation.statements import AT_ONCE, runs_alone, statement
 from rules_engine.language.absence import asks_columns, one_way, weighs_absence
 from rules_engine.language.allowed import refuse
@@ -49,20 +49,6 @@ alone.
 
 MEANT = "true_when_empty"
 """The word in a rule's metadata by which its author says that it is meant to be true of a subject like that."""
-
-QUICK = {
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.autoBroadcastJoinThreshold": "-1",
-    "spark.sql.constraintPropagation.enabled": "false",
-}
-"""
-For plans over a row or none; no answer depends on them.
-
-Rows of a range in one part stay in one part: where nothing is broadcast, a
-query of a hundred joins is one task and not a hundred jobs.
-"""
 
 EMPTY_ROW = "range(0, 1, 1, 1)"
 
@@ -150,7 +136,7 @@ class _Worlds:
     def _session(self, holds: Callable[[str], str], key: str) -> SparkSession:
         """A session whose frames hold one empty row, or none where ``holds`` says false."""
         own = pin(self._spark)
-        for name, value in QUICK.items():
+        for name, value in FEW_ROWS.items():
             own.conf.set(name, value)
         for frame, columns in self._schema.columns.items():
             subject = self._schema.subject_key_of(frame).lower()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, raise_all
 from rules_engine.evaluation import counting
 from rules_engine.evaluation.failures import Apart, Live, survivors
+from rules_engine.evaluation.few_rows import few_rows
 from rules_engine.evaluation.gating import RuleGate
 from rules_engine.evaluation.indexing import index
 from rules_engine.evaluation.limits import within
@@ -154,13 +155,15 @@ class SparkEvaluator:
     def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str) -> DataFrame:
         """The hit matrix, one row per subject with any bit; statements are run on the way. No gate is asked."""
         as_of = rule_set.as_of
-        planned = plan(matrix, self.schema(as_of, rule_set.reference_lists), as_of)
-        facts = run_batches(
-            list(batches(planned.alone)),
-            lambda batch: rows_of_batch(self.spark, batch, self.lake, as_of),
-            lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
-            lambda done, rules: within(self.spark, done, self.limits, rules),
-        )
+        schema = self.schema(as_of, rule_set.reference_lists)
+        planned = plan(matrix, schema, as_of)
+        with few_rows(self.spark, schema) as session_of:
+            facts = run_batches(
+                list(batches(planned.alone)),
+                lambda batch: rows_of_batch(session_of(batch), batch, self.lake, as_of),
+                lambda rows, number: self._kept(rows, f"{work}/batch-{number}"),
+                lambda done, rules: within(self.spark, done, self.limits, rules),
+            )
         of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
         if not planned.passes and not facts:
             return alone(self.spark, matrix, of_subjects)
@@ -178,7 +181,7 @@ class SparkEvaluator:
 
     def _kept(self, rows: DataFrame, path: str) -> DataFrame:
         rows.write.mode("overwrite").parquet(path)
-        return self.spark.read.parquet(path)
+        return self.spark.read.schema(rows.schema).parquet(path)
 
     def _previous(self, folder: str | None) -> DataFrame:
         if folder is None:

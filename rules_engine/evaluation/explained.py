@@ -9,6 +9,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rules_engine.evaluation.few_rows import few_rows
 from rules_engine.evaluation.grouping import GroupedIndex
 from rules_engine.evaluation.passes import FewConditions, of_pass
 from rules_engine.evaluation.planning import Pass as Read
@@ -90,10 +91,12 @@ def explained(
     for part in (part for of in indexes for part in of.taken_apart):
         found.setdefault(_first(part.cell, matrix), []).append(part)
     work = [_of_index(spark, of, matrix) for of in indexes]
-    for batch in batches(planned.alone):
-        cells = frozenset(cell for _, cell in batch)
-        work.append(_Work("queries of their own", cells, partial(rows_of_batch, spark, batch, lake, as_of)))
-    measured = tuple(_run(work, progress))
+    with few_rows(spark, schema) as session_of:
+        for batch in batches(planned.alone):
+            cells = frozenset(cell for _, cell in batch)
+            rows = partial(rows_of_batch, session_of(batch), batch, lake, as_of)
+            work.append(_Work("queries of their own", cells, rows))
+        measured = tuple(_run(work, progress))
     shares = dict[Cell, float]()
     for cell, took in ((cell, took) for of, took in zip(work, measured, strict=True) for cell in of.cells):
         shares[cell] = shares.get(cell, 0.0) + took.seconds / took.rules

@@ -100,6 +100,8 @@ class _Watched(Generic[_T]):
         try:
             context.addJobTag(self._tag)
             context.setInterruptOnCancel(True)
+            for form in ("short", "long"):  # else Spark looks for the line of code of every step of every plan
+                context.setLocalProperty(f"callSite.{form}", ", ".join(self._rules))
             with active(self._spark):
                 self._returned.append(self._work())
         except BaseException as problem:

@@ -18,7 +18,7 @@ from rules_engine.language.catalyst import catalyst
 from rules_engine.model.frames import Schema
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 
 CLASSIC_SESSION = "org.apache.spark.sql.classic.SparkSession"
@@ -99,6 +99,14 @@ def active(spark: SparkSession) -> Iterator[Any]:
 def java(spark: SparkSession, name: str) -> Any:
     """A class of the JVM by its full name, in one call of it; step by step would take a call for each part."""
     return getattr(spark._jvm, name)
+
+
+def dataset(spark: SparkSession, plan: Any) -> DataFrame:
+    """Rows of an analysed plan, of whichever session, under this session's settings."""
+    from pyspark.sql import DataFrame
+
+    package = "org.apache.spark.sql" if spark.version < "4" else "org.apache.spark.sql.classic"
+    return DataFrame(java(spark, f"{package}.Dataset").ofRows(spark._jsparkSession, plan), spark)
 
 
 def _hush() -> None:

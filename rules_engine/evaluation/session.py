@@ -49,6 +49,20 @@ than of 10,000. Bounded by bytes too, handing over a
 million rows of 15 columns took 5.1 CPU seconds of the JVM instead of 3.3.
 """
 
+FEW_ROWS = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.constraintPropagation.enabled": "false",
+}
+"""
+For plans over few rows; no answer depends on them.
+
+Rows that are in one part stay in one part: where nothing is broadcast, a query of a hundred joins is one task and
+not a hundred jobs.
+"""
+
 GUARDED = {
     "spark.task.reaper.enabled": "true",
     "spark.task.reaper.pollingInterval": "5s",

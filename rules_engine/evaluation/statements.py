@@ -50,15 +50,13 @@ def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], lake: Lake, as_o
     parts = []
     for version, cell in batch:
         if version.form is Form.STATEMENT:
-            parts.append(_subjects(statement(spark, version, as_of), cell).withColumn("unknown", F.lit(False)))
+            parts.append(_outcomes(statement(spark, version, as_of), cell))
             continue
         rows, key = spark.table(version.frame), lake.frame(version.frame).subject_key
         condition = F.expr(bind(version.sql, version.parameters, as_of))
-        hits = _subjects(rows.where(condition).select(f"`{key}`"), cell)
-        parts.append(hits.withColumn("unknown", F.lit(False)))
+        parts.append(_outcomes(rows.where(condition).select(f"`{key}`"), cell))
         if version.when_unknown is not WhenUnknown.MISS:
-            unknown = _subjects(rows.where(condition.isNull()).select(f"`{key}`"), cell)
-            parts.append(unknown.withColumn("unknown", F.lit(True)))
+            parts.append(_outcomes(rows.where(condition.isNull()).select(f"`{key}`"), cell, unknown=True))
     return reduce(lambda a, b: a.unionAll(b), parts)
 
 
@@ -91,11 +89,17 @@ def asks_other_rows(sql: str) -> bool:
     return any(token.kind is Kind.WORD and token.word == "select" for token in tokens(sql))
 
 
-def _subjects(found: DataFrame, cell: Cell) -> DataFrame:
-    """A statement's subjects as rows ``subject, word, mask``; repeats are left for the aggregation."""
+def _outcomes(found: DataFrame, cell: Cell, *, unknown: bool = False) -> DataFrame:
+    """
+    A column of subjects as rows ``subject, word, mask, unknown``; repeats are left for the gathering.
+
+    One step, for at each one Spark looks at the whole plan below it again.
+    """
     from pyspark.sql import functions as F  # noqa: N812
 
-    subject = F.col(f"`{found.columns[0]}`")
     return found.select(
-        subject.alias(SUBJECT), F.lit(cell.word).alias("word"), F.lit(cell.mask).cast("bigint").alias("mask")
+        F.col(f"`{found.columns[0]}`").alias(SUBJECT),
+        F.lit(cell.word).alias("word"),
+        F.lit(cell.mask).cast("bigint").alias("mask"),
+        F.lit(unknown).alias("unknown"),
     )
