@@ -34,6 +34,7 @@ PINNED = {
 SPEED = {
     "spark.sql.analyzer.maxIterations": "1000",  # a chain of a hundred WITH queries takes more than the default of 100
     "spark.sql.adaptive.enabled": "true",
+    "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
     "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.execution.arrow.maxBytesPerBatch": str(
@@ -42,7 +43,8 @@ SPEED = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
 }
 """
-Settings that change no answer: methods the JVM would not compile are not generated whole.
+Settings that change no answer: methods the JVM would not compile are not generated whole, and the first rows of
+groups are not looked for before rows are brought together, for a subject has few: that sorts all of them twice.
 
 Batches for Arrow workers are bounded by their number of rows: of 20,000 a worker asks for a tenth less time
 than of 10,000. Bounded by bytes too, handing over a
@@ -74,7 +76,14 @@ Settings of the Spark context: a cancelled task that goes on is watched, and its
 In local mode there is no executor but the driver, and Spark kills none: the task keeps its core until it ends.
 """
 
-JVM_OPTIONS = "-XX:+UseParallelGC -Duser.timezone=UTC -Dlog4j2.level=ERROR"
+ARROW = "-Darrow.enable_unsafe_memory_access=true -Darrow.enable_null_check_for_get=false"
+"""
+No bounds are checked for each value that Spark hands to a worker: its own writers keep to them.
+
+Measured on 100 rules of all kinds over 1,000,000 customers: 28 CPU seconds of the JVM instead of 32.
+"""
+
+JVM_OPTIONS = f"-XX:+UseParallelGC {ARROW} -Duser.timezone=UTC -Dlog4j2.level=ERROR"
 
 QUICK = "-XX:TieredStopAtLevel=1"
 """
