@@ -103,7 +103,8 @@ class SparkEvaluator:
             with _phase("check subjects", seconds, self.spark, progress):
                 subjects = check_subjects(self.lake, self._frames(rule_set.as_of)[self.lake.subject_frame.name])
             with _phase("evaluate rules", seconds, self.spark, progress):
-                apart = Apart(self.spark, self.lake, rule_set.as_of, self.limits)
+                schema = self.schema(rule_set.as_of, rule_set.reference_lists)
+                apart = Apart(self.spark, self.lake, schema, rule_set.as_of, self.limits)
                 live = survivors(
                     lambda live: self._stage_hits(live, folder), Live(rule_set, matrix), apart, self.on_failure
                 )
@@ -157,7 +158,7 @@ class SparkEvaluator:
         as_of = rule_set.as_of
         schema = self.schema(as_of, rule_set.reference_lists)
         planned = plan(matrix, schema, as_of)
-        with few_rows(self.spark, schema) as session_of:
+        with few_rows(self.spark, schema, planned.alone) as session_of:
             facts = run_batches(
                 list(batches(planned.alone)),
                 lambda batch: rows_of_batch(session_of(batch), batch, self.lake, as_of),

@@ -91,7 +91,7 @@ def explained(
     for part in (part for of in indexes for part in of.taken_apart):
         found.setdefault(_first(part.cell, matrix), []).append(part)
     work = [_of_index(spark, of, matrix) for of in indexes]
-    with few_rows(spark, schema) as session_of:
+    with few_rows(spark, schema, planned.alone) as session_of:
         for batch in batches(planned.alone):
             cells = frozenset(cell for _, cell in batch)
             rows = partial(rows_of_batch, session_of(batch), batch, lake, as_of)

@@ -16,13 +16,14 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, raise_all
+from rules_engine.evaluation.few_rows import SessionOf, few_rows
 from rules_engine.evaluation.limits import TookTooLong, settled, within
 from rules_engine.evaluation.reasons import GONE, UNSURVIVED, Reason, reason_of, too_long
 from rules_engine.evaluation.statements import rows_of_batch, runs_alone
 from rules_engine.evaluation.words import Placed
 from rules_engine.language.lexical import bind
 from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
-from rules_engine.model.frames import Lake
+from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 
@@ -93,8 +94,8 @@ def survivors(attempt: Callable[[Live], None], live: Live, apart: Apart, policy:
 class Apart:
     """Runs rules of one day apart from each other, for their failures and not for their hits."""
 
-    def __init__(self, spark: SparkSession, lake: Lake, as_of: date, limits: Limits) -> None:
-        self._spark, self._lake, self._as_of, self._limits = spark, lake, as_of, limits
+    def __init__(self, spark: SparkSession, lake: Lake, schema: Schema, as_of: date, limits: Limits) -> None:
+        self._spark, self._lake, self._schema, self._as_of, self._limits = spark, lake, schema, as_of, limits
         self.stuck = False
         """Whether work that was cancelled goes on, so that nothing more can be learnt, nor evaluated."""
 
@@ -112,7 +113,9 @@ class Apart:
         if not self._survived():
             raise RunInterrupted(GONE)
         raise_all(RunRefused, self._unreadable())
-        found = [failure for rules in self._sets(live) for failure in self._failing(rules)]
+        alone = [placed for placed in live.matrix.cells if runs_alone(placed[0])]
+        with few_rows(self._spark, self._schema, alone) as session_of:
+            found = [failure for rules in self._sets(live) for failure in self._failing(rules, session_of)]
         order = {version.id: place for place, version in enumerate(live.rule_set.versions)}
         return sorted(found, key=lambda failure: order[failure.rule])
 
@@ -126,28 +129,28 @@ class Apart:
                 together.setdefault(placed[0].frame.lower(), []).append(placed)
         yield from together.values()
 
-    def _failing(self, rules: list[Placed]) -> list[Failure]:
+    def _failing(self, rules: list[Placed], session_of: SessionOf) -> list[Failure]:
         if self.stuck:
             return []
-        reason = self._tried(rules)
+        reason = self._tried(lambda: self._rows(rules, session_of), rules[0][0].id)
         if reason is None:
             return []
         if not self.stuck and not self._survived():
             self.stuck, reason = True, UNSURVIVED
         elif len(rules) > 1:
             middle = len(rules) // 2
-            return self._failing(rules[:middle]) + self._failing(rules[middle:])
+            return self._failing(rules[:middle], session_of) + self._failing(rules[middle:], session_of)
         said = (reason.what, reason.remedy, reason.code)
         return [Failure(version.id, version.membership_type, *said) for version, _ in rules]
 
-    def _tried(self, rules: list[Placed]) -> Reason | None:
-        """Why these rules cannot be run, or not in the time that one of them may take; None where they can."""
+    def _tried(self, rows: Callable[[], DataFrame], rule: str) -> Reason | None:
+        """Why these rows cannot be had, or not in the time that one rule may take; None where they can."""
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
         try:
-            work = lambda: self._rows(rules).write.format("noop").mode("overwrite").save()  # noqa: E731
-            within(self._spark, work, self._limits, [rules[0][0].id])
+            work = lambda: rows().write.format("noop").mode("overwrite").save()  # noqa: E731
+            within(self._spark, work, self._limits, [rule])
         except TookTooLong as late:
             self.stuck = late.left_behind
             self._rest()
@@ -156,11 +159,11 @@ class Apart:
             return reason_of(problem)
         return None
 
-    def _rows(self, rules: list[Placed]) -> DataFrame:
+    def _rows(self, rules: list[Placed], session_of: SessionOf) -> DataFrame:
         from pyspark.sql import functions as F  # noqa: N812
 
         if runs_alone(rules[0][0]):
-            return rows_of_batch(self._spark, rules, self._lake, self._as_of)
+            return rows_of_batch(session_of(rules), rules, self._lake, self._as_of)
         conditions = (F.expr(bind(v.sql, v.parameters, self._as_of)).alias(f"c{i}") for i, (v, _) in enumerate(rules))
         return self._spark.table(rules[0][0].frame).select(*conditions)
 

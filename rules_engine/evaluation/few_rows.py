@@ -9,8 +9,8 @@ Measured on 100 made queries of 5 to 15 kB over 24,000 rows: 179 s, two at once,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rules_engine.evaluation.rule_session import dataset
@@ -22,28 +22,32 @@ from rules_engine.model.frames import Schema
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-SMALL = 2 * 2**20
-"""Bytes of a frame, as Spark estimates them, up to which its rows are few."""
+SMALL = 2**20
+"""
+Bytes of a frame, as Spark estimates them, up to which its rows are few.
+
+A query is worked out by one task, so a join of every row with every row must be bearable for one, too.
+"""
 
 SessionOf = Callable[[Sequence[Placed]], "SparkSession"]
 """The session in which rules are run together."""
 
 
 @contextmanager
-def few_rows(spark: SparkSession, schema: Schema) -> Iterator[SessionOf]:
+def few_rows(spark: SparkSession, schema: Schema, rules: Iterable[Placed]) -> Iterator[SessionOf]:
     """
-    Opens a second session for rules that read small frames alone; others go to the session given, as they are.
+    Opens a second session for those of the rules that read small frames alone; others go to the session given.
 
-    What is held in memory is let go at the end.
+    Reads no rows itself. What is held in memory is let go at the end.
     """
-    small = {name.lower(): spark.table(name) for name in schema.columns if _bytes(spark.table(name)) <= SMALL}
-    own = pin(spark)
-    for key, value in FEW_ROWS.items():
-        own.conf.set(key, value)
+    asked = {word for placed in rules for word in _named(placed)}
+    frames = {name.lower(): spark.table(name) for name in schema.columns if name.lower() in asked}
+    small = {name: rows for name, rows in frames.items() if _bytes(rows) <= SMALL}
+    own = _session(spark) if small else spark
     held = [dataset(own, rows._jdf.logicalPlan()).coalesce(1).cache() for rows in small.values()]
     for name, rows in zip(small, held, strict=True):
         rows.createOrReplaceTempView(name)
-    large = {name.lower() for name in schema.columns} - {*small}
+    large = {*frames} - {*small}
 
     def session_of(batch: Sequence[Placed]) -> SparkSession:
         return spark if any(_named(placed) & large for placed in batch) else own
@@ -51,6 +55,20 @@ def few_rows(spark: SparkSession, schema: Schema) -> Iterator[SessionOf]:
     try:
         yield session_of
     finally:
+        _let_go(held)
+
+
+def _session(spark: SparkSession) -> SparkSession:
+    own = pin(spark)
+    for key, value in FEW_ROWS.items():
+        own.conf.set(key, value)
+    return own
+
+
+def _let_go(held: Sequence[DataFrame]) -> None:
+    from py4j.protocol import Py4JError
+
+    with suppress(Py4JError, ConnectionError):  # Spark is gone, and its memory with it: what ended it is what is told
         for rows in held:
             rows.unpersist()
 

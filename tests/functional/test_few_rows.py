@@ -46,7 +46,7 @@ def test_a_query_over_few_rows_stays_in_one_part_and_says_the_same(evaluator: Sp
     """No plan of many parts, nothing generated whole or planned anew; the subjects are those that the plain plan finds."""
     rule = placed(sql)
     as_it_stands = rows_of_batch(evaluator.spark, [rule], evaluator.lake, small_lake.AS_OF)
-    with few_rows.few_rows(evaluator.spark, evaluator.schema(small_lake.AS_OF, [COUNTRIES])) as session_of:
+    with few_rows.few_rows(evaluator.spark, evaluator.schema(small_lake.AS_OF, [COUNTRIES]), [rule]) as session_of:
         assert session_of([rule]) is not evaluator.spark
         rows = rows_of_batch(session_of([rule]), [rule], evaluator.lake, small_lake.AS_OF)
         plan = str(rows._jdf.queryExecution().executedPlan())
@@ -64,7 +64,8 @@ def test_a_rule_that_names_a_large_frame_stays_where_it_is(
     monkeypatch.setattr(few_rows, "SMALL", max(rows["customers"], rows["products"]))
     assert rows["holdings"] > few_rows.SMALL
     of_holdings, of_customers = placed(RICHEST), placed("country IN (SELECT type FROM products)")
-    with few_rows.few_rows(evaluator.spark, evaluator.schema(small_lake.AS_OF)) as session_of:
+    rules = [of_holdings, of_customers]
+    with few_rows.few_rows(evaluator.spark, evaluator.schema(small_lake.AS_OF), rules) as session_of:
         assert session_of([of_holdings]) is evaluator.spark
         assert session_of([of_customers]) is not evaluator.spark
         assert session_of([of_customers, of_holdings]) is evaluator.spark
@@ -72,8 +73,9 @@ def test_a_rule_that_names_a_large_frame_stays_where_it_is(
 
 def test_what_was_held_in_memory_is_let_go(evaluator: SparkEvaluator) -> None:
     """The frames are held for that session alone, and no longer than the queries take."""
-    with few_rows.few_rows(evaluator.spark, evaluator.schema(small_lake.AS_OF)) as session_of:
-        own = session_of([placed(RICHEST)])
+    rule = placed(RICHEST)
+    with few_rows.few_rows(evaluator.spark, evaluator.schema(small_lake.AS_OF), [rule]) as session_of:
+        own = session_of([rule])
         assert own.table("holdings").storageLevel.useMemory
         assert not evaluator.spark.table("holdings").storageLevel.useMemory
     assert not own.table("holdings").storageLevel.useMemory
@@ -81,8 +83,18 @@ def test_what_was_held_in_memory_is_let_go(evaluator: SparkEvaluator) -> None:
 
 def test_the_frames_are_the_declared_ones(evaluator: SparkEvaluator) -> None:
     """Columns and types of every view are those that the gates saw."""
-    schema = evaluator.schema(small_lake.AS_OF, [COUNTRIES])
-    with few_rows.few_rows(evaluator.spark, schema) as session_of:
-        own = session_of([placed(LISTED)])
+    schema, rules = evaluator.schema(small_lake.AS_OF, [COUNTRIES]), [placed(LISTED), placed(RICHEST)]
+    with few_rows.few_rows(evaluator.spark, schema, rules) as session_of:
+        own = session_of(rules)
         for name, columns in schema.columns.items():
             assert dict(own.table(name).dtypes) == columns
+
+
+def test_without_a_small_frame_nothing_is_opened(evaluator: SparkEvaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor where no rule is a query of its own."""
+    schema = evaluator.schema(small_lake.AS_OF)
+    with few_rows.few_rows(evaluator.spark, schema, []) as session_of:
+        assert session_of([]) is evaluator.spark
+    monkeypatch.setattr(few_rows, "SMALL", 0)
+    with few_rows.few_rows(evaluator.spark, schema, [placed(RICHEST)]) as session_of:
+        assert session_of([placed(RICHEST)]) is evaluator.spark
