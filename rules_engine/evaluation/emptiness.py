@@ -135,9 +135,7 @@ class _Worlds:
 
     def _session(self, holds: Callable[[str], str], key: str) -> SparkSession:
         """A session whose frames hold one empty row, or none where ``holds`` says false."""
-        own = pin(self._spark)
-        for name, value in FEW_ROWS.items():
-            own.conf.set(name, value)
+        own = pin(self._spark, FEW_ROWS)
         for frame, columns in self._schema.columns.items():
             subject = self._schema.subject_key_of(frame).lower()
             values = (

@@ -43,7 +43,7 @@ def few_rows(spark: SparkSession, schema: Schema, rules: Iterable[Placed]) -> It
     asked = {word for placed in rules for word in _named(placed)}
     frames = {name.lower(): spark.table(name) for name in schema.columns if name.lower() in asked}
     small = {name: rows for name, rows in frames.items() if _bytes(rows) <= SMALL}
-    own = _session(spark) if small else spark
+    own = pin(spark, FEW_ROWS) if small else spark
     held = [dataset(own, rows._jdf.logicalPlan()).coalesce(1).cache() for rows in small.values()]
     for name, rows in zip(small, held, strict=True):
         rows.createOrReplaceTempView(name)
@@ -56,13 +56,6 @@ def few_rows(spark: SparkSession, schema: Schema, rules: Iterable[Placed]) -> It
         yield session_of
     finally:
         _let_go(held)
-
-
-def _session(spark: SparkSession) -> SparkSession:
-    own = pin(spark)
-    for key, value in FEW_ROWS.items():
-        own.conf.set(key, value)
-    return own
 
 
 def _let_go(held: Sequence[DataFrame]) -> None:

@@ -101,7 +101,7 @@ class _Watched(Generic[_T]):
             context.addJobTag(self._tag)
             context.setInterruptOnCancel(True)
             for form in ("short", "long"):  # else Spark looks for the line of code of every step of every plan
-                context.setLocalProperty(f"callSite.{form}", ", ".join(self._rules))
+                context.setLocalProperty(f"callSite.{form}", self._tag)
             with active(self._spark):
                 self._returned.append(self._work())
         except BaseException as problem:

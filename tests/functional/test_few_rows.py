@@ -18,8 +18,8 @@ from tests import small_lake
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-RICHEST = """WITH totals AS (SELECT h.customer_id, sum(h.balance) AS total FROM holdings h
-                    JOIN products p ON p.product = h.product WHERE p.type <> 'credit' GROUP BY h.customer_id)
+RICHEST = """WITH totals AS (SELECT h.customer_id, sum(h.balance) AS total FROM `Holdings` h
+                    JOIN PRODUCTS p ON p.product = h.product WHERE p.type <> 'credit' GROUP BY h.customer_id)
     SELECT c.customer_id FROM customers c JOIN totals t ON t.customer_id = c.customer_id
     WHERE t.total >= (SELECT avg(total) FROM totals)
 """
