@@ -55,11 +55,8 @@ def domain(type_: str) -> Domain:
         return scaled(0)
     if type_ == "double":
         return Domain(_double, lambda column: _filled(column, 0.0).astype(np.float64))
-    if type_.startswith("decimal("):
-        precision, scale = (int(digits) for digits in type_[8:-1].split(","))
-        if precision > MOST_DIGITS:
-            raise NotIndexed(type_)
-        return Domain(lambda value: _scaled(value, scale), _unscaled)
+    if is_whole(type_):
+        return scaled(digits(type_)[1])
     plain: dict[str, Domain] = {
         "string": Domain(lambda value: str(value).encode(), None),
         "date": Domain(_days, lambda column: _filled(column.view(pa.int32()), 0).astype(np.int64)),
@@ -71,8 +68,19 @@ def domain(type_: str) -> Domain:
     return plain[type_]
 
 
+def is_whole(type_: str) -> bool:
+    """Whether a Spark SQL type is a decimal that workers are handed as the whole number of its last place."""
+    return type_.startswith("decimal(") and digits(type_)[0] <= MOST_DIGITS
+
+
+def digits(type_: str) -> tuple[int, int]:
+    """Precision and scale of a decimal type."""
+    precision, scale = type_.removeprefix("decimal(").removesuffix(")").split(",")
+    return int(precision), int(scale)
+
+
 def scaled(scale: int) -> Domain:
-    """Whole numbers of the last of ``scale`` decimal places, as they come from adding up."""
+    """Whole numbers of the last of ``scale`` decimal places: decimals as workers are handed them, and their sums."""
     return Domain(lambda value: _scaled(value, scale), lambda column: _filled(column, 0).astype(np.int64))
 
 
@@ -110,9 +118,3 @@ def _micros(value: Value) -> int:
 
 def _filled(column: pa.Array, nothing: float) -> NDArray[Any]:
     return (column.fill_null(nothing) if column.null_count else column).to_numpy(zero_copy_only=False)
-
-
-def _unscaled(column: pa.Array) -> NDArray[np.int64]:
-    """Of a decimal's 128 bits the lower half, which holds all of 18 digits."""
-    halves = np.frombuffer(column.buffers()[1], dtype=np.int64)
-    return halves[2 * column.offset : 2 * (column.offset + len(column)) : 2]

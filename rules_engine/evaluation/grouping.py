@@ -14,16 +14,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from rules_engine.evaluation.adding_up import GroupWorker
-from rules_engine.evaluation.domains import MOST_DIGITS, Domain, domain, scaled
+from rules_engine.evaluation.domains import Domain, digits, domain, is_whole, scaled
 from rules_engine.evaluation.indexing import assembled, index, is_looked_up
 from rules_engine.evaluation.predicate_index import (
     Bound,
     PredicateIndex,
     Source,
     TakenApart,
-    numbered,
+    handed,
     schema_of_words,
-    select,
 )
 from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
 from rules_engine.language.condition import Constants, Opaque, Part
@@ -184,7 +183,7 @@ class GroupedIndex:
         """
         assert not every, "a subject without rows is not seen here"
         columns = [*self.of_rows.columns, *(f"`{column}`" for column in self.groups.columns)]
-        given = select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *numbered(columns)])
+        given = handed(spark, self.source, columns)
         together = given.repartition(SUBJECT).sortWithinPartitions(SUBJECT)
         return together.mapInArrow(GroupWorker(self, packed), schema_of_words(given, self.outputs, packed=packed))
 
@@ -225,7 +224,7 @@ def _aggregate(call: str, number: int | None, columns: Mapping[str, str]) -> Agg
     if len(words) != 1 or words[0].kind not in {Kind.WORD, Kind.QUOTED} or words[0].word not in columns:
         return None
     type_ = columns[words[0].word]
-    decimal = type_.startswith("decimal(") and digits(type_)[0] <= MOST_DIGITS
+    decimal = is_whole(type_)
     fits = {
         "count": True,
         "distinct": decimal or type_ in TOLD_APART,
@@ -246,9 +245,3 @@ def _parts(condition: str, aggregates: Sequence[Aggregate]) -> tuple[Part, ...] 
     except Opaque:
         return None
     return found if not constants.wanted and all(is_looked_up(part, domains) for part in found) else None
-
-
-def digits(type_: str) -> tuple[int, int]:
-    """Precision and scale of a decimal type."""
-    precision, scale = type_.removeprefix("decimal(").removesuffix(")").split(",")
-    return int(precision), int(scale)

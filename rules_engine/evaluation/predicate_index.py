@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rules_engine.evaluation.buckets import Cuts, Table
+from rules_engine.evaluation.domains import is_whole
 from rules_engine.evaluation.narrowing import PACKED, UNKNOWN, Worker
+from rules_engine.evaluation.rule_session import unscaled
 from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
 from rules_engine.language.condition import Tree
 from rules_engine.model.hitmatrix import Cell
@@ -128,13 +130,25 @@ class PredicateIndex:
 
     def given(self, spark: SparkSession) -> DataFrame:
         """What a worker is given: the subject's key, and :attr:`columns` as ``c0``, ``c1``, …"""
-        return select(spark, self.source, [f"{self.source.key} AS {SUBJECT}", *numbered(self.columns)])
+        return handed(spark, self.source, self.columns)
+
+
+def handed(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:
+    """
+    What a worker is handed of a source's rows: the subject's key, and columns, as SQL, as ``c0``, ``c1``, …
+
+    Decimals come as the whole numbers that they are looked up as: as a decimal each would become
+    an array of bytes in the JVM first, 0.3 CPU seconds for a million.
+    """
+    rows = select(spark, source, [f"{source.key} AS {SUBJECT}", *numbered(columns)])
+    types = {field.name: field.dataType.simpleString() for field in rows.schema.fields[1:]}
+    return rows.withColumns({name: unscaled(spark, rows[name]) for name, type_ in types.items() if is_whole(type_)})
 
 
 def schema_of_words(given: DataFrame, words: Iterable[str], *, packed: bool) -> str:
-    """What a worker makes of rows: their subject, and a column a word or one of all."""
+    """What a worker makes of rows: their subject, and a column a word or one of all; no word is ever NULL."""
     type_ = given.schema[SUBJECT].dataType.simpleString()
-    columns = ["packed binary"] if packed else [f"{name} bigint" for name in words]
+    columns = ["packed binary"] if packed else [f"{name} bigint NOT NULL" for name in words]
     return ", ".join([f"{SUBJECT} {type_}", *columns])
 
 

@@ -18,7 +18,7 @@ from rules_engine.language.catalyst import catalyst
 from rules_engine.model.frames import Schema
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 
 CLASSIC_SESSION = "org.apache.spark.sql.classic.SparkSession"
@@ -107,6 +107,19 @@ def dataset(spark: SparkSession, plan: Any) -> DataFrame:
 
     package = "org.apache.spark.sql" if spark.version < "4" else "org.apache.spark.sql.classic"
     return DataFrame(java(spark, f"{package}.Dataset").ofRows(spark._jsparkSession, plan), spark)
+
+
+def unscaled(spark: SparkSession, column: Column) -> Column:
+    """
+    A decimal of at most 18 digits as the whole number of its last place (bigint); NULL stays NULL.
+
+    Spark keeps it so and has the expression for its own sums, but no name for it in SQL.
+    """
+    whole = java(spark, "org.apache.spark.sql.catalyst.expressions.UnscaledValue")
+    if spark.version < "4":
+        return type(column)(java(spark, "org.apache.spark.sql.Column")(whole(column._jc.expr())))
+    between = java(spark, "org.apache.spark.sql.classic.ExpressionUtils")
+    return type(column)(between.column(whole(between.expression(column._jc))))
 
 
 def _hush() -> None:

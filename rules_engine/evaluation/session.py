@@ -26,6 +26,8 @@ PINNED = {
     "spark.sql.scripting.enabled": "false",
     "spark.sql.crossJoin.enabled": "true",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
     "spark.sql.decimalOperations.allowPrecisionLoss": "true",
     "spark.sql.legacy.charVarcharAsString": "false",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -28,6 +28,15 @@ class Kind:
     arrow: pa.DataType
     values: list[Any]
     literals: list[Any]
+
+
+def handed(values: Iterable[Any], arrow: pa.DataType) -> pa.Array:
+    """A column as workers are handed it: a decimal is the whole number of its last place."""
+    if not pa.types.is_decimal(arrow):
+        return pa.array(values, arrow)
+    return pa.array(
+        [None if value is None else int(Decimal(value).scaleb(arrow.scale)) for value in values], pa.int64()
+    )
 
 
 def _decimals(*texts: str) -> list[Decimal]:

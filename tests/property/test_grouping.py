@@ -23,6 +23,7 @@ from rules_engine.evaluation.predicate_index import Bound, Source
 from rules_engine.language.condition import Constants
 from rules_engine.language.condition_reader import parts
 from rules_engine.model.hitmatrix import Cell
+from tests.property.conditions import handed
 from tests.property.proof import Check, Proof, Property, holds, notices, planted_faults, real_things
 
 TYPES = {"x": "int", "y": "decimal(12,2)", "z": "decimal(18,0)"}
@@ -111,7 +112,7 @@ def made(case: Case) -> GroupedIndex:
 
 def batches(case: Case, index: GroupedIndex) -> Iterator[pa.RecordBatch]:
     """The rows as Spark hands them over: the expressions that are looked up, then the columns that are added up."""
-    arrays = dict(zip(TYPES, (pa.array([row[n] for row in case.rows], t) for n, t in enumerate(ARROW, 1)), strict=True))
+    arrays = dict(zip(TYPES, (handed([row[n] for row in case.rows], t) for n, t in enumerate(ARROW, 1)), strict=True))
     names = [*(lookup.sql for lookup in index.of_rows.lookups), *index.groups.columns]
     columns = [pa.array([row[0] for row in case.rows], pa.int64()), *(arrays[name] for name in names)]
     whole = pa.RecordBatch.from_arrays(columns, [str(number) for number in range(len(columns))])
