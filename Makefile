@@ -17,7 +17,7 @@ acceptance:     ## both public corpora, exactly
 	.venv/bin/python -m tests.acceptance ../shared/corpora/berka
 	.venv/bin/python -m tests.acceptance ../shared/corpora/german_credit
 
-test-sparks:    ## the gates, both corpora and the demo on every supported Spark
+test-sparks:    ## the gates, the index, both corpora and the demo on every supported Spark
 	infra/sparks.sh
 
 test-postgres:  ## the rules repository on the oldest supported PostgreSQL

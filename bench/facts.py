@@ -73,7 +73,7 @@ class _Sums:
 
 def _batches(folder: Path) -> Iterator[dict[str, Any]]:
     """The columns of all files of a folder, some rows at a time."""
-    for path in sorted(folder.rglob("*.parquet")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in {".parquet", ".txt"}):
         for batch in pq.ParquetFile(path).iter_batches(200_000):
             if batch.num_rows:
                 yield {name: batch.column(name).to_numpy(zero_copy_only=False) for name in batch.schema.names}

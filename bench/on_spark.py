@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench import facts, fused
 from bench.contestants import Run, Task
 from bench.facts import Facts
-from rules_engine.evaluation.evaluator import SparkEvaluator, write_words
+from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.language import gate
 from rules_engine.language.lexical import bind
 from rules_engine.model.rules import Form, RuleVersion
@@ -60,7 +60,7 @@ class Ours(Checked):
 
     def run(self, sink: Path) -> None:
         task = self.task
-        write_words(self.evaluator.matrix(task.rule_set, task.matrix, f"{sink}.work"), str(sink))
+        self.evaluator.matrix(task.rule_set, task.matrix, f"{sink}.work").write(str(sink))
 
     def facts(self, sink: Path) -> Facts:
         return facts.of_words(sink, self.task.matrix)

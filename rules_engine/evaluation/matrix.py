@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rules_engine.evaluation import encoding
 from rules_engine.evaluation.buckets import Bits, Flags
 from rules_engine.evaluation.narrowing import Worker, first_rows, of_words, subject_of_rows, unpacked, with_bits
 from rules_engine.evaluation.planning import Plan
@@ -61,9 +62,10 @@ class Settling:
         """All words, the second ones too."""
         return (*self.hits, *(hit_word(self.second + word) for word in self.asks), *self.unknown)
 
-    def schema(self, given: DataFrame) -> str:
-        """What :meth:`rows` are, for subjects of these rows."""
-        return schema_of_words(given, (*self.hits, *self.unknown), packed=False)
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The columns of :meth:`rows` after the subject."""
+        return (*self.hits, *self.unknown)
 
     def rows(self, subjects: pa.Array, words: Mapping[str, Bits]) -> Iterator[pa.RecordBatch]:
         """The settled words of the subjects that have any bit, a row or more."""
@@ -73,7 +75,7 @@ class Settling:
 
     def settled(self, words: Mapping[str, Bits]) -> dict[str, Bits]:
         """Unknown only where no row was true; where a rule says so, unknown is a hit."""
-        found = {name: self._answered(name, words) for name in (*self.hits, *self.unknown)}
+        found = {name: self._answered(name, words) for name in self.words}
         for name in self.unknown:
             hit, means_hit = hit_word(int(name[1:])), self.means_hit.get(int(name[1:]), 0)
             found[hit] = found[hit] | (found[name] & means_hit)
@@ -88,21 +90,43 @@ class Settling:
         return words[name] & ((words[hit_word(self.second + word)] ^ self.denies.get(word, 0)) | ~asks)
 
 
-def alone(spark: SparkSession, matrix: HitMatrix, of_subjects: PredicateIndex) -> DataFrame:
-    """The hit matrix where the subjects' own rows say everything; columns as :func:`gather` has them."""
-    settling = Settling.of(matrix, None, of_subjects.outputs)
-    given = of_subjects.given(spark)
-    return given.mapInArrow(Settler(settling, Worker(of_subjects, every=True)), settling.schema(given))
-
-
-def gather(matrix: HitMatrix, plan: Plan, sources: Sequence[Packed], facts: Sequence[DataFrame]) -> DataFrame:
+class Made(NamedTuple):
     """
-    One row of words per subject that has any bit.
+    A hit matrix as workers make it of the rows they are given: one row of words per subject that has any bit.
+
+    Columns: ``subject``, ``h<word>`` for every word and ``u<word>`` where an
+    outcome can be unknown (bigint).
+    """
+
+    given: DataFrame
+    worker: Settler | Gatherer
+
+    def rows(self) -> DataFrame:
+        """The matrix, computed anew wherever it is read."""
+        words = self.worker.settling.words
+        return self.given.mapInArrow(self.worker, schema_of_words(self.given, words, packed=False))
+
+    def write(self, path: str) -> None:
+        """The matrix as Parquet, in place of what is at ``path``."""
+        from pyspark.sql.pandas.types import to_arrow_type
+
+        subject = pa.field(SUBJECT, to_arrow_type(self.given.schema[SUBJECT].dataType))
+        words = (pa.field(name, pa.int64(), nullable=False) for name in self.worker.settling.words)
+        encoding.write(self.given, self.worker, pa.schema([subject, *words]), path)
+
+
+def alone(spark: SparkSession, matrix: HitMatrix, of_subjects: PredicateIndex) -> Made:
+    """The hit matrix where the subjects' own rows say everything."""
+    settling = Settling.of(matrix, None, of_subjects.outputs)
+    return Made(of_subjects.given(spark), Settler(settling, Worker(of_subjects, every=True)))
+
+
+def gather(matrix: HitMatrix, plan: Plan, sources: Sequence[Packed], facts: Sequence[DataFrame]) -> Made:
+    """
+    The hit matrix from what several passes say.
 
     The first of ``sources`` has a row for each subject of the subject frame;
     others are dropped. ``facts`` are rows ``subject, word, mask, unknown``.
-    Columns: ``subject``, ``h<word>`` for every word and ``u<word>`` where an
-    outcome can be unknown (bigint).
     """
     said = {name for source in sources for name in source.words}
     if facts:
@@ -118,8 +142,7 @@ def gather(matrix: HitMatrix, plan: Plan, sources: Sequence[Packed], facts: Sequ
         for rows in facts
     ]
     together = reduce(lambda a, b: a.unionAll(b), parts).repartition(SUBJECT).sortWithinPartitions(SUBJECT)
-    worker = Gatherer(settling, tuple(source.words for source in sources))
-    return together.mapInArrow(worker, settling.schema(together))
+    return Made(together, Gatherer(settling, tuple(source.words for source in sources)))
 
 
 @dataclass(frozen=True)

@@ -272,7 +272,10 @@ def test_statements_that_share_work_say_what_they_say_alone(spark: SparkSession,
     evaluator = SparkEvaluator(spark, small_lake.write(tmp_path))
     rules = small_lake.rule_set(*(small_lake.rule(f"R-{n:02}", sql) for n, sql in enumerate(STATEMENTS[:together])))
     matrix = HitMatrix.of(rules)
-    rows = evaluator.matrix(rules, matrix, str(tmp_path / "work")).collect()
+    made = evaluator.matrix(rules, matrix, str(tmp_path / "work"))
+    made.write(str(tmp_path / "hits"))
+    rows = evaluator.spark.read.parquet(str(tmp_path / "hits")).collect()
+    assert sorted(rows) == sorted(made.rows().collect())
     subjects = {row.customer_id for row in evaluator.spark.sql("SELECT customer_id FROM customers").collect()}
     for version, cell in matrix.cells:
         found = {row.subject for row in rows if row[f"h{cell.word}"] & cell.mask}
