@@ -139,4 +139,6 @@ def _tracker(spark: SparkSession) -> Any:
 
 
 def _running_tasks(spark: SparkSession) -> int:
-    return sum(int(executor.numRunningTasks()) for executor in _tracker(spark).getExecutorInfos())
+    """Asked of the scheduler: the status tracker may have a task that began just now ten seconds later."""
+    scheduler = spark.sparkContext._jsc.sc().taskScheduler()
+    return sum(map(int, scheduler.runningTasksByExecutors().values().mkString(" ").split()))
