@@ -8,18 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, raise_all
 from rules_engine.evaluation import counting
+from rules_engine.evaluation.facts import of_facts, words_said
 from rules_engine.evaluation.failures import Apart, Live, survivors
-from rules_engine.evaluation.few_rows import few_rows
+from rules_engine.evaluation.few_rows import few_rows, stored
 from rules_engine.evaluation.gating import RuleGate
 from rules_engine.evaluation.indexing import index
 from rules_engine.evaluation.limits import within
-from rules_engine.evaluation.matrix import Made, Packed, alone, gather
-from rules_engine.evaluation.passes import FewConditions, of_pass
+from rules_engine.evaluation.matrix import Made, alone, gather
+from rules_engine.evaluation.parcels import Parts
+from rules_engine.evaluation.passes import of_pass
 from rules_engine.evaluation.planning import plan
 from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.progress import watched
@@ -166,14 +168,15 @@ class SparkEvaluator:
             )
         of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
         if not planned.passes and not facts:
-            return alone(self.spark, matrix, of_subjects)
-        sources = [Packed(of_subjects.rows(self.spark, every=True, packed=True), of_subjects.outputs)]
-        for found in (of_pass(self.spark, *each) for each in planned.passes):
-            if isinstance(found, FewConditions):
-                facts.append(found.rows(self.spark))
-            else:
-                sources.append(Packed(found.rows(self.spark, packed=True), found.outputs))
-        return gather(matrix, planned, sources, facts)
+            return alone(self.spark, matrix, of_subjects, self.subject_type(as_of))
+        frames = {planned.subjects.frame, *(each.source.frame for each in planned.passes)} & {*schema.columns}
+        parts = Parts.of(self.spark, sum(stored(self.spark.table(name)) for name in frames), self.subject_type(as_of))
+        sent = [of_subjects.sent(self.spark, parts, every=True)]
+        sent += [of_pass(self.spark, *each).sent(self.spark, parts) for each in planned.passes]
+        if facts:
+            together = reduce(lambda a, b: a.unionAll(b), facts)
+            sent.append(of_facts(together, words_said(planned.alone), parts))
+        return gather(matrix, planned, sent, parts)
 
     def decide(self, rule_set: RuleSet, matrix: HitMatrix, hits: DataFrame, before: DataFrame) -> DataFrame:
         """Decisions of all membership types from the hit matrix and what was decided before."""

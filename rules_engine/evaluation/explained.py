@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from rules_engine.evaluation.few_rows import few_rows
 from rules_engine.evaluation.grouping import GroupedIndex
+from rules_engine.evaluation.matrix import Arrived
+from rules_engine.evaluation.parcels import Parts, Sent, brought_together, opened
 from rules_engine.evaluation.passes import FewConditions, of_pass
 from rules_engine.evaluation.planning import Pass as Read
 from rules_engine.evaluation.planning import plan
@@ -90,7 +94,8 @@ def explained(
     found: dict[Cell, list[TakenApart]] = {}
     for part in (part for of in indexes for part in of.taken_apart):
         found.setdefault(_first(part.cell, matrix), []).append(part)
-    work = [_of_index(spark, of, matrix) for of in indexes]
+    parts = Parts.of(spark, 0, "string" if schema.subject_type == "string" else "bigint")
+    work = [_of_index(spark, of, matrix, parts) for of in indexes]
     with few_rows(spark, schema, planned.alone) as session_of:
         for batch in batches(planned.alone):
             cells = frozenset(cell for _, cell in batch)
@@ -112,9 +117,27 @@ def _run(work: Sequence[_Work], progress: Progress) -> Iterator[Pass]:
         yield Pass(each.reads, len(each.cells), round(time.monotonic() - started, 3))
 
 
-def _of_index(spark: SparkSession, of: PredicateIndex | GroupedIndex | FewConditions, matrix: HitMatrix) -> _Work:
+def _of_index(
+    spark: SparkSession, of: PredicateIndex | GroupedIndex | FewConditions, matrix: HitMatrix, parts: Parts
+) -> _Work:
     cells = frozenset(_first(part.cell, matrix) for part in of.taken_apart)
-    return _Work(of.source.frame or spelled(of.source.sql)[:60], cells, partial(of.rows, spark))
+    return _Work(of.source.frame or spelled(of.source.sql)[:60], cells, lambda: _settled(of.sent(spark, parts), parts))
+
+
+def _settled(sent: Sent, parts: Parts) -> DataFrame:
+    """Rows of one source brought to their subjects, and what these come to; nothing of it is handed on."""
+    arrived = Arrived(sent.schema, sent.words, sent.adding_up)
+    return brought_together([sent], parts).mapInArrow(_Come(arrived), "nothing int")
+
+
+@dataclass(frozen=True)
+class _Come:
+    arrived: Arrived
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        (rows,) = opened(batches, [self.arrived.schema])
+        self.arrived.by_subject(rows, rows.column(0).unique())
+        yield from ()
 
 
 def _first(cell: Cell, matrix: HitMatrix) -> Cell:

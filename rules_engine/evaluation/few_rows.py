@@ -42,7 +42,7 @@ def few_rows(spark: SparkSession, schema: Schema, rules: Iterable[Placed]) -> It
     """
     asked = {word for placed in rules for word in _named(placed)}
     frames = {name.lower(): spark.table(name) for name in schema.columns if name.lower() in asked}
-    small = {name: rows for name, rows in frames.items() if _bytes(rows) <= SMALL}
+    small = {name: rows for name, rows in frames.items() if stored(rows) <= SMALL}
     own = pin(spark, FEW_ROWS) if small else spark
     held = [dataset(own, rows._jdf.logicalPlan()).coalesce(1).cache() for rows in small.values()]
     for name, rows in zip(small, held, strict=True):
@@ -72,6 +72,6 @@ def _named(placed: Placed) -> set[str]:
     return {version.frame.lower(), *(token.word for token in tokens(version.sql))}
 
 
-def _bytes(rows: DataFrame) -> int:
+def stored(rows: DataFrame) -> int:
     """How large Spark takes a frame to be; it reads no rows for that."""
     return int(str(rows._jdf.queryExecution().optimizedPlan().stats().sizeInBytes()))

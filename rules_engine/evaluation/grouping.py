@@ -1,8 +1,8 @@
 """
 What a subject's rows come to, and conditions about that, in one pass with the conditions on these rows.
 
-Spark reads the rows, computes their expressions and brings the rows of a subject together. A worker
-looks up which filters a row meets, adds up what the rows of each subject come to, and looks that up in turn.
+Spark reads the rows and computes their expressions. A worker looks up which filters a row meets; another, to which
+all rows of a subject are sent, adds up what they come to and looks that up in turn.
 Sums are whole numbers of the last decimal place, in two halves of 32 bits, so that they are exact.
 """
 
@@ -13,25 +13,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from rules_engine.evaluation.adding_up import GroupWorker
+from rules_engine.evaluation.adding_up import AddingUp
 from rules_engine.evaluation.domains import Domain, digits, domain, is_whole, scaled
 from rules_engine.evaluation.indexing import assembled, index, is_looked_up
-from rules_engine.evaluation.predicate_index import (
-    Bound,
-    PredicateIndex,
-    Source,
-    TakenApart,
-    handed,
-    schema_of_words,
-)
-from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
+from rules_engine.evaluation.narrowing import SendWords, Worker
+from rules_engine.evaluation.parcels import Parts, Sent, sent_schema
+from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, handed
+from rules_engine.evaluation.words import hit_word, unknown_word
 from rules_engine.language.condition import Constants, Opaque, Part
 from rules_engine.language.condition_reader import parts
 from rules_engine.language.lexical import Kind, tokens
 from rules_engine.model.hitmatrix import BITS, Cell
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 WHOLE = {"tinyint": 3, "smallint": 5, "int": 10}
 """Types of whole numbers of which no sum of rows overflows, with their digits."""
@@ -175,22 +170,26 @@ class GroupedIndex:
         hits = {word for word in self.of_rows.words if word < self.own} | {*self.of_groups.words}
         return (*map(hit_word, sorted(hits)), *map(unknown_word, self.of_rows.can_be_unknown))
 
-    def rows(self, spark: SparkSession, *, every: bool = False, packed: bool = False) -> DataFrame:
-        """
-        Both put to the rows of the source; grain: subject with any bit.
-
-        Columns as :meth:`PredicateIndex.rows` has them.
-        """
-        assert not every, "a subject without rows is not seen here"
-        columns = [*self.of_rows.columns, *(f"`{column}`" for column in self.groups.columns)]
-        given = handed(spark, self.source, columns)
-        together = given.repartition(SUBJECT).sortWithinPartitions(SUBJECT)
-        return together.mapInArrow(GroupWorker(self, packed), schema_of_words(given, self.outputs, packed=packed))
-
     @property
-    def filters(self) -> tuple[tuple[str, int], ...]:
-        """Of each filter the column of its word, and which bit it is."""
-        return tuple((hit_word(self.own + number // BITS), number % BITS) for number in range(len(self.groups.filters)))
+    def filters(self) -> tuple[tuple[int, int], ...]:
+        """Of each filter the place of its word among those of :attr:`of_rows`, and which bit it is."""
+        places = {name: place for place, name in enumerate(self.of_rows.outputs)}
+        numbers = range(len(self.groups.filters))
+        return tuple((places[hit_word(self.own + number // BITS)], number % BITS) for number in numbers)
+
+    def sent(self, spark: SparkSession, parts: Parts) -> Sent:
+        """
+        The words of the source's rows and the columns that are added up, on their way to their subjects.
+
+        Rows that meet no condition and no filter are left, unless something is asked of all rows.
+        """
+        carried = self.groups.columns
+        given = handed(spark, self.source, [*self.of_rows.columns, *(f"`{column}`" for column in carried)], parts)
+        every = any(each.filter is None for each in self.groups.aggregates)
+        first = len(self.of_rows.columns)
+        names = [f"c{first + place}" for place in range(len(carried))]
+        work = SendWords(Worker(self.of_rows), every, len(carried))
+        return Sent(given, work, sent_schema(given, self.of_rows.outputs, names), self.outputs, AddingUp(self))
 
 
 def grouped(spark: SparkSession, source: Source, conditions: Sequence[Bound], groups: Groups) -> GroupedIndex:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rules_engine.evaluation import encoding
-from rules_engine.evaluation.buckets import Bits, Flags
-from rules_engine.evaluation.narrowing import Worker, first_rows, of_words, subject_of_rows, unpacked, with_bits
+from rules_engine.evaluation.adding_up import AddingUp
+from rules_engine.evaluation.buckets import Bits
+from rules_engine.evaluation.narrowing import Worker, named, of_words, with_bits
+from rules_engine.evaluation.parcels import Parts, Sent, apart, brought_together, opened
 from rules_engine.evaluation.planning import Plan
-from rules_engine.evaluation.predicate_index import PredicateIndex, schema_of_words
+from rules_engine.evaluation.predicate_index import PredicateIndex
 from rules_engine.evaluation.words import SUBJECT, Placed, hit_word, unknown_word
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import WhenUnknown
@@ -23,15 +25,8 @@ from rules_engine.model.rules import WhenUnknown
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-FACT = -1
-"""The source of a row that says one bit."""
-
-
-class Packed(NamedTuple):
-    """Rows ``subject, packed``: the words of a subject side by side, in the order of their names."""
-
-    rows: DataFrame
-    words: tuple[str, ...]
+BLOCK = 1 << 15
+"""Subjects whose words are settled at a time."""
 
 
 @dataclass(frozen=True)
@@ -100,49 +95,38 @@ class Made(NamedTuple):
 
     given: DataFrame
     worker: Settler | Gatherer
+    subject_type: str
+    """``bigint`` or ``string``."""
 
     def rows(self) -> DataFrame:
         """The matrix, computed anew wherever it is read."""
-        words = self.worker.settling.words
-        return self.given.mapInArrow(self.worker, schema_of_words(self.given, words, packed=False))
+        words = (f"{name} bigint NOT NULL" for name in self.worker.settling.words)
+        return self.given.mapInArrow(self.worker, ", ".join([f"{SUBJECT} {self.subject_type}", *words]))
 
     def write(self, path: str) -> None:
         """The matrix as Parquet, in place of what is at ``path``."""
-        from pyspark.sql.pandas.types import to_arrow_type
-
-        subject = pa.field(SUBJECT, to_arrow_type(self.given.schema[SUBJECT].dataType))
+        subject = pa.field(SUBJECT, pa.int64() if self.subject_type == "bigint" else pa.string())
         words = (pa.field(name, pa.int64(), nullable=False) for name in self.worker.settling.words)
         encoding.write(self.given, self.worker, pa.schema([subject, *words]), path)
 
 
-def alone(spark: SparkSession, matrix: HitMatrix, of_subjects: PredicateIndex) -> Made:
+def alone(spark: SparkSession, matrix: HitMatrix, of_subjects: PredicateIndex, subject_type: str) -> Made:
     """The hit matrix where the subjects' own rows say everything."""
     settling = Settling.of(matrix, None, of_subjects.outputs)
-    return Made(of_subjects.given(spark), Settler(settling, Worker(of_subjects, every=True)))
+    given = of_subjects.given(spark)
+    as_sent = given.withColumn(SUBJECT, given[SUBJECT].cast(subject_type))
+    return Made(as_sent, Settler(settling, Worker(of_subjects)), subject_type)
 
 
-def gather(matrix: HitMatrix, plan: Plan, sources: Sequence[Packed], facts: Sequence[DataFrame]) -> Made:
+def gather(matrix: HitMatrix, plan: Plan, sent: Sequence[Sent], parts: Parts) -> Made:
     """
-    The hit matrix from what several passes say.
+    The hit matrix from what several sources say.
 
-    The first of ``sources`` has a row for each subject of the subject frame;
-    others are dropped. ``facts`` are rows ``subject, word, mask, unknown``.
+    The first has a row for each subject of the subject frame; what others say of anybody else is dropped.
     """
-    said = {name for source in sources for name in source.words}
-    if facts:
-        for when in (WhenUnknown.HOLD, WhenUnknown.HIT):
-            said |= {*map(unknown_word, counts_when_unknown(matrix.cells, when))}
-    settling = Settling.of(matrix, plan, said)
-    parts = [
-        source.rows.selectExpr(SUBJECT, f"{number} AS source", "packed", "0 AS word", "0L AS mask", "false AS unknown")
-        for number, source in enumerate(sources)
-    ]
-    parts += [
-        rows.selectExpr(SUBJECT, f"{FACT} AS source", "CAST(NULL AS BINARY) AS packed", "word", "mask", "unknown")
-        for rows in facts
-    ]
-    together = reduce(lambda a, b: a.unionAll(b), parts).repartition(SUBJECT).sortWithinPartitions(SUBJECT)
-    return Made(together, Gatherer(settling, tuple(source.words for source in sources)))
+    settling = Settling.of(matrix, plan, {name for source in sent for name in source.words})
+    arrived = tuple(Arrived(source.schema, source.words, source.adding_up) for source in sent)
+    return Made(brought_together(sent, parts), Gatherer(settling, arrived), parts.subject_type)
 
 
 @dataclass(frozen=True)
@@ -155,96 +139,57 @@ class Settler:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             if batch.num_rows:
-                said, nothing = self.worker.words(batch), np.zeros(batch.num_rows, dtype=np.int64)
+                said = named(self.worker.index.outputs, self.worker.words(batch))
+                nothing = np.zeros(batch.num_rows, dtype=np.int64)
                 words = {name: said.get(name, nothing) for name in self.settling.names}
                 yield from self.settling.rows(batch.column(0), words)
 
 
 @dataclass(frozen=True)
-class Gatherer:
-    """Rows of all sources, those of a subject behind each other, to one row of words a subject."""
+class Arrived:
+    """Rows of a source that have arrived where their subjects are: the subject, words side by side, columns."""
 
-    settling: Settling
-    sources: Sequence[tuple[str, ...]]
+    schema: pa.Schema
+    words: tuple[str, ...]
+    adding_up: AddingUp | None
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        waiting: _Gathered | None = None
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            found = self._gathered(batch)
-            found = found if waiting is None else waiting.then(found)
-            yield from self._settled(found.slice(0, len(found.subjects) - 1))
-            waiting = found.slice(len(found.subjects) - 1, 1)  # its rows may go on in the next batch
-        if waiting is not None:
-            yield from self._settled(waiting)
-
-    def _gathered(self, batch: pa.RecordBatch) -> _Gathered:
-        subjects, sources, packed, words, masks, unknown = batch.columns
-        starts = first_rows(subjects)
-        of = subject_of_rows(starts, batch.num_rows)
-        places = {name: place for place, name in enumerate(self.settling.names)}
-        found = _Gathered(
-            subjects.take(pa.array(starts)),
-            np.zeros((len(starts), len(places)), dtype=np.int64),
-            np.zeros(len(starts), dtype=bool),
-        )
-        source = sources.to_numpy()
-        for number, names in enumerate(self.sources):
-            rows = np.flatnonzero(source == number)
-            if len(rows):
-                side_by_side = unpacked(packed.take(pa.array(rows)), len(names))
-                found.add(of[rows], side_by_side, np.array([places[name] for name in names], dtype=np.intp))
-                found.present[of[rows]] |= number == 0
-        rows = np.flatnonzero(source == FACT)
-        if len(rows):
-            hits, outcomes = (
-                np.array([places.get(named(word), -1) for word in range(2 * self.settling.second)])
-                for named in (hit_word, unknown_word)
-            )
-            word = words.to_numpy()[rows]
-            place = np.where(unknown.to_numpy(zero_copy_only=False)[rows], outcomes[word], hits[word])
-            np.bitwise_or.at(found.words, (of[rows], place), masks.to_numpy()[rows])
-        return found
-
-    def _settled(self, found: _Gathered) -> Iterator[pa.RecordBatch]:
-        """The words of subjects that the subject frame has."""
-        here = np.flatnonzero(found.present)
-        if not len(here):
-            return
-        words = {name: found.words[here, place] for place, name in enumerate(self.settling.names)}
-        yield from self.settling.rows(found.subjects.take(pa.array(here)), words)
+    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """The places, among ``subjects``, of those that the source speaks of, and a row of words for each."""
+        places = pc.index_in(rows.column(0), value_set=subjects).fill_null(-1).to_numpy()
+        order = np.argsort(places, kind="stable")
+        order = order[np.searchsorted(places, 0, sorter=order) :]
+        places = places[order]
+        starts = np.flatnonzero(np.diff(places, prepend=-1))
+        words = apart(rows.column(1))[order]
+        if self.adding_up is not None:
+            columns = [column.take(pa.array(order)) for column in rows.columns[2:]]
+            words = self.adding_up.words(words, columns, starts)
+        elif len(starts) < len(places):
+            words = np.bitwise_or.reduceat(words, starts, axis=0)
+        return places[starts], words
 
 
 @dataclass(frozen=True)
-class _Gathered:
-    """Subjects, their words side by side, and whether the subject frame has them."""
+class Gatherer:
+    """Parcels with everything of some subjects to a row of words for each that has any bit, in the subjects' order."""
 
-    subjects: pa.Array
-    words: NDArray[np.int64]
-    present: Flags
+    settling: Settling
+    sources: Sequence[Arrived]
 
-    def add(self, subjects: Bits, words: NDArray[np.int64], places: Bits) -> None:
-        """OR rows of words, in the order of their subjects, into those of ``places``."""
-        first = np.flatnonzero(np.append(True, subjects[1:] != subjects[:-1]))
-        if len(first) < len(subjects):
-            subjects, words = subjects[first], np.bitwise_or.reduceat(words, first, axis=0)
-        self.words[subjects[:, None], places] |= words
-
-    def slice(self, first: int, length: int) -> _Gathered:
-        after = first + length
-        return _Gathered(self.subjects.slice(first, length), self.words[first:after], self.present[first:after])
-
-    def then(self, after: _Gathered) -> _Gathered:
-        """One subject, and those that come after it, the first of which may be the same."""
-        (one,), other = self.subjects.to_pylist(), after.subjects[0].as_py()
-        if one is not None and one == other:
-            after.words[0] |= self.words[0]
-            after.present[0] |= self.present[0]
-            return after
-        subjects = pa.concat_arrays([self.subjects, after.subjects])
-        words = np.concatenate([self.words, after.words])
-        return _Gathered(subjects, words, np.concatenate([self.present, after.present]))
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        arrived = opened(batches, [source.schema for source in self.sources])
+        own = arrived[0].take(pc.sort_indices(arrived[0].column(0)))
+        subjects, places = own.column(0), {name: place for place, name in enumerate(self.settling.names)}
+        found: NDArray[np.int64] = np.zeros((len(subjects), len(places)), dtype=np.int64)
+        found[:, [places[name] for name in self.sources[0].words]] = apart(own.column(1))
+        for source, rows in zip(self.sources[1:], arrived[1:], strict=True):
+            at, words = source.by_subject(rows, subjects)
+            for place, name in enumerate(source.words):
+                found[at, places[name]] |= words[:, place]
+        for first in range(0, len(subjects), BLOCK):
+            yield from self.settling.rows(
+                subjects.slice(first, BLOCK), named(self.settling.names, found[first : first + BLOCK])
+            )
 
 
 def counts_when_unknown(placed: Iterable[Placed], when: WhenUnknown) -> dict[int, int]:

@@ -6,18 +6,18 @@ Each value's bucket is found, the bucket's words are taken and ANDed into the ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rules_engine.evaluation.buckets import Bits, Flags, Outcome, Table
-from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
+from rules_engine.evaluation.parcels import side_by_side
+from rules_engine.evaluation.words import SUBJECT
 from rules_engine.language.condition import All, Not, Test, Tree, tests_of
 from rules_engine.language.condition import Any as AnyOf
 
@@ -37,30 +37,28 @@ Words = Mapping[str, Bits]
 
 @dataclass(frozen=True)
 class Worker:
-    """Record batches of a key and an index's columns to batches of words."""
+    """Record batches of a key and an index's columns to batches of words, a row each."""
 
     index: PredicateIndex
-    every: bool
-    packed: bool = False
-    """Whether the words of a row are one column, for what brings them together to unpack."""
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             if batch.num_rows:
-                yield self._batch(batch.column(0), self.words(batch))
+                yield of_words(batch.column(0), named(self.index.outputs, self.words(batch)))
 
-    def words(self, batch: pa.RecordBatch) -> dict[str, Bits]:
-        """Of each row what is true, and where it can be unknown what is; the batch has a row or more."""
+    def words(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """Grain: row × word of the index's outputs. What is true, and where it can be unknown what is."""
         columns = zip(self.index.lookups, batch.columns[1:], strict=False)
         buckets = {lookup.name: lookup.cuts.buckets(column) for lookup, column in columns}
         values = [*buckets.values(), *self._values(batch)]
-        side_by_side = self._layout.narrowed(zip(self._tables, values, strict=True), batch.num_rows)
-        words = self._layout.columns(side_by_side)
+        found = self._layout.narrowed(zip(self._tables, values, strict=True), batch.num_rows)
+        words = self._layout.columns(found)
         for part in self.index.mixed:
             _keep(words, part, *self._put_together(part.tree, buckets, self._outcomes))
-        found = {hit_word(word): bits for (word, unknown), bits in words.items() if not unknown}
-        left = {word: bits for (word, unknown), bits in words.items() if unknown}
-        return found | {unknown_word(word): bits & ~found[hit_word(word)] for word, bits in left.items()}
+        for word, unknown in words:
+            if unknown:
+                words[word, True][:] &= ~words[word, False]
+        return found
 
     @cached_property
     def _layout(self) -> _Layout:
@@ -100,37 +98,39 @@ class Worker:
         both, either = (np.logical_and, np.logical_or) if isinstance(tree, All) else (np.logical_or, np.logical_and)
         return reduce(both, (true for true, _ in several)), reduce(either, (false for _, false in several))
 
-    def _batch(self, subjects: pa.Array, words: Words) -> pa.RecordBatch:
-        if self.every:
-            return of_words(subjects, words, packed=self.packed)
-        subjects, words = with_bits(subjects, words)
-        starts = first_rows(subjects)
-        if len(starts) < len(subjects):
-            subjects = subjects.take(pa.array(starts))
-            words = {name: np.bitwise_or.reduceat(bits, starts) for name, bits in words.items()}
-        return of_words(subjects, words, packed=self.packed)
+
+@dataclass(frozen=True)
+class SendWords:
+    """
+    Rows of a source, their part last, to rows that are sent: the subject, its words side by side, columns, the part.
+
+    ``carried`` columns of those given go with the words. Unless ``every`` row counts, those without a bit are left.
+    """
+
+    worker: Worker
+    every: bool = False
+    carried: int = 0
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        words, columns = self.worker.words(batch), batch.columns[len(batch.columns) - self.carried - 1 :]
+        subjects = batch.column(0)
+        if not self.every:
+            rows = np.flatnonzero(words.any(axis=1))
+            if len(rows) < len(subjects):
+                words, at = words[rows], pa.array(rows)
+                subjects, columns = subjects.take(at), [column.take(at) for column in columns]
+        names = [SUBJECT, "words", *map(str, range(len(columns)))]
+        return pa.RecordBatch.from_arrays([subjects, side_by_side(words), *columns], names)
 
 
-def of_words(subjects: pa.Array, words: Words, *, packed: bool = False) -> pa.RecordBatch:
-    """Subjects with a column for each word, or with one in which all stand side by side."""
-    if packed:
-        rows, width = len(subjects), 8 * len(words)
-        offsets: NDArray[np.int32] = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
-        side_by_side = np.stack([*words.values()], axis=1) if words else np.empty(0)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(side_by_side)]
-        return pa.RecordBatch.from_arrays(
-            [subjects, pa.Array.from_buffers(pa.binary(), rows, buffers)], names=[SUBJECT, "packed"]
-        )
+def named(names: Sequence[str], words: NDArray[np.int64]) -> Words:
+    """Words of rows, side by side, by their names."""
+    return {name: words[:, place] for place, name in enumerate(names)}
+
+
+def of_words(subjects: pa.Array, words: Words) -> pa.RecordBatch:
+    """Subjects with a column for each word."""
     return pa.RecordBatch.from_arrays([subjects, *map(pa.array, words.values())], names=[SUBJECT, *words])
-
-
-def unpacked(column: pa.Array, words: int) -> NDArray[np.int64]:
-    """Grain: row × word, of packed rows without a NULL."""
-    if not words:
-        return np.empty((len(column), 0), dtype=np.int64)
-    offset = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset]
-    data = np.frombuffer(column.buffers()[2], dtype=np.uint8)[offset : offset + len(column) * words * 8]
-    return data.view(np.int64).reshape(len(column), words)
 
 
 def with_bits(subjects: pa.Array, words: Words) -> tuple[pa.Array, Words]:
@@ -139,21 +139,6 @@ def with_bits(subjects: pa.Array, words: Words) -> tuple[pa.Array, Words]:
     if len(rows) == len(subjects):
         return subjects, words
     return subjects.take(pa.array(rows)), {name: bits.take(rows) for name, bits in words.items()}
-
-
-def first_rows(subjects: pa.Array) -> NDArray[np.intp]:
-    """Where another subject begins; a row without one is nobody's and stays by itself."""
-    if len(subjects) < 2:
-        return np.arange(len(subjects))
-    changed = pc.fill_null(pc.not_equal(subjects[1:], subjects[:-1]), True)
-    return np.flatnonzero(np.append(True, changed.to_numpy(zero_copy_only=False)))
-
-
-def subject_of_rows(starts: NDArray[np.intp], rows: int) -> NDArray[np.int64]:
-    """Of each row the number of its subject in the batch, from where subjects begin."""
-    begins: Bits = np.zeros(rows, dtype=np.int64)
-    begins[starts[1:]] = 1
-    return np.cumsum(begins)
 
 
 class _Together(NamedTuple):
@@ -212,7 +197,8 @@ class _Layout:
         return found
 
     def columns(self, found: NDArray[np.int64]) -> dict[tuple[int, bool], Bits]:
-        return {place: np.ascontiguousarray(found[:, number]) for place, number in self.places.items()}
+        """The words of all rows; what is changed in them changes in the rows."""
+        return {place: found[:, number] for place, number in self.places.items()}
 
 
 def _keep(words: Mapping[tuple[int, bool], Bits], part: Mixed, true: Flags, false: Flags) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rules_engine.evaluation.facts import of_facts
 from rules_engine.evaluation.grouping import GroupedIndex, Groups, grouped
 from rules_engine.evaluation.indexing import index
+from rules_engine.evaluation.parcels import Parts, Sent
 from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, select
-from rules_engine.evaluation.words import SUBJECT
+from rules_engine.evaluation.words import SUBJECT, hit_word
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,6 +50,10 @@ class FewConditions:
         stacked = ", ".join(f"{word}, {mask}" for word, mask in masks.items())
         columns = [f"{self.source.key} AS {SUBJECT}", f"stack({len(masks)}, {stacked}) AS (word, mask)"]
         return select(spark, made, columns).where("mask <> 0").selectExpr("*", "false AS unknown")
+
+    def sent(self, spark: SparkSession, parts: Parts) -> Sent:
+        """What the conditions say, on its way to its subjects."""
+        return of_facts(self.rows(spark), {hit_word(bound.cell.word) for bound in self.conditions}, parts)
 
 
 def of_pass(

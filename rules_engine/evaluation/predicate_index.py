@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rules_engine.evaluation.buckets import Cuts, Table
 from rules_engine.evaluation.domains import is_whole
-from rules_engine.evaluation.narrowing import PACKED, UNKNOWN, Worker
+from rules_engine.evaluation.narrowing import PACKED, UNKNOWN, SendWords, Worker
+from rules_engine.evaluation.parcels import Parts, Sent, sent_schema
 from rules_engine.evaluation.rule_session import unscaled
 from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
 from rules_engine.language.condition import Tree
@@ -113,43 +114,48 @@ class PredicateIndex:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The words of a row, by the names of their columns."""
-        return (*map(hit_word, self.words), *map(unknown_word, self.can_be_unknown))
+        """The words of a row, by the names of their columns: of each word what is true, then what can be unknown."""
+        unknown = {*self.can_be_unknown}
+        both = ((hit_word(word), *([unknown_word(word)] if word in unknown else [])) for word in self.words)
+        return tuple(name for names in both for name in names)
 
-    def rows(self, spark: SparkSession, *, every: bool = False, packed: bool = False) -> DataFrame:
+    def rows(self, spark: SparkSession) -> DataFrame:
         """
-        The index put to the rows of its source.
+        The index put to the rows of its source, a row each.
 
         Columns: ``subject``, ``h<word>`` of conditions that are true and
-        ``u<word>`` of those that are NULL (bigint); ``packed``, one column of
-        all (binary). Unless ``every`` row is asked for, those without a bit
-        are left out and those of one subject that follow each other are one.
+        ``u<word>`` of those that are NULL (bigint).
         """
         given = self.given(spark)
-        return given.mapInArrow(Worker(self, every, packed), schema_of_words(given, self.outputs, packed=packed))
+        return given.mapInArrow(Worker(self), schema_of_words(given, self.outputs))
 
     def given(self, spark: SparkSession) -> DataFrame:
         """What a worker is given: the subject's key, and :attr:`columns` as ``c0``, ``c1``, …"""
         return handed(spark, self.source, self.columns)
 
+    def sent(self, spark: SparkSession, parts: Parts, *, every: bool = False) -> Sent:
+        """The words of rows, on their way to their subjects: of ``every`` row, or of those that have a bit."""
+        given = handed(spark, self.source, self.columns, parts)
+        return Sent(given, SendWords(Worker(self), every), sent_schema(given, self.outputs), self.outputs)
 
-def handed(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:
+
+def handed(spark: SparkSession, source: Source, columns: Iterable[str], parts: Parts | None = None) -> DataFrame:
     """
     What a worker is handed of a source's rows: the subject's key, and columns, as SQL, as ``c0``, ``c1``, …
 
-    Decimals come as the whole numbers that they are looked up as: as a decimal each would become
-    an array of bytes in the JVM first, 0.3 CPU seconds for a million.
+    With ``parts`` the part that a row goes to is the last. Decimals come as the whole numbers that they are looked
+    up as: as a decimal each would become an array of bytes in the JVM first, 0.3 CPU seconds for a million.
     """
-    rows = select(spark, source, [f"{source.key} AS {SUBJECT}", *numbered(columns)])
+    key = parts.subject(source.key) if parts else f"{source.key} AS {SUBJECT}"
+    rows = select(spark, source, [key, *numbered(columns), *([parts.part(source.key)] if parts else [])])
     types = {field.name: field.dataType.simpleString() for field in rows.schema.fields[1:]}
     return rows.withColumns({name: unscaled(spark, rows[name]) for name, type_ in types.items() if is_whole(type_)})
 
 
-def schema_of_words(given: DataFrame, words: Iterable[str], *, packed: bool) -> str:
-    """What a worker makes of rows: their subject, and a column a word or one of all; no word is ever NULL."""
+def schema_of_words(given: DataFrame, words: Iterable[str]) -> str:
+    """What a worker makes of rows: their subject, and a column a word; no word is ever NULL."""
     type_ = given.schema[SUBJECT].dataType.simpleString()
-    columns = ["packed binary"] if packed else [f"{name} bigint NOT NULL" for name in words]
-    return ", ".join([f"{SUBJECT} {type_}", *columns])
+    return ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint NOT NULL" for name in words)])
 
 
 def select(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:

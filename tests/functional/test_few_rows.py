@@ -60,7 +60,7 @@ def test_a_rule_that_names_a_large_frame_stays_where_it_is(
     evaluator: SparkEvaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One frame above the bound is enough; rules of one batch go together."""
-    rows = {name: few_rows._bytes(evaluator.spark.table(name)) for name in ("customers", "holdings", "products")}
+    rows = {name: few_rows.stored(evaluator.spark.table(name)) for name in ("customers", "holdings", "products")}
     monkeypatch.setattr(few_rows, "SMALL", max(rows["customers"], rows["products"]))
     assert rows["holdings"] > few_rows.SMALL
     of_holdings, of_customers = placed(RICHEST), placed("country IN (SELECT type FROM products)")

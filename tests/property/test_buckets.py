@@ -16,7 +16,8 @@ from rules_engine.evaluation import buckets
 from rules_engine.evaluation.buckets import Cuts, Outcome, Table
 from rules_engine.evaluation.buckets import Tested as OfRule
 from rules_engine.evaluation.domains import Domain, domain
-from rules_engine.evaluation.narrowing import Words, Worker
+from rules_engine.evaluation.narrowing import SendWords, Worker
+from rules_engine.evaluation.parcels import apart
 from rules_engine.evaluation.predicate_index import Lookup, Mixed, PredicateIndex, Source
 from rules_engine.language.condition import Not, Tree
 from rules_engine.language.condition import Test as Asks
@@ -53,6 +54,7 @@ class Index:
     kinds: ClassVar[Sequence[Kind]] = KINDS
     """The types that it is tried on: a fault's are those where it can be met."""
     worker: ClassVar[type[Worker]] = Worker
+    send: ClassVar[type[SendWords]] = SendWords
 
     @classmethod
     def lookup(cls, name: str, kind: Kind, alone: Sequence[OfRule], asked: Sequence[Tree]) -> Lookup:
@@ -83,8 +85,13 @@ def cell(number: int) -> tuple[int, int]:
     return (number % 2) * 5, 1 << (62 - number)
 
 
-def found(index: type[Index], case: Case, *, every: bool) -> pa.RecordBatch:
+def found(index: type[Index], case: Case) -> pa.RecordBatch:
     """The words of a batch, as a worker gives them."""
+    return next(iter(worker_of(index, case)([batch(case, after=0).slice(0, 0), batch(case, after=1)])))
+
+
+def worker_of(index: type[Index], case: Case) -> Worker:
+    """What looks the conditions of a case up."""
     numbered = [(cell(number), condition) for number, condition in enumerate(case.conditions)]
     mixed = [(of, c.both, c.filters) for of, c in numbered if c.both is not None]
     lookups = []
@@ -96,8 +103,7 @@ def found(index: type[Index], case: Case, *, every: bool) -> pa.RecordBatch:
     for (word, mask), _ in numbered:
         words[word] = words.get(word, 0) | mask
     parts = tuple(Mixed(tree, *of, filters) for of, tree, filters in mixed)
-    worker = index.worker(PredicateIndex(Source("", ""), tuple(lookups), (), parts, words, ()), every)
-    return next(iter(worker([batch(case, after=0).slice(0, 0), batch(case, after=1)])))
+    return index.worker(PredicateIndex(Source("", ""), tuple(lookups), (), parts, words, ()))
 
 
 def batch(case: Case, after: int) -> pa.RecordBatch:
@@ -127,7 +133,7 @@ def every_row_is_answered(index: type[Index]) -> Check:
 
     @given(cases(index.kinds))
     def check(case: Case) -> None:
-        rows = found(index, case, every=True).to_pylist()
+        rows = found(index, case).to_pylist()
         wanted = [expected(case, row) for row in case.rows]
         assert [row["subject"] for row in rows] == [row[0] for row in case.rows]
         assert [{name: row.get(name, 0) for name in want} for row, want in zip(rows, wanted, strict=True)] == wanted
@@ -135,23 +141,24 @@ def every_row_is_answered(index: type[Index]) -> Check:
     return check
 
 
-def nothing_is_lost_in_merging(index: type[Index]) -> Check:
-    """Rows of a subject that follow each other become one with the bits of all; those without a bit are left out."""
+def rows_with_a_bit_are_sent(index: type[Index]) -> Check:
+    """Those, their words and the part that they go to; no others."""
 
     @given(cases(index.kinds))
     def check(case: Case) -> None:
-        rows = found(index, case, every=False).to_pylist()
-        wanted: list[dict[str, Any]] = []
-        for row in case.rows:
-            words = {"subject": row[0], **expected(case, row)}
-            if not any(bits for name, bits in words.items() if name != "subject"):
-                continue
-            if wanted and row[0] is not None and wanted[-1]["subject"] == row[0]:
-                wanted[-1] = {name: bits | wanted[-1][name] for name, bits in words.items()}
-            else:
-                wanted.append(words)
+        parts = [7 * place for place in range(len(case.rows))]
+        given = batch(case, after=1).append_column("part", pa.array(parts, pa.int32()))
+        worker = worker_of(index, case)
+        subjects, words, sent_to = index.send(worker)(given).columns
         names = expected(case, case.rows[0])
-        assert [{"subject": row["subject"], **{n: row.get(n, 0) for n in names}} for row in rows] == wanted
+        of_rows = (dict(zip(worker.index.outputs, row, strict=True)) for row in apart(words).tolist())
+        sent = [{n: row.get(n, 0) for n in names} for row in of_rows]
+        wanted = [
+            (row[0], words, part)
+            for row, part in zip(case.rows, parts, strict=True)
+            if any((words := expected(case, row)).values())
+        ]
+        assert [*zip(subjects.to_pylist(), sent, sent_to.to_pylist(), strict=True)] == wanted
 
     return check
 
@@ -199,6 +206,10 @@ def with_worker(wrong: type[Worker]) -> type[Index]:
     return type(wrong.__name__, (Index,), {"worker": wrong})
 
 
+def with_sender(wrong: type[SendWords]) -> type[Index]:
+    return type(wrong.__name__, (Index,), {"send": wrong})
+
+
 def _first_rows(type_: str) -> Domain:
     """Decimals read from the beginning of Arrow's buffer, wherever the batch begins."""
     of = domain(type_)
@@ -226,21 +237,18 @@ class LastTestAlone(Index):
         return {word: table for test in tests for word, table in buckets.tables(cuts, [test]).items()}
 
 
-class FirstRowAlone(Worker):
-    """Of rows that follow each other the first speaks for all."""
-
-    def _batch(self, subjects: pa.Array, words: Words) -> pa.RecordBatch:
-        kept = np.flatnonzero(np.bitwise_or.reduce([*words.values()]))
-        held = subjects.take(pa.array(kept)).to_pylist()
-        first = kept[[at for at, one in enumerate(held) if not at or one is None or one != held[at - 1]]]
-        return super()._batch(subjects.take(pa.array(first)), {name: bits[first] for name, bits in words.items()})
+class EveryRow(SendWords):
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return SendWords(self.worker, every=True)(batch)
 
 
-class NullsAreOne(Worker):
-    """Rows without a subject are taken for one subject's."""
+class PartsStay(SendWords):
+    """Rows that are left out leave their part behind."""
 
-    def _batch(self, subjects: pa.Array, words: Words) -> pa.RecordBatch:
-        return super()._batch(subjects.fill_null(-1), words)
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        sent = super().__call__(batch)
+        parts = batch.columns[-1].slice(0, sent.num_rows)
+        return pa.RecordBatch.from_arrays([*sent.columns[:-1], parts], sent.schema.names)
 
 
 class NotIsBlind(Worker):
@@ -264,7 +272,7 @@ FAULTS: list[Any] = [
 ]
 PROOFS: list[Proof] = [
     (every_row_is_answered, Index, FAULTS),
-    (nothing_is_lost_in_merging, Index, [FiltersIgnored, *map(with_worker, [FirstRowAlone, NullsAreOne])]),
+    (rows_with_a_bit_are_sent, Index, [FiltersIgnored, *map(with_sender, [EveryRow, PartsStay])]),
 ]
 
 

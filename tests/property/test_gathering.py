@@ -1,9 +1,8 @@
-"""The words of all sources come together as SQL would have them, however rows are cut into batches (see ``proof``)."""
+"""The words of all sources come together as SQL would have them, however rows are cut into batches and parcels (see ``proof``)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules_engine.evaluation.matrix import FACT, Gatherer, Settling
-from rules_engine.evaluation.narrowing import of_words
+from rules_engine.evaluation.facts import SendFacts
+from rules_engine.evaluation.matrix import Arrived, Gatherer, Settling
+from rules_engine.evaluation.parcels import Sender, side_by_side
 from tests.property.proof import Check, Proof, Property, holds, notices, planted_faults, real_things
 
-WORDS = 2
-SOURCES = (("h0", "u0"), ("h1", "h2"))
-"""Of the subjects themselves, and of another frame: ``h2`` says of the rules of word 0 what that frame says."""
-TYPES = [pa.int64(), pa.int8(), pa.binary(), pa.int32(), pa.int64(), pa.bool_()]
+WORDS, FACT = 2, 2
+SOURCES = (("h0", "u0"), ("h1", "h2"), ("h0", "h1", "u0"))
+"""Of the subjects themselves, of another frame (``h2`` says of the rules of word 0 what that frame says), of facts."""
 BITS = st.integers(0, 7) | st.integers(0, 2**63 - 1)
 
 
@@ -37,8 +36,11 @@ class Row(NamedTuple):
 
 class Case(NamedTuple):
     rows: Sequence[Row]
-    """Sorted by subject; the first source has at most one row of each."""
+    """In any order; the first source has at most one row of each subject."""
     cuts: Sequence[int]
+    """Where the rows of a source are cut into batches."""
+    held: int
+    """How many rows are put into a parcel."""
     settling: Settling
 
 
@@ -52,31 +54,38 @@ def cases(draw: st.DrawFn) -> Case:
     unknown = st.tuples(subjects, BITS).map(lambda said: Row(said[0], FACT, (), 0, said[1], unknown=True))
     rows += draw(st.lists(others, max_size=6)) + draw(st.lists(hits | unknown, max_size=4))
     rows = draw(st.permutations(rows))
-    rows.sort(key=lambda row: (row.subject is not None, row.subject))
     asks = draw(BITS)
     settling = Settling(("h0", "h1"), ("u0",), {0: asks}, {0: asks & draw(BITS)}, {0: draw(BITS)}, WORDS)
-    return Case(rows, sorted(draw(st.lists(st.integers(0, len(rows)), max_size=4))), settling)
+    cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=3)))
+    return Case(rows, cuts, draw(st.integers(1, 5)), settling)
 
 
-def batches(case: Case) -> Iterator[pa.RecordBatch]:
-    columns = [
-        [row.subject for row in case.rows],
-        [row.source for row in case.rows],
-        [packed(row) if row.source != FACT else None for row in case.rows],
-        [row.word for row in case.rows],
-        [row.mask for row in case.rows],
-        [row.unknown for row in case.rows],
-    ]
-    arrays = [pa.array(values, type_) for values, type_ in zip(columns, TYPES, strict=True)]
-    whole = pa.RecordBatch.from_arrays(arrays, [str(number) for number in range(len(arrays))])
-    for first, after in pairwise([0, *case.cuts, len(case.rows)]):
-        yield whole.slice(first, after - first)
+def parcels(case: Case) -> Iterator[pa.RecordBatch]:
+    """The rows of every source as they arrive: cut into batches, and put into parcels."""
+    for number in range(len(SOURCES)):
+        rows = [row for row in case.rows if row.source == number]
+        edges = [0, *(min(cut, len(rows)) for cut in case.cuts), len(rows)]
+        work = SendFacts(SOURCES[FACT]) if number == FACT else lambda batch: batch
+        given = (batch(rows[first:after], number) for first, after in pairwise(edges))
+        for sent in Sender(number, work, (0,), case.held)(given):
+            yield sent.select([1, 2])
 
 
-def packed(row: Row) -> bytes:
-    words = {str(place): np.array([word], dtype=np.int64) for place, word in enumerate(row.words)}
-    found: bytes = of_words(pa.array([0]), words, packed=True).column(1)[0].as_py()
-    return found
+def batch(rows: Sequence[Row], source: int) -> pa.RecordBatch:
+    """Rows as a worker is given them, or has made them: their part, always the same, is last."""
+    subjects, part = pa.array([row.subject for row in rows], pa.int64()), pa.array([0] * len(rows), pa.int32())
+    if source == FACT:
+        word, mask = (pa.array([getattr(row, name) for row in rows], pa.int64()) for name in ("word", "mask"))
+        said = [word.cast(pa.int32()), mask, pa.array([row.unknown for row in rows], pa.bool_())]
+    else:
+        said = [side_by_side(np.array([row.words for row in rows], dtype=np.int64).reshape(len(rows), 2))]
+    columns = [subjects, *said, part]
+    return pa.RecordBatch.from_arrays(columns, [str(number) for number in range(len(columns))])
+
+
+def sources() -> tuple[Arrived, ...]:
+    schemas = (pa.schema([("subject", pa.int64()), ("words", pa.binary(8 * len(names)))]) for names in SOURCES)
+    return tuple(Arrived(schema, names, None) for schema, names in zip(schemas, SOURCES, strict=True))
 
 
 def expected(case: Case) -> dict[int, dict[str, int]]:
@@ -100,44 +109,48 @@ def expected(case: Case) -> dict[int, dict[str, int]]:
     return found
 
 
-def nothing_is_lost_between_sources(gatherer: type[Gatherer]) -> Check:
+def nothing_is_lost_between_sources(gatherer: type[Gatherer], arrived: type[Arrived] = Arrived) -> Check:
     """Each subject has one row, with the bits of all sources."""
 
     @given(cases())
     def check(case: Case) -> None:
-        rows = [row for batch in gatherer(case.settling, SOURCES)(batches(case)) for row in batch.to_pylist()]
+        of = tuple(arrived(each.schema, each.words, each.adding_up) for each in sources())
+        rows = [row for batch in gatherer(case.settling, of)(parcels(case)) for row in batch.to_pylist()]
         subjects = [row.pop("subject") for row in rows]
         assert dict(zip(subjects, rows, strict=True)) == expected(case)
-        assert len(subjects) == len({*subjects})
+        assert subjects == sorted({*subjects})
 
     return check
 
 
-class EachBatchAlone(Gatherer):
-    """What a subject's rows said in the batch before is forgotten."""
+class FirstParcelAlone(Gatherer):
+    """What comes after a source's first parcel is forgotten."""
 
     def __call__(self, batches: Any) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield from super().__call__([batch])
+        firsts: dict[int, pa.RecordBatch] = {}
+        for batch in (batch for batch in batches if batch.num_rows):
+            firsts.setdefault(batch.column(0)[0].as_py(), batch)
+        yield from super().__call__(firsts.values())
 
 
-class Everybody(Gatherer):
-    """Subjects that the subject frame does not have are kept."""
+class Everybody(Arrived):
+    """Rows of subjects that the subject frame does not have are taken for those of its last one."""
 
-    def _settled(self, found: Any) -> Iterator[pa.RecordBatch]:
-        return super()._settled(replace(found, present=np.ones_like(found.present)))
+    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array) -> Any:
+        known = [*subjects.to_pylist()]
+        if not known:
+            return super().by_subject(rows, subjects)
+        taken = [one if one in known else known[-1] for one in rows.column(0).to_pylist()]
+        changed = pa.RecordBatch.from_arrays([pa.array(taken, pa.int64()), *rows.columns[1:]], schema=rows.schema)
+        return super().by_subject(changed, subjects)
 
 
-class LastRowAlone(Gatherer):
+class LastRowAlone(Arrived):
     """Of several rows of a source for one subject the last one counts."""
 
-    def _gathered(self, batch: pa.RecordBatch) -> Any:
-        kept: dict[Any, int] = {}
-        for at, (subject, source) in enumerate(
-            zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
-        ):
-            kept[(subject, source) if subject is not None and source == 1 else at] = at
-        return super()._gathered(batch.take(pa.array(sorted(kept.values()))))
+    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array) -> Any:
+        last = {subject: at for at, subject in enumerate(rows.column(0).to_pylist())}
+        return super().by_subject(rows.take(pa.array([*last.values()], pa.int64())), subjects)
 
 
 class Unsettled(Settling):
@@ -148,14 +161,21 @@ class Unsettled(Settling):
 class NotSettled(Gatherer):
     """Bits are as they were said."""
 
-    def _settled(self, found: Any) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Any) -> Iterator[pa.RecordBatch]:
         of = self.settling
         plain = Unsettled(of.hits, of.unknown, of.asks, of.denies, of.means_hit, of.second)
-        return Gatherer._settled(replace(self, settling=plain), found)
+        yield from Gatherer(plain, self.sources)(batches)
 
 
-FAULTS: list[Any] = [EachBatchAlone, Everybody, LastRowAlone, NotSettled]
-PROOFS: list[Proof] = [(nothing_is_lost_between_sources, Gatherer, FAULTS)]
+def nothing_is_lost_where_rows_arrive(arrived: type[Arrived]) -> Check:
+    return nothing_is_lost_between_sources(Gatherer, arrived)
+
+
+FAULTS: list[Any] = [FirstParcelAlone, NotSettled]
+PROOFS: list[Proof] = [
+    (nothing_is_lost_between_sources, Gatherer, FAULTS),
+    (nothing_is_lost_where_rows_arrive, Arrived, [Everybody, LastRowAlone]),
+]
 
 
 @pytest.mark.parametrize(("property_", "real"), real_things(PROOFS))
@@ -166,5 +186,5 @@ def test_words_come_together(property_: Property, real: Any) -> None:
 
 @pytest.mark.parametrize(("property_", "fault"), planted_faults(PROOFS))
 def test_a_planted_fault_is_noticed(property_: Property, fault: Any) -> None:
-    """The property fails where a batch's edge, a source, a subject or what is unknown is handled wrongly."""
+    """The property fails where a parcel, a source, a subject or what is unknown is handled wrongly."""
     notices(property_, fault)

@@ -169,7 +169,7 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
 def answers(world: World, asked: PredicateIndex) -> Answers:
     """What an index says of every row."""
     found: Answers = {}
-    for row in asked.rows(world.spark, every=True).collect():
+    for row in asked.rows(world.spark).collect():
         words = row.asDict()
         found[row.subject] = [outcome(words, bound.cell) for bound in world.conditions]
     return found
@@ -222,11 +222,11 @@ def test_a_lost_guard_is_noticed(world: World) -> None:
     guard, guarded = bound.sql.split(" AND ")
     source, every_row = world.index.source, bound._replace(sql=guarded)
     lost = assembled(source, [bound], [(bound, Part(text, Other())) for text in (guard, guarded)], {}, {})
-    assert lost.rows(world.spark, every=True).schema == index(world.spark, source, [bound]).rows(world.spark).schema
+    assert lost.rows(world.spark).schema == index(world.spark, source, [bound]).rows(world.spark).schema
     for raises in (
         world.spark.sql(f"SELECT * FROM {FRAME} WHERE {guarded}"),
-        index(world.spark, source, [every_row]).rows(world.spark, every=True),
-        lost.rows(world.spark, every=True),
+        index(world.spark, source, [every_row]).rows(world.spark),
+        lost.rows(world.spark),
     ):
         with pytest.raises(Exception, match="DIVIDE_BY_ZERO"):
             raises.collect()
