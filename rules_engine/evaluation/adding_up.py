@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 from rules_engine.evaluation.buckets import Bits
 from rules_engine.evaluation.domains import domain
 from rules_engine.evaluation.narrowing import Worker
-from rules_engine.evaluation.words import SUBJECT
+from rules_engine.evaluation.ranking import Ranking
+from rules_engine.evaluation.words import SUBJECT, hit_word
 
 if TYPE_CHECKING:
-    from rules_engine.evaluation.grouping import Aggregate, GroupedIndex
+    from rules_engine.evaluation.aggregates import Aggregate
+    from rules_engine.evaluation.grouping import GroupedIndex
+    from rules_engine.evaluation.predicate_index import PredicateIndex
 
 LOW = 0xFFFFFFFF
 FAR = np.int64(1) << np.int64(62)
@@ -109,6 +112,7 @@ class AddingUp:
 
     index: GroupedIndex
     rows: ClassVar[type[Rows]] = Rows
+    ranking: ClassVar[type[Ranking]] = Ranking
 
     def words(
         self, words: NDArray[np.int64], columns: Sequence[pa.Array], starts: NDArray[np.intp]
@@ -118,21 +122,47 @@ class AddingUp:
 
         ``words`` and ``columns`` are of rows, those of a subject behind each other from ``starts`` on.
         """
-        if not len(starts):
-            return np.zeros((0, len(self.index.outputs)), dtype=np.int64)
-        of_rows, of_groups = self.index.of_rows, self.index.of_groups
-        rows = self.rows(self.index, words, dict(zip(self.index.groups.columns, columns, strict=True)), starts)
-        values = [self._come_to(rows, each) for each in self.index.groups.aggregates]
-        asked = [values[int(lookup.name[1:])] for lookup in of_groups.lookups]
-        subjects = pa.array(np.arange(len(starts)))
-        groups = pa.RecordBatch.from_arrays([subjects, *asked], [SUBJECT, *map(str, range(len(asked)))])
         found: NDArray[np.int64] = np.zeros((len(starts), len(self.index.outputs)), dtype=np.int64)
-        either = np.bitwise_or.reduceat(words, starts, axis=0)
-        for said, names in ((either, of_rows.outputs), (Worker(of_groups).words(groups), of_groups.outputs)):
+        if not len(starts):
+            return found
+        named = dict(zip(self.index.groups.columns, columns, strict=True))
+        said = [(words, self.index.of_rows.outputs)]
+        if self.index.groups.ranked:
+            said.append((self._of_ranks(words, named, starts), self.index.of_ranks.outputs))
+        either = [(np.bitwise_or.reduceat(of_rows, starts, axis=0), names) for of_rows, names in said]
+        groups = self._of_groups(self.rows(self.index, words, named, starts))
+        for of_subjects, names in (*either, (groups, self.index.of_groups.outputs)):
             for place, name in enumerate(names):
                 if name in self.index.outputs:
-                    found[:, self.index.outputs.index(name)] |= said[:, place]
+                    found[:, self.index.outputs.index(name)] |= of_subjects[:, place]
         return found
+
+    def _of_groups(self, rows: Rows) -> NDArray[np.int64]:
+        """Grain: subject × word. What conditions on aggregates say."""
+        values = [self._come_to(rows, each) for each in self.index.groups.aggregates]
+        return self._looked_up(self.index.of_groups, values, len(rows.starts))
+
+    def _of_ranks(
+        self, words: NDArray[np.int64], columns: Mapping[str, pa.Array], starts: NDArray[np.intp]
+    ) -> NDArray[np.int64]:
+        """Grain: row × word. What conditions on a row's place say, of rows that meet their filters."""
+        of, groups = self.index.of_ranks, self.index.groups
+        ranking = self.ranking(columns, groups.types, starts, len(words))
+        found = self._looked_up(of, [ranking.come_to(value) for value in groups.values], len(words))
+        for bound, number in groups.ranked:
+            if number is not None:
+                place, bit = self.index.filters[number]
+                kept = np.where((words[:, place] >> bit) & 1, np.int64(-1), ~np.int64(bound.cell.mask))
+                found[:, of.outputs.index(hit_word(bound.cell.word))] &= kept
+        return found
+
+    @staticmethod
+    def _looked_up(of: PredicateIndex, values: Sequence[pa.Array], rows: int) -> NDArray[np.int64]:
+        """What an index says of values; their place is the number in their name."""
+        asked = [values[int(lookup.name[1:])] for lookup in of.lookups]
+        numbers = pa.array(np.arange(rows))
+        batch = pa.RecordBatch.from_arrays([numbers, *asked], [SUBJECT, *map(str, range(len(asked)))])
+        return Worker(of).words(batch)
 
     def _come_to(self, rows: Rows, of: Aggregate) -> pa.Array:
         return rows.come_to(of)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, raise_all
 from rules_engine.evaluation import counting
+from rules_engine.evaluation.among import values
 from rules_engine.evaluation.facts import of_facts, words_said
 from rules_engine.evaluation.failures import Apart, Live, survivors
 from rules_engine.evaluation.few_rows import few_rows, stored
@@ -22,7 +23,7 @@ from rules_engine.evaluation.limits import within
 from rules_engine.evaluation.matrix import Made, alone, gather
 from rules_engine.evaluation.parcels import Parts
 from rules_engine.evaluation.passes import of_pass
-from rules_engine.evaluation.planning import plan
+from rules_engine.evaluation.planning import plan, values_wanted
 from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.progress import watched
 from rules_engine.evaluation.session import PINNED, pin
@@ -158,7 +159,7 @@ class SparkEvaluator:
         """The hit matrix, still to be made; statements are run on the way. No gate is asked."""
         as_of = rule_set.as_of
         schema = self.schema(as_of, rule_set.reference_lists)
-        planned = plan(matrix, schema, as_of)
+        planned = plan(matrix, schema, as_of, values(self.spark, values_wanted(matrix, schema, as_of)))
         with few_rows(self.spark, schema, planned.alone) as session_of:
             facts = run_batches(
                 list(batches(planned.alone)),

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from rules_engine.evaluation.among import values
 from rules_engine.evaluation.few_rows import few_rows
 from rules_engine.evaluation.grouping import GroupedIndex
 from rules_engine.evaluation.matrix import Arrived
 from rules_engine.evaluation.parcels import Parts, Sent, brought_together, opened
 from rules_engine.evaluation.passes import FewConditions, of_pass
 from rules_engine.evaluation.planning import Pass as Read
-from rules_engine.evaluation.planning import plan
+from rules_engine.evaluation.planning import plan, values_wanted
 from rules_engine.evaluation.predicate_index import PredicateIndex, TakenApart
 from rules_engine.evaluation.statements import batches, rows_of_batch
 from rules_engine.language.question import spelled
@@ -88,7 +89,7 @@ def explained(
     The frames are views of the session, and the rules must have been accepted. A run reads the passes
     together, so its time is less than their sum; the first pass also pays for what Spark does once.
     """
-    planned = plan(matrix, schema, as_of)
+    planned = plan(matrix, schema, as_of, values(spark, values_wanted(matrix, schema, as_of)))
     passes = [Read(planned.subjects, planned.of_subjects), *planned.passes]
     indexes = [of_pass(spark, *each) for each in passes if each.of_rows or each.groups]
     found: dict[Cell, list[TakenApart]] = {}

@@ -8,72 +8,35 @@ Sums are whole numbers of the last decimal place, in two halves of 32 bits, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from rules_engine.evaluation.adding_up import AddingUp
-from rules_engine.evaluation.domains import Domain, digits, domain, is_whole, scaled
+from rules_engine.evaluation.aggregates import Aggregate, aggregate
+from rules_engine.evaluation.domains import Domain, domain, scaled
 from rules_engine.evaluation.indexing import assembled, index, is_looked_up
 from rules_engine.evaluation.narrowing import SendWords, Worker
 from rules_engine.evaluation.parcels import Parts, Sent, sent_schema
 from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, handed
+from rules_engine.evaluation.ranking import columns_of, is_ordered, type_of
 from rules_engine.evaluation.words import hit_word, unknown_word
 from rules_engine.language.condition import Constants, Opaque, Part
 from rules_engine.language.condition_reader import parts
-from rules_engine.language.lexical import Kind, tokens
+from rules_engine.language.windows import Ranked, RowValue
 from rules_engine.model.hitmatrix import BITS, Cell
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-WHOLE = {"tinyint": 3, "smallint": 5, "int": 10}
-"""Types of whole numbers of which no sum of rows overflows, with their digits."""
-MORE = 10
-"""Digits that Spark's sum of decimals has before those of its argument."""
-ORDERED = {"tinyint", "smallint", "int", "bigint", "date"}
-"""Types of which the least and the greatest is told, beside decimals."""
-TOLD_APART = {"tinyint", "smallint", "int", "bigint", "date", "string", "boolean"}
-"""Types whose different values are counted, beside decimals."""
 
+class FilteredBound(NamedTuple):
+    """A condition on rows that meet a filter, by its number; None for all rows."""
 
-class Aggregate(NamedTuple):
-    """What the rows of a subject that meet a filter come to: ``count``, ``distinct``, ``sum``, ``min`` or ``max``."""
-
-    function: str
-    column: str
-    """Empty: rows are counted, whatever is in them."""
+    bound: Bound
     filter: int | None
-    """Its number; None for all rows."""
-    type: str
-    """Spark's type of the column."""
-
-    @property
-    def comes_to(self) -> str:
-        """Spark's type of the value."""
-        if self.function in {"min", "max"}:
-            return self.type
-        if self.function == "sum" and self.type not in WHOLE:
-            precision, scale = digits(self.type)
-            return f"decimal({precision + MORE},{scale})"
-        return "bigint"
-
-    @property
-    def domain(self) -> Domain:
-        """How the value is compared: as the whole number that it is added up, or compared, as."""
-        if self.function == "sum" and self.type not in WHOLE:
-            return scaled(digits(self.type)[1])
-        return Domain(domain(self.comes_to).scalar, scaled(0).array)
-
-    @property
-    def most(self) -> int:
-        """No value of the column, as a whole number, is as large."""
-        return int(10 ** (WHOLE.get(self.type) or digits(self.type)[0]))
-
-    def __str__(self) -> str:
-        argument = f"DISTINCT {self.column}" if self.function == "distinct" else self.column or "*"
-        return f"{'count' if self.function == 'distinct' else self.function}({argument})"
 
 
 @dataclass(frozen=True)
@@ -87,14 +50,27 @@ class Groups:
     filters: tuple[str, ...]
     aggregates: tuple[Aggregate, ...]
     conditions: tuple[Bound, ...]
+    values: tuple[RowValue, ...] = ()
+    """What rows come to among the rows of their subject: ``w0``, ``w1``, … in :attr:`ranked`."""
+    ranked: tuple[FilteredBound, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Of the frame's columns."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are added up or counted."""
-        return tuple(sorted({each.column for each in self.aggregates if each.column}))
+        """The columns that are added up, counted, ordered by or looked for in other rows."""
+        added = {each.column for each in self.aggregates if each.column}
+        return tuple(sorted(added.union(*map(columns_of, self.values))))
+
+    @property
+    def every(self) -> bool:
+        """Whether something is asked of all rows, whatever is in them."""
+        return bool(self.values) or any(each.filter is None for each in self.aggregates)
 
     def said(self, name: str) -> str:
-        """An aggregate in words, by its name."""
+        """An aggregate, or a place among other rows, in words, by its name."""
+        if name.startswith("w"):
+            return f"the place of a row: {self.values[int(name[1:])]}"
         each = self.aggregates[int(name[1:])]
         filtered = f" of rows where {self.filters[each.filter]}" if each.filter is not None else ""
         return f"{each}{filtered}"
@@ -109,6 +85,22 @@ class Grouping:
     _filters: dict[str, int] = field(default_factory=dict)
     _aggregates: dict[Aggregate, int] = field(default_factory=dict)
     _conditions: list[Bound] = field(default_factory=list)
+    _values: dict[RowValue, int] = field(default_factory=dict)
+    _ranked: list[FilteredBound] = field(default_factory=list)
+
+    def takes_ranked(self, asked: Ranked, bound: Bound) -> bool:
+        """Take a question about a row's place among its subject's rows, if all of it can be answered."""
+        if not all(is_ordered(self.columns[column]) for of in asked.values for column in columns_of(of)):
+            return False
+        values = dict(self._values)
+        numbers = [values.setdefault(of, len(values)) for of in asked.values]
+        placed = re.sub(r"\bw(\d+)\b", lambda name: f"w{numbers[int(name[1])]}", asked.placed)
+        if _read(placed, _of_values(values, self.columns)) is None:
+            return False
+        self._values = values
+        number = self._filters.setdefault(asked.where, len(self._filters)) if asked.where else None
+        self._ranked.append(FilteredBound(bound._replace(sql=placed), number))
+        return True
 
     def takes(self, where: str, pieces: Sequence[str], calls: Sequence[str], bound: Bound) -> bool:
         """
@@ -118,13 +110,13 @@ class Grouping:
         """
         filters, aggregates = dict(self._filters), dict(self._aggregates)
         number = filters.setdefault(where, len(filters)) if where else None
-        wanted = [_aggregate(call, number, self.columns) for call in ("count(*)", *calls)]
+        wanted = [aggregate(call, number, self.columns) for call in ("count(*)", *calls)]
         if None in wanted:
             return False
         exists, *names = (f"a{aggregates.setdefault(each, len(aggregates))}" for each in wanted if each)
         having = "".join(text for pair in zip(pieces, (*names, ""), strict=True) for text in pair)
         condition = f"{exists} > 0 AND ({having})" if having.strip() else f"{exists} > 0"
-        if _parts(condition, [*aggregates]) is None:
+        if _read(condition, _of_aggregates(aggregates)) is None:
             return False
         self._filters, self._aggregates = filters, aggregates
         self._conditions.append(bound._replace(sql=condition))
@@ -132,9 +124,16 @@ class Grouping:
 
     def groups(self) -> Groups | None:
         """What was taken; None for nothing."""
-        if not self._conditions:
+        if not self._conditions and not self._ranked:
             return None
-        return Groups(tuple(self._filters), tuple(self._aggregates), tuple(self._conditions))
+        return Groups(
+            tuple(self._filters),
+            tuple(self._aggregates),
+            tuple(self._conditions),
+            tuple(self._values),
+            tuple(self._ranked),
+            self.columns,
+        )
 
 
 @dataclass(frozen=True)
@@ -147,6 +146,7 @@ class GroupedIndex:
 
     of_rows: PredicateIndex
     of_groups: PredicateIndex
+    of_ranks: PredicateIndex
     groups: Groups
     own: int
 
@@ -160,14 +160,15 @@ class GroupedIndex:
         of_rows = (part for part in self.of_rows.taken_apart if part.cell.word < self.own)
         named = (
             replace(part, expressions=tuple(map(self.groups.said, part.expressions)))
-            for part in self.of_groups.taken_apart
+            for part in (*self.of_groups.taken_apart, *self.of_ranks.taken_apart)
         )
         return (*of_rows, *named)
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
         """The words of a subject."""
-        hits = {word for word in self.of_rows.words if word < self.own} | {*self.of_groups.words}
+        hits = {word for word in self.of_rows.words if word < self.own}
+        hits |= {*self.of_groups.words, *self.of_ranks.words}
         return (*map(hit_word, sorted(hits)), *map(unknown_word, self.of_rows.can_be_unknown))
 
     @property
@@ -185,18 +186,18 @@ class GroupedIndex:
         """
         carried = self.groups.columns
         given = handed(spark, self.source, [*self.of_rows.columns, *(f"`{column}`" for column in carried)], parts)
-        every = any(each.filter is None for each in self.groups.aggregates)
         first = len(self.of_rows.columns)
         names = [f"c{first + place}" for place in range(len(carried))]
-        work = SendWords(Worker(self.of_rows), every, len(carried))
+        work = SendWords(Worker(self.of_rows), self.groups.every, len(carried))
         return Sent(given, work, sent_schema(given, self.of_rows.outputs, names), self.outputs, AddingUp(self))
 
 
 def grouped(spark: SparkSession, source: Source, conditions: Sequence[Bound], groups: Groups) -> GroupedIndex:
     """The indexes over conditions on a frame's rows and on their groups."""
-    own = 1 + max(bound.cell.word for bound in (*conditions, *groups.conditions))
+    others = (*groups.conditions, *(ranked.bound for ranked in groups.ranked))
+    own = 1 + max(bound.cell.word for bound in (*conditions, *others))
     of_rows = index(spark, source, [*conditions, *filters(groups, own)])
-    return GroupedIndex(of_rows, index_of_groups(source, groups), groups, own)
+    return GroupedIndex(of_rows, index_of_groups(source, groups), index_of_ranks(source, groups), groups, own)
 
 
 def filters(groups: Groups, own: int) -> Iterator[Bound]:
@@ -207,40 +208,43 @@ def filters(groups: Groups, own: int) -> Iterator[Bound]:
 
 def index_of_groups(source: Source, groups: Groups) -> PredicateIndex:
     """The index over conditions on aggregates."""
-    domains = {f"a{number}": each.domain for number, each in enumerate(groups.aggregates)}
-    found = [(bound, part) for bound in groups.conditions for part in _parts(bound.sql, groups.aggregates) or ()]
-    return assembled(source, groups.conditions, found, {}, domains)
+    return _index(source, groups.conditions, _of_aggregates(groups.aggregates))
 
 
-def _aggregate(call: str, number: int | None, columns: Mapping[str, str]) -> Aggregate | None:
-    """A call of an aggregate function, filtered; None for one that workers do not work out exactly."""
-    function, _, argument = call[:-1].partition("(")
-    function, words = function.strip().lower(), tokens(argument)
-    if function == "count" and argument.strip() in {"*", "1"}:
-        return Aggregate("count", "", number, "")
-    if function == "count" and words and words[0].word == "distinct":
-        function, words = "distinct", words[1:]
-    if len(words) != 1 or words[0].kind not in {Kind.WORD, Kind.QUOTED} or words[0].word not in columns:
-        return None
-    type_ = columns[words[0].word]
-    decimal = is_whole(type_)
-    fits = {
-        "count": True,
-        "distinct": decimal or type_ in TOLD_APART,
-        "sum": decimal or type_ in WHOLE,
-        "min": decimal or type_ in ORDERED,
-        "max": decimal or type_ in ORDERED,
-    }
-    return Aggregate(function, words[0].word, number, type_) if fits.get(function) else None
+def index_of_ranks(source: Source, groups: Groups) -> PredicateIndex:
+    """The index over conditions on what rows come to among others."""
+    return _index(source, [ranked.bound for ranked in groups.ranked], _of_values(groups.values, groups.types))
 
 
-def _parts(condition: str, aggregates: Sequence[Aggregate]) -> tuple[Part, ...] | None:
-    """A condition about aggregates taken apart; None where any of it cannot be looked up."""
-    types = {f"a{number}": each.comes_to for number, each in enumerate(aggregates)}
-    domains: dict[str, Domain] = {f"a{number}": each.domain for number, each in enumerate(aggregates)}
+class _Named(NamedTuple):
+    """Values that conditions are about, by name: Spark's types, and how they are compared."""
+
+    types: Mapping[str, str]
+    domains: Mapping[str, Domain]
+
+
+def _of_aggregates(aggregates: Iterable[Aggregate]) -> _Named:
+    named = {f"a{number}": each for number, each in enumerate(aggregates)}
+    return _Named(
+        {name: each.comes_to for name, each in named.items()}, {name: each.domain for name, each in named.items()}
+    )
+
+
+def _of_values(values: Iterable[RowValue], columns: Mapping[str, str]) -> _Named:
+    types = {f"w{number}": type_of(value, columns) for number, value in enumerate(values)}
+    return _Named(types, {name: Domain(domain(type_).scalar, scaled(0).array) for name, type_ in types.items()})
+
+
+def _index(source: Source, conditions: Sequence[Bound], named: _Named) -> PredicateIndex:
+    found = [(bound, part) for bound in conditions for part in _read(bound.sql, named) or ()]
+    return assembled(source, conditions, found, {}, named.domains)
+
+
+def _read(condition: str, named: _Named) -> tuple[Part, ...] | None:
+    """A condition about named values taken apart; None where any of it cannot be looked up."""
     constants = Constants({}, set())
     try:
-        found = parts(condition, types, constants)
+        found = parts(condition, named.types, constants)
     except Opaque:
         return None
-    return found if not constants.wanted and all(is_looked_up(part, domains) for part in found) else None
+    return found if not constants.wanted and all(is_looked_up(part, named.domains) for part in found) else None

@@ -3,9 +3,11 @@ Where each rule of a set is cheapest: what is asked together, and what stays a q
 
 - Conditions on a frame's rows share one pass over it.
 - Statements over the same source share one pass over that: their joins and windows are done once.
-- Statements that count or add up the rows of a frame share the pass over it; others that group the same source
+- Statements that count or add up the rows of a frame, or ask for a row's place among a subject's, share the pass over
+  it; others that group the same source
   share one aggregation, each with its own filter.
-- Statements that ask of a subject whether another frame has rows for it are conditions on that frame.
+- Statements that ask of a subject whether another frame has rows for it are conditions on that frame; so are joins
+  with it, and with small frames whose values are known.
 - The others are queries of their own.
 
 Nothing here reads data or asks Spark.
@@ -13,26 +15,21 @@ Nothing here reads data or asks Spark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
 
 from rules_engine.evaluation.grouping import Grouping, Groups
 from rules_engine.evaluation.predicate_index import Bound, Source
+from rules_engine.evaluation.shared_groups import cuts_of, shared
 from rules_engine.evaluation.statements import asks_other_rows
 from rules_engine.evaluation.words import Placed
-from rules_engine.language.lexical import bind, tokens
+from rules_engine.language.joined import Among, Values, joined
+from rules_engine.language.lexical import bind
 from rules_engine.language.operands import names
-from rules_engine.language.question import (
-    Question,
-    aggregates,
-    frame_and_alias,
-    of_subjects,
-    question,
-    spelled,
-    unqualified,
-)
+from rules_engine.language.question import Question, frame_and_alias, of_subjects, question, spelled, unqualified
+from rules_engine.language.windows import ranked
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form
@@ -80,6 +77,7 @@ class _Planner:
     matrix: HitMatrix
     schema: Schema
     as_of: date
+    values: Values
     rows: dict[Source, list[Bound]] = field(default_factory=dict)
     cores: dict[tuple[str, ...], list[tuple[Question, Placed, Bound]]] = field(default_factory=dict)
     groups: dict[tuple[str, ...], list[tuple[Question, Placed | None, Bound]]] = field(default_factory=dict)
@@ -111,6 +109,8 @@ class _Planner:
             self._add(self._frame(version.frame), Bound(sql, cell))
             self.why[version.id] = f"condition on {version.frame}"
             return
+        if version.form is Form.STATEMENT and (self._joins(sql, placed) or self._ranks(sql, placed)):
+            return
         frame = version.frame if version.form is Form.PREDICATE else ""
         if frame.lower() in {"", self.schema.subject.lower()} and self._asks(sql, frame, placed):
             return
@@ -130,7 +130,7 @@ class _Planner:
             return False
         if not self._is_about(self.schema.subject, found.where):
             return False
-        asked, second = found.asked, Cell(self.matrix.words + cell.word, cell.mask)
+        asked, second = found.asked, self._second(cell)
         if asked.least == 1:
             self._add(self._frame(asked.source), Bound(asked.where, second, filters=True))
         else:
@@ -142,6 +142,41 @@ class _Planner:
             masks[cell.word] = masks.get(cell.word, 0) | cell.mask
         self.why[version.id] = f"asks the rows of {asked.source}"
         return True
+
+    def _joins(self, sql: str, placed: Placed) -> bool:
+        """Whether the rule asks of joined frames what can be asked of each by itself."""
+        version, cell = placed
+        found = joined(sql, self.schema)
+        rows = found.rows.condition(self.values) if found else None
+        own = found.subject.condition(self.values) if found and found.subject else ""
+        if found is None or rows is None or own is None:
+            return False
+        self.why[version.id] = f"asks the rows of {found.rows.frame}"
+        if found.subject is None:
+            self._add(self._frame(found.rows.frame), Bound(rows, cell, filters=True))
+            return True
+        self._add(self._frame(found.rows.frame), Bound(rows, self._second(cell), filters=True))
+        self._add(self._frame(self.schema.subject), Bound(own, cell, filters=True))
+        self.asks[cell.word] = self.asks.get(cell.word, 0) | cell.mask
+        return True
+
+    def _ranks(self, sql: str, placed: Placed) -> bool:
+        """Whether the rule asks for a row's place among the rows of its subject."""
+        version, cell = placed
+        found = ranked(sql, self.schema)
+        if found is None or not self._grouping(found.frame).takes_ranked(found, Bound("", cell, filters=True)):
+            return False
+        self.why[version.id] = f"ranks the rows of {found.frame}"
+        return True
+
+    def _grouping(self, frame: str) -> Grouping:
+        """What is asked of a subject's rows of a frame together."""
+        types = {name.lower(): type_ for name, type_ in (self.schema.columns_of(frame) or {}).items()}
+        return self.grouped.setdefault(self._frame(frame), Grouping(types))
+
+    def _second(self, cell: Cell) -> Cell:
+        """The second bit of a rule that asks another frame."""
+        return Cell(self.matrix.words + cell.word, cell.mask)
 
     def _ask_rows(self, found: Question, placed: Placed) -> None:
         version, cell = placed
@@ -167,7 +202,7 @@ class _Planner:
             self._share_groups(of_core)
 
     def _share_groups(self, of_core: Sequence[tuple[Question, Placed | None, Bound]]) -> None:
-        read = [(asked, rule, bound, _cuts(asked)) for asked, rule, bound in of_core]
+        read = [(asked, rule, bound, cuts_of(asked)) for asked, rule, bound in of_core]
         together = sum(cuts is not None for *_, cuts in read) > 1
         left: list[_Grouped] = []
         for asked, rule, bound, cuts in read:
@@ -191,14 +226,11 @@ class _Planner:
         key = self.schema.subject_key_of(frame).lower() if frame and not asked.given else ""
         if not key or asked.key.replace("`", "").lower() not in {key, f"{alias}.{key}"}:
             return False
-        source = self._frame(frame)
-        types = {name.lower(): type_ for name, type_ in (self.schema.columns_of(frame) or {}).items()}
-        grouping = self.grouped.setdefault(source, Grouping(types))
         having = asked.having
         edges = [0, *(at for cut in cuts for at in cut), len(having)]
         pieces = [having[first:after] for first, after in zip(edges[::2], edges[1::2], strict=True)]
         calls = [unqualified(having[first:after], alias) for first, after in cuts]
-        taken = grouping.takes(unqualified(asked.where, alias), pieces, calls, bound)
+        taken = self._grouping(frame).takes(unqualified(asked.where, alias), pieces, calls, bound)
         if taken and placed is not None:
             self.why[placed[0].id] = f"counts or adds up the rows of {frame}"
         return taken
@@ -206,15 +238,8 @@ class _Planner:
     def _group(self, several: Sequence[_Grouped]) -> None:
         for first in range(0, len(several), TOGETHER):
             together = several[first : first + TOGETHER]
-            columns: dict[str, str] = {}
-            conditions = [
-                bound._replace(sql=" AND ".join(_conditions(q, cuts, columns))) for q, _, bound, cuts in together
-            ]
-            asked = together[0][0]
-            made = ", ".join(f"{sql} AS {name}" for sql, name in columns.items())
-            grouped = f"(SELECT {asked.key} AS subject_key, {made} FROM {asked.source} GROUP BY {asked.key}) AS grouped"
-            source = Source(grouped, "subject_key", given=asked.given)
-            for (_, placed, _, _), bound in zip(together, conditions, strict=True):
+            source, conditions = shared([(asked, bound, cuts) for asked, _, bound, cuts in together])
+            for (asked, placed, _, _), bound in zip(together, conditions, strict=True):
                 self._add(source, bound)
                 if placed is not None:
                     self.why[placed[0].id] = f"shares the groups of {spelled(asked.source)[:60]}"
@@ -236,65 +261,16 @@ class _Planner:
         return "select" not in names(where) and names(where) <= columns
 
 
-def plan(matrix: HitMatrix, schema: Schema, as_of: date) -> Plan:
-    """Place every rule of a hit matrix."""
-    found = _Planner(matrix, schema, as_of).plan()
+def plan(matrix: HitMatrix, schema: Schema, as_of: date, values: Values) -> Plan:
+    """Place every rule of a hit matrix, where :func:`values_wanted` are known as far as they are."""
+    found = _Planner(matrix, schema, as_of, values).plan()
     order = {cell: place for place, (_, cell) in enumerate(matrix.cells)}
     return replace(found, alone=tuple(sorted(found.alone, key=lambda placed: order[placed[1]])))
 
 
-def _cuts(asked: Question) -> tuple[tuple[int, int], ...] | None:
-    """Where the aggregates of a question stand; None where its HAVING says more than aggregates and literals."""
-    found = aggregates(asked.having) if asked.having else ()
-    if found is None:
-        return None
-    if asked.where and not all(_is_one_value(asked.having[first:after]) for first, after in found):
-        return None
-    rest = asked.having
-    for first, after in reversed(found):
-        rest = f"{rest[:first]} 0 {rest[after:]}"
-    return found if not names(rest) else None
-
-
-def _conditions(asked: Question, cuts: Sequence[tuple[int, int]], columns: dict[str, str]) -> Iterator[str]:
-    """That the group is there, and its HAVING over named columns; ``columns`` collects what they are."""
-    filtered = f" FILTER (WHERE {asked.where})" if asked.where else ""
-    yield f"{_named(f'count(*){filtered}', columns)} > 0"
-    if not asked.having:
-        return
-    pieces, at = list[str](), 0
-    for first, after in cuts:
-        pieces += [asked.having[at:first], _named(_filtered(asked.having[first:after], asked.where), columns)]
-        at = after
-    yield f"({''.join([*pieces, asked.having[at:]])})"
-
-
-def _filtered(aggregate: str, where: str) -> str:
-    """
-    An aggregate of the rows that meet a condition; its argument is worked out on no other row.
-
-    Spark works out what several aggregates have in common before it looks at
-    their FILTERs, so a division under a guard would meet rows that the guard
-    keeps away. A CASE keeps it. Every aggregate here passes over NULL.
-    """
-    if not where:
-        return aggregate
-    name, argument = aggregate[:-1].split("(", 1)
-    if argument.strip() == "*":
-        return f"{aggregate} FILTER (WHERE {where})"
-    return f"{name}(CASE WHEN {where} THEN {argument} END)"
-
-
-def _is_one_value(aggregate: str) -> bool:
-    """Whether its argument can stand in a CASE: one value, or nothing but ``*``."""
-    words, depth = tokens(aggregate)[2:-1], 0
-    for place, token in enumerate(words):
-        depth += (token.text == "(") - (token.text == ")")
-        listed = token.text == "," and not depth
-        if listed or (token.text == "*" and place and words[place - 1].text == "."):
-            return False
-    return True
-
-
-def _named(sql: str, columns: dict[str, str]) -> str:
-    return columns.setdefault(sql, f"a{len(columns)}")
+def values_wanted(matrix: HitMatrix, schema: Schema, as_of: date) -> frozenset[Among]:
+    """The values of small frames that joins ask for: where they are known, nothing is joined."""
+    statements = (version for version, _ in matrix.cells if version.form is Form.STATEMENT)
+    read = (joined(bind(version.sql, version.parameters, as_of), schema) for version in statements)
+    sides = (side for found in read if found for side in (found.rows, found.subject) if side)
+    return frozenset(among for side in sides for _, among in side.among)

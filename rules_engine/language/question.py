@@ -114,6 +114,13 @@ def of_subjects(sql: str, schema: Schema, *, frame: str = "") -> OfSubjects | No
     return OfSubjects(" AND ".join(rest), asked)
 
 
+def clauses(sql: str) -> dict[str, str] | None:
+    """The texts of a query's clauses by their keyword; None for set operations, order, limit and the like."""
+    words = tokens(sql)
+    starts = _starts(words)
+    return {clause: _clause(sql, words, starts, clause) for clause in starts} if starts else None
+
+
 def conjuncts(sql: str) -> tuple[str, ...]:
     """The texts between the top-level ANDs of a condition; the whole where it has a top-level OR."""
     words = tokens(sql)

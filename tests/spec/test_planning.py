@@ -5,7 +5,7 @@ import re
 import pytest
 
 from rules_engine.evaluation.grouping import Groups
-from rules_engine.evaluation.planning import TOGETHER, Plan, plan
+from rules_engine.evaluation.planning import TOGETHER, Plan, plan, values_wanted
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
@@ -77,10 +77,38 @@ PASSES = """
 """.replace("{HAS}", HAS)
 
 
-def planned(rules: str) -> tuple[Plan, list[str]]:
+JOINS = """
+    rules                                                                                   | asked                                       | because
+    ----------------------------------------------------------------------------------------+---------------------------------------------+-----------------------------------------
+    {H} JOIN products p ON p.product = h.product WHERE p.type = 1 AND h.balance > 5         | `Holdings`: balance > 5 AND `product` IN (7, 8) | the values that a small frame has
+    {H} INNER JOIN products AS p ON h.product = p.product AND p.type = 1                    | `Holdings`: `product` IN (7, 8)             | conditions after ON
+    {H} JOIN products p ON p.product = h.product WHERE p.type = 0                           | `Holdings`: `product` IS NULL AND `product` IS NOT NULL | no value at all
+    {H} JOIN customers c ON c.customer_id = h.customer_id WHERE h.balance > 5 AND c.country = 1 | customers: country = 1 ;; `Holdings`: balance > 5 | a condition on each side of the key
+    {H} JOIN customers c ON h.customer_id = c.customer_id WHERE (h.balance > 5 OR h.role = 1) | customers:  ;; `Holdings`: (balance > 5 OR role = 1) | nothing on the subject but that it is there
+    SELECT c.customer_id FROM customers c JOIN holdings h ON c.customer_id = h.customer_id WHERE h.role = 1 | customers:  ;; `Holdings`: role = 1 | the same, from the other side
+    SELECT c.customer_id FROM customers c JOIN products p ON p.type = c.country WHERE p.product = 1 | customers: `country` IN (7, 8) | values of the subject's own row
+    {H} JOIN customers c ON c.customer_id = h.customer_id JOIN products p ON p.type = c.country WHERE h.rate > 1 | customers: `country` IN (7, 8) ;; `Holdings`: rate > 1 | of a join of three
+    {H} JOIN products p ON p.product = h.product WHERE p.type = 2                           |                                             | values that are not known
+    {H} JOIN products p ON p.product = h.product WHERE 10 / p.type > 2                      |                                             | a condition that could raise on rows that are left out
+    {H} JOIN products p ON p.product = h.product WHERE p.type > h.role                      |                                             | a condition on both
+    {H} JOIN products p ON p.product > h.product WHERE p.type = 1                           |                                             | no equality
+    {H} JOIN products p ON p.product = h.product AND p.type = h.role                        |                                             | two columns at once
+    {H} JOIN products p ON p.product = h.product WHERE type = 1                             |                                             | a column without its frame
+    {H} LEFT JOIN products p ON p.product = h.product WHERE p.type = 1                      |                                             | an outer join
+    {H} JOIN customers c ON c.country = h.role WHERE h.rate > 1                             |                                             | subjects joined by another column
+    {H} JOIN holdings o ON o.customer_id = h.customer_id WHERE o.rate > 1 AND h.rate < 1    |                                             | two rows of a subject
+    SELECT h.role FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 |                                             | another column than the key
+""".replace("{H}", "SELECT h.customer_id FROM holdings h")
+
+KNOWN = {"type = 0": (), "type = 2": None}
+"""Of conditions on products the values that meet them; of all others 7 and 8."""
+
+
+def planned(rules: str, *, known: bool = False) -> tuple[Plan, list[str]]:
     versions = [written(f"R-{number}", text.strip()) for number, text in enumerate(rules.split(";;"))]
-    found = plan(HitMatrix.of(rule_set(*versions)), SCHEMA, AS_OF)
-    return found, [version.id for version in versions]
+    matrix = HitMatrix.of(rule_set(*versions))
+    values = {each: KNOWN.get(each.where, ("7", "8")) for each in values_wanted(matrix, SCHEMA, AS_OF)}
+    return plan(matrix, SCHEMA, AS_OF, values if known else {}), [version.id for version in versions]
 
 
 def written(key: str, text: str) -> RuleVersion:
@@ -117,6 +145,14 @@ def test_where_a_rule_goes(case: Row) -> None:
 def test_what_is_asked_together(case: Row) -> None:
     """The conditions of a pass, over rows that are read once."""
     assert asked(planned(case["rules"])[0]) == case["asked"]
+
+
+@pytest.mark.parametrize("case", cases(JOINS))
+def test_what_a_join_asks(case: Row) -> None:
+    """A join by keys asks each frame by itself, as far as no condition is asked of a row on which it could raise."""
+    found, _ = planned(case["rules"], known=True)
+    assert asked(found) == case["asked"]
+    assert bool(found.alone) == (not case["asked"])
 
 
 def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:

@@ -1,0 +1,43 @@
+"""The values that a small frame has in a column, for conditions that ask whether a value is among them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.evaluation.few_rows import SMALL, stored
+from rules_engine.language.joined import Among, Values
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MOST = 1000
+"""Rows of a frame up to which its values are written as literals."""
+
+
+def values(spark: SparkSession, wanted: Collection[Among]) -> Values:
+    """The values of each, read with one query a column; None where they stay to be joined."""
+    found: dict[Among, tuple[str, ...] | None] = dict.fromkeys(wanted)
+    for frame, column in sorted({(among.frame, among.column) for among in wanted}):
+        asked = [among for among in sorted(wanted) if among[:2] == (frame, column)]
+        found |= zip(asked, _read(spark, frame, column, [among.where for among in asked]), strict=True)
+    return found
+
+
+def _read(
+    spark: SparkSession, frame: str, column: str, conditions: Collection[str]
+) -> Iterable[tuple[str, ...] | None]:
+    if stored(spark.table(frame)) > SMALL:
+        return [None] * len(conditions)
+    asked = ", ".join(f"({sql or 'true'}) AS c{number}" for number, sql in enumerate(conditions))
+    rows = spark.sql(f"SELECT `{column}`, {asked} FROM `{frame}`").limit(MOST + 1).collect()
+    if len(rows) > MOST:
+        return [None] * len(conditions)
+    return [_literals({row[0] for row in rows if row[number]} - {None}) for number in range(1, len(conditions) + 1)]
+
+
+def _literals(found: set[Any]) -> tuple[str, ...] | None:
+    """Whole numbers and texts in order; None where a text has a character that is written otherwise."""
+    if any(isinstance(value, str) and {"'", "\\"} & {*value} for value in found):
+        return None
+    return tuple(f"'{value}'" if isinstance(value, str) else str(value) for value in sorted(found))
