@@ -24,7 +24,7 @@ from rules_engine.evaluation.words import SUBJECT, hit_word
 
 if TYPE_CHECKING:
     from rules_engine.evaluation.aggregates import Aggregate
-    from rules_engine.evaluation.grouping import GroupedIndex
+    from rules_engine.evaluation.grouping import GroupedIndex, Versus
     from rules_engine.evaluation.predicate_index import PredicateIndex
 
 LOW = 0xFFFFFFFF
@@ -115,12 +115,17 @@ class AddingUp:
     ranking: ClassVar[type[Ranking]] = Ranking
 
     def words(
-        self, words: NDArray[np.int64], columns: Sequence[pa.Array], starts: NDArray[np.intp]
+        self,
+        words: NDArray[np.int64],
+        columns: Sequence[pa.Array],
+        starts: NDArray[np.intp],
+        own: Mapping[str, pa.Array],
     ) -> NDArray[np.int64]:
         """
         Grain: subject × word of the index's outputs.
 
-        ``words`` and ``columns`` are of rows, those of a subject behind each other from ``starts`` on.
+        ``words`` and ``columns`` are of rows, those of a subject behind each other from ``starts`` on; ``own`` are
+        numbers of the subjects' own rows, by their expressions.
         """
         found: NDArray[np.int64] = np.zeros((len(starts), len(self.index.outputs)), dtype=np.int64)
         if not len(starts):
@@ -130,16 +135,19 @@ class AddingUp:
         if self.index.groups.ranked:
             said.append((self._of_ranks(words, named, starts), self.index.of_ranks.outputs))
         either = [(np.bitwise_or.reduceat(of_rows, starts, axis=0), names) for of_rows, names in said]
-        groups = self._of_groups(self.rows(self.index, words, named, starts))
+        groups = self._of_groups(self.rows(self.index, words, named, starts), own)
         for of_subjects, names in (*either, (groups, self.index.of_groups.outputs)):
             for place, name in enumerate(names):
                 if name in self.index.outputs:
                     found[:, self.index.outputs.index(name)] |= of_subjects[:, place]
         return found
 
-    def _of_groups(self, rows: Rows) -> NDArray[np.int64]:
+    def _of_groups(self, rows: Rows, own: Mapping[str, pa.Array]) -> NDArray[np.int64]:
         """Grain: subject × word. What conditions on aggregates say."""
-        values = [self._come_to(rows, each) for each in self.index.groups.aggregates]
+        groups = self.index.groups
+        values = {f"a{number}": self._come_to(rows, each) for number, each in enumerate(groups.aggregates)}
+        for number, held in enumerate(groups.against):
+            values[f"v{number}"] = _held_against(held, values[f"a{held.aggregate}"], own[held.expression])
         return self._looked_up(self.index.of_groups, values, len(rows.starts))
 
     def _of_ranks(
@@ -148,7 +156,8 @@ class AddingUp:
         """Grain: row × word. What conditions on a row's place say, of rows that meet their filters."""
         of, groups = self.index.of_ranks, self.index.groups
         ranking = self.ranking(columns, groups.types, starts, len(words))
-        found = self._looked_up(of, [ranking.come_to(value) for value in groups.values], len(words))
+        values = {f"w{number}": ranking.come_to(value) for number, value in enumerate(groups.values)}
+        found = self._looked_up(of, values, len(words))
         for bound, number in groups.ranked:
             if number is not None:
                 place, bit = self.index.filters[number]
@@ -157,15 +166,35 @@ class AddingUp:
         return found
 
     @staticmethod
-    def _looked_up(of: PredicateIndex, values: Sequence[pa.Array], rows: int) -> NDArray[np.int64]:
-        """What an index says of values; their place is the number in their name."""
-        asked = [values[int(lookup.name[1:])] for lookup in of.lookups]
+    def _looked_up(of: PredicateIndex, values: Mapping[str, pa.Array], rows: int) -> NDArray[np.int64]:
+        """What an index says of values, by their names."""
+        asked = [values[lookup.name] for lookup in of.lookups]
         numbers = pa.array(np.arange(rows))
         batch = pa.RecordBatch.from_arrays([numbers, *asked], [SUBJECT, *map(str, range(len(asked)))])
         return Worker(of).words(batch)
 
     def _come_to(self, rows: Rows, of: Aggregate) -> pa.Array:
         return rows.come_to(of)
+
+
+def _held_against(of: Versus, values: pa.Array, others: pa.Array) -> pa.Array:
+    """
+    Whole numbers of a last decimal place against others that have more places, exactly.
+
+    With ``q`` the others without those places, rounded down, and ``r`` the rest: ``a > q`` says that a is greater,
+    ``a = q and r = 0`` that they are equal.
+    """
+    left, right = (_numbers(column) for column in (values, others))
+    whole, rest = np.divmod(right, np.int64(10**of.places))
+    greater, equal = left > whole, (left == whole) & (rest == 0)
+    less = ~(greater | equal)
+    said = {">": greater, ">=": ~less, "<": less, "<=": ~greater, "=": equal, "<>": ~equal}[of.sign]
+    null = values.is_null().to_numpy(zero_copy_only=False) | others.is_null().to_numpy(zero_copy_only=False)
+    return pa.array(said, mask=null)
+
+
+def _numbers(column: pa.Array) -> Bits:
+    return column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _whole(high: Bits, low: Bits) -> Bits:

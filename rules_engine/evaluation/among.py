@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.evaluation.few_rows import SMALL, stored
@@ -20,20 +20,22 @@ def values(spark: SparkSession, wanted: Collection[Among]) -> Values:
     found: dict[Among, tuple[str, ...] | None] = dict.fromkeys(wanted)
     for frame, column in sorted({(among.frame, among.column) for among in wanted}):
         asked = [among for among in sorted(wanted) if among[:2] == (frame, column)]
-        found |= zip(asked, _read(spark, frame, column, [among.where for among in asked]), strict=True)
+        found |= zip(asked, _read(spark, frame, column, asked), strict=True)
     return found
 
 
-def _read(
-    spark: SparkSession, frame: str, column: str, conditions: Collection[str]
-) -> Iterable[tuple[str, ...] | None]:
+def _read(spark: SparkSession, frame: str, column: str, asked: Sequence[Among]) -> Iterable[tuple[str, ...] | None]:
     if stored(spark.table(frame)) > SMALL:
-        return [None] * len(conditions)
-    asked = ", ".join(f"({sql or 'true'}) AS c{number}" for number, sql in enumerate(conditions))
-    rows = spark.sql(f"SELECT `{column}`, {asked} FROM `{frame}`").limit(MOST + 1).collect()
+        return [None] * len(asked)
+    conditions = ", ".join(f"({among.where or 'true'}) AS c{number}" for number, among in enumerate(asked))
+    rows = spark.sql(f"SELECT `{column}`, {conditions} FROM `{frame}`").limit(MOST + 1).collect()
     if len(rows) > MOST:
-        return [None] * len(conditions)
-    return [_literals({row[0] for row in rows if row[number]} - {None}) for number in range(1, len(conditions) + 1)]
+        return [None] * len(asked)
+    met = ([row[0] for row in rows if row[number] and row[0] is not None] for number in range(1, len(asked) + 1))
+    return [
+        None if among.once and len({*found}) < len(found) else _literals({*found})
+        for among, found in zip(asked, met, strict=True)
+    ]
 
 
 def _literals(found: set[Any]) -> tuple[str, ...] | None:

@@ -172,7 +172,7 @@ class SparkEvaluator:
             return alone(self.spark, matrix, of_subjects, self.subject_type(as_of))
         frames = {planned.subjects.frame, *(each.source.frame for each in planned.passes)} & {*schema.columns}
         parts = Parts.of(self.spark, sum(stored(self.spark.table(name)) for name in frames), self.subject_type(as_of))
-        sent = [of_subjects.sent(self.spark, parts, every=True)]
+        sent = [of_subjects.sent(self.spark, parts, every=True, carried=planned.carried)]
         sent += [of_pass(self.spark, *each).sent(self.spark, parts) for each in planned.passes]
         if facts:
             together = reduce(lambda a, b: a.unionAll(b), facts)

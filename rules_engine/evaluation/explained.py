@@ -137,7 +137,10 @@ class _Come:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         (rows,) = opened(batches, [self.arrived.schema])
-        self.arrived.by_subject(rows, rows.column(0).unique())
+        subjects, adding_up = rows.column(0).unique(), self.arrived.adding_up
+        against = adding_up.index.groups.against if adding_up else ()
+        own = {held.expression: pa.nulls(len(subjects), pa.int64()) for held in against}
+        self.arrived.by_subject(rows, subjects, own)
         yield from ()
 
 

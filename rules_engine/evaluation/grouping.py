@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rules_engine.evaluation.adding_up import AddingUp
 from rules_engine.evaluation.aggregates import Aggregate, aggregate
-from rules_engine.evaluation.domains import Domain, domain, scaled
+from rules_engine.evaluation.domains import MOST_DIGITS, Domain, domain, scaled
 from rules_engine.evaluation.indexing import assembled, index, is_looked_up
-from rules_engine.evaluation.narrowing import SendWords, Worker
-from rules_engine.evaluation.parcels import Parts, Sent, sent_schema
-from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, handed
+from rules_engine.evaluation.parcels import Parts, Sent
+from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart
 from rules_engine.evaluation.ranking import columns_of, is_ordered, type_of
 from rules_engine.evaluation.words import hit_word, unknown_word
+from rules_engine.language.arithmetic import Numeric, of_type
 from rules_engine.language.condition import Constants, Opaque, Part
 from rules_engine.language.condition_reader import parts
+from rules_engine.language.totals import Against
 from rules_engine.language.windows import Ranked, RowValue
 from rules_engine.model.hitmatrix import BITS, Cell
 
@@ -37,6 +38,16 @@ class FilteredBound(NamedTuple):
 
     bound: Bound
     filter: int | None
+
+
+class Versus(NamedTuple):
+    """An aggregate, by its number, held against a number of the subject's own row, as SQL."""
+
+    aggregate: int
+    sign: str
+    expression: str
+    places: int
+    """How many more decimal places the subject's number has."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ class Groups:
     ranked: tuple[FilteredBound, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     """Of the frame's columns."""
+    against: tuple[Versus, ...] = ()
+    """What goes by ``v0``, ``v1``, … in conditions: true, false or unknown."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -68,7 +81,10 @@ class Groups:
         return bool(self.values) or any(each.filter is None for each in self.aggregates)
 
     def said(self, name: str) -> str:
-        """An aggregate, or a place among other rows, in words, by its name."""
+        """What goes by a name in conditions, in words."""
+        if name.startswith("v"):
+            held = self.against[int(name[1:])]
+            return f"{self.said(f'a{held.aggregate}')} {held.sign} {held.expression}"
         if name.startswith("w"):
             return f"the place of a row: {self.values[int(name[1:])]}"
         each = self.aggregates[int(name[1:])]
@@ -87,6 +103,7 @@ class Grouping:
     _conditions: list[Bound] = field(default_factory=list)
     _values: dict[RowValue, int] = field(default_factory=dict)
     _ranked: list[FilteredBound] = field(default_factory=list)
+    _against: dict[Versus, int] = field(default_factory=dict)
 
     def takes_ranked(self, asked: Ranked, bound: Bound) -> bool:
         """Take a question about a row's place among its subject's rows, if all of it can be answered."""
@@ -102,23 +119,32 @@ class Grouping:
         self._ranked.append(FilteredBound(bound._replace(sql=placed), number))
         return True
 
-    def takes(self, where: str, pieces: Sequence[str], calls: Sequence[str], bound: Bound) -> bool:
+    def takes(
+        self, where: str, pieces: Sequence[str], calls: Sequence[str], bound: Bound, against: Sequence[Against] = ()
+    ) -> bool:
         """
         Take a question, if all of it can be answered.
 
         ``where`` filters the rows; ``pieces`` is the text of HAVING around its aggregate ``calls``, one more of them.
         """
-        filters, aggregates = dict(self._filters), dict(self._aggregates)
+        filters, aggregates, held = dict(self._filters), dict(self._aggregates), dict(self._against)
         number = filters.setdefault(where, len(filters)) if where else None
-        wanted = [aggregate(call, number, self.columns) for call in ("count(*)", *calls)]
-        if None in wanted:
+        several = ("count(*)", *calls, *(each.call for each in against))
+        wanted = [found for call in several if (found := aggregate(call, number, self.columns))]
+        if len(wanted) < len(several):
             return False
-        exists, *names = (f"a{aggregates.setdefault(each, len(aggregates))}" for each in wanted if each)
-        having = "".join(text for pair in zip(pieces, (*names, ""), strict=True) for text in pair)
-        condition = f"{exists} > 0 AND ({having})" if having.strip() else f"{exists} > 0"
-        if _read(condition, _of_aggregates(aggregates)) is None:
+        numbers = [aggregates.setdefault(each, len(aggregates)) for each in wanted]
+        own = numbers[1 : 1 + len(calls)]
+        having = "".join(text for pair in zip(pieces, (*(f"a{n}" for n in own), ""), strict=True) for text in pair)
+        condition = f"a{numbers[0]} > 0 AND ({having})" if having.strip() else f"a{numbers[0]} > 0"
+        for of, at, each in zip(wanted[1 + len(calls) :], numbers[1 + len(calls) :], against, strict=True):
+            places = _places(of, each.number)
+            if places is None:
+                return False
+            condition += f" AND v{held.setdefault(Versus(at, each.sign, each.expression, places), len(held))}"
+        if _read(condition, _of_aggregates(aggregates, held)) is None:
             return False
-        self._filters, self._aggregates = filters, aggregates
+        self._filters, self._aggregates, self._against = filters, aggregates, held
         self._conditions.append(bound._replace(sql=condition))
         return True
 
@@ -133,6 +159,7 @@ class Grouping:
             tuple(self._values),
             tuple(self._ranked),
             self.columns,
+            tuple(self._against),
         )
 
 
@@ -184,12 +211,9 @@ class GroupedIndex:
 
         Rows that meet no condition and no filter are left, unless something is asked of all rows.
         """
-        carried = self.groups.columns
-        given = handed(spark, self.source, [*self.of_rows.columns, *(f"`{column}`" for column in carried)], parts)
-        first = len(self.of_rows.columns)
-        names = [f"c{first + place}" for place in range(len(carried))]
-        work = SendWords(Worker(self.of_rows), self.groups.every, len(carried))
-        return Sent(given, work, sent_schema(given, self.of_rows.outputs, names), self.outputs, AddingUp(self))
+        columns = [f"`{column}`" for column in self.groups.columns]
+        sent = self.of_rows.sent(spark, parts, every=self.groups.every, carried=columns)
+        return replace(sent, words=self.outputs, adding_up=AddingUp(self))
 
 
 def grouped(spark: SparkSession, source: Source, conditions: Sequence[Bound], groups: Groups) -> GroupedIndex:
@@ -208,7 +232,7 @@ def filters(groups: Groups, own: int) -> Iterator[Bound]:
 
 def index_of_groups(source: Source, groups: Groups) -> PredicateIndex:
     """The index over conditions on aggregates."""
-    return _index(source, groups.conditions, _of_aggregates(groups.aggregates))
+    return _index(source, groups.conditions, _of_aggregates(groups.aggregates, groups.against))
 
 
 def index_of_ranks(source: Source, groups: Groups) -> PredicateIndex:
@@ -223,11 +247,25 @@ class _Named(NamedTuple):
     domains: Mapping[str, Domain]
 
 
-def _of_aggregates(aggregates: Iterable[Aggregate]) -> _Named:
+def _of_aggregates(aggregates: Iterable[Aggregate], against: Iterable[Versus]) -> _Named:
     named = {f"a{number}": each for number, each in enumerate(aggregates)}
+    held = [f"v{number}" for number, _ in enumerate(against)]
     return _Named(
-        {name: each.comes_to for name, each in named.items()}, {name: each.domain for name, each in named.items()}
+        {**{name: each.comes_to for name, each in named.items()}, **dict.fromkeys(held, "boolean")},
+        {**{name: each.domain for name, each in named.items()}, **dict.fromkeys(held, domain("boolean"))},
     )
+
+
+def _places(of: Aggregate, number: Numeric) -> int | None:
+    """How many more decimal places a number has than an aggregate; None where they are not held against each other."""
+    own = of_type(of.comes_to)
+    if own is None or own.double or number.precision > MOST_DIGITS or own.scale > number.scale:
+        return None
+    try:
+        own.wider(number)
+    except Opaque:
+        return None
+    return number.scale - own.scale
 
 
 def _of_values(values: Iterable[RowValue], columns: Mapping[str, str]) -> _Named:

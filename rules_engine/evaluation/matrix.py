@@ -126,7 +126,7 @@ def gather(matrix: HitMatrix, plan: Plan, sent: Sequence[Sent], parts: Parts) ->
     """
     settling = Settling.of(matrix, plan, {name for source in sent for name in source.words})
     arrived = tuple(Arrived(source.schema, source.words, source.adding_up) for source in sent)
-    return Made(brought_together(sent, parts), Gatherer(settling, arrived), parts.subject_type)
+    return Made(brought_together(sent, parts), Gatherer(settling, arrived, plan.carried), parts.subject_type)
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,14 @@ class Arrived:
     words: tuple[str, ...]
     adding_up: AddingUp | None
 
-    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """The places, among ``subjects``, of those that the source speaks of, and a row of words for each."""
+    def by_subject(
+        self, rows: pa.RecordBatch, subjects: pa.Array, own: Mapping[str, pa.Array]
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """
+        The places, among ``subjects``, of those that the source speaks of, and a row of words for each.
+
+        ``own`` are numbers of the subjects' own rows, by their expressions.
+        """
         places = pc.index_in(rows.column(0), value_set=subjects).fill_null(-1).to_numpy()
         order = np.argsort(places, kind="stable")
         order = order[np.searchsorted(places, 0, sorter=order) :]
@@ -163,7 +169,8 @@ class Arrived:
         words = apart(rows.column(1))[order]
         if self.adding_up is not None:
             columns = [column.take(pa.array(order)) for column in rows.columns[2:]]
-            words = self.adding_up.words(words, columns, starts)
+            of_these = {name: column.take(pa.array(places[starts])) for name, column in own.items()}
+            words = self.adding_up.words(words, columns, starts, of_these)
         elif len(starts) < len(places):
             words = np.bitwise_or.reduceat(words, starts, axis=0)
         return places[starts], words
@@ -175,15 +182,18 @@ class Gatherer:
 
     settling: Settling
     sources: Sequence[Arrived]
+    carried: Sequence[str] = ()
+    """Expressions over the subjects' own rows, whose values come with these."""
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         arrived = opened(batches, [source.schema for source in self.sources])
         own = arrived[0].take(pc.sort_indices(arrived[0].column(0)))
+        numbers = dict(zip(self.carried, own.columns[2:], strict=True))
         subjects, places = own.column(0), {name: place for place, name in enumerate(self.settling.names)}
         found: NDArray[np.int64] = np.zeros((len(subjects), len(places)), dtype=np.int64)
         found[:, [places[name] for name in self.sources[0].words]] = apart(own.column(1))
         for source, rows in zip(self.sources[1:], arrived[1:], strict=True):
-            at, words = source.by_subject(rows, subjects)
+            at, words = source.by_subject(rows, subjects, numbers)
             for place, name in enumerate(source.words):
                 found[at, places[name]] |= words[:, place]
         for first in range(0, len(subjects), BLOCK):

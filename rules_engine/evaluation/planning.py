@@ -29,6 +29,7 @@ from rules_engine.language.joined import Among, Values, joined
 from rules_engine.language.lexical import bind
 from rules_engine.language.operands import names
 from rules_engine.language.question import Question, frame_and_alias, of_subjects, question, spelled, unqualified
+from rules_engine.language.totals import totals
 from rules_engine.language.windows import ranked
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
@@ -64,6 +65,8 @@ class Plan:
     alone: tuple[Placed, ...]
     asks: dict[int, int]
     denies: dict[int, int]
+    carried: tuple[str, ...]
+    """Expressions over the subject's row that totals of other rows are held against."""
     why: dict[str, str]
     """Version id to where it went, in words."""
 
@@ -85,6 +88,7 @@ class _Planner:
     alone: list[Placed] = field(default_factory=list)
     asks: dict[int, int] = field(default_factory=dict)
     denies: dict[int, int] = field(default_factory=dict)
+    carried: dict[str, None] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
     def plan(self) -> Plan:
@@ -100,7 +104,8 @@ class _Planner:
             for source in dict.fromkeys([*self.rows, *self.grouped])
             if source in self.rows or groups[source]
         )
-        return Plan(subjects, tuple(of_subjects), passes, tuple(self.alone), self.asks, self.denies, self.why)
+        asked = self.asks, self.denies, tuple(self.carried)
+        return Plan(subjects, tuple(of_subjects), passes, tuple(self.alone), *asked, self.why)
 
     def _place(self, placed: Placed) -> None:
         version, cell = placed
@@ -109,7 +114,8 @@ class _Planner:
             self._add(self._frame(version.frame), Bound(sql, cell))
             self.why[version.id] = f"condition on {version.frame}"
             return
-        if version.form is Form.STATEMENT and (self._joins(sql, placed) or self._ranks(sql, placed)):
+        own_frames = (self._joins, self._ranks, self._totals)
+        if version.form is Form.STATEMENT and any(takes(sql, placed) for takes in own_frames):
             return
         frame = version.frame if version.form is Form.PREDICATE else ""
         if frame.lower() in {"", self.schema.subject.lower()} and self._asks(sql, frame, placed):
@@ -167,6 +173,22 @@ class _Planner:
         if found is None or not self._grouping(found.frame).takes_ranked(found, Bound("", cell, filters=True)):
             return False
         self.why[version.id] = f"ranks the rows of {found.frame}"
+        return True
+
+    def _totals(self, sql: str, placed: Placed) -> bool:
+        """Whether the rule asks what rows come to beside what the subject's row says."""
+        version, cell = placed
+        found = totals(sql, self.schema)
+        where = found.rows.condition(self.values) if found else None
+        if found is None or where is None:
+            return False
+        second = Bound("", self._second(cell), filters=True)
+        if not self._grouping(found.rows.frame).takes(where, found.pieces, found.calls, second, found.against):
+            return False
+        self.carried |= dict.fromkeys(held.expression for held in found.against)
+        self._add(self._frame(self.schema.subject), Bound(found.of_subject, cell, filters=True))
+        self.asks[cell.word] = self.asks.get(cell.word, 0) | cell.mask
+        self.why[version.id] = f"counts or adds up the rows of {found.rows.frame}"
         return True
 
     def _grouping(self, frame: str) -> Grouping:
@@ -271,6 +293,8 @@ def plan(matrix: HitMatrix, schema: Schema, as_of: date, values: Values) -> Plan
 def values_wanted(matrix: HitMatrix, schema: Schema, as_of: date) -> frozenset[Among]:
     """The values of small frames that joins ask for: where they are known, nothing is joined."""
     statements = (version for version, _ in matrix.cells if version.form is Form.STATEMENT)
-    read = (joined(bind(version.sql, version.parameters, as_of), schema) for version in statements)
-    sides = (side for found in read if found for side in (found.rows, found.subject) if side)
+    texts = [bind(version.sql, version.parameters, as_of) for version in statements]
+    of_joins = (found for sql in texts if (found := joined(sql, schema)))
+    sides = [side for found in of_joins for side in (found.rows, found.subject) if side]
+    sides += [asked.rows for sql in texts if (asked := totals(sql, schema))]
     return frozenset(among for side in sides for _, among in side.among)

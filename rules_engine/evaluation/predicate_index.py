@@ -133,10 +133,16 @@ class PredicateIndex:
         """What a worker is given: the subject's key, and :attr:`columns` as ``c0``, ``c1``, …"""
         return handed(spark, self.source, self.columns)
 
-    def sent(self, spark: SparkSession, parts: Parts, *, every: bool = False) -> Sent:
-        """The words of rows, on their way to their subjects: of ``every`` row, or of those that have a bit."""
-        given = handed(spark, self.source, self.columns, parts)
-        return Sent(given, SendWords(Worker(self), every), sent_schema(given, self.outputs), self.outputs)
+    def sent(self, spark: SparkSession, parts: Parts, *, every: bool = False, carried: Sequence[str] = ()) -> Sent:
+        """
+        The words of rows, on their way to their subjects: of ``every`` row, or of those that have a bit.
+
+        What ``carried`` expressions come to goes with them.
+        """
+        given = handed(spark, self.source, [*self.columns, *carried], parts)
+        names = [f"c{len(self.columns) + place}" for place in range(len(carried))]
+        work = SendWords(Worker(self), every, len(carried))
+        return Sent(given, work, sent_schema(given, self.outputs, names), self.outputs)
 
 
 def handed(spark: SparkSession, source: Source, columns: Iterable[str], parts: Parts | None = None) -> DataFrame:

@@ -1,10 +1,11 @@
 """
-Arithmetic that cannot raise: sums, differences and products of doubles, and of decimals that hold every result.
+Arithmetic that cannot raise: sums, differences, products and quotients by a number other than zero, of doubles, and of
+decimals that hold every result.
 
 In ANSI mode a whole number that grows too large raises, and a decimal that needs more than 38 digits. Of decimals
 Spark makes room for every result, as long as 38 digits are enough: a product has ``p1 + p2 + 1`` of them, a sum
-``max(p1 - s1, p2 - s2) + max(s1, s2) + 1`` (the rules of SQL:2011 as Hive took them). So what is found here to be
-exact or double never raises, on whatever row it is worked out.
+``max(p1 - s1, p2 - s2) + max(s1, s2) + 1``, a quotient ``p1 - s1 + s2 + max(6, s1 + p2 + 1)`` (the rules of SQL:2011
+as Hive took them). So what is found here to be exact or double never raises, on whatever row it is worked out.
 """
 
 from __future__ import annotations
@@ -44,6 +45,21 @@ class Numeric:
     def times(self, other: Numeric) -> Numeric:
         """The type of a product."""
         return self._with(other, self.precision + other.precision + 1, self.scale + other.scale)
+
+    def over(self, divisor: Value) -> Numeric:
+        """
+        The type of a quotient by a number that is not zero; of a decimal ``s1 + p2 + 1`` places, or six.
+
+        Two whole numbers are divided as doubles.
+        """
+        other = of_literal(divisor)
+        if other is None or not divisor:
+            raise Opaque("a division by zero")
+        if self.double or other.double or (self.whole and other.whole):
+            return Numeric(double=True)
+        digits = len(str(abs(divisor))) if isinstance(divisor, int) else other.precision
+        scale = max(6, self.scale + digits + 1)
+        return self._with(other, self.precision - self.scale + other.scale + scale, scale)
 
     def wider(self, other: Numeric) -> Numeric:
         """
@@ -163,7 +179,7 @@ class Cursor:
 
 
 class ArithmeticReader(Cursor):
-    """Reads sums of products of columns and numbers; brackets, calls and divisions are not looked into."""
+    """Reads sums of products of columns and numbers, divided by numbers; brackets and calls are not looked into."""
 
     def sum(self) -> Numeric:
         """
@@ -180,10 +196,17 @@ class ArithmeticReader(Cursor):
 
     def _product(self) -> Numeric:
         found = self._factor()
-        while self.text() == "*":
+        while self.text() in {"*", "/"}:
             self.at += 1
-            found = found.times(self._factor())
+            found = found.over(self._divisor()) if self.tokens[self.at - 1].text == "/" else found.times(self._factor())
         return found
+
+    def _divisor(self) -> Value:
+        token = self.next()
+        if token is None or token.kind is not Kind.NUMBER:
+            raise Opaque("a division by what may be zero")
+        self.at += 1
+        return number(token.text)
 
     def _factor(self) -> Numeric:
         token = self.next()

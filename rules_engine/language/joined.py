@@ -29,6 +29,8 @@ class Among(NamedTuple):
     frame: str
     column: str
     where: str
+    once: bool = False
+    """Whether each value must be in one such row, so that what is joined with them is counted once."""
 
 
 Values = Mapping[Among, Sequence[str] | None]
@@ -62,7 +64,9 @@ class Joined:
     subject: Side | None
 
 
-class _Relation(NamedTuple):
+class Relation(NamedTuple):
+    """A frame of a FROM, and the name it goes by."""
+
     frame: str
     alias: str
 
@@ -76,23 +80,23 @@ def joined(sql: str, schema: Schema) -> Joined | None:
     found = question(sql)
     if found is None or found.grouped or found.given:
         return None
-    read = _relations(found.source)
+    read = relations(found.source)
     if read is None or len(read[0]) < 2:
         return None
-    return _Reader(read[0], schema).joined(found.key, [*read[1], *conjuncts(found.where)])
+    return Reader(read[0], schema).joined(found.key, [*read[1], *conjuncts(found.where)])
 
 
-class _Reader:
+class Reader:
     """One statement's relations, by their aliases, and what is said of them."""
 
-    def __init__(self, relations: Sequence[_Relation], schema: Schema) -> None:
-        self.schema = schema
+    def __init__(self, relations: Sequence[Relation], schema: Schema, *, once: bool = False) -> None:
+        self.schema, self.once = schema, once
         self.frames = {relation.alias: relation.frame for relation in relations}
         self.said: dict[str, list[str]] = {alias: [] for alias in self.frames}
         self.ties: list[tuple[tuple[str, str], tuple[str, str]]] = []
 
     def joined(self, key: str, conditions: Sequence[str]) -> Joined | None:
-        """What is asked of each, where that is all that is said."""
+        """What is asked of each, where that is all that is said; ``key`` may be empty where it is known to be right."""
         known = all(self.schema.columns_of(frame) is not None for frame in self.frames.values())
         rows, subject = self._of_subjects(key) if known and all(map(self._takes, conditions)) else ("", "")
         among = self._among(rows, subject) if rows else None
@@ -107,7 +111,7 @@ class _Reader:
         own = [alias for alias, of in keys.items() if of and self.frames[alias] == self.schema.subject.lower()]
         others = [alias for alias, of in keys.items() if of and alias not in own]
         named = {f"{alias}.{of}" for alias, of in keys.items() if of}
-        if len(own) > 1 or len(others) > 1 or key.lower().replace("`", "") not in named:
+        if len(own) > 1 or len(others) > 1 or not named or (key and key.lower().replace("`", "") not in named):
             return "", ""
         if not (own and others):
             return (others or own)[0], ""
@@ -146,7 +150,7 @@ class _Reader:
             if of not in found or alias not in left or not self._same_type((of, column), (alias, key)):
                 return None
             left.remove(alias)
-            among = Among(self.frames[alias], key, " AND ".join(self.said[alias]))
+            among = Among(self.frames[alias], key, " AND ".join(self.said[alias]), self.once)
             if not self._safe(Side(among.frame, tuple(self.said[alias]), ())):
                 return None
             found[of].append((column, among))
@@ -174,10 +178,10 @@ def raises_nowhere(condition: str, types: Mapping[str, str], frame: str) -> bool
         return False
 
 
-def _relations(source: str) -> tuple[list[_Relation], list[str]] | None:
+def relations(source: str) -> tuple[list[Relation], list[str]] | None:
     """The frames of inner joins and the conditions after ON; None for any other FROM."""
     words = tokens(source)
-    relations: list[_Relation] = []
+    relations: list[Relation] = []
     conditions: list[str] = []
     for first, after in _joins(words):
         piece = words[first:after]
@@ -187,7 +191,7 @@ def _relations(source: str) -> tuple[list[_Relation], list[str]] | None:
             return None
         if bool(relations) != (on < len(piece)):
             return None
-        relations.append(_Relation(named[0].word, named[-1].word))
+        relations.append(Relation(named[0].word, named[-1].word))
         if on < len(piece):
             conditions += conjuncts(source[piece[on].end : piece[-1].end])
     distinct = {relation.alias for relation in relations}

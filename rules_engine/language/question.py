@@ -70,7 +70,7 @@ class OfSubjects:
 
 def question(sql: str) -> Question | None:
     """The clauses of a query without set operations, order or limit that returns one plain column."""
-    given, sql = _given(sql)
+    given, sql = with_clause(sql)
     words = tokens(sql)
     starts = _starts(words)
     if starts is None:
@@ -121,6 +121,19 @@ def clauses(sql: str) -> dict[str, str] | None:
     return {clause: _clause(sql, words, starts, clause) for clause in starts} if starts else None
 
 
+def listed(words: Sequence[Token]) -> Iterator[list[Token]]:
+    """Tokens between the commas that stand in no brackets."""
+    item, depth = list[Token](), 0
+    for token in words:
+        depth += (token.text == "(") - (token.text == ")")
+        if token.text == "," and not depth:
+            yield item
+            item = []
+        else:
+            item.append(token)
+    yield item
+
+
 def conjuncts(sql: str) -> tuple[str, ...]:
     """The texts between the top-level ANDs of a condition; the whole where it has a top-level OR."""
     words = tokens(sql)
@@ -162,7 +175,7 @@ def spelled(sql: str) -> str:
     return " ".join(t.text if t.kind is Kind.TEXT or not _PLAIN.fullmatch(t.word) else t.word for t in tokens(sql))
 
 
-def _given(sql: str) -> tuple[str, str]:
+def with_clause(sql: str) -> tuple[str, str]:
     """The WITH clause of a query, empty where it has none, and the rest."""
     words = tokens(sql)
     if not words or words[0].word != "with":

@@ -8,14 +8,14 @@ is left as it is. The gates have accepted the text before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from rules_engine.language.joined import raises_nowhere
 from rules_engine.language.lexical import Kind, Token, tokens
 from rules_engine.language.operands import names
-from rules_engine.language.question import clauses, conjuncts, frame_and_alias, question, unqualified
+from rules_engine.language.question import clauses, conjuncts, frame_and_alias, listed, question, unqualified
 from rules_engine.model.frames import Schema
 
 _DAYS_BETWEEN = {"datediff", "date_diff"}
@@ -142,7 +142,7 @@ def _derived(source: str) -> tuple[str, str] | None:
 def _items(select: str, alias: str, key: str, types: Mapping[str, str]) -> dict[str, Window | None] | None:
     """What each column of a SELECT is: a window, or None for a column of the frame under its own name."""
     found: dict[str, Window | None] = {}
-    for item in _listed(tokens(unqualified(select, alias))):
+    for item in listed(tokens(unqualified(select, alias))):
         named = [token for token in item if token.word != "as"]
         if len(named) == 1 and named[0].word in types:
             found[named[0].word] = None
@@ -160,7 +160,7 @@ def _window(words: Sequence[Token], key: str, types: Mapping[str, str]) -> Windo
     over = spelled.index("over") if "over" in spelled else 0
     if not over or spelled[over + 1 : over + 7] != ["(", "partition", "by", key, "order", "by"] or spelled[-1] != ")":
         return None
-    order = [_by([token.word for token in item]) for item in _listed(words[over + 7 : -1])]
+    order = [_by([token.word for token in item]) for item in listed(words[over + 7 : -1])]
     if not all(by is not None and by.column in types for by in order):
         return None
     by = tuple(each for each in order if each is not None)
@@ -181,16 +181,3 @@ def _by(words: Sequence[str]) -> By | None:
     if rest and rest not in (["nulls", "first"], ["nulls", "last"]):
         return None
     return By(column, descending, rest[-1:] == ["first"] if rest else not descending)
-
-
-def _listed(words: Sequence[Token]) -> Iterator[list[Token]]:
-    """Tokens between the commas that stand in no brackets."""
-    item, depth = list[Token](), 0
-    for token in words:
-        depth += (token.text == "(") - (token.text == ")")
-        if token.text == "," and not depth:
-            yield item
-            item = []
-        else:
-            item.append(token)
-    yield item

@@ -136,21 +136,21 @@ class FirstParcelAlone(Gatherer):
 class Everybody(Arrived):
     """Rows of subjects that the subject frame does not have are taken for those of its last one."""
 
-    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array) -> Any:
+    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array, own: Any) -> Any:
         known = [*subjects.to_pylist()]
         if not known:
-            return super().by_subject(rows, subjects)
+            return super().by_subject(rows, subjects, own)
         taken = [one if one in known else known[-1] for one in rows.column(0).to_pylist()]
         changed = pa.RecordBatch.from_arrays([pa.array(taken, pa.int64()), *rows.columns[1:]], schema=rows.schema)
-        return super().by_subject(changed, subjects)
+        return super().by_subject(changed, subjects, own)
 
 
 class LastRowAlone(Arrived):
     """Of several rows of a source for one subject the last one counts."""
 
-    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array) -> Any:
+    def by_subject(self, rows: pa.RecordBatch, subjects: pa.Array, own: Any) -> Any:
         last = {subject: at for at, subject in enumerate(rows.column(0).to_pylist())}
-        return super().by_subject(rows.take(pa.array([*last.values()], pa.int64())), subjects)
+        return super().by_subject(rows.take(pa.array([*last.values()], pa.int64())), subjects, own)
 
 
 class Unsettled(Settling):

@@ -156,7 +156,7 @@ def groups_are_as_in_sql(worker: type[AddingUp]) -> Check:
         sent = together([send(batch) for batch in batches(case, index)])
         rows = sent.select([*range(sent.num_columns - 1)])
         subjects = pa.array(sorted({row[0] for row in case.rows if row[0] is not None}), pa.int64())
-        at, words = Arrived(rows.schema, index.outputs, worker(index)).by_subject(rows, subjects)
+        at, words = Arrived(rows.schema, index.outputs, worker(index)).by_subject(rows, subjects, {})
         found = {
             subjects[place].as_py(): dict(zip(index.outputs, said, strict=True))
             for place, said in zip(at, words.tolist(), strict=True)
