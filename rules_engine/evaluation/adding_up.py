@@ -1,8 +1,9 @@
 """
 All rows of some subjects, those of a subject behind each other, to what they come to per subject.
 
-Runs beside Spark's executors. Sums are whole numbers of the last decimal place, in two halves of 32 bits, so that
-they are exact.
+Runs beside Spark's executors. What is asked of the rows that meet a filter is worked out of these rows alone, for the
+subjects that have any. Sums are whole numbers of the last decimal place, in two halves of 32 bits, so that they are
+exact.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rules_engine.evaluation.buckets import Bits
+from rules_engine.evaluation.buckets import Bits, Flags
 from rules_engine.evaluation.domains import domain
 from rules_engine.evaluation.narrowing import Worker
 from rules_engine.evaluation.ranking import Ranking
-from rules_engine.evaluation.words import SUBJECT, hit_word
+from rules_engine.evaluation.words import SUBJECT
 
 if TYPE_CHECKING:
     from rules_engine.evaluation.aggregates import Aggregate
@@ -31,79 +32,123 @@ LOW = 0xFFFFFFFF
 FAR = np.int64(1) << np.int64(62)
 """No literal that is looked up is as large."""
 
+Words: TypeAlias = "NDArray[np.int64]"
+"""Grain: row × word, or subject × word."""
+
 
 @dataclass
 class Rows:
-    """The rows of some subjects while they are added up; what several aggregates need is worked out once."""
+    """The rows of some subjects; what is asked of a column more than once is worked out once."""
 
     index: GroupedIndex
-    words: NDArray[np.int64]
-    """Grain: row × word of :attr:`GroupedIndex.of_rows`."""
+    words: Words
+    """Of :attr:`GroupedIndex.of_rows`."""
     columns: Mapping[str, pa.Array]
     starts: NDArray[np.intp]
     """Where the rows of each subject begin."""
-    _chosen: dict[tuple[int | None, str], Bits] = field(default_factory=dict)
-    _counted: dict[tuple[int | None, str], Bits] = field(default_factory=dict)
     _values: dict[str, Bits] = field(default_factory=dict)
     _codes: dict[str, pa.DictionaryArray] = field(default_factory=dict)
+    _bits: dict[int, Bits] = field(default_factory=dict)
 
-    def come_to(self, of: Aggregate) -> pa.Array:
-        """An aggregate per subject; of no value a sum, a least and a greatest are NULL."""
-        which = of.filter, of.column if of.column and self.columns[of.column].null_count else ""
-        if which not in self._counted:
-            self._chosen[which] = self._ones(*which)
-            self._counted[which] = np.add.reduceat(self._chosen[which], self.starts)
-        chosen, counted = self._chosen[which], self._counted[which]
-        match of.function:
-            case "count":
-                return pa.array(counted)
-            case "distinct":
-                return pa.array(self._distinct(of.column, chosen != 0))
-            case "sum":
-                values = _whole(*self._halves(self._of(of) * chosen, of))
-            case _:
-                beyond, merged = (FAR, np.minimum) if of.function == "min" else (-FAR, np.maximum)
-                values = merged.reduceat(np.where(chosen != 0, self._of(of), beyond), self.starts)
-        return pa.array(values, mask=counted == 0)
-
-    def _ones(self, number: int | None, known: str) -> Bits:
-        """1 for each row that meets a filter and has a value in a column, else 0."""
+    def meeting(self, number: int | None) -> NDArray[np.intp]:
+        """The rows that meet a filter."""
         if number is None:
-            found: Bits = np.ones(len(self.words), dtype=np.int64)
-        else:
-            place, bit = self.index.filters[number]
-            found = (self.words[:, place] >> bit) & 1
-        return found * self.columns[known].is_valid().to_numpy(zero_copy_only=False) if known else found
+            return np.arange(len(self.words))
+        place, bit = self.index.filters[number]
+        if place not in self._bits:
+            self._bits[place] = np.ascontiguousarray(self.words[:, place])
+        return np.flatnonzero(self._bits[place] & (np.int64(1) << np.int64(bit)))
 
-    def _of(self, of: Aggregate) -> Bits:
-        """A column as whole numbers."""
+    def known(self, column: str) -> Flags | None:
+        """Which rows have a value in a column; None where all have."""
+        of = self.columns[column]
+        return of.is_valid().to_numpy(zero_copy_only=False) if of.null_count else None
+
+    def values(self, of: Aggregate) -> Bits:
+        """A column as whole numbers, 0 for NULL."""
         if of.column not in self._values:
             self._values[of.column] = domain(of.type).array(self.columns[of.column])  # type: ignore[misc]
         return self._values[of.column]
 
-    def _halves(self, values: Bits, of: Aggregate) -> Iterator[Bits]:
-        if of.most * len(values) < FAR:
-            added = np.add.reduceat(values, self.starts)
-            yield from (added >> 32, added & LOW)
-        else:
-            yield from (np.add.reduceat(half, self.starts) for half in (values >> 32, values & LOW))
-
-    def _distinct(self, column: str, chosen: NDArray[np.bool_]) -> Bits:
-        """How many different values each subject's chosen rows have."""
+    def codes(self, column: str) -> pa.DictionaryArray:
+        """A column with its different values numbered."""
         if column not in self._codes:
             values = self.columns[column]  # a text need not be UTF-8 to be told from another
             texts = pa.types.is_string(values.type)
             self._codes[column] = (values.view(pa.binary()) if texts else values).dictionary_encode()
-        encoded = self._codes[column]
-        several = max(1, len(encoded.dictionary))
-        codes = encoded.indices.fill_null(0).to_numpy().astype(np.int64)
-        found = np.unique((self._subject * several + codes)[chosen])
-        return np.bincount(found // several, minlength=len(self.starts)).astype(np.int64)
+        return self._codes[column]
 
     @cached_property
-    def _subject(self) -> Bits:
+    def subject(self) -> Bits:
         """Of each row the number of its subject."""
         return np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(self.words)))
+
+
+@dataclass
+class Chosen:
+    """Some of the rows, and the subjects that have any of them."""
+
+    rows: Rows
+    at: NDArray[np.intp]
+    subjects: Bits = field(init=False)
+    starts: NDArray[np.intp] = field(init=False)
+    """Where the chosen rows of each of these subjects begin."""
+
+    def __post_init__(self) -> None:
+        subject = self.rows.subject[self.at]
+        self.starts = np.flatnonzero(np.diff(subject, prepend=-1))
+        self.subjects = subject[self.starts]
+
+    def come_to(self, of: Aggregate) -> pa.Array:
+        """An aggregate per subject; of no value a sum, a least and a greatest are NULL."""
+        known = self._known(of.column) if of.column else None
+        counted = (
+            self._added(known.astype(np.int64)) if known is not None else np.diff(self.starts, append=len(self.at))
+        )
+        match of.function:
+            case "count":
+                return pa.array(counted)
+            case "distinct":
+                return pa.array(self._distinct(of.column, known))
+            case "sum":
+                values = _whole(*self._halves(self._values(of), of))
+            case _:
+                beyond, merged = (FAR, np.minimum) if of.function == "min" else (-FAR, np.maximum)
+                all_ = self._values(of)
+                values = merged.reduceat(all_ if known is None else np.where(known, all_, beyond), self.starts)
+        return pa.array(values, mask=counted == 0)
+
+    @property
+    def _rows(self) -> Bits:
+        """How many chosen rows each subject has."""
+        return np.diff(self.starts, append=len(self.at))
+
+    def _known(self, column: str) -> Flags | None:
+        known = self.rows.known(column)
+        return known if known is None else known[self.at]
+
+    def _values(self, of: Aggregate) -> Bits:
+        return self.rows.values(of)[self.at]
+
+    def _added(self, values: Bits) -> Bits:
+        found: Bits = np.add.reduceat(values, self.starts)
+        return found
+
+    def _halves(self, values: Bits, of: Aggregate) -> Iterator[Bits]:
+        if of.most * len(values) < FAR:
+            added = self._added(values)
+            yield from (added >> 32, added & LOW)
+        else:
+            yield from (self._added(half) for half in (values >> 32, values & LOW))
+
+    def _distinct(self, column: str, known: Flags | None) -> Bits:
+        """How many different values each subject's chosen rows have."""
+        encoded = self.rows.codes(column)
+        several = max(1, len(encoded.dictionary))
+        codes = encoded.indices.fill_null(0).to_numpy().astype(np.int64)[self.at]
+        each = np.repeat(np.arange(len(self.starts)), self._rows) * several + codes
+        found = np.unique(each if known is None else each[known])
+        return np.bincount(found // several, minlength=len(self.starts)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -112,69 +157,82 @@ class AddingUp:
 
     index: GroupedIndex
     rows: ClassVar[type[Rows]] = Rows
+    chosen: ClassVar[type[Chosen]] = Chosen
     ranking: ClassVar[type[Ranking]] = Ranking
 
     def words(
-        self,
-        words: NDArray[np.int64],
-        columns: Sequence[pa.Array],
-        starts: NDArray[np.intp],
-        own: Mapping[str, pa.Array],
-    ) -> NDArray[np.int64]:
+        self, words: Words, columns: Sequence[pa.Array], starts: NDArray[np.intp], own: Mapping[str, pa.Array]
+    ) -> Words:
         """
         Grain: subject × word of the index's outputs.
 
         ``words`` and ``columns`` are of rows, those of a subject behind each other from ``starts`` on; ``own`` are
         numbers of the subjects' own rows, by their expressions.
         """
-        found: NDArray[np.int64] = np.zeros((len(starts), len(self.index.outputs)), dtype=np.int64)
+        found: Words = np.zeros((len(starts), len(self.index.outputs)), dtype=np.int64)
         if not len(starts):
             return found
-        named = dict(zip(self.index.groups.columns, columns, strict=True))
-        said = [(words, self.index.of_rows.outputs)]
-        if self.index.groups.ranked:
-            said.append((self._of_ranks(words, named, starts), self.index.of_ranks.outputs))
-        either = [(np.bitwise_or.reduceat(of_rows, starts, axis=0), names) for of_rows, names in said]
-        groups = self._of_groups(self.rows(self.index, words, named, starts), own)
-        for of_subjects, names in (*either, (groups, self.index.of_groups.outputs)):
-            for place, name in enumerate(names):
-                if name in self.index.outputs:
-                    found[:, self.index.outputs.index(name)] |= of_subjects[:, place]
+        rows = self.rows(self.index, words, dict(zip(self.index.groups.columns, columns, strict=True)), starts)
+        self._keep(found, np.arange(len(starts)), words, starts, self.index.of_rows)
+        for number, worker in self._of_groups.items():
+            chosen = self.chosen(rows, rows.meeting(number))
+            if len(chosen.subjects):
+                self._keep(found, chosen.subjects, self._come_to(worker, chosen, own), None, worker.index)
+        values = self._ranked(rows)
+        for number, worker in self._of_ranks.items():
+            chosen = self.chosen(rows, rows.meeting(number))
+            if len(chosen.subjects):
+                at = pa.array(chosen.at)
+                of_rows = _looked_up(worker, {name: column.take(at) for name, column in values.items()}, len(at))
+                self._keep(found, chosen.subjects, of_rows, chosen.starts, worker.index)
         return found
 
-    def _of_groups(self, rows: Rows, own: Mapping[str, pa.Array]) -> NDArray[np.int64]:
-        """Grain: subject × word. What conditions on aggregates say."""
+    @cached_property
+    def _of_groups(self) -> Mapping[int | None, Worker]:
+        return {number: Worker(index) for number, index in self.index.of_groups.items()}
+
+    @cached_property
+    def _of_ranks(self) -> Mapping[int | None, Worker]:
+        return {number: Worker(index) for number, index in self.index.of_ranks.items()}
+
+    def _come_to(self, worker: Worker, chosen: Chosen, own: Mapping[str, pa.Array]) -> Words:
+        """Grain: subject with a chosen row × word. What conditions on aggregates of these rows say."""
+        groups, values = self.index.groups, dict[str, pa.Array]()
+        for name in (lookup.name for lookup in worker.index.lookups):
+            number = int(name[1:])
+            if name.startswith("a"):
+                values[name] = self._aggregate(chosen, groups.aggregates[number])
+            else:
+                held = groups.against[number]
+                others = own[held.expression].take(pa.array(chosen.subjects))
+                values[name] = _held_against(held, self._aggregate(chosen, groups.aggregates[held.aggregate]), others)
+        return _looked_up(worker, values, len(chosen.subjects))
+
+    def _aggregate(self, chosen: Chosen, of: Aggregate) -> pa.Array:
+        return chosen.come_to(of)
+
+    def _ranked(self, rows: Rows) -> dict[str, pa.Array]:
+        """What each row comes to among the rows of its subject, by name."""
         groups = self.index.groups
-        values = {f"a{number}": self._come_to(rows, each) for number, each in enumerate(groups.aggregates)}
-        for number, held in enumerate(groups.against):
-            values[f"v{number}"] = _held_against(held, values[f"a{held.aggregate}"], own[held.expression])
-        return self._looked_up(self.index.of_groups, values, len(rows.starts))
+        ranking = self.ranking(rows.columns, groups.types, rows.starts, len(rows.words))
+        return {f"w{number}": ranking.come_to(value) for number, value in enumerate(groups.values)}
 
-    def _of_ranks(
-        self, words: NDArray[np.int64], columns: Mapping[str, pa.Array], starts: NDArray[np.intp]
-    ) -> NDArray[np.int64]:
-        """Grain: row × word. What conditions on a row's place say, of rows that meet their filters."""
-        of, groups = self.index.of_ranks, self.index.groups
-        ranking = self.ranking(columns, groups.types, starts, len(words))
-        values = {f"w{number}": ranking.come_to(value) for number, value in enumerate(groups.values)}
-        found = self._looked_up(of, values, len(words))
-        for bound, number in groups.ranked:
-            if number is not None:
-                place, bit = self.index.filters[number]
-                kept = np.where((words[:, place] >> bit) & 1, np.int64(-1), ~np.int64(bound.cell.mask))
-                found[:, of.outputs.index(hit_word(bound.cell.word))] &= kept
-        return found
+    def _keep(
+        self, found: Words, subjects: Bits, said: Words, starts: NDArray[np.intp] | None, index: PredicateIndex
+    ) -> None:
+        """Set the bits that an index says of subjects, or of their rows, those of each from one of ``starts`` on."""
+        places = {name: place for place, name in enumerate(self.index.outputs)}
+        for place, name in enumerate(index.outputs):
+            if name in places:
+                bits = said[:, place]
+                found[subjects, places[name]] |= bits if starts is None else np.bitwise_or.reduceat(bits, starts)
 
-    @staticmethod
-    def _looked_up(of: PredicateIndex, values: Mapping[str, pa.Array], rows: int) -> NDArray[np.int64]:
-        """What an index says of values, by their names."""
-        asked = [values[lookup.name] for lookup in of.lookups]
-        numbers = pa.array(np.arange(rows))
-        batch = pa.RecordBatch.from_arrays([numbers, *asked], [SUBJECT, *map(str, range(len(asked)))])
-        return Worker(of).words(batch)
 
-    def _come_to(self, rows: Rows, of: Aggregate) -> pa.Array:
-        return rows.come_to(of)
+def _looked_up(worker: Worker, values: Mapping[str, pa.Array], rows: int) -> Words:
+    """What an index says of values, by their names."""
+    asked = [values[lookup.name] for lookup in worker.index.lookups]
+    batch = pa.RecordBatch.from_arrays([pa.nulls(rows), *asked], [SUBJECT, *map(str, range(len(asked)))])
+    return worker.words(batch)
 
 
 def _held_against(of: Versus, values: pa.Array, others: pa.Array) -> pa.Array:

@@ -60,7 +60,8 @@ class Groups:
 
     filters: tuple[str, ...]
     aggregates: tuple[Aggregate, ...]
-    conditions: tuple[Bound, ...]
+    conditions: tuple[FilteredBound, ...]
+    """A question is asked of the rows that meet one filter, and true of no subject without any."""
     values: tuple[RowValue, ...] = ()
     """What rows come to among the rows of their subject: ``w0``, ``w1``, … in :attr:`ranked`."""
     ranked: tuple[FilteredBound, ...] = ()
@@ -100,7 +101,7 @@ class Grouping:
     """The frame's, in small letters, with Spark's types."""
     _filters: dict[str, int] = field(default_factory=dict)
     _aggregates: dict[Aggregate, int] = field(default_factory=dict)
-    _conditions: list[Bound] = field(default_factory=list)
+    _conditions: list[FilteredBound] = field(default_factory=list)
     _values: dict[RowValue, int] = field(default_factory=dict)
     _ranked: list[FilteredBound] = field(default_factory=list)
     _against: dict[Versus, int] = field(default_factory=dict)
@@ -145,7 +146,7 @@ class Grouping:
         if _read(condition, _of_aggregates(aggregates, held)) is None:
             return False
         self._filters, self._aggregates, self._against = filters, aggregates, held
-        self._conditions.append(bound._replace(sql=condition))
+        self._conditions.append(FilteredBound(bound._replace(sql=condition), number))
         return True
 
     def groups(self) -> Groups | None:
@@ -172,8 +173,10 @@ class GroupedIndex:
     """
 
     of_rows: PredicateIndex
-    of_groups: PredicateIndex
-    of_ranks: PredicateIndex
+    of_groups: Mapping[int | None, PredicateIndex]
+    """Of each filter, by its number: what is asked of what the rows that meet it come to."""
+    of_ranks: Mapping[int | None, PredicateIndex]
+    """Of each filter: what is asked of the place of a row that meets it."""
     groups: Groups
     own: int
 
@@ -187,7 +190,8 @@ class GroupedIndex:
         of_rows = (part for part in self.of_rows.taken_apart if part.cell.word < self.own)
         named = (
             replace(part, expressions=tuple(map(self.groups.said, part.expressions)))
-            for part in (*self.of_groups.taken_apart, *self.of_ranks.taken_apart)
+            for index in (*self.of_groups.values(), *self.of_ranks.values())
+            for part in index.taken_apart
         )
         return (*of_rows, *named)
 
@@ -195,7 +199,7 @@ class GroupedIndex:
     def outputs(self) -> tuple[str, ...]:
         """The words of a subject."""
         hits = {word for word in self.of_rows.words if word < self.own}
-        hits |= {*self.of_groups.words, *self.of_ranks.words}
+        hits = hits.union(*(index.words for index in (*self.of_groups.values(), *self.of_ranks.values())))
         return (*map(hit_word, sorted(hits)), *map(unknown_word, self.of_rows.can_be_unknown))
 
     @property
@@ -218,7 +222,7 @@ class GroupedIndex:
 
 def grouped(spark: SparkSession, source: Source, conditions: Sequence[Bound], groups: Groups) -> GroupedIndex:
     """The indexes over conditions on a frame's rows and on their groups."""
-    others = (*groups.conditions, *(ranked.bound for ranked in groups.ranked))
+    others = (placed.bound for placed in (*groups.conditions, *groups.ranked))
     own = 1 + max(bound.cell.word for bound in (*conditions, *others))
     of_rows = index(spark, source, [*conditions, *filters(groups, own)])
     return GroupedIndex(of_rows, index_of_groups(source, groups), index_of_ranks(source, groups), groups, own)
@@ -230,14 +234,21 @@ def filters(groups: Groups, own: int) -> Iterator[Bound]:
         yield Bound(sql, Cell(own + number // BITS, 1 << number % BITS), filters=True)
 
 
-def index_of_groups(source: Source, groups: Groups) -> PredicateIndex:
-    """The index over conditions on aggregates."""
-    return _index(source, groups.conditions, _of_aggregates(groups.aggregates, groups.against))
+def index_of_groups(source: Source, groups: Groups) -> dict[int | None, PredicateIndex]:
+    """The indexes over conditions on aggregates, by their filter."""
+    return _by_filter(source, groups.conditions, _of_aggregates(groups.aggregates, groups.against))
 
 
-def index_of_ranks(source: Source, groups: Groups) -> PredicateIndex:
-    """The index over conditions on what rows come to among others."""
-    return _index(source, [ranked.bound for ranked in groups.ranked], _of_values(groups.values, groups.types))
+def index_of_ranks(source: Source, groups: Groups) -> dict[int | None, PredicateIndex]:
+    """The indexes over conditions on what rows come to among others, by their filter."""
+    return _by_filter(source, groups.ranked, _of_values(groups.values, groups.types))
+
+
+def _by_filter(source: Source, placed: Iterable[FilteredBound], named: _Named) -> dict[int | None, PredicateIndex]:
+    several: dict[int | None, list[Bound]] = {}
+    for each in placed:
+        several.setdefault(each.filter, []).append(each.bound)
+    return {number: _index(source, conditions, named) for number, conditions in several.items()}
 
 
 class _Named(NamedTuple):

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules_engine.evaluation.adding_up import AddingUp, Rows
+from rules_engine.evaluation.adding_up import AddingUp, Chosen, Rows
 from rules_engine.evaluation.domains import domain
-from rules_engine.evaluation.grouping import GroupedIndex, Grouping, filters, index_of_groups
+from rules_engine.evaluation.grouping import GroupedIndex, Grouping, filters, index_of_groups, index_of_ranks
 from rules_engine.evaluation.indexing import assembled
 from rules_engine.evaluation.matrix import Arrived
 from rules_engine.evaluation.narrowing import SendWords, Worker
@@ -107,7 +107,7 @@ def made(case: Case) -> GroupedIndex:
     conditions = [Bound("x = 3", OF_ROWS), *filters(groups, 2)]
     found = [(bound, part) for bound in conditions for part in parts(bound.sql, TYPES, Constants({}, set()))]
     of_rows = assembled(SOURCE, conditions, found, {}, {name: domain(type_) for name, type_ in TYPES.items()})
-    return GroupedIndex(of_rows, index_of_groups(SOURCE, groups), groups, 2)
+    return GroupedIndex(of_rows, index_of_groups(SOURCE, groups), index_of_ranks(SOURCE, groups), groups, 2)
 
 
 def batches(case: Case, index: GroupedIndex) -> Iterator[pa.RecordBatch]:
@@ -169,44 +169,56 @@ def groups_are_as_in_sql(worker: type[AddingUp]) -> Check:
 
 
 class SumOfNothingIsZero(AddingUp):
-    def _come_to(self, rows: Any, of: Any) -> pa.Array:
-        return super()._come_to(rows, of).fill_null(0)
+    def _aggregate(self, chosen: Any, of: Any) -> pa.Array:
+        return super()._aggregate(chosen, of).fill_null(0)
 
 
 class EveryRow(Rows):
     """Filters are not asked."""
 
-    def _ones(self, number: int | None, known: str) -> Any:
-        return super()._ones(None, known)
+    def meeting(self, number: int | None) -> Any:
+        return super().meeting(None)
 
 
 class NullsCount(Rows):
-    def _ones(self, number: int | None, known: str) -> Any:
-        return super()._ones(number, "")
+    def known(self, column: str) -> Any:
+        return None
 
 
-class LowHalfAlone(Rows):
+class LowHalfAlone(Chosen):
     def _halves(self, values: Any, of: Any) -> Iterator[Any]:
         high, low = super()._halves(values, of)
         return iter((np.zeros_like(high), low))
 
 
-class DistinctOfAll(Rows):
+class DistinctOfAll(Chosen):
     """Different values are counted over all subjects together, for the first that has them."""
 
-    def _distinct(self, column: str, chosen: Any) -> Any:
-        found = super()._distinct(column, chosen)
-        return np.minimum(found, len(self._codes[column].dictionary) - np.arange(len(found)))
+    def _distinct(self, column: str, known: Any) -> Any:
+        found = super()._distinct(column, known)
+        return np.minimum(found, len(self.rows.codes(column).dictionary) - np.arange(len(found)))
 
 
-class LeastOfAll(Rows):
+class LeastOfAll(Chosen):
     """The least and the greatest are those of all rows."""
 
-    def _of(self, of: Any) -> Any:
-        values = super()._of(of)
+    def _values(self, of: Any) -> Any:
+        values = super()._values(of)
         if of.function not in {"min", "max"}:
             return values
         return np.full_like(values, values.min() if of.function == "min" else values.max())
+
+
+class OtherSubjects(Chosen):
+    """What is chosen of some subjects is taken for that of the first ones."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.subjects = np.arange(len(self.subjects))
+
+
+def with_chosen(wrong: type[Chosen]) -> type[AddingUp]:
+    return type(wrong.__name__, (AddingUp,), {"chosen": wrong})
 
 
 def with_rows(wrong: type[Rows]) -> type[AddingUp]:
@@ -215,7 +227,8 @@ def with_rows(wrong: type[Rows]) -> type[AddingUp]:
 
 FAULTS: list[Any] = [
     SumOfNothingIsZero,
-    *map(with_rows, [EveryRow, NullsCount, LowHalfAlone, LeastOfAll, DistinctOfAll]),
+    *map(with_rows, [EveryRow, NullsCount]),
+    *map(with_chosen, [LowHalfAlone, LeastOfAll, DistinctOfAll, OtherSubjects]),
 ]
 PROOFS: list[Proof] = [(groups_are_as_in_sql, AddingUp, FAULTS)]
 

@@ -129,7 +129,7 @@ def _of_groups(groups: Groups | None) -> list[str]:
     """Conditions on groups, with what is counted and added up written out."""
     if groups is None:
         return []
-    return [re.sub(r"\ba\d+\b", lambda name: groups.said(name[0]), bound.sql) for bound in groups.conditions]
+    return [re.sub(r"\ba\d+\b", lambda name: groups.said(name[0]), of.bound.sql) for of in groups.conditions]
 
 
 @pytest.mark.parametrize("case", cases(WHERE))
