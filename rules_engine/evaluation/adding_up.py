@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rules_engine.evaluation.buckets import Bits, Flags
+from rules_engine.evaluation.dense import moved
 from rules_engine.evaluation.domains import domain
 from rules_engine.evaluation.narrowing import Worker
 from rules_engine.evaluation.ranking import Ranking
@@ -25,7 +26,8 @@ from rules_engine.evaluation.words import SUBJECT
 
 if TYPE_CHECKING:
     from rules_engine.evaluation.aggregates import Aggregate
-    from rules_engine.evaluation.grouping import GroupedIndex, Versus
+    from rules_engine.evaluation.grouped_index import GroupedIndex
+    from rules_engine.evaluation.grouping import Versus
     from rules_engine.evaluation.predicate_index import PredicateIndex
 
 LOW = 0xFFFFFFFF
@@ -173,7 +175,7 @@ class AddingUp:
         if not len(starts):
             return found
         rows = self.rows(self.index, words, dict(zip(self.index.groups.columns, columns, strict=True)), starts)
-        self._keep(found, np.arange(len(starts)), words, starts, self.index.of_rows)
+        self._keep_rows(found, words, starts)
         for number, worker in self._of_groups.items():
             chosen = self.chosen(rows, rows.meeting(number))
             if len(chosen.subjects):
@@ -216,6 +218,17 @@ class AddingUp:
         groups = self.index.groups
         ranking = self.ranking(rows.columns, groups.types, rows.starts, len(rows.words))
         return {f"w{number}": ranking.come_to(value) for number, value in enumerate(groups.values)}
+
+    def _keep_rows(self, found: Words, words: Words, starts: NDArray[np.intp]) -> None:
+        """Set the bits that any row of a subject sets."""
+        said = {name: place for place, name in enumerate(self.index.of_rows.outputs)}
+        either = {
+            name: np.bitwise_or.reduceat(words[:, said[name]], starts)
+            for name in {move.source for move in self.index.moves}
+        }
+        places = {name: place for place, name in enumerate(self.index.outputs)}
+        for move in self.index.moves:
+            found[:, places[move.target]] |= moved(either[move.source], move)
 
     def _keep(
         self, found: Words, subjects: Bits, said: Words, starts: NDArray[np.intp] | None, index: PredicateIndex

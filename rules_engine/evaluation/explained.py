@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from rules_engine.evaluation.among import values
 from rules_engine.evaluation.few_rows import few_rows
-from rules_engine.evaluation.grouping import GroupedIndex
+from rules_engine.evaluation.grouped_index import GroupedIndex
 from rules_engine.evaluation.matrix import Arrived
 from rules_engine.evaluation.parcels import Parts, Sent, brought_together, opened
 from rules_engine.evaluation.passes import FewConditions, of_pass
 from rules_engine.evaluation.planning import Pass as Read
 from rules_engine.evaluation.planning import plan, values_wanted
-from rules_engine.evaluation.predicate_index import PredicateIndex, TakenApart
+from rules_engine.evaluation.predicate_index import TakenApart
 from rules_engine.evaluation.statements import batches, rows_of_batch
 from rules_engine.language.question import spelled
 from rules_engine.model.frames import Lake, Schema
@@ -118,9 +118,7 @@ def _run(work: Sequence[_Work], progress: Progress) -> Iterator[Pass]:
         yield Pass(each.reads, len(each.cells), round(time.monotonic() - started, 3))
 
 
-def _of_index(
-    spark: SparkSession, of: PredicateIndex | GroupedIndex | FewConditions, matrix: HitMatrix, parts: Parts
-) -> _Work:
+def _of_index(spark: SparkSession, of: GroupedIndex | FewConditions, matrix: HitMatrix, parts: Parts) -> _Work:
     cells = frozenset(_first(part.cell, matrix) for part in of.taken_apart)
     return _Work(of.source.frame or spelled(of.source.sql)[:60], cells, lambda: _settled(of.sent(spark, parts), parts))
 

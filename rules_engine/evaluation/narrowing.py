@@ -104,16 +104,17 @@ class SendWords:
     """
     Rows of a source, their part last, to rows that are sent: the subject, its words side by side, columns, the part.
 
-    ``carried`` columns of those given go with the words. Unless ``every`` row counts, those without a bit are left.
+    ``carried`` are the places of columns given, after the subject, that go with the words. Unless ``every`` row
+    counts, those without a bit are left.
     """
 
     worker: Worker
     every: bool = False
-    carried: int = 0
+    carried: tuple[int, ...] = ()
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        words, columns = self.worker.words(batch), batch.columns[len(batch.columns) - self.carried - 1 :]
-        subjects = batch.column(0)
+        words, subjects = self.worker.words(batch), batch.column(0)
+        columns = [*(batch.column(1 + place) for place in self.carried), batch.column(batch.num_columns - 1)]
         if not self.every:
             rows = np.flatnonzero(words.any(axis=1))
             if len(rows) < len(subjects):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rules_engine.evaluation.facts import of_facts
-from rules_engine.evaluation.grouping import GroupedIndex, Groups, grouped
-from rules_engine.evaluation.indexing import index
+from rules_engine.evaluation.grouped_index import GroupedIndex, grouped
+from rules_engine.evaluation.grouping import NO_GROUPS, Groups
 from rules_engine.evaluation.parcels import Parts, Sent
-from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source, TakenApart, select
+from rules_engine.evaluation.predicate_index import Bound, Source, TakenApart, select
 from rules_engine.evaluation.words import SUBJECT, hit_word
 
 if TYPE_CHECKING:
@@ -58,10 +58,13 @@ class FewConditions:
 
 def of_pass(
     spark: SparkSession, source: Source, conditions: Sequence[Bound], groups: Groups | None = None
-) -> PredicateIndex | GroupedIndex | FewConditions:
+) -> GroupedIndex | FewConditions:
     """What answers the conditions on a source's rows, and on their groups if there are any, at the least cost."""
-    if groups:
-        return grouped(spark, source, conditions, groups)
-    if not source.frame and len(conditions) <= FEW and all(bound.filters and bound.sql for bound in conditions):
+    if (
+        not groups
+        and not source.frame
+        and len(conditions) <= FEW
+        and all(bound.filters and bound.sql for bound in conditions)
+    ):
         return FewConditions(source, tuple(conditions))
-    return index(spark, source, conditions)
+    return grouped(spark, source, conditions, groups or NO_GROUPS)

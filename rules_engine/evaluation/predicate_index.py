@@ -137,12 +137,17 @@ class PredicateIndex:
         """
         The words of rows, on their way to their subjects: of ``every`` row, or of those that have a bit.
 
-        What ``carried`` expressions come to goes with them.
+        What ``carried`` expressions come to, columns or numbers made of them, goes with them.
         """
-        given = handed(spark, self.source, [*self.columns, *carried], parts)
-        names = [f"c{len(self.columns) + place}" for place in range(len(carried))]
-        work = SendWords(Worker(self), every, len(carried))
-        return Sent(given, work, sent_schema(given, self.outputs, names), self.outputs)
+        columns, places = [*self.columns], {_plain(sql): place for place, sql in enumerate(self.columns)}
+        for sql in carried:
+            if _plain(sql) not in places:
+                places[_plain(sql)] = len(columns)
+                columns.append(sql)
+        at = tuple(places[_plain(sql)] for sql in carried)
+        given = handed(spark, self.source, columns, parts)
+        schema = sent_schema(given, self.outputs, [f"c{place}" for place in at])
+        return Sent(given, SendWords(Worker(self), every, at), schema, self.outputs)
 
 
 def handed(spark: SparkSession, source: Source, columns: Iterable[str], parts: Parts | None = None) -> DataFrame:
@@ -180,3 +185,8 @@ def _packed(conditions: Sequence[str]) -> str:
         middle = len(conditions) // 2
         return f"({_packed(conditions[:middle])} | shiftleft({_packed(conditions[middle:])}, {2 * middle}))"
     return f"CAST(coalesce(CAST(({conditions[0]}) AS INT), {UNKNOWN}) AS BIGINT)"
+
+
+def _plain(sql: str) -> str:
+    """A column, or a number made of columns, in one spelling."""
+    return sql.replace("`", "").lower()

@@ -17,7 +17,7 @@ PLACES = {
     ),
     "spend <> 0 AND 100 / spend > 5": (
         "condition on customers",
-        "computes spend <> 0 AND 100 / spend > 5; whole: arithmetic",
+        "computes spend <> 0 AND 100 / spend > 5; whole: a division by what may be zero",
     ),
     "SELECT h.customer_id FROM holdings h WHERE h.product = 'BOND'": ("condition on holdings", "looks up product"),
     "SELECT c.customer_id FROM customers c WHERE c.country = 'GB' AND "

@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules_engine.evaluation.adding_up import AddingUp, Chosen, Rows
+from rules_engine.evaluation.dense import dense
 from rules_engine.evaluation.domains import domain
-from rules_engine.evaluation.grouping import GroupedIndex, Grouping, filters, index_of_groups, index_of_ranks
+from rules_engine.evaluation.grouped_index import GroupedIndex, filters, of_index
+from rules_engine.evaluation.grouping import Grouping
 from rules_engine.evaluation.indexing import assembled
 from rules_engine.evaluation.matrix import Arrived
 from rules_engine.evaluation.narrowing import SendWords, Worker
@@ -104,10 +106,11 @@ def made(case: Case) -> GroupedIndex:
         assert taken, asked
     groups = grouping.groups()
     assert groups is not None
-    conditions = [Bound("x = 3", OF_ROWS), *filters(groups, 2)]
+    on_rows = [Bound("x = 3", OF_ROWS)]
+    conditions = [*dense(on_rows), *filters(groups, 1)]
     found = [(bound, part) for bound in conditions for part in parts(bound.sql, TYPES, Constants({}, set()))]
     of_rows = assembled(SOURCE, conditions, found, {}, {name: domain(type_) for name, type_ in TYPES.items()})
-    return GroupedIndex(of_rows, index_of_groups(SOURCE, groups), index_of_ranks(SOURCE, groups), groups, 2)
+    return of_index(of_rows, on_rows, groups, 1)
 
 
 def batches(case: Case, index: GroupedIndex) -> Iterator[pa.RecordBatch]:
@@ -152,7 +155,9 @@ def groups_are_as_in_sql(worker: type[AddingUp]) -> Check:
     def check(case: Case) -> None:
         index = made(case)
         every = any(each.filter is None for each in index.groups.aggregates)
-        send = SendWords(Worker(index.of_rows), every, len(index.groups.columns))
+        first = len(index.of_rows.lookups)
+        carried = tuple(range(first, first + len(index.groups.columns)))
+        send = SendWords(Worker(index.of_rows), every, carried)
         sent = together([send(batch) for batch in batches(case, index)])
         rows = sent.select([*range(sent.num_columns - 1)])
         subjects = pa.array(sorted({row[0] for row in case.rows if row[0] is not None}), pa.int64())

@@ -234,6 +234,7 @@ def test_a_lost_guard_is_noticed(world: World) -> None:
 
 OF_C = "SELECT c.customer_id FROM customers c WHERE"
 OF_JOIN = "SELECT h.customer_id FROM holdings h JOIN customers c ON c.customer_id = h.customer_id WHERE"
+OF_PRODUCTS = "SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE"
 OF_H = "FROM holdings h WHERE h.customer_id = c.customer_id"
 STATEMENTS = [
     "SELECT customer_id FROM holdings WHERE balance <> 0 GROUP BY customer_id "
@@ -258,6 +259,31 @@ STATEMENTS = [
     "SELECT x.customer_id FROM customers AS x WHERE x.country IS NULL OR x.spend / 2 > 3",
     f"{OF_JOIN} h.balance <> 0 AND 100 / h.balance > 3",
     f"{OF_JOIN} h.balance > 0 AND 100 / h.balance > 3",
+    f"{OF_JOIN} h.balance > 3 AND c.country IN ('GB', 'FR')",
+    f"{OF_PRODUCTS} p.type = 'bond' AND h.balance >= 3",
+    f"{OF_PRODUCTS} p.type IS NULL",
+    f"{OF_PRODUCTS} p.type = 'nothing'",
+    f"{OF_PRODUCTS} p.type <> 'bond' AND p.product LIKE 'F%' AND h.role = 'PRIMARY'",
+    "SELECT c.customer_id FROM customers c JOIN holdings h ON h.customer_id = c.customer_id "
+    "JOIN products p ON p.product = h.product WHERE p.type IN ('bond', 'fund') AND c.spend > 3 AND h.balance > 1",
+    *(
+        f"SELECT t.customer_id FROM (SELECT customer_id, role, balance, {window} OVER (PARTITION BY customer_id "
+        f"ORDER BY {order}, holding_id) AS w FROM holdings) t WHERE {asked}"
+        for window in ("row_number()", "lag(balance)", "lead(balance, 2)")
+        for order in ("balance", "balance DESC", "balance DESC NULLS FIRST", "balance ASC NULLS LAST")
+        for asked in ("t.w = 2", "t.w >= 3 AND t.role = 'PRIMARY'", "t.w IS NULL OR t.w < 2")
+    ),
+    *(
+        f"WITH sums AS (SELECT {of}customer_id, {call} AS total, count(*) AS n FROM {source} GROUP BY {of}customer_id) "
+        f"SELECT c.customer_id FROM customers c JOIN sums s ON s.customer_id = c.customer_id WHERE s.total {sign} "
+        f"{against} AND s.n >= 1 AND c.country IS NOT NULL"
+        for of, source, call in (
+            ("", "holdings", "sum(balance)"),
+            ("", "holdings WHERE role = 'PRIMARY'", "max(balance)"),
+            ("h.", "holdings h JOIN products p ON p.product = h.product WHERE p.type = 'bond'", "sum(h.balance)"),
+        )
+        for sign, against in ((">", "c.spend"), ("<=", "2.5 * c.spend / 4"), ("<>", "c.spend - 0.01"), (">", "3"))
+    ),
 ]
 """Statements that share a pass, an aggregation or a frame's rows, with guards and empty groups."""
 
