@@ -180,14 +180,19 @@ class AddingUp:
             chosen = self.chosen(rows, rows.meeting(number))
             if len(chosen.subjects):
                 self._keep(found, chosen.subjects, self._come_to(worker, chosen, own), None, worker.index)
-        values = self._ranked(rows)
-        for number, worker in self._of_ranks.items():
-            chosen = self.chosen(rows, rows.meeting(number))
+        if self._of_ranks:
+            self._keep_ranked(found, rows)
+        return found
+
+    def _keep_ranked(self, found: Words, rows: Rows) -> None:
+        """Set the bits that the place of any row of a subject sets."""
+        ranked = {number: self.chosen(rows, rows.meeting(number)) for number in self._of_ranks}
+        values, places = self._ranked(rows, [chosen.subjects for chosen in ranked.values()])
+        for number, chosen in ranked.items():
             if len(chosen.subjects):
-                at = pa.array(chosen.at)
+                worker, at = self._of_ranks[number], pa.array(places[chosen.at])
                 of_rows = _looked_up(worker, {name: column.take(at) for name, column in values.items()}, len(at))
                 self._keep(found, chosen.subjects, of_rows, chosen.starts, worker.index)
-        return found
 
     @cached_property
     def _of_groups(self) -> Mapping[int | None, Worker]:
@@ -213,11 +218,22 @@ class AddingUp:
     def _aggregate(self, chosen: Chosen, of: Aggregate) -> pa.Array:
         return chosen.come_to(of)
 
-    def _ranked(self, rows: Rows) -> dict[str, pa.Array]:
-        """What each row comes to among the rows of its subject, by name."""
-        groups = self.index.groups
-        ranking = self.ranking(rows.columns, groups.types, rows.starts, len(rows.words))
-        return {f"w{number}": ranking.come_to(value) for number, value in enumerate(groups.values)}
+    def _ranked(self, rows: Rows, subjects: Sequence[Bits]) -> tuple[dict[str, pa.Array], Bits]:
+        """
+        What the rows of some subjects come to among them, by name, and the place there of each row.
+
+        Nothing is asked of the place of others' rows, so that they need not be put in order.
+        """
+        wanted: Flags = np.zeros(len(rows.starts), dtype=bool)
+        for several in subjects:
+            wanted[several] = True
+        of = wanted[rows.subject]
+        at = np.flatnonzero(of)
+        columns = {name: column.take(pa.array(at)) for name, column in rows.columns.items()}
+        starts = np.flatnonzero(np.diff(rows.subject[at], prepend=-1))
+        ranking = self.ranking(columns, self.index.groups.types, starts, len(at))
+        values = {f"w{number}": ranking.come_to(value) for number, value in enumerate(self.index.groups.values)}
+        return values, np.cumsum(of) - 1
 
     def _keep_rows(self, found: Words, words: Words, starts: NDArray[np.intp]) -> None:
         """Set the bits that any row of a subject sets."""

@@ -82,7 +82,7 @@ class Groups:
             held = self.against[int(name[1:])]
             return f"{self.said(f'a{held.aggregate}')} {held.sign} {held.expression}"
         if name.startswith("w"):
-            return f"the place of a row: {self.values[int(name[1:])]}"
+            return str(self.values[int(name[1:])])
         each = self.aggregates[int(name[1:])]
         filtered = f" of rows where {self.filters[each.filter]}" if each.filter is not None else ""
         return f"{each}{filtered}"

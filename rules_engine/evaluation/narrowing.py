@@ -37,14 +37,9 @@ Words = Mapping[str, Bits]
 
 @dataclass(frozen=True)
 class Worker:
-    """Record batches of a key and an index's columns to batches of words, a row each."""
+    """Batches of a key and an index's columns to words, a row each."""
 
     index: PredicateIndex
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            if batch.num_rows:
-                yield of_words(batch.column(0), named(self.index.outputs, self.words(batch)))
 
     def words(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
         """Grain: row × word of the index's outputs. What is true, and where it can be unknown what is."""

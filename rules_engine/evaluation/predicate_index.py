@@ -119,16 +119,6 @@ class PredicateIndex:
         both = ((hit_word(word), *([unknown_word(word)] if word in unknown else [])) for word in self.words)
         return tuple(name for names in both for name in names)
 
-    def rows(self, spark: SparkSession) -> DataFrame:
-        """
-        The index put to the rows of its source, a row each.
-
-        Columns: ``subject``, ``h<word>`` of conditions that are true and
-        ``u<word>`` of those that are NULL (bigint).
-        """
-        given = self.given(spark)
-        return given.mapInArrow(Worker(self), schema_of_words(given, self.outputs))
-
     def given(self, spark: SparkSession) -> DataFrame:
         """What a worker is given: the subject's key, and :attr:`columns` as ``c0``, ``c1``, …"""
         return handed(spark, self.source, self.columns)
@@ -161,12 +151,6 @@ def handed(spark: SparkSession, source: Source, columns: Iterable[str], parts: P
     rows = select(spark, source, [key, *numbered(columns), *([parts.part(source.key)] if parts else [])])
     types = {field.name: field.dataType.simpleString() for field in rows.schema.fields[1:]}
     return rows.withColumns({name: unscaled(spark, rows[name]) for name, type_ in types.items() if is_whole(type_)})
-
-
-def schema_of_words(given: DataFrame, words: Iterable[str]) -> str:
-    """What a worker makes of rows: their subject, and a column a word; no word is ever NULL."""
-    type_ = given.schema[SUBJECT].dataType.simpleString()
-    return ", ".join([f"{SUBJECT} {type_}", *(f"{name} bigint NOT NULL" for name in words)])
 
 
 def select(spark: SparkSession, source: Source, columns: Iterable[str]) -> DataFrame:

@@ -28,6 +28,10 @@ class By(NamedTuple):
     descending: bool
     nulls_first: bool
 
+    def __str__(self) -> str:
+        nulls = "" if self.nulls_first != self.descending else f" nulls {'first' if self.nulls_first else 'last'}"
+        return f"{self.column}{' desc' if self.descending else ''}{nulls}"
+
 
 class Window(NamedTuple):
     """What a row comes to among its subject's rows: ``row_number``, or the ``column`` of ``offset`` rows before it."""
@@ -37,12 +41,20 @@ class Window(NamedTuple):
     offset: int = 0
     """Rows back; below zero, rows on; 0 for ``row_number``."""
 
+    def __str__(self) -> str:
+        function = "lag" if self.offset > 0 else "lead"
+        called = f"{function}({self.column}, {abs(self.offset)})" if self.column else "row_number()"
+        return f"{called} by {', '.join(map(str, self.order))}"
+
 
 class Days(NamedTuple):
     """The days from one value to another, each a column or what a window comes to."""
 
     until: str | Window
     since: str | Window
+
+    def __str__(self) -> str:
+        return f"datediff({self.until}, {self.since})"
 
 
 RowValue = Window | Days

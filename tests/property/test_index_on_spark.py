@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from rules_engine.evaluation.buckets import Cuts
 from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.evaluation.indexing import assembled, index
+from rules_engine.evaluation.narrowing import Worker, named, of_words
 from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source
 from rules_engine.evaluation.session import pin
 from rules_engine.language.condition import Other, Part, Tree
@@ -27,7 +29,7 @@ from tests import small_lake
 from tests.property.conditions import KINDS, Kind, trees, written
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 SEED, ROWS, RANDOM = 20240601, 200, 110
 FRAME = "everything"
@@ -169,10 +171,20 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
 def answers(world: World, asked: PredicateIndex) -> Answers:
     """What an index says of every row."""
     found: Answers = {}
-    for row in asked.rows(world.spark).collect():
+    for row in rows_of(world.spark, asked).collect():
         words = row.asDict()
         found[row.subject] = [outcome(words, bound.cell) for bound in world.conditions]
     return found
+
+
+def rows_of(spark: SparkSession, asked: PredicateIndex) -> DataFrame:
+    """The words of every row, by their names."""
+    worker, names = Worker(asked), asked.outputs
+
+    def words(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return (of_words(batch.column(0), named(names, worker.words(batch))) for batch in batches)
+
+    return asked.given(spark).mapInArrow(words, ", ".join(["subject bigint", *(f"{name} bigint" for name in names)]))
 
 
 def outcome(words: dict[str, Any], cell: Cell) -> int:
@@ -222,11 +234,11 @@ def test_a_lost_guard_is_noticed(world: World) -> None:
     guard, guarded = bound.sql.split(" AND ")
     source, every_row = world.index.source, bound._replace(sql=guarded)
     lost = assembled(source, [bound], [(bound, Part(text, Other())) for text in (guard, guarded)], {}, {})
-    assert lost.rows(world.spark).schema == index(world.spark, source, [bound]).rows(world.spark).schema
+    assert lost.outputs == index(world.spark, source, [bound]).outputs
     for raises in (
         world.spark.sql(f"SELECT * FROM {FRAME} WHERE {guarded}"),
-        index(world.spark, source, [every_row]).rows(world.spark),
-        lost.rows(world.spark),
+        rows_of(world.spark, index(world.spark, source, [every_row])),
+        rows_of(world.spark, lost),
     ):
         with pytest.raises(Exception, match="DIVIDE_BY_ZERO"):
             raises.collect()

@@ -100,6 +100,31 @@ JOINS = """
     SELECT h.role FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 |                                             | another column than the key
 """.replace("{H}", "SELECT h.customer_id FROM holdings h")
 
+TOGETHER_WITH_ROWS = (
+    """
+    rules                                                                                   | asked                                       | because
+    ----------------------------------------------------------------------------------------+---------------------------------------------+-----------------------------------------
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance DESC, rate) AS n FROM holdings) t WHERE t.n <= 2 AND t.role = 1 | `Holdings`: row_number() by balance desc, rate <= 2 of rows where role = 1 | a place in an order, of rows that meet a condition
+    {R} lag(rate) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n > 5 OR t.n IS NULL | `Holdings`: lag(rate, 1) by balance > 5 OR lag(rate, 1) by balance IS NULL | the row before
+    {R} lead(rate, 2) OVER (PARTITION BY customer_id ORDER BY balance) n FROM holdings) AS t WHERE n = 5 | `Holdings`: lead(rate, 2) by balance = 5 | the second row after, without AS and alias
+    {R} row_number() OVER (PARTITION BY role ORDER BY balance) AS n FROM holdings) t WHERE t.n = 1 |                                      | parts that are no subjects
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance + 1) AS n FROM holdings) t WHERE t.n = 1 |                           | an order by an expression
+    {R} rank() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n = 1 |                                     | another function
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings WHERE role = 1) t WHERE t.n = 1 |                | rows left out before they are counted
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n = 1 AND 10 / t.role > 1 |           | a condition that could raise on rows of other places
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= t.role |                         | a place held against a column
+    {T} sum(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 5 AND c.country = 1 | customers: country = 1 ;; `Holdings`: count(*) > 0 AND (sum(balance) > 5) | totals, and the subject's row
+    {T} max(balance) AS total FROM holdings WHERE role = 1 GROUP BY customer_id) {C} WHERE t.total >= c.spend | customers:  ;; `Holdings`: count(*) of rows where role = 1 > 0 AND max(balance) of rows where role = 1 >= spend | one held against the other
+    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > c.spend * 2 |                                           | a number that can overflow
+    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total + c.spend > 2 |                                           | both on one side
+    {T} avg(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 2 |                                                 | what workers do not work out
+    {T} sum(balance) AS total FROM holdings GROUP BY customer_id) SELECT c.customer_id FROM customers c JOIN t ON t.customer_id = c.country WHERE t.total > 2 | | subjects joined by another column
+    {T} sum(balance) AS total FROM holdings WHERE 10 / role > 1 GROUP BY customer_id) {C} WHERE t.total > 2 |                             | a guard that could be lost
+""".replace("{R}", "SELECT t.customer_id FROM (SELECT customer_id, role, rate,")
+    .replace("{T}", "WITH t AS (SELECT customer_id,")
+    .replace("{C}", "SELECT c.customer_id FROM customers c JOIN t ON t.customer_id = c.customer_id")
+)
+
 KNOWN = {"type = 0": (), "type = 2": None}
 """Of conditions on products the values that meet them; of all others 7 and 8."""
 
@@ -126,10 +151,16 @@ def asked(found: Plan) -> str:
 
 
 def _of_groups(groups: Groups | None) -> list[str]:
-    """Conditions on groups, with what is counted and added up written out."""
+    """Conditions on groups and on places of rows, with what is counted, added up and ordered written out."""
     if groups is None:
         return []
-    return [re.sub(r"\ba\d+\b", lambda name: groups.said(name[0]), of.bound.sql) for of in groups.conditions]
+    of_groups = [of.bound.sql for of in groups.conditions]
+    of_ranks = [f"{of.bound.sql}{_filtered(groups, of.filter)}" for of in groups.ranked]
+    return [re.sub(r"\b[avw]\d+\b", lambda name: groups.said(name[0]), sql) for sql in (*of_groups, *of_ranks)]
+
+
+def _filtered(groups: Groups, number: int | None) -> str:
+    return "" if number is None else f" of rows where {groups.filters[number]}"
 
 
 @pytest.mark.parametrize("case", cases(WHERE))
@@ -151,6 +182,14 @@ def test_what_is_asked_together(case: Row) -> None:
 def test_what_a_join_asks(case: Row) -> None:
     """A join by keys asks each frame by itself, as far as no condition is asked of a row on which it could raise."""
     found, _ = planned(case["rules"], known=True)
+    assert asked(found) == case["asked"]
+    assert bool(found.alone) == (not case["asked"])
+
+
+@pytest.mark.parametrize("case", cases(TOGETHER_WITH_ROWS))
+def test_what_several_rows_of_a_subject_are_asked(case: Row) -> None:
+    """Places and totals are worked out where a subject's rows are, as far as that is exact and raises nowhere."""
+    found, _ = planned(case["rules"])
     assert asked(found) == case["asked"]
     assert bool(found.alone) == (not case["asked"])
 

@@ -1,0 +1,122 @@
+"""Rows that are sent arrive where their subjects are, whole, whatever parts there are and however they were cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rules_engine.evaluation.among import values
+from rules_engine.evaluation.dense import dense, moved, moves
+from rules_engine.evaluation.evaluator import SparkEvaluator
+from rules_engine.evaluation.parcels import Parts, Sender, apart, opened, side_by_side
+from rules_engine.evaluation.predicate_index import Bound
+from rules_engine.language.joined import Among
+from rules_engine.model.hitmatrix import Cell
+from tests import small_lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROWS = 50
+SCHEMA = pa.schema([("subject", pa.string()), ("words", pa.binary(16)), ("day", pa.date32())])
+
+
+def given(size: int) -> Iterator[pa.RecordBatch]:
+    """Rows with a subject, two words, a day and a part, some without a subject, in batches of a size."""
+    subjects = pa.array([None if n % 7 == 0 else f"s{n}" for n in range(ROWS)])
+    words = side_by_side(np.arange(2 * ROWS, dtype=np.int64).reshape(ROWS, 2))
+    days, parts = (
+        pa.array(range(ROWS), pa.int32()).cast(pa.date32()),
+        pa.array([n % 3 for n in range(ROWS)], pa.int32()),
+    )
+    whole = pa.RecordBatch.from_arrays([subjects, words, days, parts], ["subject", "words", "day", "part"])
+    return (whole.slice(first, size) for first in range(0, ROWS, size))
+
+
+@pytest.mark.parametrize("size", [1, 7, ROWS])
+@pytest.mark.parametrize("held", [1, 20, 1000])
+def test_every_row_arrives_in_its_part(size: int, held: int) -> None:
+    """Its columns beside it; a row without a subject is nobody's and is not sent."""
+    sent = list(Sender(1, lambda batch: batch, (40, 50, 60), held)(given(size)))
+    found = {}
+    for address, part in ((40, 0), (50, 1), (60, 2)):
+        here = [batch.filter(pa.compute.equal(batch.column(0), address)).select([1, 2]) for batch in sent]
+        nothing, rows = opened(here, [SCHEMA, SCHEMA])
+        assert nothing.num_rows == 0
+        found[part] = {
+            (subject, *words, day)
+            for subject, words, day in zip(
+                rows.column(0).to_pylist(), apart(rows.column(1)).tolist(), rows.column(2).cast(pa.int32()).to_pylist(),
+                strict=True,
+            )
+        }  # fmt: skip
+    assert found == {
+        part: {(f"s{n}", 2 * n, 2 * n + 1, n) for n in range(ROWS) if n % 7 and n % 3 == part} for part in range(3)
+    }
+
+
+def test_a_part_is_where_spark_sends_its_number(spark: SparkSession) -> None:
+    """Each of Spark's parts gets one: none is left empty, and none has the rows of two."""
+    parts = Parts.of(spark, 20 << 25, "bigint")
+    assert len({*parts.addresses}) == len(parts.addresses) == 20
+    numbers = spark.createDataFrame([(number,) for number in parts.addresses], "part int").repartition(20, "part")
+    assert [len(rows) for rows in numbers.rdd.glom().collect()] == [1] * 20
+
+
+@pytest.mark.parametrize("stored", [0, 1, (1 << 25) + 1], ids=["nothing", "little", "more than one part"])
+def test_there_are_as_many_parts_as_a_shuffle_has(spark: SparkSession, stored: int) -> None:
+    """Small frames are not spread over more."""
+    least = int(spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    assert len(Parts.of(spark, stored, "bigint").addresses) == max(least, -(-stored // (1 << 25)))
+
+
+def test_bits_go_back_to_their_words() -> None:
+    """Side by side those that can be unknown come first, and each returns to where it was."""
+    cells = [Cell(5, 1 << 62), Cell(0, 1), Cell(3, 1 << 10), Cell(3, 1 << 11), *(Cell(7, 1 << n) for n in range(63))]
+    conditions = [Bound(str(n), cell, filters=n % 2 == 0) for n, cell in enumerate(cells)]
+    at = {bound.sql: bound.cell for bound in dense(conditions)}
+    assert sorted((cell.word, cell.mask) for cell in at.values()) == [(n // 63, 1 << n % 63) for n in range(len(cells))]
+    assert all(at[bound.sql].word == 0 for bound in conditions if not bound.filters)
+    for bound in conditions:
+        word = {f"h{at[bound.sql].word}": at[bound.sql].mask, f"u{at[bound.sql].word}": at[bound.sql].mask}
+        found: dict[str, int] = {}
+        for move in moves(conditions, ["h0", "h1", "u0"]):
+            bits = int(moved(np.array([word.get(move.source, 0)], dtype=np.int64), move)[0])
+            found[move.target] = found.get(move.target, 0) | bits
+        unknown = {f"u{bound.cell.word}": bound.cell.mask} if not bound.filters else {}
+        assert {name: bits for name, bits in found.items() if bits} == {
+            f"h{bound.cell.word}": bound.cell.mask,
+            **unknown,
+        }
+
+
+AMONG = {
+    "type = 'bond'": ("'BOND'",),
+    "type IS NULL": ("'CARD'",),
+    "": ("'BOND'", "'CARD'", "'FUND'", "'LOAN'"),
+    "type = 'none'": (),
+}
+
+
+def test_values_of_a_small_frame_are_read_as_literals(spark: SparkSession, tmp_path: Path) -> None:
+    """In order; of a frame that is too large, or with a text that is no plain literal, they are not known."""
+    evaluator = SparkEvaluator(spark, small_lake.write(tmp_path))
+    evaluator.snapshots(small_lake.AS_OF)
+    wanted = [Among("products", "product", where) for where in AMONG]
+    assert values(evaluator.spark, wanted) == dict(zip(wanted, AMONG.values(), strict=True))
+    texts = [("it's",), ("plain",), ("plain",), (None,)]
+    evaluator.spark.createDataFrame(texts, "v string").createOrReplaceTempView("texts")
+    evaluator.spark.range(2000).createOrReplaceTempView("many")
+    asked = {
+        Among("texts", "v", ""): None,
+        Among("texts", "v", "v <> 'it'"): None,
+        Among("texts", "v", "v = 'plain'"): ("'plain'",),
+        Among("texts", "v", "v = 'plain'", once=True): None,
+        Among("many", "id", ""): None,
+    }
+    assert values(evaluator.spark, [*asked]) == asked
