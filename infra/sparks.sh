@@ -71,7 +71,7 @@ for version in "${versions[@]}"; do
     [ ! -d "$shared/security" ] || files+=("$shared/security/hostile_rules.tsv" "$shared/security/honest_rules.tsv")
     part "$version" rules .venv/bin/python -m tests.gate "${files[@]}"
     part "$version" gates .venv/bin/python -m pytest -q -p no:cacheprovider tests/functional/test_spark_gates.py
-    part "$version" index .venv/bin/python -m pytest -q -p no:cacheprovider tests/property/test_index_on_spark.py
+    part "$version" index .venv/bin/python -m pytest -q -p no:cacheprovider tests/property/test_*_on_spark.py
     for corpus in berka german_credit; do
         [ ! -d "$shared/corpora/$corpus" ] || part "$version" "$corpus" .venv/bin/python -m tests.acceptance "$shared/corpora/$corpus"
     done

@@ -130,7 +130,7 @@ PLACES = """
     month(s) = 1                                     | whole: a call of month                    | a text is read as a day, and may be none
     substring(s, 1, 2) = 'x'                         | whole: a call of substring                | a call that is not known
     isnan(rate)                                      | whole: a call of isnan                    | a call that is a test
-    a <> 0 AND b / a > 2                             | whole: arithmetic                         | a guard stays before what it guards
+    a <> 0 AND b / a > 2                             | whole: a division by what may be zero     | a guard stays before what it guards
     s <> '' AND CAST(s AS INT) > 2                   | whole: AS for )                           | a guard before a cast
     a > 5 AND a + b > 7                              | whole: arithmetic that can overflow       | a sum can be too large
     -a > 5                                           | whole: arithmetic                         | so can a number turned round
@@ -144,14 +144,15 @@ PLACES = """
     amount + a * b > 1                               | whole: arithmetic that can overflow       | a product of whole numbers in a sum
     amount > (a + 1) * amount                        | whole: no column                          | brackets are not looked into
     amount * length(s) > 1                           | whole: arithmetic                         | neither are calls
-    amount / 2 > 1                                   | whole: arithmetic                         | a division can fail
+    amount / 2 > 1                                   | amount/2                                  | a division by a number cannot fail
+    amount / 0 > 1                                   | whole: a division by zero                 | by zero it does
     huge > 0.5 AND a > 1                             | whole: a comparison that can overflow     | 38 digits before the point, one after it
     huge > amount                                    | whole: a comparison that can overflow     | of columns as well
     huge > 5 AND huge <> l                           | huge & [huge <> l]                        | room for both
     amount > 12345678901234567890123456789012345678  | whole: a comparison that can overflow     | a literal of 38 digits
     huge IN (1, 1.5)                                 | whole: a comparison that can overflow     | in a list, too
-    a > 5 OR b / a > 2                               | whole: arithmetic                         | an OR guards as well
-    NOT (a = 0 OR b / a > 2)                         | whole: arithmetic                         | in brackets too
+    a > 5 OR b / a > 2                               | whole: a division by what may be zero     | an OR guards as well
+    NOT (a = 0 OR b / a > 2)                         | whole: a division by what may be zero     | in brackets too
     CASE WHEN a > 5 THEN b > 1 ELSE false END        | whole: no column of a type that is compared here | a CASE guards its branches
     people.a > 5 AND PEOPLE.A < 9                    | a & a                                     | the frame's name before a column
     `people`.`a` > 5 AND `a` > 5                     | a & a                                     | quoted names

@@ -109,8 +109,8 @@ def test_values_of_a_small_frame_are_read_as_literals(spark: SparkSession, tmp_p
     evaluator.snapshots(small_lake.AS_OF)
     wanted = [Among("products", "product", where) for where in AMONG]
     assert values(evaluator.spark, wanted) == dict(zip(wanted, AMONG.values(), strict=True))
-    texts = [("it's",), ("plain",), ("plain",), (None,)]
-    evaluator.spark.createDataFrame(texts, "v string").createOrReplaceTempView("texts")
+    quoted = "concat('it', chr(39), 's')"
+    evaluator.spark.sql(f"VALUES ({quoted}), ('plain'), ('plain'), (NULL) AS t(v)").createOrReplaceTempView("texts")
     evaluator.spark.range(2000).createOrReplaceTempView("many")
     asked = {
         Among("texts", "v", ""): None,
