@@ -72,7 +72,7 @@ def totals(sql: str, schema: Schema) -> Totals | None:
         return None
     outer = _Outer(frames[schema.subject.lower()], frames[name], grouped, schema)
     conditions = [*read[1], *conjuncts(found.where)]
-    return outer.totals(conditions) if outer.is_key(found.key) and all(map(outer.takes, conditions)) else None
+    return outer.totals() if outer.is_key(found.key) and all(map(outer.takes, conditions)) else None
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,9 @@ class _Outer:
                 return number is not None
         return False
 
-    def totals(self, conditions: Sequence[str]) -> Totals | None:
-        if not self.tied or not conditions:
+    def totals(self) -> Totals | None:
+        """What was noted, where the two are joined by the subject's key."""
+        if not self.tied:
             return None
         text = " AND ".join(self.of_totals)
         pieces, calls, at = list[str](), list[str](), 0
