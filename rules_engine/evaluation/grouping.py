@@ -8,7 +8,6 @@ Sums are whole numbers of the last decimal place, in two halves of 32 bits, so t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -106,8 +105,8 @@ class Grouping:
         if not all(is_ordered(self.columns[column]) for of in asked.values for column in columns_of(of)):
             return False
         values = dict(self._values)
-        numbers = [values.setdefault(of, len(values)) for of in asked.values]
-        placed = re.sub(r"\bw(\d+)\b", lambda name: f"w{numbers[int(name[1])]}", asked.placed)
+        own = (f"w{values.setdefault(of, len(values))}" for of in asked.values)
+        placed = "".join(text for pair in zip(asked.pieces, (*own, ""), strict=True) for text in pair)
         if read(placed, of_values(values, self.columns)) is None:
             return False
         self._values = values

@@ -193,8 +193,7 @@ class _Planner:
 
     def _grouping(self, frame: str) -> Grouping:
         """What is asked of a subject's rows of a frame together."""
-        types = {name.lower(): type_ for name, type_ in (self.schema.columns_of(frame) or {}).items()}
-        return self.grouped.setdefault(self._frame(frame), Grouping(types))
+        return self.grouped.setdefault(self._frame(frame), Grouping(self.schema.types_of(frame)))
 
     def _second(self, cell: Cell) -> Cell:
         """The second bit of a rule that asks another frame."""

@@ -157,15 +157,12 @@ class Reader:
         return None if left else found
 
     def _same_type(self, *columns: tuple[str, str]) -> bool:
-        types = {self._types(self.frames[alias]).get(column, "") for alias, column in columns}
+        types = {self.schema.types_of(self.frames[alias]).get(column, "") for alias, column in columns}
         return types == {"string"} or (bool(types) and types <= WHOLE)
 
     def _safe(self, side: Side) -> bool:
         """Whether its conditions raise on no row, so that they can be asked of rows that the join leaves out."""
-        return all(raises_nowhere(text, self._types(side.frame), side.frame) for text in side.where)
-
-    def _types(self, frame: str) -> dict[str, str]:
-        return {name.lower(): type_ for name, type_ in (self.schema.columns_of(frame) or {}).items()}
+        return all(raises_nowhere(text, self.schema.types_of(side.frame), side.frame) for text in side.where)
 
 
 def raises_nowhere(condition: str, types: Mapping[str, str], frame: str) -> bool:

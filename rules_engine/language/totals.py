@@ -106,7 +106,7 @@ class _Outer:
 
     @property
     def _types(self) -> dict[str, str]:
-        return {name.lower(): type_ for name, type_ in (self.schema.columns_of(self.schema.subject) or {}).items()}
+        return self.schema.types_of(self.schema.subject)
 
     def takes(self, condition: str) -> bool:
         """Note a condition; False for one that cannot be taken apart."""
@@ -192,7 +192,7 @@ def _rows(source: str, where: str, schema: Schema) -> tuple[Side, str] | None:
     """What is asked of the rows that are added up, and the alias of their frame."""
     frame, alias = frame_and_alias(source)
     if frame:
-        types = {name.lower(): type_ for name, type_ in (schema.columns_of(frame) or {}).items()}
+        types = schema.types_of(frame)
         asked = tuple(unqualified(text, alias) for text in conjuncts(where)) if where else ()
         return (Side(frame, asked, ()), alias) if all(raises_nowhere(text, types, frame) for text in asked) else None
     read = relations(source)

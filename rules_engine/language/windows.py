@@ -65,12 +65,12 @@ class Ranked:
     """
     What is asked of a row of a frame, and of its place among its subject's rows.
 
-    ``placed`` is SQL in which the values go by ``w0``, ``w1``, …
+    ``pieces`` is the text of a condition around the ``values``, one more of them.
     """
 
     frame: str
     where: str
-    placed: str
+    pieces: tuple[str, ...]
     values: tuple[RowValue, ...]
 
 
@@ -85,7 +85,7 @@ def ranked(sql: str, schema: Schema) -> Ranked | None:
     if read is None or {*read} != {"select", "from"}:
         return None
     frame, own = frame_and_alias(read["from"])
-    types = {name.lower(): type_ for name, type_ in (schema.columns_of(frame) or {}).items()}
+    types = schema.types_of(frame)
     key = schema.subject_key_of(frame).lower() if frame else ""
     items = _items(read["select"], own, key, types) if key and types else None
     if items is None or found.key.lower().replace("`", "") not in {key, f"{alias}.{key}"} or key not in items:
@@ -96,33 +96,33 @@ def ranked(sql: str, schema: Schema) -> Ranked | None:
 def _asked(
     conditions: Sequence[str], frame: str, types: Mapping[str, str], items: Mapping[str, Window | None]
 ) -> Ranked | None:
-    """The conditions, apart: those on plain columns, and those on windows, with their values named."""
-    values: dict[RowValue, str] = {}
-    where, placed = list[str](), list[str]()
-    for text in conditions:
-        if not names(text) <= {*items}:
-            return None
-        if any(items[name] for name in names(text)):
-            placed.append(_with_values(text, items, types, values))
-        elif raises_nowhere(text, types, frame):
-            where.append(text)
-        else:
-            return None
-    return Ranked(frame, " AND ".join(where), " AND ".join(placed), tuple(values)) if placed else None
+    """The conditions, apart: those on plain columns, and those on windows, around their values."""
+    if not all(names(text) <= {*items} for text in conditions):
+        return None
+    placed = [text for text in conditions if any(items[name] for name in names(text))]
+    where = [text for text in conditions if text not in placed]
+    around = _around(" AND ".join(placed), items, types)
+    if not placed or around is None or not all(raises_nowhere(text, types, frame) for text in where):
+        return None
+    return Ranked(frame, " AND ".join(where), *around)
 
 
-def _with_values(
-    text: str, items: Mapping[str, Window | None], types: Mapping[str, str], values: dict[RowValue, str]
-) -> str:
-    """A condition with the windows in it by their new names, and the days between two values as one value."""
-    words, pieces, at, place = tokens(text), list[str](), 0, 0
+def _around(
+    text: str, items: Mapping[str, Window | None], types: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[RowValue, ...]] | None:
+    """The pieces of a condition around its values; None where a plain column is held against something, too."""
+    words, at, place = tokens(text), 0, 0
+    pieces, values = list[str](), list[RowValue]()
     while place < len(words):
         found, after = _value_at(words, place, items, types)
         if found is not None:
-            pieces += [text[at : words[place].start], values.setdefault(found, f"w{len(values)}")]
+            pieces.append(text[at : words[place].start])
+            values.append(found)
             at = words[after - 1].end
+        elif words[place].kind in {Kind.WORD, Kind.QUOTED} and words[place].word in items:
+            return None
         place = after
-    return "".join([*pieces, text[at:]])
+    return (*pieces, text[at:]), tuple(values)
 
 
 def _value_at(

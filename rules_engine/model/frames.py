@@ -135,6 +135,10 @@ class Schema:
         """The columns of a frame, None if there is no such frame."""
         return next((found for name, found in self.columns.items() if name.lower() == frame.lower()), None)
 
+    def types_of(self, frame: str) -> dict[str, str]:
+        """The types of a frame's columns by their names in small letters; empty if there is no such frame."""
+        return {name.lower(): type_ for name, type_ in (self.columns_of(frame) or {}).items()}
+
     def subject_key_of(self, frame: str) -> str:
         """The column of a frame that holds the subject's key, empty where it has none."""
         return next((key for name, key in self.subject_keys.items() if name.lower() == frame.lower()), "")

@@ -17,7 +17,7 @@ SCHEMA = Schema(
     "customer_id",
     {
         "customers": dict.fromkeys(["customer_id", "country", "spend", "date"], "int"),
-        "Holdings": dict.fromkeys(["customer_id", "product", "balance", "role", "rate"], "int"),
+        "Holdings": dict.fromkeys(["customer_id", "product", "balance", "role", "rate", "w0"], "int"),
         "products": dict.fromkeys(["product", "type"], "int"),
     },
     {"customers": "customer_id", "Holdings": "customer_id"},
@@ -113,6 +113,9 @@ TOGETHER_WITH_ROWS = (
     {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings WHERE role = 1) t WHERE t.n = 1 |                | rows left out before they are counted
     {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n = 1 AND 10 / t.role > 1 |           | a condition that could raise on rows of other places
     {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= t.role |                         | a place held against a column
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.rate > 5 |                | a plain column beside a place
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE CASE WHEN t.n = 1 THEN 'w7' ELSE 'x' END = 'w7' | | a text that looks like a name of ours
+    SELECT t.customer_id FROM (SELECT customer_id, w0, row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.w0 > 5 | | a column that does
     {T} sum(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 5 AND c.country = 1 | customers: country = 1 ;; `Holdings`: count(*) > 0 AND (sum(balance) > 5) | totals, and the subject's row
     {T} max(balance) AS total FROM holdings WHERE role = 1 GROUP BY customer_id) {C} WHERE t.total >= c.spend | customers:  ;; `Holdings`: count(*) of rows where role = 1 > 0 AND max(balance) of rows where role = 1 >= spend | one held against the other
     {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > c.spend * 2 |                                           | a number that can overflow
