@@ -171,7 +171,8 @@ class SparkEvaluator:
         if not planned.passes and not facts:
             return alone(self.spark, matrix, of_subjects, self.subject_type(as_of))
         frames = {planned.subjects.frame, *(each.source.frame for each in planned.passes)} & {*schema.columns}
-        parts = Parts.of(self.spark, sum(stored(self.spark.table(name)) for name in frames), self.subject_type(as_of))
+        held = sum(stored(self.spark.table(name)) for name in frames)
+        parts = Parts.of(self.spark, held, matrix.words, self.subject_type(as_of))
         sent = [of_subjects.sent(self.spark, parts, every=True, carried=planned.carried)]
         sent += [of_pass(self.spark, *each).sent(self.spark, parts) for each in planned.passes]
         if facts:

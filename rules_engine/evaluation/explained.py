@@ -95,7 +95,7 @@ def explained(
     found: dict[Cell, list[TakenApart]] = {}
     for part in (part for of in indexes for part in of.taken_apart):
         found.setdefault(_first(part.cell, matrix), []).append(part)
-    parts = Parts.of(spark, 0, "string" if schema.subject_type == "string" else "bigint")
+    parts = Parts.of(spark, 0, 0, "string" if schema.subject_type == "string" else "bigint")
     work = [_of_index(spark, of, matrix, parts) for of in indexes]
     with few_rows(spark, schema, planned.alone) as session_of:
         for batch in batches(planned.alone):

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 PART = "part"
 """The column of the part that a row goes to."""
 
-ROWS = 100_000
-"""Rows that a worker puts into parcels together, a parcel for each part."""
+HELD = 1 << 23
+"""Bytes of rows that a worker puts into parcels together, a parcel for each part."""
 
 BYTES = 1 << 25
-"""Bytes of frames, as they are stored, whose rows make a part: a worker holds one part at a time."""
+"""Bytes of frames, as they are stored, and of their rows' words, that make a part: a worker holds one at a time."""
+
+WORDS_OF_ROW = 4
+"""Words that take as much room as a row of a frame does where it is stored, about: files are compressed."""
 
 ADDRESSES = 16
 """Numbers tried for each part: the chance that none of them leads there is one in ten million."""
@@ -50,9 +53,14 @@ class Parts:
     subject_type: str
 
     @classmethod
-    def of(cls, spark: SparkSession, stored: int, subject_type: str) -> Parts:
-        """Parts for frames of so many bytes, and not fewer than Spark has for any shuffle; no rows are read."""
-        parts = max(int(spark.conf.get("spark.sql.shuffle.partitions") or 1), -(-stored // BYTES))
+    def of(cls, spark: SparkSession, stored: int, words: int, subject_type: str) -> Parts:
+        """
+        Parts for frames of so many bytes whose subjects have so many words; no rows are read.
+
+        They are not fewer than Spark has for any shuffle.
+        """
+        held = stored + stored * words // WORDS_OF_ROW
+        parts = max(int(spark.conf.get("spark.sql.shuffle.partitions") or 1), -(-held // BYTES))
         numbers = f"sequence(0, {ADDRESSES * parts - 1})"
         (sent,) = spark.sql(f"SELECT transform({numbers}, number -> pmod(hash(number), {parts}))").first() or ((),)
         first: dict[int, int] = {}
@@ -96,17 +104,17 @@ class Sender:
     source: int
     work: Work
     addresses: tuple[int, ...]
-    rows: int = ROWS
+    most: int = HELD
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         waiting, held = list[pa.RecordBatch](), 0
         for batch in (self.work(batch) for batch in batches if batch.num_rows):
             waiting.append(batch)
-            held += batch.num_rows
-            if held >= self.rows:
+            held += batch.nbytes
+            if held >= self.most:
                 yield self._parcels(waiting)
                 waiting, held = [], 0
-        if held:
+        if waiting:
             yield self._parcels(waiting)
 
     def _parcels(self, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
