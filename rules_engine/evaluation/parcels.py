@@ -34,7 +34,7 @@ HELD = 1 << 23
 BYTES = 1 << 25
 """Bytes of frames, as they are stored, and of their rows' words, that make a part: a worker holds one at a time."""
 
-WORDS_OF_ROW = 4
+WORDS_OF_ROW = 2
 """Words that take as much room as a row of a frame does where it is stored, about: files are compressed."""
 
 ADDRESSES = 16

@@ -39,8 +39,8 @@ class Case(NamedTuple):
     """In any order; the first source has at most one row of each subject."""
     cuts: Sequence[int]
     """Where the rows of a source are cut into batches."""
-    held: int
-    """How many rows are put into a parcel."""
+    most: int
+    """Bytes of rows from which on they are put into parcels; a row takes about 30."""
     settling: Settling
 
 
@@ -57,7 +57,7 @@ def cases(draw: st.DrawFn) -> Case:
     asks = draw(BITS)
     settling = Settling(("h0", "h1"), ("u0",), {0: asks}, {0: asks & draw(BITS)}, {0: draw(BITS)}, WORDS)
     cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=3)))
-    return Case(rows, cuts, draw(st.integers(1, 5)), settling)
+    return Case(rows, cuts, draw(st.integers(0, 150)), settling)
 
 
 def parcels(case: Case) -> Iterator[pa.RecordBatch]:
@@ -67,7 +67,7 @@ def parcels(case: Case) -> Iterator[pa.RecordBatch]:
         edges = [0, *(min(cut, len(rows)) for cut in case.cuts), len(rows)]
         work = SendFacts(SOURCES[FACT]) if number == FACT else lambda batch: batch
         given = (batch(rows[first:after], number) for first, after in pairwise(edges))
-        for sent in Sender(number, work, (0,), case.held)(given):
+        for sent in Sender(number, work, (0,), case.most)(given):
             yield sent.select([1, 2])
 
 

@@ -39,10 +39,10 @@ def given(size: int) -> Iterator[pa.RecordBatch]:
 
 
 @pytest.mark.parametrize("size", [1, 7, ROWS])
-@pytest.mark.parametrize("held", [1, 20, 1000])
-def test_every_row_arrives_in_its_part(size: int, held: int) -> None:
+@pytest.mark.parametrize("most", [0, 700, 1 << 20])
+def test_every_row_arrives_in_its_part(size: int, most: int) -> None:
     """Its columns beside it; a row without a subject is nobody's and is not sent."""
-    sent = list(Sender(1, lambda batch: batch, (40, 50, 60), held)(given(size)))
+    sent = list(Sender(1, lambda batch: batch, (40, 50, 60), most)(given(size)))
     found = {}
     for address, part in ((40, 0), (50, 1), (60, 2)):
         here = [batch.filter(pa.compute.equal(batch.column(0), address)).select([1, 2]) for batch in sent]
@@ -62,17 +62,29 @@ def test_every_row_arrives_in_its_part(size: int, held: int) -> None:
 
 def test_a_part_is_where_spark_sends_its_number(spark: SparkSession) -> None:
     """Each of Spark's parts gets one: none is left empty, and none has the rows of two."""
-    parts = Parts.of(spark, 20 << 25, "bigint")
+    parts = Parts.of(spark, 20 << 25, 0, "bigint")
     assert len({*parts.addresses}) == len(parts.addresses) == 20
     numbers = spark.createDataFrame([(number,) for number in parts.addresses], "part int").repartition(20, "part")
     assert [len(rows) for rows in numbers.rdd.glom().collect()] == [1] * 20
 
 
-@pytest.mark.parametrize("stored", [0, 1, (1 << 25) + 1], ids=["nothing", "little", "more than one part"])
-def test_there_are_as_many_parts_as_a_shuffle_has(spark: SparkSession, stored: int) -> None:
-    """Small frames are not spread over more."""
-    least = int(spark.conf.get("spark.sql.shuffle.partitions") or 0)
-    assert len(Parts.of(spark, stored, "bigint").addresses) == max(least, -(-stored // (1 << 25)))
+MB = 1 << 20
+PARTS = [
+    # stored     words  parts
+    (0,             79,   2),
+    (1,              2,   2),
+    (3 * 32 * MB,    0,   3),
+    (3 * 32 * MB + 1, 0,  4),
+    (3 * 32 * MB,    2,   6),
+    (3 * 32 * MB,   79, 122),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stored", "words", "parts"), PARTS)
+def test_a_part_is_what_a_worker_can_hold(spark: SparkSession, stored: int, words: int, parts: int) -> None:
+    """Frames' bytes and their rows' words count; small frames are not spread over more parts than any shuffle has."""
+    assert spark.conf.get("spark.sql.shuffle.partitions") == "2"
+    assert len(Parts.of(spark, stored, words, "bigint").addresses) == parts
 
 
 def test_bits_go_back_to_their_words() -> None:
