@@ -4,8 +4,7 @@ Where each rule of a set is cheapest: what is asked together, and what stays a q
 - Conditions on a frame's rows share one pass over it.
 - Statements over the same source share one pass over that: their joins and windows are done once.
 - Statements that count or add up the rows of a frame, or ask for a row's place among a subject's, share the pass over
-  it; others that group the same source
-  share one aggregation, each with its own filter.
+  it; others that group the same source share one aggregation, each with its own filter.
 - Statements that ask of a subject whether another frame has rows for it are conditions on that frame; so are joins
   with it, and with small frames whose values are known.
 - The others are queries of their own.
@@ -143,9 +142,7 @@ class _Planner:
             having = f"count(*) >= {asked.least}"
             counted = Question("", f"`{asked.key}`", f"`{asked.source}`", asked.where, having, grouped=True)
             self.groups.setdefault(counted.core, []).append((counted, None, Bound("", second, filters=True)))
-        self._add(self._frame(self.schema.subject), Bound(found.where, cell, filters=version.form is Form.STATEMENT))
-        for masks in (self.asks, *([self.denies] if asked.denied else [])):
-            masks[cell.word] = masks.get(cell.word, 0) | cell.mask
+        self._ask_both(Bound(found.where, cell, filters=version.form is Form.STATEMENT), denied=asked.denied)
         self.why[version.id] = f"asks the rows of {asked.source}"
         return True
 
@@ -162,8 +159,7 @@ class _Planner:
             self._add(self._frame(found.rows.frame), Bound(rows, cell, filters=True))
             return True
         self._add(self._frame(found.rows.frame), Bound(rows, self._second(cell), filters=True))
-        self._add(self._frame(self.schema.subject), Bound(own, cell, filters=True))
-        self.asks[cell.word] = self.asks.get(cell.word, 0) | cell.mask
+        self._ask_both(Bound(own, cell, filters=True))
         return True
 
     def _ranks(self, sql: str, placed: Placed) -> bool:
@@ -186,8 +182,7 @@ class _Planner:
         if not self._grouping(found.rows.frame).takes(where, found.pieces, found.calls, second, found.against):
             return False
         self.carried |= dict.fromkeys(held.expression for held in found.against)
-        self._add(self._frame(self.schema.subject), Bound(found.of_subject, cell, filters=True))
-        self.asks[cell.word] = self.asks.get(cell.word, 0) | cell.mask
+        self._ask_both(Bound(found.of_subject, cell, filters=True))
         self.why[version.id] = f"counts or adds up the rows of {found.rows.frame}"
         return True
 
@@ -198,6 +193,13 @@ class _Planner:
     def _second(self, cell: Cell) -> Cell:
         """The second bit of a rule that asks another frame."""
         return Cell(self.matrix.words + cell.word, cell.mask)
+
+    def _ask_both(self, of_subject: Bound, *, denied: bool = False) -> None:
+        """A rule's condition on the subject's own row, that holds only where its second bit says so, or denies it."""
+        self._add(self._frame(self.schema.subject), of_subject)
+        cell = of_subject.cell
+        for masks in (self.asks, *([self.denies] if denied else [])):
+            masks[cell.word] = masks.get(cell.word, 0) | cell.mask
 
     def _ask_rows(self, found: Question, placed: Placed) -> None:
         version, cell = placed
