@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The gates, the index, both corpora and the demo on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
+# The gates, the index, both corpora through every plan and the demo on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
 # 4.1.1 is the one of .venv; the others go into build/sparks/VERSION and stand before it on Python's path.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -73,7 +73,7 @@ for version in "${versions[@]}"; do
     part "$version" gates .venv/bin/python -m pytest -q -p no:cacheprovider tests/functional/test_spark_gates.py
     part "$version" index .venv/bin/python -m pytest -q -p no:cacheprovider tests/property/test_*_on_spark.py
     for corpus in berka german_credit; do
-        [ ! -d "$shared/corpora/$corpus" ] || part "$version" "$corpus" .venv/bin/python -m tests.acceptance "$shared/corpora/$corpus"
+        [ ! -d "$shared/corpora/$corpus" ] || part "$version" "$corpus" .venv/bin/python -m tests.acceptance --plans "$shared/corpora/$corpus"
     done
     part "$version" demo demo
     demos+=("build/sparks/$version-demo.log")

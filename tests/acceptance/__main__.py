@@ -1,11 +1,12 @@
 """
 Run a corpus through the engine and compare exactly.
 
-    python -m tests.acceptance DIR [--repeat N] [--json FILE]
+    python -m tests.acceptance DIR [--repeat N] [--plans] [--json FILE]
 
 Its rules are imported into a throw-away database as a user's are, loaded from
 there, evaluated on Spark, and hits, sums and decisions compared. Exit 1 on any
-difference; a rule that is refused is named and counts as one.
+difference; a rule that is refused is named and counts as one. With --plans
+the hits are found by plans without an index, too, and compared as well.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.rule_sets import RuleSet
-from tests.acceptance.compare import PAIR, SUMS, Difference, decided_as_text, differences, hits_of
+from tests.acceptance.compare import HIT, PAIR, SUMS, Difference, decided_as_text, differences, hits_of
 from tests.acceptance.corpus import Corpus
+from tests.acceptance.plans import hits_by_plan
 
 AS_OF = date(2024, 6, 1)
 
 
-def run_corpus(corpus: Corpus, evaluator: SparkEvaluator, url: str, work: Path, repeat: int = 0) -> dict[str, Any]:
+def run_corpus(
+    corpus: Corpus, evaluator: SparkEvaluator, url: str, work: Path, repeat: int = 0, plans: bool = False
+) -> dict[str, Any]:
     """Import, evaluate and compare; what the JSON holds."""
     rule_set, refused = _accepted(imported(corpus, url, work), evaluator)
     matrix = HitMatrix.of(rule_set)
@@ -45,6 +49,8 @@ def run_corpus(corpus: Corpus, evaluator: SparkEvaluator, url: str, work: Path, 
         evaluation = evaluator.evaluate(rule_set, matrix, str(work / f"run-{number}"), None)
         seconds.append(round(time.monotonic() - started, 3))
     result = _compared(corpus, matrix, work / "run-0")
+    for name, hits in (hits_by_plan(evaluator, rule_set, work) if plans else {}).items():
+        result[f"hits, {name}"] = differences(corpus.expected("expected_hits")[HIT], hits)
     return {
         "corpus": corpus.about.get("corpus", corpus.folder.name),
         "rules": len(corpus.rules),
@@ -102,7 +108,7 @@ def _compared(corpus: Corpus, matrix: HitMatrix, folder: Path) -> dict[str, Diff
     expected_hits = corpus.expected("expected_hits")
     if expected_hits is not None:
         hits = hits_of(matrix, pd.read_parquet(folder / "hits"))
-        results["hits"] = differences(expected_hits[["rule_id", "customer_id"]], hits)
+        results["hits"] = differences(expected_hits[HIT], hits)
     expected = corpus.expected("expected_decisions")
     if expected is not None:
         found = decided_as_text(pd.read_parquet(folder / "decisions"))
@@ -116,12 +122,12 @@ def show(result: dict[str, Any], console: Console) -> None:
     table = Table(title=f"{result['corpus']}: {result['rules']} rules, {result['customers']:,} customers")
     for heading in ("", "equal", "missing", "extra"):
         table.add_column(heading, justify="right" if heading else "left")
-    for name in ("hits", "sums", "decisions"):
-        if name in result:
-            table.add_row(name, *(f"{result[name][side]:,}" for side in ("equal", "missing", "extra")))
+    compared = [name for name, found in result.items() if isinstance(found, dict) and "missing" in found]
+    for name in compared:
+        table.add_row(name, *(f"{result[name][side]:,}" for side in ("equal", "missing", "extra")))
     console.print(table)
-    for name in ("hits", "sums", "decisions"):
-        for example in result.get(name, {}).get("examples", ()):
+    for name in compared:
+        for example in result[name]["examples"]:
             console.print(f"  {name}: {example}", markup=False)
     for reason in result["refused"].values():
         console.print(f"refused: {reason}", style="red", markup=False)
@@ -135,12 +141,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.acceptance", description=__doc__.strip().splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repeat", type=int, default=0, metavar="N")
+    parser.add_argument("--plans", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE")
     said = parser.parse_args(arguments)
     console = Console()
     work = Path(tempfile.mkdtemp(prefix="acceptance-"))
     try:
-        result = _in_throw_away_database(Corpus.read(said.folder), work, said.repeat)
+        result = _in_throw_away_database(Corpus.read(said.folder), work, said.repeat, said.plans)
     except (RulesError, FileNotFoundError) as problem:
         console.print(str(problem), style="red", markup=False)
         return getattr(problem, "exit_code", 5)
@@ -152,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if result["exact"] else 1
 
 
-def _in_throw_away_database(corpus: Corpus, work: Path, repeat: int) -> dict[str, Any]:
+def _in_throw_away_database(corpus: Corpus, work: Path, repeat: int, plans: bool) -> dict[str, Any]:
     from rules_engine.evaluation import session
     from rules_engine.java import find_java
     from rules_repo import embedded
@@ -163,7 +170,7 @@ def _in_throw_away_database(corpus: Corpus, work: Path, repeat: int) -> dict[str
         spark = session.start(find_java(work / "java"), work / "spark", memory="8g", quick=True)
         evaluator = SparkEvaluator(spark, corpus.lake())
         evaluator.snapshots(AS_OF)
-        return run_corpus(corpus, evaluator, url, work, repeat)
+        return run_corpus(corpus, evaluator, url, work, repeat, plans)
     finally:
         embedded.stop(work / "postgres")
 

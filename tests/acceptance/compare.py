@@ -9,6 +9,7 @@ import pandas as pd
 
 from rules_engine.model.hitmatrix import HitMatrix
 
+HIT = ["rule_id", "customer_id"]
 SUMS = ["inclusion_sum", "exclusion_sum"]
 PAIR = ["customer_id", "membership_type"]
 
