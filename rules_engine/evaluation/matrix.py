@@ -15,7 +15,7 @@ from rules_engine.evaluation import encoding
 from rules_engine.evaluation.adding_up import AddingUp
 from rules_engine.evaluation.buckets import Bits
 from rules_engine.evaluation.narrowing import Worker, named, of_words, with_bits
-from rules_engine.evaluation.parcels import Parts, Sent, apart, brought_together, in_order, opened
+from rules_engine.evaluation.parcels import Parts, Sent, apart, ascending, brought_together, opened
 from rules_engine.evaluation.planning import Plan
 from rules_engine.evaluation.predicate_index import PredicateIndex
 from rules_engine.evaluation.words import SUBJECT, Placed, hit_word, unknown_word
@@ -162,7 +162,7 @@ class Arrived:
         ``own`` are numbers of the subjects' own rows, by their expressions.
         """
         places = pc.index_in(rows.column(0), value_set=subjects).fill_null(-1).to_numpy()
-        order = in_order(places + 1)
+        order = ascending(places + 1)
         order = order[np.count_nonzero(places < 0) :]
         places = places[order]
         starts = np.flatnonzero(np.diff(places, prepend=-1))

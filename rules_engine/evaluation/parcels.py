@@ -140,7 +140,7 @@ class Sender:
 
     def _parcels(self, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         rows = together(batches)
-        order = in_order(rows.column(rows.num_columns - 1).to_numpy())
+        order = ascending(rows.column(rows.num_columns - 1).to_numpy())
         subjects = rows.column(0)
         if subjects.null_count:
             order = order[subjects.is_valid().to_numpy(zero_copy_only=False)[order]]
@@ -195,7 +195,7 @@ def together(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.concat_arrays(each) for each in columns], schema=batches[0].schema)
 
 
-def in_order(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
+def ascending(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
     """
     Where numbers stand, from the lowest on, equal ones as they come; none is below 0.
 

@@ -13,7 +13,7 @@ import pytest
 from rules_engine.evaluation.among import values
 from rules_engine.evaluation.dense import dense, moved, moves
 from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.parcels import Parts, Sender, apart, hashed, in_order, opened, side_by_side
+from rules_engine.evaluation.parcels import Parts, Sender, apart, ascending, hashed, opened, side_by_side
 from rules_engine.evaluation.predicate_index import Bound
 from rules_engine.language.joined import Among
 from rules_engine.model.hitmatrix import Cell
@@ -71,8 +71,8 @@ def test_numbers_are_hashed_as_spark_hashes_them(spark: SparkSession) -> None:
 def test_numbers_are_put_in_order(most: int) -> None:
     """Equal ones as they come."""
     numbers = np.random.default_rng(1).integers(0, most, 5000, dtype=np.int32, endpoint=True)
-    assert in_order(numbers).tolist() == sorted(range(5000), key=numbers.tolist().__getitem__)
-    assert not len(in_order(numbers[:0]))
+    assert ascending(numbers).tolist() == sorted(range(5000), key=numbers.tolist().__getitem__)
+    assert not len(ascending(numbers[:0]))
 
 
 def test_a_part_is_where_spark_sends_its_number(spark: SparkSession) -> None:
