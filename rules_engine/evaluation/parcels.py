@@ -37,9 +37,6 @@ BYTES = 1 << 25
 WORDS_OF_ROW = 2
 """Words that take as much room as a row of a frame does where it is stored, about: files are compressed."""
 
-WORD = 0xFFFFFFFF
-"""The bits of a number of 32."""
-
 ADDRESSES = 16
 """Numbers tried for each part: the chance that none of them leads there is one in ten million."""
 
@@ -64,9 +61,11 @@ class Parts:
         """
         held = stored + stored * words // WORDS_OF_ROW
         parts = max(int(spark.conf.get("spark.sql.shuffle.partitions") or 1), -(-held // BYTES))
+        numbers = f"sequence(0, {ADDRESSES * parts - 1})"
+        (sent,) = spark.sql(f"SELECT transform({numbers}, number -> pmod(hash(number), {parts}))").first() or ((),)
         first: dict[int, int] = {}
-        for number in range(ADDRESSES * parts):
-            first.setdefault(hashed(number) % parts, number)
+        for number, part in enumerate(sent):
+            first.setdefault(part, number)
         return cls(tuple(first.get(part, part) for part in range(parts)), subject_type)
 
     def subject(self, key: str) -> str:
@@ -76,26 +75,6 @@ class Parts:
     def part(self, key: str) -> str:
         """The part of a key's subject."""
         return f"CAST(pmod(xxhash64(CAST({key} AS {self.subject_type})), {len(self.addresses)}) AS INT) AS {PART}"
-
-
-def hashed(number: int) -> int:
-    """
-    A number, not below 0, as Spark hashes an ``int`` to choose its part: with a sign, of 32 bits.
-
-    It is MurmurHash3_x86_32 of its four bytes with the seed 42 (A. Appleby, 2011, in the public domain).
-    """
-    mixed = _turned(number * 0xCC9E2D51, 15) * 0x1B873593 & WORD
-    mixed = _turned(42 ^ mixed, 13) * 5 + 0xE6546B64 & WORD
-    mixed ^= 4
-    mixed = (mixed ^ mixed >> 16) * 0x85EBCA6B & WORD
-    mixed = (mixed ^ mixed >> 13) * 0xC2B2AE35 & WORD
-    mixed ^= mixed >> 16
-    return mixed - (WORD + 1) * (mixed >> 31)
-
-
-def _turned(number: int, bits: int) -> int:
-    """The last 32 bits of a number, turned to the left."""
-    return (number << bits | (number & WORD) >> (32 - bits)) & WORD
 
 
 class Work(Protocol):

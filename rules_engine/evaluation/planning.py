@@ -155,11 +155,10 @@ class _Planner:
         if found is None or rows is None or own is None:
             return False
         self.why[version.id] = f"asks the rows of {found.rows.frame}"
-        if found.subject is None:
-            self._add(self._frame(found.rows.frame), Bound(rows, cell, filters=True))
-            return True
-        self._add(self._frame(found.rows.frame), Bound(rows, self._second(cell), filters=True))
-        self._ask_both(Bound(own, cell, filters=True))
+        at = self._second(cell) if found.subject else cell
+        self._add(self._frame(found.rows.frame), Bound(rows, at, filters=True))
+        if found.subject:
+            self._ask_both(Bound(own, cell, filters=True))
         return True
 
     def _ranks(self, sql: str, placed: Placed) -> bool:

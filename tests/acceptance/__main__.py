@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,7 @@ def run_corpus(
         started = time.monotonic()
         evaluation = evaluator.evaluate(rule_set, matrix, str(work / f"run-{number}"), None)
         seconds.append(round(time.monotonic() - started, 3))
-    result = _compared(corpus, matrix, work / "run-0")
-    for name, hits in (hits_by_plan(evaluator, rule_set, work) if plans else {}).items():
-        result[f"hits, {name}"] = differences(corpus.expected("expected_hits")[HIT], hits)
+    result = _compared(corpus, matrix, work / "run-0", hits_by_plan(evaluator, rule_set, work) if plans else {})
     return {
         "corpus": corpus.about.get("corpus", corpus.folder.name),
         "rules": len(corpus.rules),
@@ -103,12 +102,15 @@ def _per_rule(evaluation: Evaluation) -> dict[str, int]:
     return {name.rsplit("/", 1)[0]: n for name, n in evaluation.hits_per_rule.items()}
 
 
-def _compared(corpus: Corpus, matrix: HitMatrix, folder: Path) -> dict[str, Difference]:
+def _compared(
+    corpus: Corpus, matrix: HitMatrix, folder: Path, by_plan: Mapping[str, pd.DataFrame]
+) -> dict[str, Difference]:
     results = {}
     expected_hits = corpus.expected("expected_hits")
     if expected_hits is not None:
         hits = hits_of(matrix, pd.read_parquet(folder / "hits"))
         results["hits"] = differences(expected_hits[HIT], hits)
+        results |= {f"hits, {name}": differences(expected_hits[HIT], found) for name, found in by_plan.items()}
     expected = corpus.expected("expected_decisions")
     if expected is not None:
         found = decided_as_text(pd.read_parquet(folder / "decisions"))

@@ -1,4 +1,4 @@
-"""The hits of a rule set as plans without an index find them: they are slower, and have nothing to share a fault with."""
+"""The hits of a rule set as plans without an index find them: slower, and without the faults that an index can have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from tests.acceptance.compare import hits_of
 
 
 def hits_by_plan(evaluator: SparkEvaluator, rule_set: RuleSet, work: Path) -> dict[str, pd.DataFrame]:
-    """The name of a plan to rows rule_id, customer_id: a query a rule, and one CASE a rule over each frame."""
+    """
+    The name of a plan to rows rule_id, customer_id: a query a rule, and one CASE a rule over each frame.
+
+    Rules to which unknown is a hit are not for them: they say what is true.
+    """
     spark, lake = evaluator.spark, evaluator.lake
     asked: dict[object, naive.Outcomes] = {}
     pairs = (

@@ -13,7 +13,7 @@ import pytest
 from rules_engine.evaluation.among import values
 from rules_engine.evaluation.dense import dense, moved, moves
 from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.parcels import Parts, Sender, apart, ascending, hashed, opened, side_by_side
+from rules_engine.evaluation.parcels import Parts, Sender, apart, ascending, opened, side_by_side
 from rules_engine.evaluation.predicate_index import Bound
 from rules_engine.language.joined import Among
 from rules_engine.model.hitmatrix import Cell
@@ -58,13 +58,6 @@ def test_every_row_arrives_in_its_part(size: int, most: int) -> None:
     assert found == {
         part: {(f"s{n}", 2 * n, 2 * n + 1, n) for n in range(ROWS) if n % 7 and n % 3 == part} for part in range(3)
     }
-
-
-def test_numbers_are_hashed_as_spark_hashes_them(spark: SparkSession) -> None:
-    """The signs, and numbers of all lengths."""
-    numbers = [*range(2000), *(1 << bits for bits in range(31)), (1 << 31) - 1]
-    (found,) = spark.sql(f"SELECT transform(array({', '.join(map(str, numbers))}), n -> hash(n))").first() or ((),)
-    assert [hashed(number) for number in numbers] == found
 
 
 @pytest.mark.parametrize("most", [0, 1, 1 << 16, (1 << 16) + 1, 1 << 30])
