@@ -235,6 +235,12 @@ def _letter(words: Words, world: World, random: Random) -> None:
     words[at] = words[at].translate(str.maketrans(random.choice(_LOOKALIKES)))
 
 
+def _comment(words: Words, world: World, random: Random) -> None:
+    """A comment between two words; what it holds may be a rule, and it may not be closed where one would think."""
+    inside = random.choice((random.choice(_SAID), random.choice(world.rules).sql))
+    words.insert(_at(words, random), random.choice(_MARKS).format(inside))
+
+
 def _graft(words: Words, world: World, random: Random) -> None:
     """A hostile condition or query, in brackets, where a value or a column stands."""
     hostile = world.of(random.choice((Form.PREDICATE, Form.STATEMENT)), random, honest=False).sql
@@ -265,6 +271,9 @@ _INSERTED = (" -- x\n", " /* x */ ", "/*+ broadcast(a) */", ";", "${env:HOME}", 
              " limit 1 ", " lateral view explode(array(1)) t as x ", " order by 1 ", " as x ", " not ", " distinct ", "(", ")", ",",
              " tablesample (1 rows) ", " window w as (order by rand()) ", " over (order by 1) ", " filter (where true) ", " ignore nulls ",
              " union select 1 ", " qualify true ", " with ", " cross join payroll ", "::int", "[0]", ".", "!", " is not null ", " collate utf8_lcase ")
+_SAID = ("", "x", "it's", "``", " or true ", ":later", "größer als 5", "*", "/", "--", "+", "*/ or true /*", "\n or true", "\r or true --",
+         "\u2028 or true", "select 1 from payroll", "reflect('a', 'b')", "\\", "\\\n or true", "/* x */", "/*+ x */", "\u202e", ";", "${x}")
+_MARKS = ("/*{}*/", " /* {} */ ", "-- {}\n", "--{}\r\n", "--{}\r", "/*{}", "--{}", "{}*/", "/**{}**/", "/*/{}*/", "/*+{}*/", "--{}\\\n")
 _LOOKALIKES = ({"i": "\u0131"}, {"s": "\u017f"}, {"k": "\u212a"}, {"c": "\u0441"}, {"e": "\uff45"}, {"o": "0"}, {"a": "\u00e4"})
 # fmt: on
 _WEIGHTED: tuple[tuple[Change, int], ...] = (
@@ -276,6 +285,7 @@ _WEIGHTED: tuple[tuple[Change, int], ...] = (
         (_case, 3),
         (_insert, 4),
         (_letter, 1),
+        (_comment, 5),
         (_graft, 5),
         (_raise_up, 2),
     ),

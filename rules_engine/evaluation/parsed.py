@@ -2,11 +2,13 @@
 Gate 2a: what Spark's own parser makes of a rule, before anything is resolved.
 
 Everything it made must be on the lists of ``catalyst.toml``: classes, functions
-and the exact names of relations. The text that is parsed is the one that runs.
+and the exact names of relations. The text that is parsed is the one that runs;
+where its comments are blanks, the text as it was written is parsed beside it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,7 +19,7 @@ from rules_engine.evaluation.plans import Node, in_words, tree, walk
 from rules_engine.evaluation.rule_session import active, handles, java
 from rules_engine.language.allowed import refuse
 from rules_engine.language.catalyst import catalyst
-from rules_engine.language.lexical import bind
+from rules_engine.language.lexical import bind, has_comments
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
 
@@ -28,6 +30,9 @@ RELATION = "analysis.UnresolvedRelation"
 FUNCTION, GENERATOR = "analysis.UnresolvedFunction", "analysis.UnresolvedGenerator"
 LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
 WITH, WINDOWS = "plans.logical.UnresolvedWith", "plans.logical.WithWindowDefinition"
+
+
+_NUMBERED = re.compile(r'"id":\d+')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,17 +83,30 @@ def read(spark: SparkSession, version: RuleVersion, as_of: date) -> Parsed:
 
     text = bind(version.sql, version.parameters, as_of)
     try:
-        parser = handles(spark).parser
-        made = parser.parsePlan(text) if version.form is Form.STATEMENT else parser.parseExpression(text)
-        root = tree(made.toJSON())
-        nodes = [node for node, _ in walk(root)]
-        if any(node.name == WINDOWS for node in nodes):
-            nodes += [node for hidden in _windows(spark, made, version.form) for node, _ in walk(hidden)]
+        made, printed = _made(spark, text, version.form)
+        if has_comments(version.sql):
+            as_written = bind(version.sql, version.parameters, as_of, comments_too=True)
+            differs = printed != _made(spark, as_written, version.form)[1]
+        else:
+            differs = False
+        nodes = tuple(node for each in printed for node, _ in walk(tree(each)))
     except PySparkException as problem:
         raise InvalidRule(refuse("SQL-301", name=in_words(problem))) from problem
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
         raise InvalidRule(refuse("SQL-399", name=type(problem).__name__)) from problem
-    return Parsed(made, tuple(nodes))
+    if differs:
+        raise InvalidRule(refuse("SQL-353"))
+    return Parsed(made, nodes)
+
+
+def _made(spark: SparkSession, text: str, form: Form) -> tuple[Any, tuple[str, ...]]:
+    """What the parser makes of a text, and all of it as Spark prints it, without the numbers it gives to names."""
+    parser = handles(spark).parser
+    made = parser.parsePlan(text) if form is Form.STATEMENT else parser.parseExpression(text)
+    printed = [str(made.toJSON())]
+    if WINDOWS in printed[0]:
+        printed += _windows(spark, made, form)
+    return made, tuple(_NUMBERED.sub('"id":0', each) for each in printed)
 
 
 def parsed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
@@ -124,14 +142,14 @@ def _ctes(node: Node) -> Iterator[dict[str, Any]]:
     return (cte for cte in node.fields.get("cteRelations") or () if isinstance(cte, dict))
 
 
-def _windows(spark: SparkSession, made: Any, form: Form) -> Iterator[Node]:
+def _windows(spark: SparkSession, made: Any, form: Form) -> Iterator[str]:
     """The definitions of WINDOW clauses, which Spark does not print: they are asked of the plan itself."""
     nothing = java(spark, f"{LOGICAL}.OneRowRelation")
     waiting = [made if form is Form.STATEMENT else java(spark, f"{LOGICAL}.Filter")(made, nothing())]
     while waiting:
         plan = waiting.pop()
         if plan.getClass().getSimpleName() == "WithWindowDefinition":
-            yield from (tree(window.toJSON()) for window in _each(plan.windowDefinitions().values().toSeq()))
+            yield from (str(window.toJSON()) for window in _each(plan.windowDefinitions().values().toSeq()))
         waiting += [*_each(plan.children()), *_each(plan.innerChildren())]
 
 

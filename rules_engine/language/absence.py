@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 
+from rules_engine.language.lexical import blanked
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
 
@@ -17,7 +18,7 @@ def weighs_absence(version: RuleVersion) -> bool:
 
     Of such a rule an empty column and a missing row cannot be told apart by running it.
     """
-    tree = sqlglot.parse_one(version.sql, dialect="spark")
+    tree = sqlglot.parse_one(blanked(version.sql), dialect="spark")
     return (
         tree.find(exp.Except, exp.AggFunc, exp.Window) is not None
         or any(join.side or join.kind == "ANTI" for join in tree.find_all(exp.Join))
@@ -29,13 +30,13 @@ def weighs_absence(version: RuleVersion) -> bool:
 def asks_columns(version: RuleVersion, schema: Schema) -> bool:
     """Whether a condition, filter or join of the rule names any column but the subject's key."""
     keys = {schema.subject_key.lower(), *(key.lower() for key in schema.subject_keys.values())}
-    columns = sqlglot.parse_one(version.sql, dialect="spark").find_all(exp.Column)
+    columns = sqlglot.parse_one(blanked(version.sql), dialect="spark").find_all(exp.Column)
     return any(column.name.lower() not in keys and _asked(column) for column in columns)
 
 
 def one_way(version: RuleVersion) -> bool:
     """Whether the rule can be true in one way only: no OR, and no set operation."""
-    return sqlglot.parse_one(version.sql, dialect="spark").find(exp.Or, exp.SetOperation) is None
+    return sqlglot.parse_one(blanked(version.sql), dialect="spark").find(exp.Or, exp.SetOperation) is None
 
 
 def _asked(column: exp.Column) -> bool:

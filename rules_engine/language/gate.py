@@ -114,16 +114,18 @@ def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> O
 @lru_cache(maxsize=16_384)  # a run asks about all rules, then about each beside what Spark reads, then for its columns
 def _outcome(asked: _Asked) -> Outcome:
     version, schema, subject_column = asked.version, asked.schema, asked.subject_column
-    words = lexical.tokens(version.sql)
+    words, text = lexical.tokens(version.sql), lexical.blanked(version.sql)
     try:
         if not words:
             raise Unreadable(refuse("SQL-001"))
-        tree = parse(version.sql, version.form, words)
+        if any(token.kind is Kind.BROKEN for token in words):  # sqlglot would take all that follows for a comment
+            return None, _named(version, lexical.faults(version.sql, version.parameters))
+        tree = parse(text, version.form, words)
         if sizes := tuple(size_faults(tree)):
             return None, _named(version, sizes)
         nodes = tuple(tree.walk())
-        found = [*node_faults(tree, nodes, version.sql), *call_faults(words, nodes, version.parameters)]
-        found += place_faults(nodes, version.sql, version.parameters)
+        found = [*node_faults(tree, nodes, text), *call_faults(words, nodes, version.parameters)]
+        found += place_faults(nodes, text, version.parameters)
         names, answer = _resolve(tree, nodes, version, schema)
         found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
     except Unreadable as problem:
@@ -165,12 +167,12 @@ def _shape_faults(
 ) -> Iterator[Fault]:
     if version.form is Form.STATEMENT:
         if not isinstance(tree, exp.Query):
-            yield refuse("SQL-102", position(tree), name=f"'{version.sql.split()[0][:20]}'")
+            yield refuse("SQL-102", position(tree), name=f"'{lexical.tokens(version.sql)[0].text[:20]}'")
         else:
             yield from shape.statement_faults(tree, answer, schema, subject_column)
     else:
         columns = {name.lower(): type_.lower() for name, type_ in (schema.columns_of(version.frame) or {}).items()}
-        yield from shape.Predicate(tree, version.sql, columns, version.parameters).faults()
+        yield from shape.Predicate(tree, lexical.blanked(version.sql), columns, version.parameters).faults()
 
 
 def _reading(

@@ -2,8 +2,11 @@
 L0: what a rule's text is made of, before any parser sees it.
 
 The grammar of tokens is so narrow that every reader of SQL cuts the text at
-the same places: no comment, back-slash, double quote or doubled quote, and
-nothing but ASCII outside quoted texts. Of ``|`` only the honest ``||`` is left.
+the same places: no back-slash, double quote or doubled quote, and nothing but
+ASCII outside quoted texts and comments. Of ``|`` only the honest ``||`` is left.
+
+Comments stay in the text that is kept; whoever reads it, Spark too, is given
+blanks in their place (:func:`blanked`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
+from rules_engine.language import comments
 from rules_engine.language.allowed import allowed, refuse
 from rules_engine.language.literals import is_invisible, literal
 from rules_engine.model.canonical import ParameterValue
@@ -35,6 +39,7 @@ class Kind(Enum):
     WORD = auto()
     PARAMETER = auto()
     COMMENT = auto()
+    BROKEN = auto()
     SYMBOL = auto()
 
 
@@ -58,25 +63,29 @@ class Token:
 
 _KINDS = {kind.name: kind for kind in Kind}
 _TOKEN = re.compile(
-    r"""
+    rf"""
       (?P<SPACE>     [ \t\r\n]+ )
     | (?P<TEXT>      '[^']*' )
     | (?P<QUOTED>    `[^`]*` )
-    | (?P<NUMBER>    (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?:BD|[LSYDF])?(?![A-Za-z0-9_]) )
+    | (?P<NUMBER>    (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,3}})?(?:BD|[LSYDF])?(?![A-Za-z0-9_]) )
     | (?P<MALFORMED> [0-9][A-Za-z0-9_]* )
     | (?P<WORD>      [A-Za-z_][A-Za-z0-9_]* )
     | (?P<PARAMETER> (?<!:):[A-Za-z_][A-Za-z0-9_]* )
-    | (?P<COMMENT>   --|/\*|\*/ )
+    | (?P<COMMENT>   {comments.WHOLE} )
+    | (?P<BROKEN>    {comments.BROKEN} )
     | (?P<SYMBOL>    <=>|>>>|<=|>=|<>|!=|==|\|\||->|=>|::|<<|>>|\|>|. )
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL,  # without ASCII, ı and ſ would pass as letters
 )
 
 
+_NOTHING = {Kind.SPACE, Kind.COMMENT}
+
+
 @lru_cache(maxsize=16)  # both layers ask, one after the other
 def tokens(text: str) -> tuple[Token, ...]:
-    """All tokens but spaces; any character is part of one, allowed or not."""
-    return tuple(t for t in _all_tokens(text) if t.kind is not Kind.SPACE)
+    """All tokens but spaces and comments; any character is part of one, allowed or not."""
+    return tuple(t for t in _all_tokens(text) if t.kind not in _NOTHING)
 
 
 def _all_tokens(text: str) -> Iterator[Token]:
@@ -84,13 +93,28 @@ def _all_tokens(text: str) -> Iterator[Token]:
         yield Token(_KINDS[found.lastgroup or ""], found.group(), found.start())
 
 
-def bind(text: str, parameters: Mapping[str, ParameterValue], as_of: date) -> str:
+def blanked(text: str) -> str:
+    """The text with spaces in the place of comments, as long as it was: what both readers are given."""
+    if not has_comments(text):
+        return text
+    return "".join(comments.blank(t.text) if t.kind is Kind.COMMENT else t.text for t in _all_tokens(text))
+
+
+def has_comments(text: str) -> bool:
+    """Whether a text may hold a comment; a quoted one may look like it."""
+    return "--" in text or "/*" in text
+
+
+def bind(text: str, parameters: Mapping[str, ParameterValue], as_of: date, *, comments_too: bool = False) -> str:
     """
-    The text with each ``:name`` token replaced by its value's typed literal, and nothing else changed.
+    The text with each ``:name`` token replaced by its value's typed literal and comments by blanks.
+
+    Nothing else is changed; ``comments_too`` leaves even the comments as they are.
 
     Raises:
         InvalidRule: If a parameter is not declared, or its value has no literal.
     """
+    text = text if comments_too else blanked(text)
     if ":" not in text:
         return text
     values = {**parameters, AS_OF: as_of}
@@ -101,21 +125,29 @@ def bind(text: str, parameters: Mapping[str, ParameterValue], as_of: date) -> st
 
 def faults(text: str, parameters: Mapping[str, ParameterValue]) -> tuple[Fault, ...]:
     """What is wrong with a text before it is parsed; each code at most once, at its first place."""
-    if not text.strip():
+    if not tokens(text):
         return (refuse("SQL-001"),)
     limit = allowed().limits.characters
     if len(text) > limit:
         return (refuse("SQL-002", limit, found=len(text), limit=limit),)
-    found = [*_character_faults(text), *_token_faults(tokens(text), parameters)]
+    found = [*_character_faults(text), *_comment_faults(text), *_token_faults(tokens(text), parameters)]
     first = {fault.code: fault for fault in reversed(found)}
     return tuple(sorted(first.values(), key=lambda fault: fault.position or 0))
 
 
 def _character_faults(text: str) -> Iterator[Fault]:
-    if (at := text.find("\\")) >= 0:
+    if (at := blanked(text).find("\\")) >= 0:
         yield refuse("SQL-005", at)
     if (at := text.find("${")) >= 0:
         yield refuse("SQL-008", at)
+
+
+def _comment_faults(text: str) -> Iterator[Fault]:
+    for token in _all_tokens(text) if has_comments(text) or "*/" in text else ():
+        if token.kind is Kind.COMMENT:
+            yield from comments.comment_faults(token.text, token.start)
+        elif token.kind is Kind.BROKEN:
+            yield comments.broken(token.text, token.start, text[token.end :])
 
 
 def _token_faults(found: tuple[Token, ...], parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
@@ -130,8 +162,6 @@ def _token_faults(found: tuple[Token, ...], parameters: Mapping[str, ParameterVa
 def _one(token: Token) -> Iterator[Fault]:
     limits = allowed().limits
     match token.kind:
-        case Kind.COMMENT:
-            yield refuse("SQL-004", token.start, name=token.text)
         case Kind.MALFORMED:
             yield refuse("SQL-017", token.start, name=f"'{token.text[:20]}'", limit=limits.name)
         case Kind.WORD if len(token.text) > limits.name:

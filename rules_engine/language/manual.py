@@ -27,6 +27,11 @@ Beyond comparisons, arithmetic, `AND OR NOT`, `IN`, `BETWEEN`, `IS [NOT] NULL`, 
 `WITH`, derived tables, `UNION`, `INTERSECT`, `EXCEPT`, windows, `EXISTS`, `IN` and scalar sub-queries, every kind of
 join that holds an equality, `GROUP BY … HAVING`, `VALUES`, `DISTINCT`, `ORDER BY`, and
 `LATERAL VIEW explode(column)`. Of `|` only `||` is allowed.
+
+Comments (`-- to the end of the line`, `/* several lines */`) may stand anywhere between words and hold any visible
+character. They are part of the text that is kept and approved, and blanks to whoever reads it. A comment within a
+comment, a line of comment that ends in a back-slash, and a hint (`/*+ … */`) are refused: there readers of SQL disagree
+about what is comment.
 """
 
 

@@ -57,6 +57,21 @@ def test_a_chain_with_layers_switched_off_leaks(fuzzer: Fuzzer) -> None:
     assert missed == set()
 
 
+SMUGGLED = {
+    "back-slash": "spend > 5 -- a \\\n or true\n or exists (select 1 from payroll)",
+    "separator": "spend > 5 /* a */ or exists (select 1 from payroll) -- \u2028 or true",
+    "nested": "spend > 5 /* a /* b */ c */ or exists (select 1 from payroll)",
+    "hint in a comment": "spend > 5 /* a /*+ b */ or exists (select 1 from payroll) /* c */",
+    "return": "spend > 5 -- a \r or exists (select 1 from payroll)",
+}
+
+
+@pytest.mark.parametrize("sql", SMUGGLED.values(), ids=SMUGGLED)
+def test_the_oracle_sees_what_a_comment_seems_to_hold(oracle: Oracle, sql: str) -> None:
+    """The oracle is given the text as it was written, and Spark says what is a comment."""
+    assert "table payroll" in oracle.leaks(Form.PREDICATE, sql, "people")
+
+
 LEAKS = """
     rule                                                         | found                                          | because
     -------------------------------------------------------------+------------------------------------------------+-------------------------

@@ -48,7 +48,7 @@ def layers(spark: SparkSession) -> dict[str, Layer]:
 NEEDED = """
     line                        | off                        | because
     ----------------------------+----------------------------+-------------------------------------------------------------
-    own.layer.comment           | L0                         | all parsers skip a comment, with the condition in it
+    own.layer.comment-bidi      | L0                         | all parsers skip a comment, whatever it shows to people
     own.layer.double-quotes     | L0                         | a text to both parsers, a name to others
     own.layer.substitution      | L0                         | a text that a session may replace before it is read
     own.layer.wildcards         | gate 1                     | Spark compiles any pattern
@@ -57,7 +57,8 @@ NEEDED = """
     own.layer.grain             | gate 1                     | Spark makes several rows of one
     own.types.key               | gate 2b, registry          | types are known to the analyser alone
     own.types.mixed             | gate 2b, registry          | so are the types of an IN list
-    own.layer.comment-continued | L0, two readers            | where a comment ends, two parsers disagree
+    own.layer.escaped-quote     | L0, two readers            | where a text ends, two parsers disagree
+    own.layer.comment-continued | L0, gate 2a, two readers, gate 2b, registry | where a comment ends, Spark alone knows
     own.layer.unlisted-alias    | gate 1, gate 2a, registry  | another name of what a listed function does
 """
 

@@ -116,6 +116,30 @@ def test_what_spark_parses_is_on_the_lists(session: SparkSession, row: Row) -> N
     assert row["code"] in {fault.code for fault in found}
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "spend > 5 -- more \\\n or true",
+        "exists (select 1 from people window w as (order by spend -- unused \\\n , name\n))",
+    ],
+)
+def test_spark_reads_the_same_comments(session: SparkSession, sql: str) -> None:
+    """Where Spark's comments end elsewhere than the lexer's, gate 2a refuses the rule without L0."""
+    version = example_rule(Form.PREDICATE, sql)
+    assert [fault.code for fault in parsed.faults(session, version, example_schema(), AS_OF)] == ["SQL-353"]
+
+
+def test_a_comment_leaves_no_trace_in_what_runs(session: SparkSession) -> None:
+    """With comments or without, Spark makes the same of a rule, numbers of sub-queries and all."""
+    plain, commented = (
+        example_rule(Form.PREDICATE, f"spend > 5 {more} and exists (select 1 {more} from orders where kind = 'x')")
+        for more in ("", "/* ' */ -- exists\n")
+    )
+    with active(session):
+        nodes = [[node.name for node in parsed.read(session, version, AS_OF).nodes] for version in (plain, commented)]
+    assert nodes[0] == nodes[1]
+
+
 ANALYSED = """
     rule                                                             | code    | because
     -----------------------------------------------------------------+---------+--------------------------------------------------

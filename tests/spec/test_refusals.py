@@ -12,7 +12,11 @@ PREDICATES = """
     rule                                                                         | code    | because
     -----------------------------------------------------------------------------+---------+-----------------------------------------------------
     country = @home                                                              | SQL-003 | a character of other languages
-    spend > 5 -- much                                                            | SQL-004 | a comment hides what follows
+    spend > 5 /* much                                                            | SQL-004 | a comment that stays open
+    spend > 5 /* a /* b */ or true */                                            | SQL-004 | some readers end it at the first */
+    spend > 5 */                                                                 | SQL-004 | a comment that never began
+    spend > 5 /*+ x */                                                           | SQL-004 | a hint is no comment
+    -- nothing else                                                              | SQL-001 | a comment alone asks nothing
     name = 'a\\b'                                                                | SQL-005 | a back-slash is read in two ways
     country = "FR"                                                               | SQL-006 | double quotes are a text to some, a name to others
     spend > 5; spend > 6                                                         | SQL-007 | one rule, one condition

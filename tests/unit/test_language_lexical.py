@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules_engine.errors import InvalidRule
-from rules_engine.language.lexical import Kind, bind, faults, tokens
+from rules_engine.language.lexical import Kind, bind, blanked, faults, tokens
 from tests.spec.table import Row, cases
 
 DAY = date(2024, 6, 1)
@@ -30,6 +30,8 @@ BINDINGS = """
     n = :money                 | n = '\\u0024{env:HOME}'              | a dollar cannot begin a substitution
     n = ':as_of'               | n = ':as_of'                         | a quoted text is left alone
     n = `:as_of`               | n = `:as_of`                         | so is a quoted name
+    a = /* :x */ :few          | a =          3                       | a comment becomes blanks, as long as it was
+    a = '/* :few */'           | a = '/* :few */'                     | what looks like a comment in a text is text
     a  =\t:few  and  'x  '='y' | a  =\t3  and  'x  '='y'              | spaces are kept as they are
 """
 
@@ -70,7 +72,9 @@ POSITIONS = """
     text                     | code    | position | because
     -------------------------+---------+----------+-------------------------------------
     country = @home          | SQL-003 | 10       | the character itself
-    a = 1 -- b               | SQL-004 | 6        | where the comment begins
+    a = 1 /* b               | SQL-004 | 6        | where the comment begins
+    a = 1 /* b /* c */       | SQL-004 | 6        | where the outer one begins
+    a = 1 /* b */ + @        | SQL-003 | 16       | comments count, too
     a = 'x' 'y'              | SQL-010 | 8        | the second text
     a = r'x'                 | SQL-016 | 5        | the text after its prefix
     a = 1 and (b = 2         | SQL-013 | 15       | the end, for a bracket never closed
@@ -87,7 +91,7 @@ def test_a_fault_says_where(row: Row) -> None:
 
 def test_all_faults_of_a_text_are_found_at_once() -> None:
     """Six things are wrong, and all six are said in the order of the text."""
-    codes = [f.code for f in faults('a = "x" -- b\n; c::int > :d and e = @f', {})]
+    codes = [f.code for f in faults('a = "x" */ b\n; c::int > :d and e = @f', {})]
     assert codes == ["SQL-006", "SQL-004", "SQL-007", "SQL-015", "SQL-014", "SQL-003"]
 
 
@@ -99,8 +103,8 @@ def test_look_alikes_are_no_letters(letter: str) -> None:
 
 @given(st.text())
 def test_tokens_and_spaces_are_the_text(text: str) -> None:
-    """No character is lost: between two tokens there is nothing but white space."""
-    end = 0
+    """No character is lost: between two tokens there is nothing but white space and comments, which are blanked."""
+    end, text = 0, blanked(text)
     for token in tokens(text):
         assert not text[end : token.start].strip(" \t\r\n")
         assert text[token.start : token.end] == token.text
@@ -110,9 +114,10 @@ def test_tokens_and_spaces_are_the_text(text: str) -> None:
 
 @given(st.text(min_size=1))
 def test_a_text_that_passes_holds_no_second_language(text: str) -> None:
-    """Whatever passes L0 is ASCII outside texts and has no back-slash, comment or substitution anywhere."""
+    """Whatever passes L0 is ASCII outside texts and comments, and has no back-slash or substitution there."""
     if not faults(text, {}):
-        assert "\\" not in text
+        assert "\\" not in blanked(text)
+        assert len(blanked(text)) == len(text)
         assert "${" not in text
         outside = "".join(t.text for t in tokens(text) if t.kind is not Kind.TEXT)
         assert outside.isascii()
