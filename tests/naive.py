@@ -37,7 +37,8 @@ def outcomes(
 def _outcomes(spark: SparkSession, lake: Lake, version: RuleVersion, text: str) -> Outcomes:
     known = _subjects(spark, f"SELECT `{lake.subject_key}` FROM `{lake.subject}`")
     if version.form is Form.STATEMENT:
-        return _subjects(spark, text) & known, frozenset()
+        place = lake.key_among(spark.sql(text).columns)
+        return _subjects(spark, text, place) & known, frozenset()
     key = lake.frame(version.frame).subject_key
     true = _subjects(spark, f"SELECT `{key}` FROM `{version.frame}` WHERE ({text})") & known
     unknown = _subjects(spark, f"SELECT `{key}` FROM `{version.frame}` WHERE ({text}) IS NULL") & known
@@ -69,5 +70,6 @@ def decisions(
     return decided
 
 
-def _subjects(spark: SparkSession, sql: str) -> frozenset[object]:
-    return frozenset(row[0] for row in spark.sql(sql).collect() if row[0] is not None)
+def _subjects(spark: SparkSession, sql: str, place: int | None = 0) -> frozenset[object]:
+    assert place is not None, "a statement without the subject's key"
+    return frozenset(row[place] for row in spark.sql(sql).collect() if row[place] is not None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
@@ -97,10 +98,16 @@ def _statement_faults(plan: Any, schema: Schema) -> Iterator[Fault]:
     from pyspark.sql.types import StructType
 
     columns = StructType.fromJson(json.loads(plan.schema().json())).fields
-    if len(columns) != 1:
-        yield refuse("SQL-314", found=f"{len(columns)} columns", name=schema.subject_key, limit=schema.subject_type)
-    elif not joinable(own := columns[0].dataType.simpleString(), schema.subject_type):
-        yield refuse("SQL-314", found=f"a column of type {own}", name=schema.subject_key, limit=schema.subject_type)
+    say = partial(refuse, "SQL-314", name=schema.subject_key, limit=schema.subject_type)
+    place = schema.key_among([column.name for column in columns])
+    if place is None:
+        yield say(found=f"{len(columns)} columns, not one of them the key")
+    for at, column in enumerate(columns):
+        own = column.dataType.simpleString()
+        if at == place and not joinable(own, schema.subject_type):
+            yield say(found=f"a key of type {own}")
+        elif at != place and "interval" in own:
+            yield say(found=f"the {own} '{column.name}' as evidence")
 
 
 def _only_filters(spark: SparkSession, plan: Any, version: RuleVersion) -> bool:

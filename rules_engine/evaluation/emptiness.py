@@ -166,7 +166,7 @@ class _Worlds:
 
         with active(own):
             if version.form is Form.STATEMENT:
-                found = statement(own, version, self._as_of)
+                found = statement(own, version, self._as_of, self._schema)
             else:
                 found = own.table(version.frame).where(F.expr(bind(version.sql, version.parameters, self._as_of)))
             return [version] if found.head(1) else []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.evaluation.words import SUBJECT, Placed
 from rules_engine.language.lexical import Kind, bind, tokens
-from rules_engine.model.frames import Lake
+from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
 
@@ -50,7 +50,7 @@ def rows_of_batch(spark: SparkSession, batch: Sequence[Placed], lake: Lake, as_o
     parts = []
     for version, cell in batch:
         if version.form is Form.STATEMENT:
-            parts.append(_outcomes(statement(spark, version, as_of), cell))
+            parts.append(_outcomes(statement(spark, version, as_of, lake), cell))
             continue
         rows, key = spark.table(version.frame), lake.frame(version.frame).subject_key
         condition = F.expr(bind(version.sql, version.parameters, as_of))
@@ -79,9 +79,12 @@ def run_batches(
         return list(pool.map(run, range(len(work)), work))
 
 
-def statement(spark: SparkSession, version: RuleVersion, as_of: date) -> DataFrame:
-    """A statement as a DataFrame of one column, its subjects, perhaps with repeats."""
-    return spark.sql(bind(version.sql, version.parameters, as_of))
+def statement(spark: SparkSession, version: RuleVersion, as_of: date, keys: Lake | Schema) -> DataFrame:
+    """A statement as a DataFrame of one column, its subjects, perhaps with repeats; evidence is left out."""
+    found = spark.sql(bind(version.sql, version.parameters, as_of))
+    place = keys.key_among(found.columns)
+    assert place is not None, f"Rule {version.key} returns no column that is the key: it was accepted by no gate"
+    return found if len(found.columns) == 1 else found.select(f"`{found.columns[place]}`")
 
 
 def asks_other_rows(sql: str) -> bool:

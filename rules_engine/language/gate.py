@@ -32,7 +32,7 @@ class Reading:
     """
     What a rule says: the frames, columns (as declared), parameters and functions (as written) it names.
 
-    ``output`` is the column that a statement returns, where it has a name.
+    ``output`` is the column that a statement returns as the subject's key, where it has a name.
     ``warnings`` are not refusals: the rule runs, and may not mean what it seems to.
     """
 
@@ -189,7 +189,7 @@ def _reading(
         parameters=frozenset(t.word.removeprefix(":") for t in words if t.kind is Kind.PARAMETER),
         functions=frozenset(c.name for c in calls(words) if c.name in allowed().functions and not c.after_as),
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
-        output=shape.output_name(answer) if version.form is Form.STATEMENT else None,
+        output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
         warnings=_named(version, advice(nodes, schema)),
     )
 

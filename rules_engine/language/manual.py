@@ -18,9 +18,11 @@ _INTRODUCTION = """\
 Written by `python -m rules_engine.language.manual`; do not edit.
 
 A rule is one condition over the rows of a frame (a *predicate*: `country = 'FR' AND spend > 100`), or one query that
-returns the subject's key and nothing else (a *statement*: `SELECT person_id FROM orders GROUP BY …`). It is Spark SQL
-under ANSI, cut down to what is safe and means the same on every supported Spark. A predicate over a frame with several
-rows per subject hits when any row matches. `:as_of` is the day the run is about and the only clock; other `:names` are
+returns the subject's key (a *statement*: `SELECT person_id FROM orders GROUP BY …`). It is Spark SQL under ANSI, cut
+down to what is safe and means the same on every supported Spark. A predicate over a frame with several rows per subject
+hits when any row matches. A statement may return columns beside the key, as evidence: the key is then the one column
+called like the subject's key, or like a frame's column that holds it. Evidence is for whoever runs the query by hand;
+a run takes the keys and keeps nothing else. `:as_of` is the day the run is about and the only clock; other `:names` are
 the rule's declared parameters, bound as typed values.
 
 Beyond comparisons, arithmetic, `AND OR NOT`, `IN`, `BETWEEN`, `IS [NOT] NULL`, `<=>`, `LIKE` and `CASE`, a rule may use

@@ -10,10 +10,11 @@ from sqlglot import exp
 
 from rules_engine.errors import Fault
 from rules_engine.language.allowed import Category, allowed, refuse
+from rules_engine.language.columns import enumerated
 from rules_engine.language.parsing import position, written_name
 from rules_engine.language.relations import Answer
 from rules_engine.model.canonical import ParameterValue
-from rules_engine.model.frames import Schema
+from rules_engine.model.frames import Schema, key_among
 
 _SAID: dict[type[exp.Expr], str] = {exp.Null: "NULL", exp.Tuple: "several values", exp.Star: "a star"}
 _VALUES = exp.Interval | exp.Neg | exp.DPipe | exp.Mul | exp.Add | exp.Sub | exp.Div | exp.Mod | exp.IntDiv | exp.Lambda
@@ -92,28 +93,33 @@ def _branches(node: exp.Case | exp.If | exp.Coalesce) -> Iterator[exp.Expr]:
 
 def statement_faults(tree: exp.Expr, answer: Answer, schema: Schema, subject_column: str | None) -> Iterator[Fault]:
     """
-    Anything but one column that can be the subject's key.
+    Anything but one column that can be the subject's key, with evidence beside it or not.
 
-    It is named like the subject's key, like a frame's column that holds it, or by a name of
-    the analyst's own; never by a column that means something else.
+    Alone it is named like the subject's key, like a frame's column that holds it, or by a name of
+    the analyst's own; never by a column that means something else. Beside evidence it has one of the former.
     """
     wanted = subject_column or schema.subject_key
     if answer.columns is None:
         if tree.find(exp.Star):
             yield refuse("SQL-143", position(tree), name="columns that cannot be counted (*)", hint=wanted)
         return
-    if len(answer.columns) != 1:
-        names = ", ".join(name for name, _ in answer.columns[:6])
-        yield refuse("SQL-143", position(tree), name=f"{len(answer.columns)} columns ({names})", hint=wanted)
+    names = [name for name, _ in answer.columns]
+    if key_among(names, wanted, [schema.subject_key, *schema.subject_keys.values()]) is None:
+        keys = sum(name == wanted.lower() for name in names)
+        said = f"{len(names)} columns ({enumerated(names)}), {keys or 'none'} of them called {wanted}"
+        yield refuse("SQL-143", position(tree), name=said, hint=wanted)
         return
-    name = answer.columns[0][0]
-    keys = {wanted.lower(), schema.subject_key.lower(), *(key.lower() for key in schema.subject_keys.values())}
+    name, *evidence = names
+    if evidence:
+        return
+    usable = {wanted.lower(), schema.subject_key.lower(), *(key.lower() for key in schema.subject_keys.values())}
     taken = {c.lower() for columns in schema.columns.values() for c in columns}
-    if name not in keys and name in taken:
+    if name not in usable and name in taken:
         yield refuse("SQL-144", position(tree), name=name, hint=f"{schema.subject_key}, or name it AS {wanted}")
 
 
-def output_name(answer: Answer) -> str | None:
-    """The one column that a statement returns, None where it has no name of its own."""
-    name = answer.columns[0][0] if answer.columns else ""
-    return name if name and not name.startswith("(") else None
+def output_name(answer: Answer, schema: Schema) -> str | None:
+    """The column that a statement returns as the subject's key, None where it has no name of its own."""
+    names = [name for name, _ in answer.columns or ()]
+    at = schema.key_among(names)
+    return None if at is None or names[at].startswith("(") else names[at]

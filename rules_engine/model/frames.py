@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -77,6 +77,21 @@ class Frame:
                     yield Fault(which, f"its key column '{name}' is not among its columns.", "Declare it.")
 
 
+def key_among(names: Sequence[str], key: str, others: Iterable[str]) -> int | None:
+    """
+    Which of the columns that a statement returns names the subject; what stands beside it is evidence.
+
+    It is the only one, else the one called like the subject's ``key``, else like one of the ``others``, the columns
+    of frames that hold it. None where there is no such column, or a second one of the same name.
+    """
+    if len(names) == 1:
+        return 0
+    for wanted in ({key.lower()}, {other.lower() for other in others if other}):
+        if found := [at for at, name in enumerate(names) if name.lower() in wanted]:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Lake:
     """
@@ -112,6 +127,10 @@ class Lake:
         """The column that names a subject on the subject frame."""
         return self.subject_frame.subject_key
 
+    def key_among(self, names: Sequence[str]) -> int | None:
+        """The place of the subject's key among the columns of a statement: :func:`key_among`."""
+        return key_among(names, self.subject_key, (frame.subject_key for frame in self.frames))
+
     def frame(self, name: str) -> Frame:
         return next(f for f in self.frames if f.name.lower() == name.lower())
 
@@ -142,6 +161,10 @@ class Schema:
     def subject_key_of(self, frame: str) -> str:
         """The column of a frame that holds the subject's key, empty where it has none."""
         return next((key for name, key in self.subject_keys.items() if name.lower() == frame.lower()), "")
+
+    def key_among(self, names: Sequence[str]) -> int | None:
+        """The place of the subject's key among the columns of a statement: :func:`key_among`."""
+        return key_among(names, self.subject_key, self.subject_keys.values())
 
     @property
     def digest(self) -> str:

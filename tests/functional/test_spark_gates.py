@@ -149,7 +149,10 @@ ANALYSED = """
     country = current_user                                           | SQL-321 | the session without brackets
     reflect('java.lang.System', 'getenv', 'HOME') = 'x'              | SQL-311 | a function that the session does not know
     exists (select 1 from payroll)                                   | SQL-311 | a relation that the session does not know
-    select person_id, spend from people                              | SQL-314 | two columns
+    select name, spend from people                                   | SQL-314 | two columns, and none of them the key
+    select person_id, PERSON_ID from people                          | SQL-314 | the key twice
+    select cast(person_id as string) as person_id, spend from people | SQL-314 | evidence, and a key of another type
+    select person_id, interval 1 day as d from people                | SQL-314 | evidence that no table holds
     select name as person_id from people                             | SQL-314 | a key of another type
     select person_id from people order by rand()                     | SQL-311 | chance
     select first_value(person_id) from people                        | SQL-323 | any row's value

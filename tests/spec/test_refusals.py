@@ -102,8 +102,10 @@ STATEMENTS = """
     select person_id from people lateral view explode(array(1, 2)) t as x                  | SQL-132 | rows made from nothing
     select person_id from (select person_id, first_value(kind) over (partition by person_id) as kind from orders) where kind = 'gift' | SQL-136 | the first of no order
     select person_id from orders group by person_id having element_at(collect_list(kind), 1) = 'gift' | SQL-137 | the first of any order
-    select person_id, spend from people                                                    | SQL-143 | more than the key
-    select * from people                                                                   | SQL-143 | all columns
+    select country, spend from people                                                      | SQL-143 | evidence without the key
+    select person_id, person_id from people                                                | SQL-143 | the key twice
+    select * from people p join orders o on p.person_id = o.person_id                      | SQL-143 | the key of two frames
+    select * from people natural join orders                                               | SQL-143 | columns that cannot be counted
     select email from people                                                               | SQL-144 | something else than the key
     select person_id from (select person_id, row_number() over (partition by country order by spend) as place from people) where place = 1 | SQL-901 | a warning: ties
 """

@@ -124,6 +124,8 @@ READINGS = """
     select person_id from people lateral view explode(tags) t as tag where tag = 'x' | person_id tags |                  | person_id | a column that explode made
     select person_id from people where exists(tags, spend -> spend = 'x')       | person_id tags      |                  | person_id | a variable hides a column
     select max(person_id) from people group by country                          | country person_id   |                  |           | a column without a name
+    select spend, person_id from people where spend > 5                         | person_id spend     |                  | person_id | evidence before the key
+    select * from orders                                                        |                     | amount kind order_id person_id placed | person_id | a star with the key in it
     select person_id from orders group by person_id having sum(amount) > 5      |                     | amount person_id | person_id | an aggregate
 """
 
