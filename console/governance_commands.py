@@ -11,7 +11,7 @@ from console.desk import Desk, at_desk, day, moment, now
 from console.screen import row, table
 from jobs import freeze_step
 from jobs.wiring import opened
-from rules_engine.errors import RunRefused
+from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.rule_sets import freeze as frozen
 from rules_repo import audit
 from rules_repo.frozen import name_of
@@ -54,13 +54,17 @@ def log(desk: Desk, key: Key = None, last: Last = 50) -> None:
 
 @at_desk
 def verify(desk: Desk) -> None:
-    """Prove the audit: its chain, and every row against it; exit 5 and the first broken link if it does not hold."""
+    """Prove the audit: chain, entries and tables; exit 5 and what is wrong, counted in full, if it does not hold."""
     with opened(desk.settings()) as installation:
         verdict = audit.verify(installation.database_url)
     if verdict.faults:
-        raise RunRefused(*verdict.faults)
-    content = {"entries": verdict.entries, "head": verdict.head}
-    desk.screen.answer(content, f"{verdict.entries} entries hold together. Keep the newest hash: {verdict.head}")
+        many = Fault("The audit", f"{verdict.total} faults were found in {verdict.entries} entries and the tables.")
+        raise RunRefused(many, *verdict.faults)
+    content = {"entries": verdict.entries, "withheld": verdict.withheld, "head": verdict.head}
+    withheld = f" Of {verdict.withheld}, which are of other tenants, the links alone." if verdict.withheld else ""
+    desk.screen.answer(
+        content, f"{verdict.entries} entries hold together.{withheld} Keep the newest hash: {verdict.head}"
+    )
 
 
 @at_desk

@@ -1,21 +1,41 @@
-"""The audit proved: the chain of its entries, computed anew, and the tables against what it says of them."""
+"""
+The audit: what its newest entries say, and the proof of it.
+
+Proved are the chain of the entries, that nothing but the functions of the schema can have written them, the tables
+against them, and the schema itself. Whoever rewrites all of it is found only against a head that was noted elsewhere.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
-from rules_engine.errors import Fault
-from rules_repo.connection import connected, snapshot
+from rules_engine.errors import Fault, RunRefused
+from rules_repo import audit_rows, schema
+from rules_repo.audit_chain import Links, parsed
+from rules_repo.audit_faults import Findings
+from rules_repo.audit_replay import Replay
+from rules_repo.audit_tables import AUDIT, WATCHED
+from rules_repo.connection import bare, connected, snapshot
 
-STREAMED = 5_000
-"""How many entries are held at once."""
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Bare  # noqa: N812  the driver's connection
+
+PINNED = {
+    "search_path": "pg_catalog, pg_temp",
+    "DateStyle": "ISO, YMD",
+    "TimeZone": "UTC",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
+}
+"""What a session that verifies is set to, so that no default of a role or a database has a say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +54,93 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """A head of the chain that was noted elsewhere: position, hash and when it was noted."""
+
+    position: int
+    hash: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """How long the chain is, its newest hash to be kept elsewhere, and what is wrong, first things first."""
+    """
+    How long the chain is, its newest hash to be kept elsewhere, and what is wrong.
+
+    ``total`` counts all faults, of which ``faults`` tells some of each kind; of ``withheld`` entries, which are of
+    other tenants, only the links were proved.
+    """
 
     entries: int
     head: str
     faults: tuple[Fault, ...]
+    total: int
+    withheld: int
 
 
-def verify(url: str, most: int = 20) -> Verdict:
+def verify(url: str, anchors: Collection[Anchor] = (), most: int = 5) -> Verdict:
     """
-    Prove the audit; of the chain the first fault is told, for all after it hang on it, of the tables at most ``most``.
+    Prove the audit, and that every anchor is in the chain; of each kind of fault at most ``most`` are told.
 
     Raises:
-        RunRefused: If the database cannot be reached or has no audit.
+        RunRefused: If the database cannot be reached, has no audit, or is not at this program's revision.
     """
-    with snapshot(connected(url)) as connection:
-        connection.execute(text("SET LOCAL timezone = 'UTC'"))
-        entries, head, broken = _chain(connection)
-        faults = [*broken, *_tables(connection, most)]
-    return Verdict(entries, head, tuple(faults[:most]))
+    findings = Findings(most)
+    with bare(url) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        _pin(connection)
+        tables = WATCHED[schema.HEAD]
+        odd = audit_rows.shapes(connection, [AUDIT, *tables.values()])
+        if AUDIT.name in odd:
+            raise RunRefused(Fault(f"rules.{AUDIT.name}", odd[AUDIT.name], "Run `rules db upgrade`, or restore it."))
+        for name, what in odd.items():
+            findings.add(f"rules.{name}", f"rules.{name}", what)
+        links = Links(frozenset(anchor.position for anchor in anchors))
+        replay = Replay(findings, _stored(connection))
+        replay.play(links.read(connection, findings, _sees_all(connection)))
+        known = {key: row for key, row in replay.rows.items() if key[0] not in odd}
+        sound = [table for table in tables.values() if table.name not in odd]
+        audit_rows.compare(connection, sound, known, _stored(connection), findings)
+    _compare_anchors(anchors, links, findings)
+    return Verdict(links.entries, links.head, tuple(findings.told()), findings.total, links.withheld)
+
+
+def _pin(connection: Bare) -> None:
+    with connection.cursor() as cursor:
+        for name, value in PINNED.items():
+            cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+
+
+def _sees_all(connection: Bare) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT NOT row_security_active('rules.audit_entry')")
+        return bool((cursor.fetchone() or (False,))[0])
+
+
+def _stored(connection: Bare) -> Callable[[int], dict[str, Any] | None]:
+    """What an entry says that a row became, by the entry's position."""
+
+    def asked(position: int) -> dict[str, Any] | None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT after::text FROM rules.audit_entry AS e WHERE e.position = %s", (position,))
+            found = cursor.fetchone()
+        return parsed(found[0]) if found and found[0] is not None else None
+
+    return asked
+
+
+def _compare_anchors(anchors: Collection[Anchor], links: Links, findings: Findings) -> None:
+    for anchor in anchors:
+        which = f"Anchor of {anchor.at}"
+        there = (links.met or {}).get(anchor.position)
+        if there is None:
+            what = (
+                f"entry {anchor.position} was the newest then, and the chain ends at {links.entries} now: it was cut."
+            )
+            findings.add("Anchors", which, what)
+        elif there != anchor.hash:
+            what = f"entry {anchor.position} had the hash {anchor.hash}, and has {there} now: the chain was rewritten."
+            findings.add("Anchors", which, what)
 
 
 def log(url: str, key: str | None = None, last: int = 50) -> tuple[Entry, ...]:
@@ -72,83 +159,3 @@ _LOG = """
             JOIN rules.rule_identity AS i ON i.id = d.rule_id WHERE i.key = :key)
     ORDER BY position DESC LIMIT :last
 """
-
-_ENTRIES = """
-    SELECT position::text, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), login, transaction::text,
-        tenant, relation, operation, row_key::text, before::text, after::text, reason, previous, hash
-    FROM rules.audit_entry AS e ORDER BY e.position
-"""
-
-
-def _chain(connection: Connection) -> tuple[int, str, list[Fault]]:
-    """How many links hold, the hash of the last one, and the fault of the first that does not."""
-    held, head = 0, ""
-    options = {"stream_results": True, "yield_per": STREAMED}
-    for *said, stored in connection.execution_options(**options).exec_driver_sql(_ENTRIES.replace("%", "%%")):
-        if fault := _broken(said, stored, held + 1, head):
-            return held, head, [fault]
-        held, head = held + 1, stored
-    return held, head, []
-
-
-def _broken(said: list[str | None], stored: str, expected: int, head: str) -> Fault | None:
-    which = f"Audit entry {said[0]}"
-    about = f"{said[6]} of {said[5]} {said[7]} by {said[2]} at {said[1]}"
-    remedy = "Compare with a backup from before; who had superuser rights since then?"
-    if said[0] != str(expected):
-        return Fault(f"Audit entry {expected}", f"it is missing: the chain goes on with {said[0]} ({about}).", remedy)
-    if said[-1] != head:
-        return Fault(which, f"it does not follow the entry before it ({about}).", remedy)
-    if hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest() != stored:
-        return Fault(which, f"it was altered: its content does not give its hash ({about}).", remedy)
-    return None
-
-
-def _tables(connection: Connection, most: int) -> Iterator[Fault]:
-    """Rows that are not what the audit last said of them, table by table."""
-    watched = "SELECT DISTINCT relation FROM rules.audit_entry ORDER BY relation"
-    for relation in connection.execute(text(watched)).scalars().all():
-        yield from _rows(relation, connection.execute(text(_compared(connection, relation)), {"most": most}))
-    yield from _wordings(connection)
-
-
-def _compared(connection: Connection, relation: str) -> str:
-    keys = connection.execute(text("SELECT rules.primary_key(CAST(:t AS regclass))"), {"t": f"rules.{relation}"})
-    pairs = ", ".join(f"'{name}', t.{name}" for name in keys.scalar_one())
-    return f"""
-        SELECT coalesce(said.row_key, there.row_key)::text AS row_key, there.content IS NULL AS gone,
-            said.row_key IS NULL AS unknown, said.position
-        FROM (SELECT DISTINCT ON (row_key) row_key, position, after FROM rules.audit_entry
-              WHERE relation = '{relation}' ORDER BY row_key, position DESC) AS said
-        FULL JOIN (SELECT jsonb_build_object({pairs}) AS row_key, to_jsonb(t) AS content FROM rules.{relation} AS t)
-            AS there USING (row_key)
-        WHERE there.content IS DISTINCT FROM said.after AND (said.after IS NULL OR there.content IS NULL
-            OR said.after <> (
-                SELECT jsonb_object_agg(key, value) FROM jsonb_each(there.content) WHERE said.after ? key))
-        ORDER BY 1 LIMIT :most
-    """
-
-
-def _rows(relation: str, found: Iterable[Any]) -> Iterator[Fault]:
-    for row in found:
-        which = f"rules.{relation} {row.row_key}"
-        if row.gone:
-            yield Fault(which, f"it is gone, and the audit knows of no removal (entry {row.position}).", "Restore it.")
-        elif row.unknown:
-            yield Fault(which, "the audit does not know it: it was written past the triggers.", "Find out by whom.")
-        else:
-            yield Fault(
-                which, f"it is not what the audit says of it (entry {row.position}): it was altered.", "Restore it."
-            )
-
-
-def _wordings(connection: Connection) -> Iterator[Fault]:
-    found = connection.execute(
-        text(
-            "SELECT i.key || '/' || v.version AS id FROM rules.rule_version AS v"
-            " JOIN rules.rule_identity AS i ON i.id = v.rule_id"
-            " WHERE v.content_hash <> encode(sha256(convert_to(rules.wording(v)::text, 'UTF8')), 'hex') ORDER BY 1"
-        )
-    )
-    for row in found:
-        yield Fault(f"Version {row.id}", "its wording does not give its content hash: it was altered.", "Restore it.")

@@ -1,0 +1,96 @@
+"""One change as the audit tells of it: its authors, checks, approvals and drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules_repo.audit_chain import Said
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A check or an approval: whose, of which edition and content, and written under which revision."""
+
+    good: bool
+    login: str
+    number: int | None
+    edition: int
+    hash: str
+    revision: str
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any], good: str, who: str, revision: str) -> Verdict:
+        number = row.get(f"{who}_id")
+        return cls(row[good], row[who], number, row["edition"], row["content_hash"], revision)
+
+
+@dataclass(slots=True)
+class Change:
+    """A change at one point of the chain; rows of its drafts are kept by rule, with days and content hash."""
+
+    number: int
+    tenant: str
+    state: str
+    edition: int
+    edited_in: str = ""
+    released_in: str = ""
+    authors: dict[str, int | None] = field(default_factory=dict)
+    checks: dict[int, Verdict] = field(default_factory=dict)
+    approvals: dict[int, Verdict] = field(default_factory=dict)
+    rows: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    policies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    rules: set[int] = field(default_factory=set)
+
+    def follow(self, row: Mapping[str, Any]) -> None:
+        self.state, self.edition = row["state"], row["edition"]
+        self.edited_in, self.released_in = str(row["edited_in"]), str(row["released_in"])
+
+    def forget(self) -> None:
+        """What was published or withdrawn is edited no more."""
+        self.checks, self.approvals, self.rows, self.policies, self.rules = {}, {}, {}, {}, set()
+
+    def wrote(self, verdict: Verdict) -> bool:
+        return verdict.login in self.authors or (verdict.number is not None and verdict.number in self.authors.values())
+
+    def standing(self) -> list[Verdict]:
+        """The approvals that count: of this edition, not by an author, of each person one, none before a rejection."""
+        found: dict[object, Verdict] = {}
+        for _, verdict in sorted(self.approvals.items()):
+            if not verdict.good:
+                found = {}
+            elif verdict.edition == self.edition and not self.wrote(verdict):
+                found.setdefault(verdict.number or verdict.login, verdict)
+        return list(found.values())
+
+    def approvers(self) -> list[str]:
+        return sorted({verdict.login for verdict in self.standing()})
+
+    def checked(self, content: str, revision: str) -> bool:
+        """Whether the checks of a content let it be approved."""
+        newest: dict[str, Verdict] = {}
+        for _, verdict in sorted(self.checks.items()):
+            if verdict.edition == self.edition and (verdict.hash == content or verdict.revision != revision):
+                newest.pop(verdict.login, None)
+                newest[verdict.login] = verdict
+        foreign = [verdict for verdict in newest.values() if not self.wrote(verdict)]
+        if revision < "0003":
+            return bool(foreign) and foreign[-1].good
+        return bool(foreign) and all(verdict.good for verdict in newest.values())
+
+    def draft(self, said: Said) -> None:
+        """Take a draft in, or out."""
+        row = said.row
+        gone = said.after is None
+        if said.relation == "draft_rule":
+            (self.rules.discard if gone else self.rules.add)(row["rule_id"])
+        elif said.relation == "draft_policy":
+            if gone:
+                self.policies.pop((row["object"], row["key"]), None)
+            else:
+                self.policies[row["object"], row["key"]] = row["content"]
+        elif gone:
+            self.rows.get(row["rule_id"], {}).pop(said.row_key, None)
+        else:
+            self.rows.setdefault(row["rule_id"], {})[said.row_key] = (row["effective"], row["content_hash"])
