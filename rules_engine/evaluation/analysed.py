@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
+from rules_engine.evaluation.clocks import clock_faults
 from rules_engine.evaluation.parsed import Parsed, named, read
 from rules_engine.evaluation.plans import CATALYST, VIEW, Node, in_words, tree, view_name, walk
 from rules_engine.evaluation.rule_session import active, handles, rows_of
@@ -51,8 +52,9 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
     try:
         plan = _analysed(spark, found, version)
         filters = version.form is Form.PREDICATE and _only_filters(spark, plan, version)
-        root = tree((plan.condition() if filters else plan).toJSON())
-        said = [*_node_faults(root, schema, catalyst(spark.version))]
+        shown = plan.condition() if filters else plan
+        root = tree(shown.toJSON())
+        said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))
         if version.form is Form.STATEMENT:

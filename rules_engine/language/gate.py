@@ -19,6 +19,7 @@ from rules_engine.language.advice import advice
 from rules_engine.language.allowed import allowed, refuse
 from rules_engine.language.calls import call_faults, calls, place_faults
 from rules_engine.language.lexical import Kind
+from rules_engine.language.moments import literal_faults
 from rules_engine.language.names import Names
 from rules_engine.language.parsing import Unreadable, node_faults, parse, position, size_faults
 from rules_engine.language.relations import Answer, Frames, Relation, Scope
@@ -125,7 +126,7 @@ def _outcome(asked: _Asked) -> Outcome:
             return None, _named(version, sizes)
         nodes = tuple(tree.walk())
         found = [*node_faults(tree, nodes, text), *call_faults(words, nodes, version.parameters)]
-        found += place_faults(nodes, text, version.parameters)
+        found += [*literal_faults(words), *place_faults(nodes, text, version.parameters)]
         names, answer = _resolve(tree, nodes, version, schema)
         found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
     except Unreadable as problem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
 from itertools import pairwise
 
 import sqlglot
@@ -13,6 +12,7 @@ from sqlglot.errors import ParseError
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.language.allowed import allowed, refuse
 from rules_engine.language.lexical import Kind, Token
+from rules_engine.language.moments import is_day, is_moment
 from rules_engine.model.rules import Form
 
 _COMPARISONS = {"=", "==", "<>", "!=", "<", "<=", ">", ">=", "<=>"}
@@ -145,12 +145,7 @@ def _is_quantifier(node: exp.Expr) -> bool:
 def _date_faults(cast: exp.Cast) -> Iterator[Fault]:
     """Spark reads DATE 'today' as the clock."""
     text, type_ = cast.this.name, cast.to.this.name
-    try:
-        if type_ == "DATE":
-            date.fromisoformat(text)
-        elif type_.startswith("TIMESTAMP"):
-            datetime.fromisoformat(text)
-    except ValueError:
+    if not (is_day(text) if type_ == "DATE" else is_moment(text) or not type_.startswith("TIMESTAMP")):
         what = "day (year-month-day)" if type_ == "DATE" else "moment (year-month-day hour:minute:second)"
         yield refuse("SQL-116", position(cast.this), name=text[:40], hint=what)
 
