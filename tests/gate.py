@@ -2,8 +2,10 @@
 Gate a file of rules, line by line: ``python -m tests.gate FILE.tsv``.
 
 A file of four columns (tag, form, expectation, rule as a JSON string) says what must be refused; one of two
-columns (form, rule) holds honest rules. Exit 1 if a ``reject`` was accepted or an honest rule refused. Spark is
-asked last, unless ``--pure`` is given.
+columns (form, rule) holds honest rules. Exit 1 if a ``reject`` was accepted or an honest rule refused.
+
+A rule is asked what a run asks it: the text, sqlglot's tree, Spark, and last the try, over a subject of whom nothing
+is known. It is asked as an exclusion, so that being true of nothing is no refusal. With ``--pure`` Spark is left out.
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.language import gate
 from rules_engine.language.allowed import refuse
+from rules_engine.model.failing import Limits
 from rules_engine.model.frames import Schema
-from rules_engine.model.rules import Form, Kind, RuleVersion
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,7 +36,12 @@ Layer = Callable[[RuleVersion, Schema], tuple[Fault, ...]]
 LAYERS: dict[str, Layer] = {"L0": gate.text_faults, "gate 1": gate.tree_faults}
 """In the order in which they are asked; the first that refuses is named. Those of Spark are :func:`spark_layers`."""
 
+Try = Callable[[tuple[RuleVersion, ...], Schema], tuple[Fault, ...]]
+"""Runs rules that every layer accepted; the faults name them by their keys."""
+
 AS_OF = date(2024, 6, 1)
+TRY_LIMITS = Limits(planning_seconds=10, rule_seconds=10)
+"""Shorter than a run's own: what is tried is a row or none."""
 
 SCHEMA = Schema(
     subject="customer",
@@ -130,7 +139,7 @@ def rule_of(line: Line, schema: Schema = SCHEMA) -> RuleVersion:
         InvalidRule: If the model has no such rule.
     """
     frame = (line.frame or schema.subject) if line.form is Form.PREDICATE else ""
-    return RuleVersion("LINE", 1, Kind.INCLUSION, "ANY", 1, line.form, line.sql, frame)
+    return RuleVersion("LINE", 1, Kind.EXCLUSION, "ANY", 1, line.form, line.sql, frame)
 
 
 def judge(line: Line, layers: dict[str, Layer] = LAYERS, schema: Schema = SCHEMA) -> Verdict:
@@ -143,6 +152,32 @@ def judge(line: Line, layers: dict[str, Layer] = LAYERS, schema: Schema = SCHEMA
         if faults := layer(version, schema):
             return Verdict(line, name, faults)
     return Verdict(line, "", ())
+
+
+def judge_all(
+    asked: Sequence[Line], layers: dict[str, Layer] = LAYERS, tried: Try | None = None, schema: Schema = SCHEMA
+) -> list[Verdict]:
+    """Ask every layer about every line, then try together those that all of them accept."""
+    verdicts = [judge(line, layers, schema) for line in asked]
+    accepted = {f"LINE-{at}": at for at, verdict in enumerate(verdicts) if verdict.accepted}
+    if tried is not None and accepted:
+        versions = tuple(replace(rule_of(asked[at], schema), key=key) for key, at in accepted.items())
+        for fault in tried(versions, schema):
+            at = accepted[fault.which.removeprefix("Rule ")]
+            verdicts[at] = Verdict(asked[at], "try", (*verdicts[at].faults, fault))
+    return verdicts
+
+
+def the_try(spark: SparkSession, limits: Limits = TRY_LIMITS) -> Try:
+    """What a run does last before it accepts rules: they are run over next to nothing."""
+    from rules_engine.evaluation.emptiness import emptiness
+
+    def tried(versions: tuple[RuleVersion, ...], schema: Schema) -> tuple[Fault, ...]:
+        types = (MembershipType("ANY", "Any"),)
+        rule_set = RuleSet(AS_OF, datetime(2024, 6, 1, tzinfo=UTC), types, versions)
+        return emptiness(spark, schema, rule_set, limits).refusals
+
+    return tried
 
 
 def spark_layers(spark: SparkSession) -> dict[str, Layer]:
@@ -196,10 +231,11 @@ def main(arguments: list[str]) -> int:
         print(problem, file=sys.stderr)
         return 2
     with ExitStack() as stack:
-        layers = dict(LAYERS)
+        layers, tried = dict(LAYERS), None
         if "--pure" not in arguments:
-            layers |= spark_layers(stack.enter_context(local_spark()))
-        verdicts = [judge(line, layers) for line in asked]
+            spark = stack.enter_context(local_spark())
+            layers, tried = layers | spark_layers(spark), the_try(spark)
+        verdicts = judge_all(asked, layers, tried)
     for verdict in verdicts:
         print(verdict)
     wrong = sum(verdict.wrong for verdict in verdicts)
