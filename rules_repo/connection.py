@@ -30,8 +30,6 @@ BUSY = "55P03"
 MISSING = {"3F000", "42P01", "42883"}
 """SQLSTATEs of a schema, table or function that is not there."""
 
-WAITING = "LOCK TABLE rules.settling IN ROW SHARE MODE"
-
 
 def parsed(url: str) -> URL:
     """
@@ -93,15 +91,9 @@ def translated(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """
-    A read-only transaction that sees one state of the database.
-
-    It first waits for changes that are being committed at this moment, so
-    that what was known by now is all there (migrations, ``rules.settle``).
-    """
+    """A read-only transaction that sees one state of the database."""
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with translated(engine), engine.connect().execution_options(**options) as connection:
-        connection.exec_driver_sql(WAITING)
         yield connection
 
 
@@ -128,8 +120,6 @@ def bare_snapshot(url: str) -> Iterator[Bare]:
     """What :func:`snapshot` sees, on a connection of the driver itself."""
     with bare(url) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        with connection.cursor() as cursor:
-            cursor.execute(WAITING)
         yield connection
 
 

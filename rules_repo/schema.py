@@ -14,13 +14,29 @@ if TYPE_CHECKING:
 SCHEMA = "rules"
 """The schema that holds everything."""
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: what this program reads and writes."""
 
 MIGRATIONS = files("rules_repo") / "migrations"
 
 UPGRADING = 7_310_589_201
 """The advisory lock that lets one upgrade run at a time."""
+
+
+PATH = "SET LOCAL search_path = pg_catalog, pg_temp;"
+"""Names in migrations are looked up where nobody else puts any."""
+
+LEAVE = """DO $$
+DECLARE
+    role name;
+BEGIN
+    FOR role IN SELECT r.rolname FROM pg_roles AS r JOIN pg_auth_members AS m ON m.roleid = r.oid
+        WHERE r.rolname IN ('rules_owner', 'rules_views') AND m.member = current_user::regrole
+            AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) LOOP
+        EXECUTE format('REVOKE %I FROM CURRENT_USER', role);
+    END LOOP;
+END $$;"""
+"""A migration that is no superuser's belongs to the owner of the schema while it runs, and not afterwards."""
 
 
 def upgrade(url: str) -> str:
@@ -38,10 +54,13 @@ def upgrade(url: str) -> str:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with translated(engine), engine.begin() as connection:
         _check_age(connection)
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADING})")
         config.attributes["connection"] = connection
         _check_known(_revision(connection), shown(url))
+        connection.exec_driver_sql(PATH)
         command.upgrade(config, HEAD)
+        connection.execution_options(no_parameters=True).exec_driver_sql(LEAVE)
     return HEAD
 
 
@@ -64,7 +83,7 @@ def offline(since: str | None = None) -> str:
         for step in wanted
         for part in step.module.PARTS
     ]
-    return "\n".join(["BEGIN;", *_opening(since), *parts, *_closing(since), "COMMIT;", ""])
+    return "\n".join(["BEGIN;", PATH, *_opening(since), *parts, *_closing(since), LEAVE, "COMMIT;", ""])
 
 
 def _opening(since: str | None) -> list[str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-from rules_repo import change_tables
 from rules_repo.schema import SCHEMA
 
 connection = context.config.attributes["connection"]
 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
 context.configure(
     connection=connection,
-    target_metadata=change_tables.whole_schema,
     version_table="schema_version",
     version_table_schema=SCHEMA,
     include_schemas=True,

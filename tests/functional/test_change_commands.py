@@ -185,7 +185,8 @@ def test_the_audit_is_shown_and_proved(people: People) -> None:
     run = people.office
     run("postgres", "ALTER TABLE rules.rule_version DISABLE TRIGGER ALL; UPDATE rules.rule_version SET weight = 99")
     code, faults = people.olga.refused("audit", "verify")
-    assert (code, "it was altered" in faults[0]["what"]) == (5, True)
+    assert code == 5
+    assert any(f["which"].startswith("rules.rule_version") and "it was altered" in f["what"] for f in faults)
 
 
 def test_the_number_of_approvals_is_raised_and_never_lowered(people: People) -> None:

@@ -112,7 +112,7 @@ def test_a_transaction_is_known_at_one_moment(database_url: str, sql: Sql) -> No
     for weight in (60, 70):
         runner(other)("UPDATE rules.rule SET weight = %s WHERE rule_key = 'BOND-001'", weight)
     runner(other)("UPDATE rules.membership_type SET margin = 5 WHERE key = 'GOLD'")
-    runner(other)("SET CONSTRAINTS ALL IMMEDIATE")
+    runner(other)("SET CONSTRAINTS ALL DEFERRED")
     runner(other)("UPDATE rules.rule SET weight = 90")
     other.commit()
     other.close()
@@ -124,6 +124,16 @@ def test_a_transaction_is_known_at_one_moment(database_url: str, sql: Sql) -> No
     assert [row[:2] for row in history] == [(1, 50), (4, 90)]
     assert history[0][3] == history[1][2] == moment
     assert sql("SELECT count(*) FROM rules.rule_version WHERE rule_id = 1") == [(4,)]
+
+
+def test_no_client_says_when_it_is_committed(database_url: str, sql: Sql) -> None:
+    """A moment that is given before the commit would be over when others come to know of it: the transaction is refused."""
+    other = client(database_url)
+    runner(other)("UPDATE rules.rule SET weight = 60 WHERE rule_key = 'BOND-001'")
+    with pytest.raises(psycopg2.Error, match="recorded and judged when it is committed"):
+        runner(other)("SET CONSTRAINTS ALL IMMEDIATE")
+    other.close()
+    assert sql("SELECT max(weight) FROM rules.rule_history WHERE rule_key = 'BOND-001'") == [(50,)]
 
 
 def test_every_version_is_signed(sql: Sql) -> None:

@@ -13,14 +13,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from rules_engine.errors import RunRefused
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
-from rules_repo import change_tables, embedded, schema
-from rules_repo.connection import connected, shown
+from rules_repo import embedded, schema
+from rules_repo.connection import shown
 from rules_repo.governance import require_approvals
 from rules_repo.overview import overview
 from rules_repo.repository import Repository
@@ -84,15 +82,8 @@ def test_a_schema_of_another_age_is_refused(repository: Repository, sql: Sql) ->
         repository.rule_set(DAY, now())
 
 
-def test_the_migrations_make_the_tables_that_the_program_knows(database_url: str) -> None:
-    """Tables of the program and of the migrated database do not differ, and HEAD is the newest migration."""
-    with connected(database_url).connect() as connection:
-        options = {
-            "include_schemas": True,
-            "include_object": lambda _, name, kind, *__: kind != "index" and name != "schema_version",
-        }
-        differences = compare_metadata(MigrationContext.configure(connection, opts=options), change_tables.whole_schema)
-    assert [d for d in differences if "comment" not in str(d[0])] == []
+def test_the_newest_migration_is_the_one_that_the_program_knows() -> None:
+    """HEAD is the newest migration there is."""
     assert ScriptDirectory(str(schema.MIGRATIONS)).get_current_head() == schema.HEAD
 
 

@@ -27,6 +27,7 @@ class Change:
     authors: set[str]
     state: str = "draft"
     checked: bool = False
+    reasoned: bool = False
     drafts: dict[str, Timeline] = field(default_factory=dict)
     edits: dict[str, Row] = field(default_factory=dict)
 
@@ -107,9 +108,14 @@ class Model:
     def void(self, change: Change) -> None:
         change.state, change.checked = "draft", False
 
-    def submit(self, number: int) -> None:
-        must(self.changes[number].state == "draft")
-        self.changes[number].state = "in review"
+    def submit(self, login: str, number: int) -> None:
+        """Who gives it its reason is one of its authors, and another reason is another content."""
+        change = self.changes[number]
+        must(change.state == "draft")
+        if not change.reasoned:
+            change.reasoned, change.checked = True, False
+            change.authors.add(login)
+        change.state = "in review"
 
     def check(self, login: str, number: int) -> None:
         if login not in self.changes[number].authors:
@@ -125,8 +131,8 @@ class Model:
 
     def reject(self, login: str, number: int) -> None:
         change = self.changes[number]
-        must(change.state == "in review" and login not in change.authors)
-        change.state = "draft"
+        must(change.state in ("in review", "approved") and login not in change.authors)
+        self.void(change)
 
     def withdraw(self, login: str, number: int) -> None:
         change = self.changes[number]

@@ -161,7 +161,7 @@ class Office(RuleBasedStateMachine):
     @rule(name=login, number=pick)
     def submit(self, name: str, number: int) -> None:
         if change := self.some(number):
-            self.move(lambda: self.model.submit(change), name, "SELECT rules.submit(%s, 'why')", change)
+            self.move(lambda: self.model.submit(name, change), name, "SELECT rules.submit(%s, 'why')", change)
 
     @rule(name=login, number=pick)
     def check_and_approve(self, name: str, number: int) -> None:
