@@ -9,7 +9,7 @@ import typer
 
 from console.desk import Desk, at_desk, day, moment, now
 from console.screen import row, table
-from jobs import freeze_step
+from jobs import anchor_step, freeze_step
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.rule_sets import freeze as frozen
@@ -25,6 +25,13 @@ Last = Annotated[int, typer.Option("--last", min=1, help="How many entries, the 
 Approvals = Annotated[
     int, typer.Option("--approvals", min=0, max=9, help="How many other people must approve a change.")
 ]
+Anchors = Annotated[
+    list[str] | None, typer.Option("--anchor", help="File or s3://bucket/key with anchors; may be given several times.")
+]
+To = Annotated[
+    str, typer.Option("--to", help="File that gets a line, or s3://bucket/key in a bucket with Object Lock.")
+]
+Days = Annotated[int, typer.Option("--days", min=1, help="How long an S3 object cannot be removed, by anybody.")]
 Why = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
@@ -53,17 +60,37 @@ def log(desk: Desk, key: Key = None, last: Last = 50) -> None:
 
 
 @at_desk
-def verify(desk: Desk) -> None:
-    """Prove the audit: chain, entries and tables; exit 5 and what is wrong, counted in full, if it does not hold."""
+def verify(desk: Desk, anchor: Anchors = None) -> None:
+    """Prove the audit: chain, entries, tables, schema, anchors; otherwise exit 5 and what is wrong, counted in full."""
+    noted = tuple(each for target in anchor or () for each in anchor_step.noted(target))
     with opened(desk.settings()) as installation:
-        verdict = audit.verify(installation.database_url)
+        verdict = audit.verify(installation.database_url, noted)
     if verdict.faults:
-        many = Fault("The audit", f"{verdict.total} faults were found in {verdict.entries} entries and the tables.")
+        many = Fault("The audit", f"{verdict.total} faults were found; {verdict.entries} entries were read.")
         raise RunRefused(many, *verdict.faults)
-    content = {"entries": verdict.entries, "withheld": verdict.withheld, "head": verdict.head}
+    content = {
+        "entries": verdict.entries,
+        "withheld": verdict.withheld,
+        "anchors": len(noted),
+        "head": verdict.head,
+    }
     withheld = f" Of {verdict.withheld}, which are of other tenants, the links alone." if verdict.withheld else ""
+    against = (
+        f" {len(noted)} anchors are in the chain." if noted else " Note the newest hash: rules audit anchor --to …"
+    )
+    desk.screen.answer(content, f"{verdict.entries} entries hold together.{withheld}{against}")
+
+
+@at_desk
+def anchor(desk: Desk, to: To, days: Days = 3650) -> None:
+    """Note the newest entry of the audit elsewhere, so that a chain that is cut or rewritten as a whole is found."""
+    moment_now = now()
+    with opened(desk.settings()) as installation:
+        newest = audit.head(installation.database_url, f"{moment_now:%Y-%m-%dT%H:%M:%SZ}")
+    anchor_step.note(to, newest, anchor_step.retained(moment_now, days))
     desk.screen.answer(
-        content, f"{verdict.entries} entries hold together.{withheld} Keep the newest hash: {verdict.head}"
+        {"to": to, "position": newest.position, "hash": newest.hash, "at": newest.at},
+        f"Entry {newest.position} with the hash {newest.hash} is noted in {to}.",
     )
 
 

@@ -48,7 +48,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "audit": (
         "Who changed what, and the proof of it.",
-        {"log": "governance_commands.log", "verify": "governance_commands.verify"},
+        {word: f"governance_commands.{word}" for word in ("log", "verify", "anchor")},
     ),
     "db": (
         "The rules repository's database.",

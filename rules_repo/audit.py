@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from rules_engine.errors import Fault, RunRefused
-from rules_repo import audit_rows, schema
+from rules_repo import audit_anchors, audit_catalogue, audit_rows, schema
+from rules_repo.audit_anchors import Anchor
 from rules_repo.audit_chain import Links, parsed
 from rules_repo.audit_faults import Findings
 from rules_repo.audit_replay import Replay
-from rules_repo.audit_tables import AUDIT, WATCHED
-from rules_repo.connection import bare, connected, snapshot
+from rules_repo.audit_tables import AUDIT, VERSION, WATCHED
+from rules_repo.connection import bare, connected, shown, snapshot
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Bare  # noqa: N812  the driver's connection
@@ -54,15 +55,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """A head of the chain that was noted elsewhere: position, hash and when it was noted."""
-
-    position: int
-    hash: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """
     How long the chain is, its newest hash to be kept elsewhere, and what is wrong.
@@ -90,19 +82,34 @@ def verify(url: str, anchors: Collection[Anchor] = (), most: int = 5) -> Verdict
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         _pin(connection)
         tables = WATCHED[schema.HEAD]
-        odd = audit_rows.shapes(connection, [AUDIT, *tables.values()])
-        if AUDIT.name in odd:
-            raise RunRefused(Fault(f"rules.{AUDIT.name}", odd[AUDIT.name], "Run `rules db upgrade`, or restore it."))
-        for name, what in odd.items():
-            findings.add(f"rules.{name}", f"rules.{name}", what)
+        odd = audit_rows.shapes(connection, [AUDIT, VERSION, *tables.values()])
+        _check_readable(connection, odd, url)
         links = Links(frozenset(anchor.position for anchor in anchors))
         replay = Replay(findings, _stored(connection))
         replay.play(links.read(connection, findings, _sees_all(connection)))
+        if replay.revision != schema.HEAD:
+            findings.add("The chain", "The chain", f"it has no entry of the migration to {schema.HEAD}.")
+        for name, what in odd.items():
+            findings.add(f"rules.{name}", f"rules.{name}", what)
         known = {key: row for key, row in replay.rows.items() if key[0] not in odd}
         sound = [table for table in tables.values() if table.name not in odd]
         audit_rows.compare(connection, sound, known, _stored(connection), findings)
-    _compare_anchors(anchors, links, findings)
+        audit_catalogue.judge(connection, replay.catalogue, findings)
+    audit_anchors.compare(anchors, links.met, links.entries, findings)
     return Verdict(links.entries, links.head, tuple(findings.told()), findings.total, links.withheld)
+
+
+def _check_readable(connection: Bare, odd: Mapping[str, str], url: str) -> None:
+    """Refuse a database that has no audit, one whose audit must not be read, and one at another revision."""
+    faults = [Fault(f"rules.{name}", odd[name]) for name in (VERSION.name, AUDIT.name) if name in odd]
+    if faults:
+        remedy = Fault(
+            f"Rules database {shown(url)}", "it cannot be verified.", "Run `rules db upgrade`, or restore it."
+        )
+        raise RunRefused(*faults, remedy)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(v.version_num) FROM ONLY rules.schema_version AS v")
+        schema.check_newest((cursor.fetchone() or (None,))[0], url)
 
 
 def _pin(connection: Bare) -> None:
@@ -129,18 +136,22 @@ def _stored(connection: Bare) -> Callable[[int], dict[str, Any] | None]:
     return asked
 
 
-def _compare_anchors(anchors: Collection[Anchor], links: Links, findings: Findings) -> None:
-    for anchor in anchors:
-        which = f"Anchor of {anchor.at}"
-        there = (links.met or {}).get(anchor.position)
-        if there is None:
-            what = (
-                f"entry {anchor.position} was the newest then, and the chain ends at {links.entries} now: it was cut."
-            )
-            findings.add("Anchors", which, what)
-        elif there != anchor.hash:
-            what = f"entry {anchor.position} had the hash {anchor.hash}, and has {there} now: the chain was rewritten."
-            findings.add("Anchors", which, what)
+def head(url: str, at: str) -> Anchor:
+    """
+    The newest entry as it is stored, to be noted elsewhere; ``at`` is when.
+
+    Raises:
+        RunRefused: If the database cannot be reached or has no audit, or no entry.
+    """
+    with bare(url) as connection:
+        _pin(connection)
+        newest = "rules.audit_entry" if _sees_all(connection) else "rules.audit_chain(0)"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT e.position, e.hash FROM {newest} AS e ORDER BY e.position DESC LIMIT 1")
+            found = cursor.fetchone()
+    if found is None:
+        raise RunRefused(Fault("The audit", "it has no entry.", "Run `rules db upgrade`."))
+    return Anchor(found[0], found[1], at)
 
 
 def log(url: str, key: str | None = None, last: int = 50) -> tuple[Entry, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rules_repo.audit_faults import BACKUP, Findings
@@ -35,7 +34,8 @@ OWN = f"""SELECT position::text, at, login, transaction, tenant, relation, opera
     previous, hash, withheld, {WORDING} FROM rules.audit_chain(0) AS e ORDER BY e.position"""
 """For whom sees rows of some tenants: all links, and what is said of these tenants."""
 
-parsed = partial(json.loads, parse_float=Decimal)
+parsed = json.JSONDecoder(parse_float=Decimal).decode
+_written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(slots=True)
@@ -73,11 +73,10 @@ class Links:
     entries: int = 0
     head: str = ""
     withheld: int = 0
-    met: dict[int, str] | None = None
+    met: dict[int, str] = field(default_factory=dict)
 
     def read(self, connection: Bare, findings: Findings, whole: bool) -> Iterator[Said]:
         """The entries whose content may be seen, in order; what is wrong with the links is found on the way."""
-        self.met = {}
         with connection.cursor("entries") as cursor:
             cursor.itersize = STREAMED
             cursor.execute(WHOLE if whole else OWN)
@@ -101,10 +100,10 @@ class Links:
             findings.add("The chain", which, f"its position is given twice{about}.")
         elif said[-1] != self.head:
             findings.add("The chain", which, f"it does not follow the entry before it{about}.")
-        elif not hidden and hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest() != stored:
+        elif not hidden and hashlib.sha256(_written(said).encode()).hexdigest() != stored:
             findings.add("The chain", which, f"it was altered: its content does not give its hash{about}.")
         self.entries, self.head = position, stored
-        if position in self.wanted and self.met is not None:
+        if position in self.wanted:
             self.met[position] = stored
 
 

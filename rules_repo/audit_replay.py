@@ -63,7 +63,7 @@ class Replay:
         self.catalogue = ""
         self._findings = findings
         self._stored = stored
-        self._revision = min(WATCHED)
+        self.revision = min(WATCHED)
         self._last = ""
         self._ended: dict[str, str] = {}
         self._now = Transaction("", 0, "")
@@ -89,7 +89,7 @@ class Replay:
         if ended and _soon(ended, said.at):
             self._fault(said, f"its transaction {said.transaction} had ended: entries of others stand between.")
         self._now = Transaction(said.transaction, said.position, self._last)
-        self._lives.begin(self._revision, self._last)
+        self._lives.begin(self.revision, self._last)
 
     def _end(self) -> None:
         if not self._now.number:
@@ -98,7 +98,7 @@ class Replay:
         self._judge_baselines()
         self._lives.end(self._now.number)
         if self._now.revision:
-            self._revision = self._now.revision
+            self.revision = self._now.revision
 
     def _entry(self, said: Said) -> None:
         if said.relation == "schema_version":
@@ -120,15 +120,15 @@ class Replay:
         row = said.after or {}
         if said.operation != "MIGRATION" or set(row) != {"version_num", "catalogue"} or said.before is not None:
             self._fault(said, "it is no entry that a migration writes.")
-        elif row["version_num"] not in WATCHED or row["version_num"] <= self._revision:
-            self._fault(said, f"there is no migration to {row['version_num']} after {self._revision}.")
+        elif row["version_num"] not in WATCHED or row["version_num"] <= self.revision:
+            self._fault(said, f"there is no migration to {row['version_num']} after {self.revision}.")
         else:
             self._now.revision, self.catalogue = row["version_num"], str(row["catalogue"])
 
     def _table(self, said: Said) -> Watched | None:
         """The table as the revision has it; a migration tells of what it found and of what it made."""
         either = said.operation in ("BASELINE", "MIGRATED") or self._now.revision
-        for revision in sorted(WATCHED) if either else [self._revision]:
+        for revision in sorted(WATCHED) if either else [self.revision]:
             table = WATCHED[revision].get(said.relation)
             if table and all(row is None or row.keys() == table.columns.keys() for row in (said.before, said.after)):
                 return table
@@ -155,7 +155,7 @@ class Replay:
     def _written_alike(self, said: Said, position: int) -> bool:
         """Whether the row is the one that an entry left, its days written in another style."""
         there = self._stored(position)
-        return self._revision < "0003" and there is not None and same_row(there, said.before or {})
+        return self.revision < "0003" and there is not None and same_row(there, said.before or {})
 
     def _restated(self, said: Said, position: int) -> bool:
         there, now = self._stored(position), said.after or {}

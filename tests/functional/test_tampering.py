@@ -1,0 +1,272 @@
+"""What `rules audit verify` finds after tampering by an owner or a superuser, and what it says (R-REPO-6)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from rules_repo import audit, embedded, schema
+from tests.functional.conftest import client, runner
+from tests.functional.governed import Office, open_office
+from tests.functional.tampering import lived_in, quietly
+from tests.spec.table import Row, cases
+
+
+@pytest.fixture(scope="module")
+def template(postgres_url: str) -> Iterator[str]:
+    """The name of a database that was lived in."""
+    url = embedded.ensure_database(postgres_url, "lived_in")
+    schema.upgrade(url)
+    owner = client(url)
+    owner.autocommit = True
+    lived_in(open_office(runner(owner), url))
+    owner.close()
+    yield "lived_in"
+    embedded.drop_database(postgres_url, "lived_in")
+
+
+@pytest.fixture
+def office(postgres_url: str, template: str) -> Iterator[Office]:
+    """A copy of it that verifies."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    made = Office(embedded.ensure_database(postgres_url, name, template=template))
+    yield made
+    embedded.drop_database(postgres_url, name)
+
+
+def told(office: Office, login: str = "postgres") -> str:
+    """All that verify tells a login."""
+    verdict = audit.verify(office.url.replace("postgres@", f"{login}@", 1))
+    return "\n".join(str(fault) for fault in verdict.faults)
+
+
+ROWS = """
+    statement                                                                                  | says                                                               | because
+    -------------------------------------------------------------------------------------------+--------------------------------------------------------------------+-------------------------------------------------
+    UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 1 AND version = 1                | rules.rule_version {"rule_id": 1, "version": 1}: it is not what    | a wording was edited
+    UPDATE rules.rule_version AS v SET sql = 'true', content_hash = encode(sha256(convert_to(rules.wording(v)::text, 'UTF8')), 'hex') | rules.rule_version {"rule_id": 1, "version": 1}: it is not what | and its hash
+    DELETE FROM rules.rule_version WHERE rule_id = 1 AND version = 1                           | rules.rule_version {"rule_id": 1, "version": 1}: it is gone        | a version was removed
+    UPDATE rules.rule_version SET version = 9 WHERE version = 2 | rules.rule_version {"rule_id": 1, "version": 9}: the audit does not know it | a version was renumbered
+    DELETE FROM rules.approval WHERE change_id = 1                                             | rules.approval {"id": 1}: it is gone                               | an approval was removed
+    UPDATE rules.approval SET approver = 'cy' WHERE id = 1                                     | rules.approval {"id": 1}: it is not what                           | an approver was exchanged
+    INSERT INTO rules.approval (change_id, tenant, edition, content_hash, granted, approver) VALUES (3, 'main', 1, '', true, 'cy') | rules.approval {"id": 3}: the audit does not know it | an approval was made up
+    DELETE FROM rules.change_author WHERE change_id = 3                                        | rules.change_author {"login": "dan", "change_id": 3}: it is gone   | an author was removed, who may approve then
+    UPDATE rules.change_author SET login = 'zoe' WHERE change_id = 3                           | rules.change_author {"login": "zoe", "change_id": 3}: the audit does not know it | an author was exchanged
+    UPDATE rules.change SET state = 'approved' WHERE id = 3                                    | rules.change {"id": 3}: it is not what                             | a change was approved by hand
+    UPDATE rules.change SET reason = 'the board said so' WHERE id = 1                          | rules.change {"id": 1}: it is not what                             | a reason was rewritten
+    UPDATE rules.release SET approvers = '{bob,cy}' WHERE change_id = 1                        | rules.release {"change_id": 1}: it is not what                     | a publication got more approvers
+    UPDATE rules.governance SET approvals_needed = 1                                           | rules.governance {"id": 1}: it is not what                         | four eyes were closed
+    INSERT INTO rules.governance (tenant, approvals_needed, reason) VALUES ('main', 0, '')     | rules.governance {"id": 2}: the audit does not know it             | and by a row more
+    UPDATE rules.rule_period SET effective = '[2023-01-01,)' WHERE id = 2                      | rules.rule_period {"id": 2}: it is not what                        | days were edited
+    UPDATE rules.rule_period SET recorded = tstzrange('2020-01-01', upper(recorded)) WHERE id = 1 | rules.rule_period {"id": 1}: it is not what                     | knowledge was dated back
+    UPDATE rules.rule_period SET closed_by = 'cy' WHERE closed_by IS NOT NULL                  | rules.rule_period {"id": 1}: it is not what                        | who replaced it was exchanged
+    UPDATE rules.rule_identity SET tenant = 'acme' WHERE id = 2                                | rules.rule_identity {"id": 2}: it is not what                      | a rule was moved to another tenant
+    UPDATE rules.rule_identity SET key = 'LOAN-009' WHERE id = 2                               | rules.rule_identity {"id": 2}: it is not what                      | a permanent key was changed
+    INSERT INTO rules.tenant_login VALUES ('acme', 'eve')                                      | rules.tenant_login {"login": "eve", "tenant": "acme"}: the audit does not know it | a login was let in
+    UPDATE rules.draft_row SET weight = 99 WHERE change_id = 3                                 | rules.draft_row {"id":                                             | a draft was edited under its reviewers' eyes
+    UPDATE rules.check_result SET findings = 'fine' WHERE id = 1                               | rules.check_result {"id": 1}: it is not what                       | a finding was rewritten
+    UPDATE rules.parameter_version SET value = '{"bigint": 6}'                                 | rules.parameter_version {"id": 1}: it is not what                  | a shared value was edited
+    UPDATE rules.reference_list_version SET rows = '[]'                                        | rules.reference_list_version {"id": 1}: it is not what             | a list was emptied
+    UPDATE rules.membership_type_version SET margin = 9                                        | rules.membership_type_version {"id": 1}: it is not what            | a policy was edited
+    DELETE FROM rules.rule_pause                                                               | rules.rule_pause {"id": 1}: it is gone                             | a pause was made undone
+    UPDATE rules.release_freeze SET recorded_by = 'cy'                                         | rules.release_freeze {"id": 1}: it is not what                     | who froze was exchanged
+    UPDATE rules.reason_code SET text = 'other'                                                | rules.reason_code {"code": "B", "tenant": "main"}: it is not what  | a reason for reuse was edited
+    UPDATE rules.audit_entry SET login = 'zoe' WHERE position = 20                             | Audit entry 20: it was altered                                     | who did it was rewritten
+    UPDATE rules.audit_entry SET after = jsonb_set(after, '{weight}', '51') WHERE relation = 'rule_version' | it was altered: its content does not give its hash    | what was done was rewritten
+    DELETE FROM rules.audit_entry WHERE position = 20                                          | Audit entry 20: it is missing                                      | an entry was taken out
+    UPDATE rules.audit_entry SET hash = repeat('0', 64) WHERE position = 20                    | Audit entry 20: it was altered                                     | a hash was rewritten
+    UPDATE rules.audit_entry SET position = position + 1000 WHERE position > 20                | Audit entry 21: it is missing                                      | entries were renumbered
+    UPDATE rules.audit_entry SET position = -1 WHERE position = 20; UPDATE rules.audit_entry SET position = 20 WHERE position = 21; UPDATE rules.audit_entry SET position = 21 WHERE position = -1 | Audit entry 20: it does not follow the entry before it | two entries changed places
+    DELETE FROM rules.audit_entry WHERE position > 30                                          | the audit does not know it                                         | the newest entries were cut off
+    TRUNCATE rules.audit_entry                                                                 | it has no entry of the migration to                                | all entries were removed
+    UPDATE rules.audit_entry SET tenant = 'acme' WHERE position = 20                           | Audit entry 20: it was altered                                     | an entry was filed elsewhere
+    UPDATE rules.audit_entry SET after = '5' WHERE position = 20                               | what it says is no row                                             | an entry that breaks whoever reads it
+"""
+
+
+@pytest.mark.parametrize("case", cases(ROWS))
+def test_edited_rows_are_found(office: Office, case: Row) -> None:
+    """With every trigger off anything can be written; put on again as they were, they tell nothing: the audit does."""
+    quietly(office, case["statement"], anew=False)
+    assert case["says"] in told(office)
+
+
+ENTRY = "UPDATE rules.audit_entry SET"
+ANEW = """
+    statement | says | because
+    --+--+--
+    E login = 'zoe' WHERE relation = 'approval' AND position < 40 | its row says that bob did it, and zoe did | the login of an approval
+    UPDATE rules.approval SET approver = 'ann' WHERE id = 1; E login = 'ann', after = jsonb_set(after, '{approver}', '"ann"') WHERE relation = 'approval' AND row_key = '{"id": 1}' | ann is an author of the change and judged it | an approval by its author, in table and entries
+    DELETE FROM rules.audit_entry WHERE relation = 'approval' AND row_key = '{"id": 1}'; DELETE FROM rules.approval WHERE id = 1 | it needed 1 approvals of people who did not write it, and it had none | an approval taken out of table and entries
+    DELETE FROM rules.audit_entry WHERE relation = 'release' AND row_key = '{"change_id": 1}'; DELETE FROM rules.release WHERE change_id = 1 | its publication is not recorded | a publication taken out
+    DELETE FROM rules.audit_entry WHERE relation = 'check_result' AND row_key = '{"id": 1}'; DELETE FROM rules.check_result WHERE id = 1 | no check of this content by somebody who is no author had passed | a check taken out
+    DELETE FROM rules.audit_entry WHERE relation = 'change_author' AND row_key ->> 'change_id' = '3'; DELETE FROM rules.change_author WHERE change_id = 3 | dan edited change 3 and is not among its authors | an author taken out
+    UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 2; E after = jsonb_set(after, '{weight}', '51') WHERE relation = 'rule_version' AND row_key ->> 'rule_id' = '2' | its wording does not give its content hash | a wording in table and entries
+    UPDATE rules.rule_version SET content_hash = repeat('a', 64) WHERE rule_id = 2; E after = jsonb_set(after, '{content_hash}', to_jsonb(repeat('a', 64))) WHERE relation = 'rule_version' AND row_key ->> 'rule_id' = '2' | its wording is not in change 1 | a content hash in table and entries
+    UPDATE rules.rule_period SET effective = '[2023-01-01,)' WHERE id = 2; E after = jsonb_set(after, '{effective}', '"[2023-01-01,)"'), before = CASE WHEN before IS NOT NULL THEN jsonb_set(before, '{effective}', '"[2023-01-01,)"') END WHERE relation = 'rule_period' AND row_key = '{"id": 2}' | these days of this version are not in change 1 | days in table and entries
+    UPDATE rules.parameter_version SET value = '{"bigint": 6}'; E after = jsonb_set(after, '{value}', '{"bigint": 6}'), before = CASE WHEN before IS NOT NULL THEN jsonb_set(before, '{value}', '{"bigint": 6}') END WHERE relation = 'parameter_version' | it is not what change 2 says of parameter least | a value in table and entries
+    INSERT INTO rules.audit_entry SELECT position + 1000, at, login, transaction, tenant, relation, 'UPDATE', row_key, after, jsonb_set(after, '{name}', '"x"'), '', '', '' FROM rules.audit_entry WHERE relation = 'rule_version' AND row_key ->> 'rule_id' = '2'; UPDATE rules.rule_version SET name = 'x' WHERE rule_id = 2 | such a row is never changed | an update of evidence, with its entry
+    INSERT INTO rules.audit_entry SELECT position + 1000, at, login, transaction, tenant, relation, 'DELETE', row_key, after, NULL, '', '', '' FROM rules.audit_entry WHERE relation = 'approval' AND row_key = '{"id": 1}'; DELETE FROM rules.approval WHERE id = 1 | such a row is never removed | a removal of evidence, with its entry
+    INSERT INTO rules.audit_entry SELECT position + 1000, at, login, transaction, tenant, relation, operation, row_key, before, after, '', '', '' FROM rules.audit_entry WHERE relation = 'approval' AND row_key = '{"id": 1}' | the row was there already | an approval told twice
+    INSERT INTO rules.audit_entry SELECT max(position) + 1, max(at), 'eve', 999999, 'main', 'nonesuch', 'INSERT', '{"id": 1}', NULL, '{"id": 1}', '', '', '' FROM rules.audit_entry | it is of a table that the audit does not watch | an entry of a table that is none, as R2 forged
+    INSERT INTO rules.audit_entry SELECT max(position) + 1, max(at), 'eve', 999999, 'main', 'approval', 'INSERT', '{"id": 9}', NULL, '{"id": 9, "granted": true}', '', '', '' FROM rules.audit_entry | or has other columns | an entry with fewer columns, as R2 forged
+    INSERT INTO rules.audit_entry SELECT position + 1000, at, 'eve', 999999, tenant, relation, operation, '{"id": 9}', NULL, jsonb_set(jsonb_set(after, '{id}', '9'), '{approver}', '"eve"'), '', '', '' FROM rules.audit_entry WHERE relation = 'approval' AND row_key = '{"id": 1}' | rules.approval {"id": 9}: it is gone | an entry of a row that never was
+    E at = at - interval '1 day' WHERE position = 25 | its time lies before that of the entry before it | an entry dated back
+    E position = 2000 - position WHERE position BETWEEN 20 AND 24; E position = position - 1956 WHERE position > 1900 | a draft was closed whose change is open | entries in another order
+    E transaction = (SELECT transaction FROM rules.audit_entry WHERE position = 3) WHERE position = 40 | its transaction | an entry slipped into an earlier transaction
+    E tenant = 'acme' WHERE position = 20 | it is filed under the tenant acme | an entry filed under another tenant
+    E row_key = '{"id": 7}' WHERE relation = 'approval' AND row_key = '{"id": 1}' | its key is not that of the row | an entry of another key
+    E operation = 'BASELINE' WHERE relation = 'rule_identity' AND row_key = '{"id": 2}' | it says what was there before, and no migration wrote it | an entry made a baseline
+    E operation = 'BASELINE', before = NULL, transaction = 1, at = '2026-01-01', login = 'postgres' WHERE operation = 'INSERT'; DELETE FROM rules.audit_entry WHERE operation IN ('UPDATE', 'DELETE') | no migration wrote it | all of it begun anew as a baseline
+    INSERT INTO rules.audit_entry SELECT max(position) + 1, max(at), 'postgres', 999999, NULL, 'schema_version', 'MIGRATION', '{"version_num": "0003"}', NULL, '{"version_num": "0003", "catalogue": "x"}', '', '', '' FROM rules.audit_entry | there is no migration to 0003 after 0003 | a migration that was none
+    UPDATE rules.rule_period SET recorded = tstzrange('2020-01-01', upper(recorded)) WHERE id = 2; E after = jsonb_set(after, '{recorded}', '"[\\"2020-01-01 00:00:00+00\\",)"'), before = CASE WHEN before IS NOT NULL THEN jsonb_set(before, '{recorded}', '"[\\"2020-01-01 00:00:00+00\\",)"') END WHERE relation = 'rule_period' AND row_key = '{"id": 2}' | it is recorded as of 2020-01-01 00:00:00+00, and was not committed then | knowledge dated back in table and entries
+    UPDATE rules.rule_period SET recorded_by = 'cy' WHERE id = 2; E after = jsonb_set(after, '{recorded_by}', '"cy"'), before = CASE WHEN before IS NOT NULL THEN jsonb_set(before, '{recorded_by}', '"cy"') END WHERE relation = 'rule_period' AND row_key = '{"id": 2}' | it says that cy recorded it, and bob did | who recorded it, in table and entries
+    UPDATE rules.governance SET approvals_needed = 0; E after = jsonb_set(after, '{approvals_needed}', '0') WHERE relation = 'governance' | 1 approvals were needed, and fewer are where there are rules | four eyes closed in table and entries
+    INSERT INTO rules.audit_entry SELECT max(e.position) + 1, max(e.at), 'dan', 999999, 'main', 'change', 'UPDATE', '{"id": 3}', to_jsonb(c), jsonb_set(jsonb_set(to_jsonb(c), '{state}', '"scheduled"'), '{moved_by}', '"dan"'), '', '', '' FROM rules.audit_entry AS e, rules.change AS c WHERE c.id = 3 GROUP BY c.id; UPDATE rules.change SET state = 'scheduled' WHERE id = 3 | a change that is in review does not become scheduled | a change moved by an entry
+    UPDATE rules.release SET approvers = '{bob,cy}' WHERE change_id = 1; E after = jsonb_set(after, '{approvers}', '["bob", "cy"]') WHERE relation = 'release' AND row_key = '{"change_id": 1}' | it names ['bob', 'cy'], and ['bob'] had approved | approvers of a publication, in table and entries
+    UPDATE rules.draft_row SET weight = 99 WHERE change_id = 3 AND edited; INSERT INTO rules.audit_entry SELECT max(e.position) + 1, max(e.at), 'dan', 999999, 'main', 'draft_row', 'UPDATE', jsonb_build_object('id', d.id), jsonb_set(to_jsonb(d), '{weight}', '30'), to_jsonb(d), '', '', '' FROM rules.audit_entry AS e, rules.draft_row AS d WHERE d.change_id = 3 AND d.edited GROUP BY d.id | its wording does not give its content hash | a draft under review, with its entry
+""".replace("    E ", f"    {ENTRY} ").replace("; E ", f"; {ENTRY} ")
+
+
+@pytest.mark.parametrize("case", cases(ANEW))
+def test_entries_with_the_chain_made_anew_are_found(office: Office, case: Row) -> None:
+    """Every hash holds again, and table and entries agree; but such a history nothing but tampering can have written."""
+    quietly(office, case["statement"], anew=True)
+    found = told(office)
+    assert case["says"] in found
+    assert "its content does not give its hash" not in found
+    assert "does not follow the entry before it" not in found
+
+
+SCHEMA = """
+    statement                                                                              | says                                                           | because
+    ---------------------------------------------------------------------------------------+----------------------------------------------------------------+------------------------------------------
+    ALTER TABLE rules.change DISABLE TRIGGER change_moved                                  | Trigger change.change_moved: it is not as the migrations make it: enabled=D instead of A | a trigger is off
+    ALTER TABLE rules.change ENABLE TRIGGER change_moved                                   | Trigger change.change_moved: it is not as the migrations make it: enabled=O | a trigger that a session can switch off
+    DROP TRIGGER never_edited ON rules.rule_version                                        | Trigger rule_version.never_edited: it is gone                  | a trigger is gone
+    CREATE TRIGGER mine BEFORE INSERT ON rules.approval FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger() | Trigger approval.mine: no migration made it | a trigger more
+    ALTER TABLE rules.rule_period DISABLE TRIGGER ALL                                      | Foreign key triggers rule_period: no migration made it         | foreign keys are off
+    CREATE OR REPLACE FUNCTION rules.valid_approvals(c rules.change) RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT '{bob}'::text[] $$ | Function valid_approvals(c rules.change): it is not as the migrations make it: source= | a function was replaced
+    ALTER FUNCTION rules.approve RESET search_path                                         | Function approve(change bigint, saw text): it is not as the migrations make it: config= | a path was dropped
+    ALTER FUNCTION rules.approve SECURITY INVOKER                                          | Function approve(change bigint, saw text): it is not as the migrations make it: definer=f | another one's rights
+    GRANT EXECUTE ON FUNCTION rules.write_audit TO PUBLIC                                  | acl=PUBLIC instead of                                          | a function for everybody
+    ALTER FUNCTION rules.approve OWNER TO postgres                                         | owner=postgres instead of rules_owner                     | a function of a superuser
+    CREATE FUNCTION rules.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'                | Function mine(): no migration made it                          | a function more
+    CREATE OR REPLACE FUNCTION rules.catalogue() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT ''fine''' | Function catalogue(): it is not as the migrations make it | who describes the schema was replaced
+    GRANT UPDATE ON rules.rule_version TO rules_analyst                                    | Relation rule_version: it is not as the migrations make it: acl= | a grant on a table
+    GRANT UPDATE (state) ON rules.change TO rules_analyst                                  | Column change.state: it is not as the migrations make it       | a grant on a column
+    GRANT SELECT ON rules.draft TO PUBLIC                                                  | Relation draft: it is not as the migrations make it: acl=      | a view for everybody
+    REVOKE SELECT ON rules.audit_entry FROM rules_auditor                                  | Relation audit_entry: it is not as the migrations make it: acl= | auditors were shut out
+    ALTER TABLE rules.rule_version OWNER TO postgres                                       | Relation rule_version: it is not as the migrations make it: owner=postgres | another owner
+    ALTER VIEW rules.rule RESET (security_barrier)                                         | Relation rule: it is not as the migrations make it: options=   | a barrier was dropped
+    CREATE OR REPLACE VIEW rules.parameter WITH (security_barrier) AS SELECT name, value, ''::text AS description FROM rules.parameter_history | View parameter: it is not as the migrations make it: its text is another one | a view was replaced
+    DROP POLICY by_tenant ON rules.approval                                                | Policy approval.by_tenant: it is gone                          | a wall between tenants is gone
+    CREATE POLICY all_of_it ON rules.approval USING (true)                                 | Policy approval.all_of_it: no migration made it                | a gate in it
+    ALTER TABLE rules.approval DISABLE ROW LEVEL SECURITY                                  | Relation approval: it is not as the migrations make it: rls=f  | the wall is off
+    CREATE TABLE rules.mine (id bigint)                                                    | Relation mine: no migration made it                            | a table more
+    CREATE TABLE rules.mine () INHERITS (rules.approval)                                   | Relation mine: no migration made it                            | a table whose rows show in another
+    CREATE VIEW rules.mine AS SELECT 1 AS one                                              | Relation mine: no migration made it                            | a view more
+    CREATE RULE mine AS ON INSERT TO rules.approval DO INSTEAD NOTHING                     | Rule approval.mine: no migration made it                       | a rule swallows rows
+    ALTER TABLE rules.rule_period DROP CONSTRAINT rule_period_no_overlap                   | Constraint rule_period.rule_period_no_overlap: it is gone      | a constraint is gone
+    DROP INDEX rules.draft_rule_one_open                                                   | it is gone                                                     | an index that lets one change have a rule
+    ALTER TABLE rules.change ALTER COLUMN state SET DEFAULT 'approved'                     | Column change.state: it is not as the migrations make it: default= | another default
+    ALTER TABLE rules.approval ADD COLUMN mine text                                        | rules.approval: it has not the columns that the migrations make (mine text) | a column more
+    ALTER TABLE rules.approval RENAME TO hidden; CREATE VIEW rules.approval AS SELECT * FROM rules.hidden | rules.approval: it is no plain table any more       | a view that lies in the place of a table
+    ALTER DEFAULT PRIVILEGES FOR ROLE rules_owner GRANT SELECT ON TABLES TO PUBLIC         | Default privileges of rules_owner on r: no migration made it   | rights for tables to come
+    GRANT CREATE ON SCHEMA rules TO PUBLIC                                                 | Schema: it is not as the migrations make it: acl=              | everybody may add objects
+"""
+
+
+@pytest.mark.parametrize("case", cases(SCHEMA))
+def test_an_altered_schema_is_named(office: Office, case: Row) -> None:
+    """Owners, rights, functions, triggers, policies, views: each difference to a fresh migration is a fault by its name."""
+    office("postgres", case["statement"])
+    assert case["says"] in told(office)
+
+
+ROLES = """
+    statement                      | undone                             | says                                             | because
+    -------------------------------+------------------------------------+--------------------------------------------------+-----------------------------
+    GRANT rules_owner TO ann       | REVOKE rules_owner FROM ann        | Role rules_owner: ann is a member of it          | an owner made of an analyst
+    ALTER ROLE rules_owner LOGIN   | ALTER ROLE rules_owner NOLOGIN     | Role rules_owner: it is not as the migrations make it: login=t | an owner who logs in
+    ALTER ROLE rules_views BYPASSRLS | ALTER ROLE rules_views NOBYPASSRLS | Role rules_views: it is not as the migrations make it: bypassrls=t | views that see all tenants
+"""
+
+
+@pytest.mark.parametrize("case", cases(ROLES))
+def test_an_altered_role_is_named(office: Office, case: Row) -> None:
+    """The roles that own the schema are a part of it, though they are the server's."""
+    office("postgres", case["statement"])
+    try:
+        assert case["says"] in told(office)
+    finally:
+        office("postgres", case["undone"])
+
+
+FORGED = """
+    statement | says | because
+    --+--+--
+    UPDATE rules.check_result SET findings = 'fine' WHERE id = 1; UPDATE rules.audit_entry SET after = jsonb_set(after, '{findings}', '"fine"') WHERE relation = 'check_result' AND row_key = '{"id": 1}' | the chain was rewritten | one finding, in the table, in its entry and in all hashes after it: a history that could have been
+    DELETE FROM rules.audit_entry WHERE relation = 'rule_pause'; DELETE FROM rules.rule_pause | it was cut | a pause, in the table and in the chain: as if it had not been
+    DELETE FROM rules.audit_entry WHERE position > (SELECT max(position) - 2 FROM rules.audit_entry); DELETE FROM rules.tenant_login WHERE tenant = 'acme'; DELETE FROM rules.tenant WHERE key = 'acme' | it was cut | the newest entries with the rows that they told of
+"""
+
+
+@pytest.mark.parametrize("case", cases(FORGED))
+def test_a_history_forged_as_a_whole_is_found_by_its_anchor_alone(office: Office, case: Row) -> None:
+    """Who rewrites table, entries and all hashes leaves a history that is legal; only a head noted elsewhere tells of it."""
+    anchor = audit.head(office.url, "2026-11-28T00:00:00Z")
+    assert audit.verify(office.url, [anchor]).faults == ()
+    quietly(office, case["statement"], anew=True)
+    assert told(office) == ""
+    assert case["says"] in "\n".join(map(str, audit.verify(office.url, [anchor]).faults))
+
+
+def test_faults_of_one_kind_hide_no_other(office: Office) -> None:
+    """A hundred rows that the audit does not know are counted, five of them shown, and the edited version too."""
+    many = "INSERT INTO rules.tenant_login SELECT 'acme', 'l' || n FROM generate_series(1, 100) AS n"
+    quietly(office, f"{many}; UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 2", anew=False)
+    verdict = audit.verify(office.url)
+    shown = "\n".join(map(str, verdict.faults))
+    assert verdict.total == 101
+    assert shown.count("rules.tenant_login {") == 5
+    assert "rules.tenant_login: 95 more of its faults are not shown" in shown
+    assert 'rules.rule_version {"rule_id": 2, "version": 1}: it is not what the audit says of it' in shown
+
+
+def test_an_auditor_of_one_tenant_proves_it_and_the_links_of_all(office: Office) -> None:
+    """No false alarm, how many entries were withheld, and what was tampered with in his tenant or in any link."""
+    for login, tenant in (("eli", "acme"), ("otto", "acme")):
+        office("postgres", f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+        office("postgres", f"GRANT {'rules_analyst' if login == 'eli' else 'rules_auditor'} TO {login}")
+        office("postgres", "INSERT INTO rules.tenant_login VALUES (%s, %s)", tenant, login)
+    office("eli", "INSERT INTO rules.category (key) VALUES ('ours')")
+    url = office.url.replace("postgres@", "otto@", 1)
+    verdict = audit.verify(url)
+    assert verdict.faults == ()
+    assert verdict.entries == audit.verify(office.url).entries
+    assert 0 < verdict.withheld < verdict.entries
+    quietly(office, "UPDATE rules.category SET description = 'x' WHERE tenant = 'acme'", anew=False)
+    assert 'rules.category {"key": "ours", "tenant": "acme"}: it is not what' in told(office, "otto")
+    quietly(office, "DELETE FROM rules.audit_entry WHERE position = 20", anew=False)
+    assert "Audit entry 20: it is missing" in told(office, "otto")
+
+
+def test_what_a_session_is_used_to_is_no_fault(office: Office) -> None:
+    """Roles and databases have their own style of days, zones and numbers, and schemas of their own in the path."""
+    for setting in (
+        "datestyle = 'German'",
+        "timezone = 'Asia/Kathmandu'",
+        "intervalstyle = 'iso_8601'",
+        "extra_float_digits = -15",
+    ):
+        office("postgres", f"ALTER DATABASE {office.url.split('/')[-1].split('?')[0]} SET {setting}")
+    office(
+        "postgres",
+        "CREATE SCHEMA mine; CREATE FUNCTION mine.to_jsonb(text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'",
+    )
+    office("postgres", f"ALTER DATABASE {office.url.split('/')[-1].split('?')[0]} SET search_path = mine, pg_catalog")
+    office("ann", "UPDATE rules.rule SET weight = 70 WHERE rule_key = 'BOND-001'")
+    assert told(office) == ""
