@@ -56,9 +56,9 @@ def test_an_object_is_locked_and_no_newer_version_hides_an_older(s3: Any) -> Non
         anchor_step.note(TARGET, each, NOW + timedelta(days=3650), s3)
     anchor_step.note(TARGET + ".other", anchor(9, "c"), NOW + timedelta(days=3650), s3)
     versions = s3.list_object_versions(Bucket="anchors", Prefix="rules/audit.jsonl")["Versions"]
-    kept = s3.get_object_retention(Bucket="anchors", Key=versions[0]["Key"], VersionId=versions[0]["VersionId"])
-    assert kept["Retention"]["Mode"] == "COMPLIANCE"
-    assert kept["Retention"]["RetainUntilDate"] == NOW + timedelta(days=3650)
+    kept = s3.head_object(Bucket="anchors", Key=versions[0]["Key"], VersionId=versions[0]["VersionId"])
+    assert kept["ObjectLockMode"] == "COMPLIANCE"
+    assert kept["ObjectLockRetainUntilDate"] == NOW + timedelta(days=3650)
     with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
         s3.delete_object(Bucket="anchors", Key=versions[0]["Key"], VersionId=versions[0]["VersionId"])
     s3.delete_object(Bucket="anchors", Key="rules/audit.jsonl")
