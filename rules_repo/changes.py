@@ -54,7 +54,8 @@ class Difference:
 
 _DRAFTS = """
     SELECT rule_key, 1 AS version, name, kind, membership_type, weight, category, rule_type, form, frame, sql,
-        rules.with_shared(parameters, sql, coalesce(rules.shared_parameters(), '{}') || (
+        rules.with_shared(parameters, sql, (SELECT coalesce(jsonb_object_agg(q.name, q.value), '{}')
+            FROM rules.parameter AS q) || (
             SELECT coalesce(jsonb_object_agg(p.key, p.content -> 'value'), '{}') FROM rules.draft_policy AS p
             WHERE p.change_id = :change AND p.object = 'parameter')) AS parameters,
         when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to

