@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from rules_engine.errors import Fault, RunRefused
-from rules_repo import audit_anchors, audit_catalogue, audit_rows, schema
+from rules_repo import audit_anchors, audit_catalogue, audit_contents, audit_rows, schema
 from rules_repo.audit_anchors import Anchor
 from rules_repo.audit_chain import Links, parsed
 from rules_repo.audit_faults import Findings
@@ -94,6 +94,8 @@ def verify(url: str, anchors: Collection[Anchor] = (), most: int = 5) -> Verdict
         known = {key: row for key, row in replay.rows.items() if key[0] not in odd}
         sound = [table for table in tables.values() if table.name not in odd]
         audit_rows.compare(connection, sound, known, _stored(connection), findings)
+        if not audit_contents.NEEDED & odd.keys():
+            audit_contents.judge(connection, findings)
         audit_catalogue.judge(connection, replay.catalogue, findings)
     audit_anchors.compare(anchors, links.met, links.entries, findings)
     return Verdict(links.entries, links.head, tuple(findings.told()), findings.total, links.withheld)

@@ -30,7 +30,8 @@ class Listed(NamedTuple):
 
 
 _KNOWN_NOW = """
-    SELECT rule_key, version, kind, membership_type, CAST(weight AS integer), name, shadow, effective_from, effective_to FROM
+    SELECT rule_key, version, kind, membership_type, CAST(weight AS integer), name, shadow, effective_from, effective_to
+    FROM
 """
 
 

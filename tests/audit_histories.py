@@ -269,7 +269,7 @@ def verified(url: str) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=10_000)
-    parser.add_argument("--group", type=int, default=500, help="Histories of one chain, after which it is verified.")
+    parser.add_argument("--group", type=int, default=100, help="Histories of one chain, after which it is verified.")
     parser.add_argument("--seed", type=int, default=1)
     said = parser.parse_args()
     began, alarms, entries, counts = time.monotonic(), 0, 0, Counter[str]()
