@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation.clocks import clock_faults
+from rules_engine.evaluation.orders import order_faults, order_warnings
 from rules_engine.evaluation.parsed import Parsed, named, read
 from rules_engine.evaluation.plans import CATALYST, VIEW, Node, in_words, tree, view_name, walk
 from rules_engine.evaluation.rule_session import active, handles, rows_of
 from rules_engine.lake.reading import joinable
 from rules_engine.language.allowed import refuse
 from rules_engine.language.catalyst import Catalyst, catalyst
+from rules_engine.language.lexical import tokens
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
 
@@ -43,6 +45,18 @@ def faults(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: dat
         return named(version, refused.faults)
 
 
+def warnings(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: date) -> tuple[Fault, ...]:
+    """What is said of an accepted rule and does not refuse it; it is analysed again, where it may pick among rows."""
+    if not _PICKING & {token.word for token in tokens(version.sql)}:
+        return ()
+    with active(spark):
+        plan = _analysed(spark, read(spark, version, as_of), version)
+        return named(version, order_warnings(tree(plan.toJSON()), schema))
+
+
+_PICKING = {"over", "max_by", "min_by"}
+
+
 def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
     """What is wrong with a parsed rule once its names and types are resolved; the session is to be active."""
     if version.form is Form.PREDICATE and not schema.subject_key_of(version.frame):
@@ -55,6 +69,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         shown = plan.condition() if filters else plan
         root = tree(shown.toJSON())
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
+        said += order_faults(root, schema)
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))
         if version.form is Form.STATEMENT:

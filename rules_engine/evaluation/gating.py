@@ -11,6 +11,7 @@ its own and no memory in common.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -18,8 +19,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, raise_all
+from rules_engine.evaluation import analysed
 from rules_engine.evaluation.emptiness import emptiness
 from rules_engine.evaluation.limits import NO_LIMITS
+from rules_engine.evaluation.orders import TIES
 from rules_engine.evaluation.resolution import spark_faults
 from rules_engine.evaluation.rule_session import rule_session
 from rules_engine.evaluation.statements import AT_ONCE
@@ -59,8 +62,8 @@ class RuleGate:
         empty = emptiness(self.spark, self.schema, safe, self.limits)
         found += empty.refusals
         for version in _without(asked, found):
-            said = gate.examine(version, self.schema).warnings
-            self._accepted[version.text_digest] = (*said, *empty.of(version))
+            said = (*self._warnings(version, rule_set.as_of), *empty.of(version))
+            self._accepted[version.text_digest] = said
         raise_all(InvalidRule, found)
 
     def _spark_faults(self, versions: tuple[RuleVersion, ...], as_of: date) -> list[Fault]:
@@ -69,6 +72,12 @@ class RuleGate:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             several = pool.map(lambda version: spark_faults(session, version, self.schema, as_of), versions)
             return [fault for faults in several for fault in faults]
+
+    def _warnings(self, version: RuleVersion, as_of: date) -> Iterator[Fault]:
+        """What gate 1 says of a rule, but for ties: of those Spark's plan tells more."""
+        said = gate.examine(version, self.schema).warnings
+        yield from (fault for fault in said if fault.code != TIES)
+        yield from analysed.warnings(self.session, version, self.schema, as_of)
 
     def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
         """What was said of accepted rules and refuses none of them."""

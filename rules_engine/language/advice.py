@@ -31,7 +31,7 @@ def _ties(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
         if order is None or not isinstance(picked, _PICKS):
             continue
         if len(order.expressions) == 1 and not keys & {c.name.lower() for c in order.find_all(exp.Column)}:
-            yield refuse("SQL-901", position(window), name=picked.sql_name().lower())
+            yield refuse("SQL-901", position(window), name=picked.sql_name().lower(), hint="Add the key to ORDER BY.")
 
 
 def _not_in(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
