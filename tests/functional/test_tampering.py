@@ -151,8 +151,8 @@ SCHEMA = """
     CREATE TRIGGER mine BEFORE INSERT ON rules.approval FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger() | Trigger approval.mine: no migration made it | a trigger more
     ALTER TABLE rules.rule_period DISABLE TRIGGER ALL                                      | Foreign key triggers rule_period: no migration made it         | foreign keys are off
     CREATE OR REPLACE FUNCTION rules.valid_approvals(c rules.change) RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT '{bob}'::text[] $$ | Function valid_approvals(c rules.change): it is not as the migrations make it: source= | a function was replaced
-    ALTER FUNCTION rules.approve RESET search_path                                         | Function approve(change bigint, saw text): it is not as the migrations make it: config= | a path was dropped
-    ALTER FUNCTION rules.approve SECURITY INVOKER                                          | Function approve(change bigint, saw text): it is not as the migrations make it: definer=f | another one's rights
+    ALTER FUNCTION rules.approve RESET search_path                                         | Function approve(change bigint, saw text DEFAULT NULL::text): it is not as the migrations make it: config= | a path was dropped
+    ALTER FUNCTION rules.approve SECURITY INVOKER                                          | Function approve(change bigint, saw text DEFAULT NULL::text): it is not as the migrations make it: definer=f | another one's rights
     GRANT EXECUTE ON FUNCTION rules.write_audit TO PUBLIC                                  | acl=PUBLIC instead of                                          | a function for everybody
     ALTER FUNCTION rules.approve OWNER TO postgres                                         | owner=postgres instead of rules_owner                     | a function of a superuser
     CREATE FUNCTION rules.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'                | Function mine(): no migration made it                          | a function more
