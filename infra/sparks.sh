@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The gates, the index, both corpora through every plan and the demo on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
+# The gates, every allowed function, the index, both corpora through every plan and the demo on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
 # 4.1.1 is the one of .venv; the others go into build/sparks/VERSION and stand before it on Python's path.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -71,6 +71,7 @@ for version in "${versions[@]}"; do
     [ ! -d "$shared/security" ] || files+=("$shared/security/hostile_rules.tsv" "$shared/security/honest_rules.tsv")
     part "$version" rules .venv/bin/python -m tests.gate "${files[@]}"
     part "$version" gates .venv/bin/python -m pytest -q -p no:cacheprovider tests/functional/test_spark_gates.py
+    part "$version" functions .venv/bin/python -m pytest -q -p no:cacheprovider tests/functional/test_function_table.py
     part "$version" index .venv/bin/python -m pytest -q -p no:cacheprovider tests/property/test_*_on_spark.py
     for corpus in berka german_credit; do
         [ ! -d "$shared/corpora/$corpus" ] || part "$version" "$corpus" .venv/bin/python -m tests.acceptance --plans "$shared/corpora/$corpus"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.aws import told
+from rules_engine.evaluation import session
 
 Request = dict[str, Any]
 """A request of the AWS API, or a part of one."""
@@ -26,6 +27,10 @@ SERVERLESS_PYTHON = [
     f"--conf spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON={PYTHON}",
     f"--conf spark.executorEnv.PYSPARK_PYTHON={PYTHON}",
 ]
+ENGLISH = [
+    word for jvm in ("driver", "executor") for word in ("--conf", f"spark.{jvm}.extraJavaOptions={session.LANGUAGE}")
+]
+"""The one language in which letters change their case, in every JVM of a job."""
 
 IDLE_SECONDS = 3600
 ALIVE = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
@@ -92,7 +97,9 @@ def serverless_job(job: Job, application: str, role: str, logs: str) -> Request:
             "sparkSubmit": {
                 "entryPoint": f"{job.artefacts}/evaluate_step.py",
                 "entryPointArguments": _words(job),
-                "sparkSubmitParameters": " ".join(["--py-files", f"{job.artefacts}/rules.zip", *SERVERLESS_PYTHON]),
+                "sparkSubmitParameters": " ".join(
+                    ["--py-files", f"{job.artefacts}/rules.zip", *SERVERLESS_PYTHON, *ENGLISH]
+                ),
             }
         },
         "configurationOverrides": {"monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": logs}}},
@@ -193,6 +200,7 @@ def _program(job: Job, entry: str) -> list[str]:
         f"{job.artefacts}/rules.zip",
         "--conf",
         f"spark.pyspark.python={PYTHON}",
+        *ENGLISH,
         f"{job.artefacts}/{entry}",
     ]
 

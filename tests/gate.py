@@ -180,12 +180,12 @@ def the_try(spark: SparkSession, limits: Limits = TRY_LIMITS) -> Try:
     return tried
 
 
-def spark_layers(spark: SparkSession) -> dict[str, Layer]:
-    """The gates that ask Spark, in a rule session of :data:`SCHEMA`."""
+def spark_layers(spark: SparkSession, schema: Schema = SCHEMA) -> dict[str, Layer]:
+    """The gates that ask Spark, in a rule session of a schema."""
     from rules_engine.evaluation import analysed, parsed
     from rules_engine.evaluation.rule_session import rule_session
 
-    session = rule_session(spark, SCHEMA)
+    session = rule_session(spark, schema)
     return {
         "gate 2a": lambda version, schema: parsed.faults(session, version, schema, AS_OF),
         "two readers": lambda version, schema: two_readers(session, version, schema),

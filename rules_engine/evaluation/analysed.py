@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation.clocks import clock_faults
+from rules_engine.evaluation.machine import machine_faults
 from rules_engine.evaluation.orders import order_faults, order_warnings
 from rules_engine.evaluation.parsed import Parsed, named, read
 from rules_engine.evaluation.plans import CATALYST, VIEW, Node, in_words, tree, view_name, walk
@@ -69,7 +70,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         shown = plan.condition() if filters else plan
         root = tree(shown.toJSON())
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
-        said += order_faults(root, schema)
+        said += [*order_faults(root, schema), *machine_faults(shown, root, found)]
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))
         if version.form is Form.STATEMENT:

@@ -26,7 +26,7 @@ from rules_engine.evaluation.passes import of_pass
 from rules_engine.evaluation.planning import plan, values_wanted
 from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.progress import watched
-from rules_engine.evaluation.session import PINNED, pin
+from rules_engine.evaluation.session import PINNED, pin, speaks_english
 from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches
 from rules_engine.evaluation.tallies import decisions, tallies
 from rules_engine.evaluation.words import SUBJECT
@@ -62,6 +62,7 @@ class SparkEvaluator:
         limits: Limits = Limits(),  # noqa: B008  frozen
         on_failure: OnFailure = OnFailure.ABORT,
     ) -> None:
+        speaks_english(spark)
         self.spark = pin(spark)
         self.lake = lake
         self.limits, self.on_failure = limits, on_failure

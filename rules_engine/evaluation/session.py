@@ -31,8 +31,19 @@ PINNED = {
     "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
     "spark.sql.decimalOperations.allowPrecisionLoss": "true",
     "spark.sql.legacy.charVarcharAsString": "false",
+    "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate": "true",
+    "spark.sql.icu.caseMappings.enabled": "false",
 }
-"""Settings that change what a rule means; recorded in every manifest."""
+"""
+Settings that change what a rule means; recorded in every manifest.
+
+The last two are of Spark 4 and make it answer as 3.5 does: of two decimals whose common type has more than 38 digits
+the fraction is kept (a value that no longer fits is an error, where Spark 4 would drop the fraction and find 1.4 equal
+to 1), and letters change their case by Java's tables.
+"""
+
+LANGUAGE = "-Duser.language=en"
+"""The JVM's option for the one language in which letters change their case: in Turkish the small I is no i."""
 
 SPEED = {
     "spark.sql.analyzer.maxIterations": "1000",  # a chain of a hundred WITH queries takes more than the default of 100
@@ -86,7 +97,7 @@ No bounds are checked for each value that Spark hands to a worker: its own write
 Measured on 100 rules of all kinds over 1,000,000 customers: 28 CPU seconds of the JVM instead of 32.
 """
 
-JVM_OPTIONS = f"-XX:+UseParallelGC {ARROW} -Duser.timezone=UTC -Dlog4j2.level=ERROR"
+JVM_OPTIONS = f"-XX:+UseParallelGC {ARROW} {LANGUAGE} -Duser.timezone=UTC -Dlog4j2.level=ERROR"
 
 QUICK = "-XX:TieredStopAtLevel=1"
 """
@@ -155,6 +166,31 @@ def pin(spark: SparkSession, more: Mapping[str, str] = MappingProxyType({})) -> 
     for key, value in {**SPEED, **more, **PINNED}.items():
         own.conf.set(key, value)
     return own
+
+
+def speaks_english(spark: SparkSession) -> None:
+    """
+    See that letters change their case as :data:`LANGUAGE` has it, in the driver and where tasks run.
+
+    Raises:
+        RunRefused: If they do not.
+    """
+    language = str(getattr(spark._jvm, "java.util.Locale").getDefault().getLanguage())
+    elsewhere = not str(spark.sparkContext.master).startswith("local")
+    if language != "en" or (elsewhere and _small_letters(spark) != {"iğ"}):
+        raise RunRefused(
+            Fault(
+                "Spark",
+                f"its Java speaks another language than English ({language}), and its letters change case otherwise.",
+                f"Give {LANGUAGE} to spark.driver.extraJavaOptions and spark.executor.extraJavaOptions.",
+            )
+        )
+
+
+def _small_letters(spark: SparkSession) -> set[str]:
+    """The small letters of one text, as each of many tasks writes them."""
+    tasks = spark.sparkContext.defaultParallelism
+    return {row[0] for row in spark.range(0, tasks, 1, tasks).selectExpr("lower(concat('IĞ', left(id, 0)))").collect()}
 
 
 def _archived(java_home: Path, classes: Path | None, *, keep: bool) -> str:

@@ -153,6 +153,16 @@ ANALYSED = """
     select person_id, PERSON_ID from people                          | SQL-314 | the key twice
     select cast(person_id as string) as person_id, spend from people | SQL-314 | evidence, and a key of another type
     select person_id, interval 1 day as d from people                | SQL-314 | evidence that no table holds
+    cast(rate as string) = '0.5'                                     | SQL-324 | a floating number as text
+    string(float(spend)) = '0.5'                                     | SQL-324 | the shorter one, by another name
+    rate like '0.5%'                                                 | SQL-324 | a text that nobody asked for
+    concat(name, sqrt(visits)) = 'x'                                 | SQL-324 | of a computed number
+    concat_ws(',', array(rate)) = '0.5'                              | SQL-324 | in an array
+    exists (select 1 from orders where string(cast(amount as double) / 3) = kind) | SQL-324 | in a sub-query
+    element_at(map(rate, 1), 0.0D) = 1                               | SQL-324 | floating keys: -0.0 is 0.0 to some
+    to_char(joined, 'yyyy') = '2024'                                 | SQL-324 | days as text on Spark 4 alone
+    to_char(last_seen, 'HH') = '12'                                  | SQL-324 | moments as text on Spark 4 alone
+    select person_id from (select person_id, sum(spend) over (order by joined range between interval 30 days preceding and current row) as s from people) where s > 5 | SQL-324 | days by an interval of days
     select name as person_id from people                             | SQL-314 | a key of another type
     select person_id from people order by rand()                     | SQL-311 | chance
     select first_value(person_id) from people                        | SQL-323 | any row's value
