@@ -9,7 +9,7 @@ import pytest
 
 from rules_repo import embedded, schema
 from tests.functional.conftest import client, runner
-from tests.functional.governed import in_every_state, open_office
+from tests.functional.governed import Office, in_every_state, open_office
 from tests.security.attackers import Siege, two_tenants
 
 
@@ -29,10 +29,12 @@ def besieged_template(postgres_url: str) -> Iterator[str]:
 
 
 def _copy(postgres_url: str, template: str) -> Iterator[Siege]:
-    from tests.functional.governed import Office
-
     name = f"besieged_{uuid.uuid4().hex[:12]}"
-    yield Siege(Office(embedded.ensure_database(postgres_url, name, template=template)))
+    siege = Siege(Office(embedded.ensure_database(postgres_url, name, template=template)))
+    siege(
+        "postgres", f"REVOKE TEMPORARY, CREATE ON DATABASE {name} FROM PUBLIC"
+    )  # a copy is not the original's in this
+    yield siege
     embedded.drop_database(postgres_url, name)
 
 
