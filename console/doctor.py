@@ -63,6 +63,7 @@ def examine(installation: Installation) -> Iterator[Finding]:
     yield _tried("Java", lambda: str(installation.java_home))
     yield _disk(Path(settings.home))
     yield _tried("PostgreSQL", lambda: _database(installation))
+    yield _privileges(installation)
     yield _tried("Rules", lambda: f"{len(installation.repository.rules())} rules")
     yield _tried("Lake", lambda: f"{len(installation.lake.frames)} frames in {settings.lake}")
     yield _dynamodb_local(settings)
@@ -93,6 +94,18 @@ def _tried(what: str, attempt: Callable[[], str]) -> Finding:
 def _database(installation: Installation) -> str:
     installation.repository.rules()
     return "answers" if installation.settings.database_url else f"embedded, in {installation.postgres_folder}"
+
+
+def _privileges(installation: Installation) -> Finding:
+    """Whether the database gives only what its roles need; a run does without it, an auditor does not."""
+    from rules_repo.privileges import excesses
+
+    try:
+        faults = excesses(installation.database_url)
+    except RulesError:
+        return Finding("Privileges", fine=False, found="not looked at: PostgreSQL does not answer", needed=False)
+    found = " ".join(f"{fault.which}: {fault.what}" for fault in faults) or "nobody has more than the roles give"
+    return Finding("Privileges", not faults, found, " ".join(fault.remedy for fault in faults), needed=False)
 
 
 def _disk(home: Path) -> Finding:

@@ -53,7 +53,7 @@ class ReferenceList:
         if not self.columns:
             yield Fault(which, "it has no column.", 'Give it one: {"code": "string"}.')
         for column, type_ in self.columns.items():
-            if not NAME.fullmatch(column) or not TYPE.fullmatch(type_):
+            if not NAME.fullmatch(column) or not _is_type(type_):
                 remedy = "Types are boolean, bigint, date, string and decimal(12,2)."
                 yield Fault(which, f"its column '{column}' of type '{type_}' is none.", remedy)
         for number, row in enumerate(self.rows, 1):
@@ -70,6 +70,12 @@ class ReferenceList:
     def content(self) -> dict[str, Any]:
         rows = [dict(row) for row in self.rows]
         return {"name": self.name, "columns": dict(self.columns), "rows": rows, "description": self.description}
+
+
+def _is_type(type_: str) -> bool:
+    """Whether a column can be of a type: a decimal has no more digits after its point than in all."""
+    found = TYPE.fullmatch(type_)
+    return found is not None and (found[1] is None or int(found[2]) <= int(found[1]))
 
 
 def _fits(value: object, type_: str) -> bool:

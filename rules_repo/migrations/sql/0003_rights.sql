@@ -105,10 +105,24 @@ GRANT INSERT (tenant, approvals_needed, reason) ON rules.governance TO rules_adm
 GRANT INSERT (key, description) ON rules.tenant TO rules_admin;
 GRANT INSERT (tenant, login) ON rules.tenant_login TO rules_admin;
 
+-- The planner's samples of contents would be read by whoever reads all catalogues, row level security or not.
+DO $$
+DECLARE
+    content record;
+BEGIN
+    FOR content IN SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+        WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped AND a.attname <> 'tenant'
+            AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype) LOOP
+        EXECUTE format('ALTER TABLE rules.%I ALTER COLUMN %I SET STATISTICS 0', content.relname, content.attname);
+    END LOOP;
+END $$;
+
 -- Nobody makes objects here without a right of his own: a table or a function of one's own is where an attack begins.
 DO $$
 BEGIN
     EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = ''30min''', current_database());
+    EXECUTE format('ALTER DATABASE %I SET lock_timeout = ''60s''', current_database());
     IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public') THEN
         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     END IF;

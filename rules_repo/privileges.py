@@ -1,0 +1,105 @@
+"""What a database administrator gave that the rules need not have: owners, logins, and what everybody may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from rules_engine.errors import Fault
+from rules_repo.connection import connected, snapshot
+
+OWNERS = "('rules_owner', 'rules_views')"
+ROLES = "('rules_analyst', 'rules_approver', 'rules_engine', 'rules_auditor', 'rules_admin')"
+
+_OWNERS = f"""
+    SELECT c.relname AS named, pg_get_userbyid(c.relowner) AS owner FROM pg_class AS c
+    WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind IN ('r', 'v')
+        AND pg_get_userbyid(c.relowner) NOT IN {OWNERS}
+    UNION ALL SELECT 'schema', pg_get_userbyid(nspowner) FROM pg_namespace
+    WHERE nspname = 'rules' AND pg_get_userbyid(nspowner) <> 'rules_owner'
+    ORDER BY 1
+"""
+
+_MEMBERS = f"""
+    SELECT DISTINCT m.rolname AS login, o.rolname AS owner FROM pg_roles AS o, pg_roles AS m
+    WHERE o.rolname IN {OWNERS} AND m.oid <> o.oid AND NOT m.rolsuper AND pg_has_role(m.oid, o.oid, 'USAGE')
+    ORDER BY 1, 2
+"""
+
+_EVERYBODY = """
+    SELECT a.privilege_type AS privilege, current_database() AS place FROM pg_database AS d,
+        aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
+    WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type IN ('TEMPORARY', 'CREATE') ORDER BY 1
+"""
+
+_LOGINS = f"""
+    SELECT r.rolname AS login, r.rolsuper AS super, r.rolcreaterole AS createrole, r.rolbypassrls AS bypassrls,
+        has_database_privilege(r.oid, current_database(), 'TEMPORARY') AS temporary,
+        has_database_privilege(r.oid, current_database(), 'CREATE') AS creates,
+        ARRAY(SELECT p.rolname FROM pg_roles AS p WHERE p.rolname IN ('pg_write_all_data', 'pg_read_all_data',
+            'pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_signal_backend')
+            AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1)::text[] AS groups
+    FROM pg_roles AS r WHERE r.rolcanlogin AND EXISTS (
+        SELECT FROM pg_roles AS g JOIN pg_auth_members AS m ON m.roleid = g.oid
+        WHERE g.rolname IN {ROLES} AND m.member = r.oid AND (r.rolsuper OR pg_has_role(r.oid, g.oid, 'USAGE')))
+    ORDER BY 1
+"""
+
+
+def excesses(url: str) -> tuple[Fault, ...]:
+    """
+    What the database, its owner or its logins have too much of, with the statement that takes it away.
+
+    Raises:
+        RunRefused: If the database cannot be reached.
+    """
+    with snapshot(connected(url)) as connection:
+        return (*_of_owners(connection), *_of_everybody(connection), *_of_logins(connection))
+
+
+def _rows(connection: Connection, query: str) -> list[Any]:
+    return list(connection.execute(text(query)))
+
+
+def _of_owners(connection: Connection) -> Iterator[Fault]:
+    for row in _rows(connection, _OWNERS):
+        which, kind = f"rules.{row.named}", "SCHEMA rules" if row.named == "schema" else f"TABLE rules.{row.named}"
+        yield Fault(which, f"it belongs to {row.owner}.", f"As a superuser: ALTER {kind} OWNER TO rules_owner.")
+    for row in _rows(connection, _MEMBERS):
+        remedy = f"REVOKE {row.owner} FROM {row.login}."
+        yield Fault(f"Login {row.login}", f"it is the owner of the rules, as a member of {row.owner}.", remedy)
+
+
+def _of_everybody(connection: Connection) -> Iterator[Fault]:
+    for row in _rows(connection, _EVERYBODY):
+        what = "make temporary tables" if row.privilege == "TEMPORARY" else "make schemas"
+        remedy = f"As its owner: REVOKE {row.privilege} ON DATABASE {row.place} FROM PUBLIC."
+        yield Fault(f"Database {row.place}", f"everybody may {what} in it.", remedy)
+
+
+def _of_logins(connection: Connection) -> Iterator[Fault]:
+    modern = int((connection.dialect.server_version_info or (0,))[0]) >= 16
+    place = connection.engine.url.database
+    for row in _rows(connection, _LOGINS):
+        which = f"Login {row.login}"
+        if row.super:
+            yield Fault(
+                which, "it is a superuser: nothing in the database binds it.", "Give its rules role to another login."
+            )
+            continue
+        if row.createrole:
+            can = (
+                "it can make other logins and be two people" if modern else "it can make itself the owner of the rules"
+            )
+            yield Fault(which, f"{can} (CREATEROLE).", f"ALTER ROLE {row.login} NOCREATEROLE.")
+        if row.bypassrls:
+            yield Fault(which, "it sees every tenant (BYPASSRLS).", f"ALTER ROLE {row.login} NOBYPASSRLS.")
+        for group in row.groups:
+            yield Fault(which, f"it has {group}.", f"REVOKE {group} FROM {row.login}.")
+        for has, right in ((row.temporary, "TEMPORARY"), (row.creates, "CREATE")):
+            if has:
+                yield Fault(
+                    which, f"it has {right} on the database.", f"REVOKE {right} ON DATABASE {place} FROM {row.login}."
+                )
