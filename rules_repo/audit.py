@@ -20,7 +20,7 @@ from rules_repo.audit_anchors import Anchor
 from rules_repo.audit_chain import Links, parsed
 from rules_repo.audit_faults import Findings
 from rules_repo.audit_replay import Replay
-from rules_repo.audit_tables import AUDIT, VERSION, WATCHED
+from rules_repo.audit_tables import AUDIT, SETTLING, VERSION, WATCHED
 from rules_repo.connection import bare, connected, shown, snapshot
 
 if TYPE_CHECKING:
@@ -82,11 +82,12 @@ def verify(url: str, anchors: Collection[Anchor] = (), most: int = 5) -> Verdict
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         _pin(connection)
         tables = WATCHED[schema.HEAD]
-        odd = audit_rows.shapes(connection, [AUDIT, VERSION, *tables.values()])
+        odd = audit_rows.shapes(connection, [AUDIT, SETTLING, VERSION, *tables.values()])
         _check_readable(connection, odd, url)
         links = Links(frozenset(anchor.position for anchor in anchors))
-        replay = Replay(findings, _stored(connection))
-        replay.play(links.read(connection, findings, _sees_all(connection)))
+        whole = _sees_all(connection)
+        replay = Replay(findings, _stored(connection), whole)
+        replay.play(links.read(connection, findings, whole))
         if replay.revision != schema.HEAD:
             findings.add("The chain", "The chain", f"it has no entry of the migration to {schema.HEAD}.")
         for name, what in odd.items():
@@ -94,6 +95,8 @@ def verify(url: str, anchors: Collection[Anchor] = (), most: int = 5) -> Verdict
         known = {key: row for key, row in replay.rows.items() if key[0] not in odd}
         sound = [table for table in tables.values() if table.name not in odd]
         audit_rows.compare(connection, sound, known, _stored(connection), findings)
+        if whole and SETTLING.name not in odd:
+            audit_rows.judge_clock(connection, replay.last, replay.newest, findings)
         if not audit_contents.NEEDED & odd.keys():
             audit_contents.judge(connection, findings)
         audit_catalogue.judge(connection, replay.catalogue, findings)

@@ -39,6 +39,7 @@ MEMBERS = """
     SELECT pg_get_userbyid(m.member), pg_get_userbyid(m.roleid),
         coalesce((to_jsonb(m) ->> 'inherit_option')::boolean OR (to_jsonb(m) ->> 'set_option')::boolean, true)
     FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.roleid
+    JOIN pg_roles AS w ON w.oid = m.member AND NOT w.rolsuper
     WHERE r.rolname IN ('rules_owner', 'rules_views') ORDER BY 1, 2
 """
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from rules_repo.audit_faults import BACKUP, Findings
@@ -34,8 +35,47 @@ OWN = f"""SELECT position::text, at, login, transaction, tenant, relation, opera
     previous, hash, withheld, {WORDING} FROM rules.audit_chain(0) AS e ORDER BY e.position"""
 """For whom sees rows of some tenants: all links, and what is said of these tenants."""
 
-parsed = json.JSONDecoder(parse_float=Decimal).decode
+_decoded = json.JSONDecoder(parse_float=Decimal).decode
 _written = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def parsed(text: str) -> Any:
+    """
+    JSON as PostgreSQL writes it; a value that Python cannot read, being too deep or too long, is left as it is written.
+
+    >>> parsed('{"a": 1, "b": ' + "[" * 5000 + "]" * 5000 + "}")["a"]
+    1
+    """
+    try:
+        return _decoded(text)
+    except (ValueError, RecursionError):
+        return dict(_members(text)) if text.startswith("{") else text
+
+
+def _members(text: str) -> Iterator[tuple[str, Any]]:
+    """The members of an object, whose values are read one by one."""
+    at = 1
+    while text[at] != "}":
+        key, at = scanstring(text, at + 1)
+        end = _end(text, at + 2)
+        value = text[at + 2 : end]
+        try:
+            yield key, _decoded(value)
+        except (ValueError, RecursionError):
+            yield key, value
+        at = end + 2 if text[end] == "," else end
+
+
+def _end(text: str, at: int) -> int:
+    """Where a value ends that begins at a place."""
+    depth = 0
+    while depth or text[at] not in ",}":
+        if text[at] == '"':
+            at = scanstring(text, at + 1)[1]
+            continue
+        depth += (text[at] in "[{") - (text[at] in "]}")
+        at += 1
+    return at
 
 
 @dataclass(slots=True)
@@ -113,10 +153,7 @@ def _short(said: list[str | None]) -> str:
 
 def _entry(findings: Findings, said: list[Any], wording: str | None) -> Said | None:
     position, at, login, transaction, tenant, relation, operation, row_key, before, after, _, _ = said
-    try:
-        then, now = (parsed(text) if text is not None else None for text in (before, after))
-    except ValueError:
-        then = now = ""
+    then, now = (parsed(text) if text is not None else None for text in (before, after))
     if not all(row is None or isinstance(row, dict) for row in (then, now)):
         findings.add("The chain", f"Audit entry {position}", f"what it says is no row ({_short(said)}).", BACKUP)
         return None

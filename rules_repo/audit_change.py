@@ -65,7 +65,7 @@ class Change:
         return list(found.values())
 
     def approvers(self) -> list[str]:
-        return sorted({verdict.login for verdict in self.standing()})
+        return sorted(verdict.login for verdict in self.standing())
 
     def checked(self, content: str, revision: str) -> bool:
         """Whether the checks of a content let it be approved."""

@@ -105,7 +105,7 @@ class Lives:
         if any(was[name] != now[name] for name in FACTS) or now["edition"] < was["edition"]:
             return "who began it, when and for whom, and how often it was edited, are facts."
         if (was["title"], was["reason"]) != (now["title"], now["reason"]):
-            if move != ("draft", "draft"):
+            if was["state"] != "draft":
                 return "its title or its reason was rewritten after its reviewers had read it."
             self._edits.setdefault(now["id"], said)
         if move[0] == move[1]:
@@ -222,6 +222,8 @@ class Lives:
             self._tell(said, f"it needed {needed} approvals of people who did not write it, and it had {given}.")
         if row["approvals_needed"] not in self._needed.get(change.tenant, [1]):
             self._tell(said, f"it says that {row['approvals_needed']} approvals were needed.")
+        if self._revision >= "0003" and needed and not change.checked(row["content_hash"], self._revision):
+            self._tell(said, "a check of it had not passed.")
         if any(v.hash != row["content_hash"] and v.revision == self._revision for v in change.standing()):
             self._tell(said, "what was published is not what was approved.")
 

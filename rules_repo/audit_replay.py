@@ -56,15 +56,21 @@ class Transaction:
 
 
 class Replay:
-    """What the entries say there is; ``stored`` gives an earlier entry's row by position."""
+    """
+    What the entries say there is; ``stored`` gives an earlier entry's row by position.
 
-    def __init__(self, findings: Findings, stored: Callable[[int], dict[str, Any] | None]) -> None:
+    ``newest`` is the newest transaction but migrations: the one that the database says it gave a moment to.
+    """
+
+    def __init__(self, findings: Findings, stored: Callable[[int], dict[str, Any] | None], whole: bool) -> None:
         self.rows: dict[Key, tuple[bytes, int]] = {}
         self.catalogue = ""
+        self.newest = "0"
         self._findings = findings
         self._stored = stored
+        self._whole = whole
         self.revision = min(WATCHED)
-        self._last = ""
+        self.last = ""
         self._ended: dict[str, str] = {}
         self._now = Transaction("", 0, "")
         self._lives = Lives(self._fault)
@@ -75,9 +81,9 @@ class Replay:
             if said.transaction != self._now.number:
                 self._end()
                 self._begin(said)
-            if said.at < self._last:
+            if said.at < self.last:
                 self._fault(said, "its time lies before that of the entry before it.")
-            self._last = max(said.at, self._last)
+            self.last = max(said.at, self.last)
             self._entry(said)
         self._end()
 
@@ -88,17 +94,19 @@ class Replay:
         ended = self._ended.get(said.transaction)
         if ended and _soon(ended, said.at):
             self._fault(said, f"its transaction {said.transaction} had ended: entries of others stand between.")
-        self._now = Transaction(said.transaction, said.position, self._last)
-        self._lives.begin(self.revision, self._last)
+        self._now = Transaction(said.transaction, said.position, self.last)
+        self._lives.begin(self.revision, self.last)
 
     def _end(self) -> None:
         if not self._now.number:
             return
-        self._ended[self._now.number] = self._last
+        self._ended[self._now.number] = self.last
         self._judge_baselines()
         self._lives.end(self._now.number)
         if self._now.revision:
             self.revision = self._now.revision
+        elif self.revision >= "0003":
+            self.newest = self._now.number
 
     def _entry(self, said: Said) -> None:
         if said.relation == "schema_version":
@@ -110,7 +118,7 @@ class Replay:
             return
         if fault := _label_fault(said, table):
             self._fault(said, fault)
-        if fault := self._step(said) or _stamp_fault(said) or _clock_fault(said):
+        if fault := self._step(said) or _stamp_fault(said) or _time_fault(said) or _clock_fault(said):
             self._fault(said, fault)
         elif said.operation in ("INSERT", "UPDATE", "DELETE", "BASELINE"):
             self._lives.entry(said)
@@ -136,7 +144,7 @@ class Replay:
 
     def _step(self, said: Said) -> str:
         """What is wrong with an operation upon the row as it was."""
-        known = self.rows.get((said.relation, said.row_key))
+        known = self.rows.get((said.relation, self._key(said)))
         if (said.before is not None, said.after is not None) != SHAPES.get(said.operation):
             return "an entry of this operation says something else of before and after."
         if said.operation == "BASELINE":
@@ -152,6 +160,14 @@ class Replay:
             self._now.migrated.add((said.relation, _content(said.before)))
         return ""
 
+    def _key(self, said: Said) -> str:
+        """The key of the row before, which whoever owns the tables may change of a category or of a login."""
+        table = WATCHED[self.revision].get(said.relation)
+        if table is None or said.operation != "UPDATE" or said.before is None or said.relation in KEPT:
+            return said.row_key
+        key = sorted(table.key, key=lambda name: (len(name), name))
+        return json.dumps({name: said.before[name] for name in key}, ensure_ascii=False)
+
     def _written_alike(self, said: Said, position: int) -> bool:
         """Whether the row is the one that an entry left, its days written in another style."""
         there = self._stored(position)
@@ -166,6 +182,8 @@ class Replay:
 
     def _keep(self, said: Said) -> None:
         key = (said.relation, said.row_key)
+        if said.operation == "UPDATE":
+            self.rows.pop((said.relation, self._key(said)), None)
         if said.after_text is None:
             self.rows.pop(key, None)
         else:
@@ -177,7 +195,8 @@ class Replay:
         for said, known in now.baselines:
             row = said.after or {}
             first = now.first == 1 and said.relation in OLDER and row.get("change_id") is None
-            moved = said.relation in SHARED and (said.relation, _content(row)) in now.migrated
+            twin = not self._whole or (said.relation, _content(row)) in now.migrated
+            moved = said.relation in SHARED and twin
             if not first and not (now.revision and (known or moved)):
                 self._fault(said, "it says what was there before, and no migration wrote it.")
         if now.migrated and not now.revision:
@@ -200,7 +219,17 @@ SHAPES = {
 }
 """Which of before and after an operation has."""
 
-FORBIDDEN: Mapping[str, set[str]] = {"UPDATE": EVIDENCE | {"tenant_login"}, "DELETE": KEPT}
+TIMES = {
+    "approval": ("approved_at",),
+    "change": ("created_at", "moved_at"),
+    "check_result": ("checked_at",),
+    "governance": ("set_at",),
+    "release": ("released_at",),
+    "rule_version": ("created_at",),
+}
+"""By table, the columns that say when something was done."""
+
+FORBIDDEN: Mapping[str, set[str]] = {"UPDATE": EVIDENCE, "DELETE": KEPT}
 
 
 def _content(row: Mapping[str, Any] | None) -> str:
@@ -211,7 +240,7 @@ def _label_fault(said: Said, table: Watched) -> str:
     row = said.row
     if parsed(said.row_key) != {name: row[name] for name in table.key}:
         return "its key is not that of the row it tells of."
-    if said.before is not None and said.after is not None and any(said.before[k] != said.after[k] for k in table.key):
+    if said.before and said.after and said.relation in KEPT and any(said.before[k] != said.after[k] for k in table.key):
         return "the key of the row was changed."
     whose = row["key"] if said.relation == "tenant" else row.get("tenant")
     return "" if said.tenant == whose else f"it is filed under the tenant {said.tenant}, and the row is of {whose}."
@@ -222,6 +251,15 @@ def _stamp_fault(said: Said) -> str:
     if stamp is None or said.operation != "INSERT" or said.row[stamp] == said.login:
         return ""
     return f"its row says that {said.row[stamp]} did it, and {said.login} did."
+
+
+def _time_fault(said: Said) -> str:
+    times = TIMES.get(said.relation, ()) if said.operation in ("INSERT", "UPDATE") else ()
+    for name in times:
+        done, committed = moment(str(said.row[name])), moment(said.at)
+        if done and committed and done > committed:
+            return f"its {name} is {said.row[name]}, after it was committed."
+    return ""
 
 
 def _clock_fault(said: Said) -> str:

@@ -77,6 +77,22 @@ def compare(
         findings.add(f"rules.{relation}", f"rules.{relation} {key}", what, RESTORE)
 
 
+def judge_clock(connection: Bare, last: str, newest: str, findings: Findings) -> None:
+    """Find a newest commit that the audit does not know, and a moment after it, which the next one would be after."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.transaction::text, s.moment <= %s FROM ONLY rules.settling AS s", (last or "-infinity",)
+        )
+        given = cursor.fetchall()
+    if len(given) == 1 and given[0][0] != newest:
+        what = f"the newest commit is transaction {given[0][0]}, and the chain ends with {newest}: it was cut."
+        findings.add("rules.settling", "rules.settling", what)
+    elif len(given) != 1 or not given[0][1]:
+        findings.add(
+            "rules.settling", "rules.settling", "it does not hold one moment, before that of the newest entry."
+        )
+
+
 def _query(table: Watched) -> sql.Composed:
     def pairs(names: Iterable[str]) -> sql.Composed:
         each = (sql.SQL("{}, t.{}").format(sql.Literal(name), sql.Identifier(name)) for name in names)

@@ -73,6 +73,8 @@ ROWS = """
     DELETE FROM rules.rule_pause                                                               | rules.rule_pause {"id": 1}: it is gone                             | a pause was made undone
     UPDATE rules.release_freeze SET recorded_by = 'cy'                                         | rules.release_freeze {"id": 1}: it is not what                     | who froze was exchanged
     UPDATE rules.reason_code SET text = 'other'                                                | rules.reason_code {"code": "B", "tenant": "main"}: it is not what  | a reason for reuse was edited
+    UPDATE rules.settling SET moment = '9999-01-01' | rules.settling: it does not hold one moment, before that of the newest entry | the moments to come were put off
+    INSERT INTO rules.settling VALUES (1, '2020-01-01') | rules.settling: it does not hold one moment, before that of the newest entry | there were two clocks
     UPDATE rules.audit_entry SET login = 'zoe' WHERE position = 20                             | Audit entry 20: it was altered                                     | who did it was rewritten
     UPDATE rules.audit_entry SET after = jsonb_set(after, '{weight}', '51') WHERE relation = 'rule_version' | it was altered: its content does not give its hash    | what was done was rewritten
     DELETE FROM rules.audit_entry WHERE position = 20                                          | Audit entry 20: it is missing                                      | an entry was taken out
@@ -97,6 +99,7 @@ ENTRY = "UPDATE rules.audit_entry SET"
 ANEW = """
     statement | says | because
     --+--+--
+    DELETE FROM rules.audit_entry WHERE position > (SELECT max(position) - 2 FROM rules.audit_entry); DELETE FROM rules.tenant_login WHERE tenant = 'acme'; DELETE FROM rules.tenant WHERE key = 'acme' | the newest commit is transaction | the newest entries with the rows that they told of
     E login = 'zoe' WHERE relation = 'approval' AND position < 40 | its row says that bob did it, and zoe did | the login of an approval
     UPDATE rules.approval SET approver = 'ann' WHERE id = 1; E login = 'ann', after = jsonb_set(after, '{approver}', '"ann"') WHERE relation = 'approval' AND row_key = '{"id": 1}' | ann is an author of the change and judged it | an approval by its author, in table and entries
     DELETE FROM rules.audit_entry WHERE relation = 'approval' AND row_key = '{"id": 1}'; DELETE FROM rules.approval WHERE id = 1 | it needed 1 approvals of people who did not write it, and it had none | an approval taken out of table and entries
@@ -127,6 +130,7 @@ ANEW = """
     UPDATE rules.rule_period SET recorded_by = 'cy' WHERE id = 2; E after = jsonb_set(after, '{recorded_by}', '"cy"'), before = CASE WHEN before IS NOT NULL THEN jsonb_set(before, '{recorded_by}', '"cy"') END WHERE relation = 'rule_period' AND row_key = '{"id": 2}' | it says that cy recorded it, and bob did | who recorded it, in table and entries
     UPDATE rules.governance SET approvals_needed = 0; E after = jsonb_set(after, '{approvals_needed}', '0') WHERE relation = 'governance' | 1 approvals were needed, and fewer are where there are rules | four eyes closed in table and entries
     INSERT INTO rules.audit_entry SELECT max(e.position) + 1, max(e.at), 'dan', 999999, 'main', 'change', 'UPDATE', '{"id": 3}', to_jsonb(c), jsonb_set(jsonb_set(to_jsonb(c), '{state}', '"scheduled"'), '{moved_by}', '"dan"'), '', '', '' FROM rules.audit_entry AS e, rules.change AS c WHERE c.id = 3 GROUP BY c.id; UPDATE rules.change SET state = 'scheduled' WHERE id = 3 | a change that is in review does not become scheduled | a change moved by an entry
+    UPDATE rules.approval SET approved_at = '2030-01-01' WHERE id = 1; E after = jsonb_set(after, '{approved_at}', '"2030-01-01T00:00:00+00:00"') WHERE relation = 'approval' AND row_key = '{"id": 1}' | its approved_at is 2030-01-01T00:00:00+00:00, after it was committed | when it was approved, in table and entries
     UPDATE rules.release SET approvers = '{bob,cy}' WHERE change_id = 1; E after = jsonb_set(after, '{approvers}', '["bob", "cy"]') WHERE relation = 'release' AND row_key = '{"change_id": 1}' | it names ['bob', 'cy'], and ['bob'] had approved | approvers of a publication, in table and entries
     UPDATE rules.draft_row SET weight = 99 WHERE change_id = 3 AND edited; INSERT INTO rules.audit_entry SELECT max(e.position) + 1, max(e.at), 'dan', 999999, 'main', 'draft_row', 'UPDATE', jsonb_build_object('id', d.id), jsonb_set(to_jsonb(d), '{weight}', '30'), to_jsonb(d), '', '', '' FROM rules.audit_entry AS e, rules.draft_row AS d WHERE d.change_id = 3 AND d.edited GROUP BY d.id | its wording does not give its content hash | a draft under review, with its entry
 """.replace("    E ", f"    {ENTRY} ").replace("; E ", f"; {ENTRY} ")
@@ -212,7 +216,7 @@ FORGED = """
     --+--+--
     UPDATE rules.check_result SET findings = 'fine' WHERE id = 1; UPDATE rules.audit_entry SET after = jsonb_set(after, '{findings}', '"fine"') WHERE relation = 'check_result' AND row_key = '{"id": 1}' | the chain was rewritten | one finding, in the table, in its entry and in all hashes after it: a history that could have been
     DELETE FROM rules.audit_entry WHERE relation = 'rule_pause'; DELETE FROM rules.rule_pause | it was cut | a pause, in the table and in the chain: as if it had not been
-    DELETE FROM rules.audit_entry WHERE position > (SELECT max(position) - 2 FROM rules.audit_entry); DELETE FROM rules.tenant_login WHERE tenant = 'acme'; DELETE FROM rules.tenant WHERE key = 'acme' | it was cut | the newest entries with the rows that they told of
+    DELETE FROM rules.audit_entry WHERE position > (SELECT max(position) - 2 FROM rules.audit_entry); DELETE FROM rules.tenant_login WHERE tenant = 'acme'; DELETE FROM rules.tenant WHERE key = 'acme'; UPDATE rules.settling SET transaction = (SELECT transaction FROM rules.audit_entry ORDER BY position DESC LIMIT 1), moment = (SELECT max(at) FROM rules.audit_entry) | it was cut | the newest entries with the rows that they told of, and the clock put back
 """
 
 
