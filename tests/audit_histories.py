@@ -12,6 +12,8 @@ import random
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -119,47 +121,52 @@ class Histories:
         return kind, STEPS[kind](self._chance)
 
 
-def verified(url: str) -> list[str]:
-    """The faults that a superuser and the auditor of each tenant are told."""
-    logins = ("postgres", "olga", "otto")
-    return [
-        f"{login}: {fault}"
-        for login in logins
-        for fault in audit.verify(url.replace("postgres@", f"{login}@", 1)).faults
-    ]
+def verified(url: str) -> tuple[int, list[str]]:
+    """How many entries there are, and the faults that a superuser and the auditor of each tenant are told."""
+    verdicts = {login: audit.verify(url.replace("postgres@", f"{login}@", 1)) for login in ("postgres", "olga", "otto")}
+    told = [f"{login}: {fault}" for login, verdict in verdicts.items() for fault in verdict.faults]
+    return verdicts["postgres"].entries, told
+
+
+@contextmanager
+def a_server() -> Iterator[str]:
+    """A server that loses all if it is killed, with a database to copy whose logins are hired."""
+    with tempfile.TemporaryDirectory(prefix="rules-postgres-") as place:
+        url = embedded.start(Path(place) / "data")
+        try:
+            with bare(url) as owner:
+                owner.autocommit = True
+                for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+                    owner.cursor().execute(f"ALTER SYSTEM SET {setting}")
+                owner.cursor().execute("SELECT pg_reload_conf()")
+            template = embedded.ensure_database(url, "hired")
+            schema.upgrade(template)
+            Histories(template, 0).begin()
+            yield url
+        finally:
+            embedded.stop(Path(place) / "data")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=10_000)
-    parser.add_argument("--group", type=int, default=100, help="Histories of one chain, after which it is verified.")
+    parser.add_argument("--group", type=int, default=50, help="Histories of one chain, after which it is verified.")
     parser.add_argument("--seed", type=int, default=1)
     said = parser.parse_args()
     began, alarms, entries, counts = time.monotonic(), 0, 0, Counter[str]()
-    with tempfile.TemporaryDirectory(prefix="rules-postgres-") as place:
-        server = embedded.start(Path(place) / "data")
-        with bare(server) as owner:
-            owner.autocommit = True
-            for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
-                owner.cursor().execute(f"ALTER SYSTEM SET {setting}")
-            owner.cursor().execute("SELECT pg_reload_conf()")
+    with a_server() as server:
         for first in range(0, said.histories, said.group):
-            url = embedded.ensure_database(server, "histories")
-            schema.upgrade(url)
+            url = embedded.ensure_database(server, "histories", template="hired")
             histories = Histories(url, said.seed * 1_000_003 + first)
-            histories.begin()
             for _ in range(min(said.group, said.histories - first)):
                 histories.one()
             histories.close()
-            told = verified(url)
-            alarms += len(told)
-            entries += audit.verify(url).entries
-            counts += histories.counts
+            found, told = verified(url)
+            entries, alarms, counts = entries + found, alarms + len(told), counts + histories.counts
             print(
                 f"{first + said.group} histories, {entries} entries, {alarms} alarms", *told[:5], sep="\n  ", flush=True
             )
             embedded.drop_database(server, "histories")
-        embedded.stop(Path(place) / "data")
     for kind, times in sorted(counts.items()):
         print(f"{times:8} {kind}")
     print(f"{said.histories} histories: {alarms} false alarms in {entries} entries, {time.monotonic() - began:.0f} s")
