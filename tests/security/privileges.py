@@ -48,7 +48,6 @@ GRANTS = f"""
     governance                      | INSERT (tenant, approvals_needed, reason) | admin         | says how many
     tenant                          | SELECT                         | {READERS}                | one's own tenants
     tenant                          | INSERT (key, description)      | admin                    | founds a tenant
-    tenant                          | UPDATE (description)           | admin                    | says who that is
     tenant_login                    | SELECT                         | auditor, admin           | who belongs to a tenant
     tenant_login                    | INSERT (tenant, login)         | admin                    | lets a login in
     audit_entry                     | SELECT                         | auditor, admin           | the audit of one's own tenants
@@ -58,7 +57,7 @@ GRANTS = f"""
     draft_rule, draft_row, membership_type_identity, membership_type_version, parameter_identity, parameter_version, reference_list_identity, reference_list_version, rule_pause, rule_period, rule_version | SELECT | auditor | what the audit is about
     tenant(), tenants(), refuse(), wait_for_commits(), known_now() | EXECUTE | {ALL}          | who one is and what time it is
     rule_set(), membership_types(), reference_lists() | EXECUTE      | {ALL}                    | the two questions of a run
-    history(), diff(), content_hash(), approvers_of(), approvals_needed(), published_by(), shared_parameters(), with_shared() | EXECUTE | {READERS} | questions of people
+    history(), diff(), content_hash(), approvers_of(), approvals_needed(), published_by(), rules_on(), shared_parameters(), with_shared() | EXECUTE | {READERS} | questions of people
     begin_change(), work_on(), submit(), publish_at_once(), draft_timelines() | EXECUTE | analyst | draft and hand in
     schedule(), record_check()      | EXECUTE                        | analyst, approver        | check and publish
     approve(), reject()             | EXECUTE                        | approver                 | judge

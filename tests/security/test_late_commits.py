@@ -1,0 +1,106 @@
+"""What is judged is judged by the facts of its commit, however late that is (R-REPO-5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.security.attackers import Siege
+from tests.security.sessions import refused, session
+from tests.spec.table import Row, cases
+
+NEW = "INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql, effective_from) VALUES"
+
+WAITS = "SET statement_timeout = '200ms'"
+RACES = """
+    early | begins                                                     | late     | meanwhile                                                       | because
+    ------+------------------------------------------------------------+----------+-----------------------------------------------------------------+------------------------------
+    bob   | SELECT rules.schedule(4)                                   | adam     | SELECT rules.freeze_releases('year end', now() + interval '1 day') | nothing is published in a freeze
+    cy    | SELECT rules.schedule(4)                                   | adam     | INSERT INTO rules.governance (approvals_needed, reason) VALUES (2, 'more eyes') | what needs two approvals by now has them
+    dan   | SELECT rules.schedule(4)                                   | adam     | INSERT INTO rules.governance (approvals_needed, reason) VALUES (9, 'more eyes') | whoever publishes
+    bob   | SELECT rules.pause('BOND-001', 'odd', current_date + 20)   | bob      | SELECT rules.pause('BOND-001', 'odd', current_date + 31, current_date + 20) | the days of a year are counted over all sessions
+    adam  | SELECT rules.freeze_releases('a', now() + interval '20 days') | adam  | SELECT rules.freeze_releases('b', now() + interval '20 days')   | and those of freezes
+    adam  | INSERT INTO rules.governance (approvals_needed, reason) VALUES (1, 'fewer') | adam | INSERT INTO rules.governance (approvals_needed, reason) VALUES (3, 'more') | fewer approvals are not slipped in beside more
+"""
+
+
+@pytest.mark.parametrize("case", cases(RACES))
+def test_a_commit_that_comes_late_is_judged_by_what_is_then(fresh: Siege, case: Row) -> None:
+    """R8: one begins, another commits in between, the first commits: what holds of both together is what each may do."""
+    with session(fresh, case["early"]) as early, session(fresh, case["late"], WAITS) as late:
+        early("BEGIN")
+        told = refused(early, case["begins"])
+        told = told or refused(late, case["meanwhile"])
+        told = told or refused(early, "COMMIT")
+    assert told or within_bounds(fresh)
+    assert within_bounds(fresh)
+
+
+def within_bounds(siege: Siege) -> bool:
+    """No publication in a freeze or with too few approvals, no login with too many days."""
+    ask = """
+        SELECT NOT EXISTS (SELECT FROM rules.release AS r, rules.release_freeze AS f WHERE f.tenant = r.tenant
+                AND f.recorded @> r.released_at AND f.until > r.released_at AND r.change_id = 4)
+            AND NOT EXISTS (SELECT FROM rules.release AS r WHERE r.change_id = 4 AND cardinality(r.approvers) < (SELECT approvals_needed
+                FROM rules.governance WHERE tenant = r.tenant AND in_force ORDER BY id DESC LIMIT 1))
+            AND coalesce((SELECT max(days) FROM (SELECT sum(upper(effective) - lower(effective)) AS days FROM rules.rule_pause
+                WHERE upper_inf(recorded) GROUP BY rule_id, recorded_by) AS p), 0) <= 31
+            AND coalesce((SELECT max(days) FROM (SELECT sum(until - lower(recorded)) AS days FROM rules.release_freeze
+                WHERE upper_inf(recorded) GROUP BY tenant, recorded_by) AS f), '0') <= interval '31 days 1 minute'
+            AND coalesce((SELECT approvals_needed FROM rules.governance WHERE tenant = 'main' AND in_force ORDER BY id DESC LIMIT 1), 1) >= 1
+    """
+    return siege("postgres", ask) == [(True,)]
+
+
+def test_a_tutorial_is_not_opened_over_a_rule_that_is_being_made(fresh: Siege) -> None:
+    """R8: approvals set to 0 in a tenant that has rules by the time of the commit, in either order of the two."""
+    fresh("postgres", "INSERT INTO rules.tenant VALUES ('new', 'One without rules')")
+    for login in ("ann", "adam"):
+        fresh("postgres", "INSERT INTO rules.tenant_login VALUES ('new', %s)", login)
+    rule = f"{NEW} ('N-1', 'inclusion', 'GOLD', 5, 'f', 'true', '2024-01-01')"
+    opened = "INSERT INTO rules.governance (approvals_needed, reason) VALUES (0, 'a tutorial')"
+    with (
+        session(fresh, "ann", "SET rules.tenant = 'new'") as ann,
+        session(fresh, "adam", "SET rules.tenant = 'new'") as adam,
+    ):
+        ann("INSERT INTO rules.membership_type (key) VALUES ('GOLD')")
+        adam("BEGIN")
+        adam(opened)
+        ann(rule)
+        assert "it has rules already" in refused(adam, "COMMIT")
+        assert ann("SELECT rules.approvals_needed()") == [(1,)]
+    assert fresh("postgres", "SELECT count(*) FROM rules.rule_version WHERE tenant = 'new'") == [(0,)]
+
+
+MEDDLED = """
+    login | statement                                                      | because
+    ------+----------------------------------------------------------------+------------------------------------------
+    dan   | UPDATE rules.draft SET weight = 11 WHERE rule_key = 'TEN-001'  | the author edits what is being published
+    ann   | UPDATE rules.change SET title = 'x' WHERE id = 4               | another analyst renames it
+    cy    | SELECT rules.reject(4, 'no')                                   | an approver takes it back
+    bob   | SELECT rules.record_check(4, rules.content_hash(4), false, 'wrong') | a check fails
+    adam  | SELECT rules.withdraw(4)                                       | an admin withdraws it
+"""
+
+
+@pytest.mark.parametrize("case", cases(MEDDLED))
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_what_is_published_is_what_was_approved(fresh: Siege, case: Row, order: str) -> None:
+    """R8: a publication and what would forbid it, each open while the other is tried: one of them has not happened."""
+    moves = [("cy", "SELECT rules.schedule(4)"), (case["login"], case["statement"])]
+    (first, one), (second, other) = moves if order == "before" else reversed(moves)
+    with session(fresh, first) as early, session(fresh, second, WAITS) as late:
+        early("BEGIN")
+        refused(early, one)
+        refused(late, other)
+        refused(early, "COMMIT")
+        refused(late, other)
+    ((state, edited),) = fresh("postgres", "SELECT state, edition FROM rules.change WHERE id = 4")
+    ((weight,),) = fresh(
+        "postgres",
+        "SELECT coalesce(max(weight), 0) FROM rules.rule_version AS v JOIN rules.rule_identity AS i ON i.id = v.rule_id WHERE i.key = 'TEN-001'",
+    )
+    assert (state == "scheduled") == (weight == 10)
+    assert fresh(
+        "postgres", "SELECT bool_and(cardinality(approvers) > 0) FROM rules.release WHERE tenant = 'main'"
+    ) == [(True,)]
+    assert edited
