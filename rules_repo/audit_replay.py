@@ -25,6 +25,9 @@ Key = tuple[str, str]
 AGAIN = timedelta(days=1)
 """How soon the number of a transaction cannot be another transaction: on another server numbers begin anew."""
 
+ODD = (AttributeError, KeyError, TypeError, ValueError)
+"""What values of other types lead to: whoever forges an entry does not end the proof by it."""
+
 SHARED = {"category", "rule_type", "reason_code"}
 """What was common to all tenants before 0003."""
 
@@ -101,14 +104,25 @@ class Replay:
         if not self._now.number:
             return
         self._ended[self._now.number] = self.last
-        self._judge_baselines()
-        self._lives.end(self._now.number)
+        try:
+            self._judge_baselines()
+            self._lives.end(self._now.number)
+        except ODD:
+            self._findings.add(
+                "The chain", f"Transaction {self._now.number}", "its entries hold values that no row has."
+            )
         if self._now.revision:
             self.revision = self._now.revision
         elif self.revision >= "0003":
             self.newest = self._now.number
 
     def _entry(self, said: Said) -> None:
+        try:
+            self._judge(said)
+        except ODD:
+            self._fault(said, "it holds values that no such row has.")
+
+    def _judge(self, said: Said) -> None:
         if said.relation == "schema_version":
             self._migration(said)
             return
