@@ -49,15 +49,6 @@ CREATE INDEX "{table}_by_run" ON history."{table}" (run_id);
 CREATE VIEW history."{table}_current" AS
     SELECT DISTINCT ON (subject, membership_type) *
     FROM history."{table}" ORDER BY subject, membership_type, sort_key DESC;
-CREATE OR REPLACE FUNCTION history.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE =
-        'History ' || TG_TABLE_NAME || ' is insert-only: ' || TG_OP || ' is refused, for everyone. '
-        'A decision that was wrong is answered by a newer one.';
-END $$;
-CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history."{table}"
-    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_change();
-ALTER TABLE history."{table}" ENABLE ALWAYS TRIGGER insert_only;
 DO $$ BEGIN
     CREATE ROLE "{table}_writer" NOLOGIN;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- roles are shared by all databases of a server
@@ -67,6 +58,44 @@ GRANT USAGE ON SCHEMA history TO "{table}_writer";
 GRANT SELECT, INSERT ON history."{table}" TO "{table}_writer";
 GRANT SELECT ON history."{table}_current" TO "{table}_writer";
 GRANT "{table}_writer" TO CURRENT_USER;
+"""
+
+GUARDS = """
+CREATE OR REPLACE FUNCTION history.refuse_change() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE =
+        'History ' || TG_TABLE_NAME || ' is insert-only: ' || TG_OP || ' is refused, for everyone. '
+        'A decision that was wrong is answered by a newer one.';
+END $$;
+CREATE OR REPLACE FUNCTION history.refuse_future() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    latest timestamptz := (SELECT max(created_at) FROM added);
+BEGIN
+    IF latest > clock_timestamp() + interval '1 day' THEN
+        RAISE EXCEPTION USING ERRCODE = 'datetime_field_overflow', MESSAGE =
+            'History ' || TG_TABLE_NAME || ': a record is dated ' || latest::text || ', which is still to come. '
+            'It would count as the newest one until then.';
+    END IF;
+    RETURN NULL;
+END $$;
+REVOKE EXECUTE ON FUNCTION history.refuse_change, history.refuse_future FROM PUBLIC;
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history."{table}"
+    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_change();
+CREATE OR REPLACE TRIGGER not_ahead AFTER INSERT ON history."{table}" REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_future();
+ALTER TABLE history."{table}" ENABLE ALWAYS TRIGGER insert_only, ENABLE ALWAYS TRIGGER not_ahead;
+DO $$ BEGIN
+    EXECUTE 'GRANT TEMPORARY ON DATABASE ' || quote_ident(current_database()) || ' TO "{table}_writer"';
+END $$;
+"""
+"""What keeps a table as it was written; a table that was made before has them made when its owner comes by."""
+
+UNGUARDED = """
+    SELECT pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'history' AND c.relname = :name
+        AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = 'not_ahead')
 """
 
 REFUSALS: Mapping[type[psycopg2.Error], str] = {
@@ -119,6 +148,8 @@ class PostgresHistory:
             if there is None:
                 subject = column if column == "bigint" else 'text COLLATE "C"'
                 connection.exec_driver_sql(DEFINITION.format(table=self._table, subject=subject))
+            if connection.execute(text(UNGUARDED), {"name": self._table}).scalar():
+                connection.exec_driver_sql(GUARDS.format(table=self._table))
         if there not in (None, column):
             raise RunRefused(
                 Fault(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg2
 import pytest
@@ -167,3 +169,13 @@ def test_a_name_too_long_for_postgresql_is_refused() -> None:
     """It would be cut without a word, and two tables could become one."""
     with pytest.raises(RunRefused, match="at most 55"):
         PostgresHistory("postgresql://localhost/x", "h" * 56, "bigint")
+
+
+def test_a_record_of_the_future_is_refused(make_postgres: Make) -> None:
+    """Dated 9999 it would be the newest one for ever (R-HIST-2); a clock that is some hours off is let pass."""
+    history = make_postgres()
+    with pytest.raises(RunRefused, match="still to come"):
+        history.insert([replace(granted(1), created_at=datetime(9999, 1, 1, tzinfo=UTC))])
+    assert history.journey(1) == ()
+    soon = datetime.now(UTC) + timedelta(hours=3)
+    assert history.insert([replace(granted(1), created_at=soon)]).inserted == 1

@@ -119,6 +119,8 @@ END $$;
 
 -- Nobody makes objects here without a right of his own: a table or a function of one's own is where an attack begins.
 DO $$
+DECLARE
+    writer text;
 BEGIN
     EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = ''30min''', current_database());
@@ -126,6 +128,11 @@ BEGIN
     IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public') THEN
         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     END IF;
+    -- Who writes a history of decisions that is kept in this database copies it into a temporary table first.
+    FOR writer IN SELECT DISTINCT a.grantee::regrole::text FROM pg_namespace AS n, aclexplode(n.nspacl) AS a
+        WHERE n.nspname = 'history' AND a.grantee <> 0 AND a.grantee <> n.nspowner LOOP
+        EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %s', current_database(), writer);
+    END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'Database %: its owner or a superuser must take the right to make temporary tables away: REVOKE TEMPORARY, CREATE ON DATABASE % FROM PUBLIC. `rules doctor` says whether that is done.',
         current_database(), current_database();
