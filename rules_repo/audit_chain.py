@@ -92,6 +92,7 @@ class Said:
     row_key: str
     before_text: str | None
     after_text: str | None
+    reason: str
     wording: str | None
     before: dict[str, Any] | None
     after: dict[str, Any] | None
@@ -152,11 +153,24 @@ def _short(said: list[str | None]) -> str:
 
 
 def _entry(findings: Findings, said: list[Any], wording: str | None) -> Said | None:
-    position, at, login, transaction, tenant, relation, operation, row_key, before, after, _, _ = said
+    position, at, login, transaction, tenant, relation, operation, row_key, before, after, why, _ = said
     then, now = (parsed(text) if text is not None else None for text in (before, after))
     if not all(row is None or isinstance(row, dict) for row in (then, now)):
         findings.add("The chain", f"Audit entry {position}", f"what it says is no row ({_short(said)}).", BACKUP)
         return None
     return Said(
-        int(position), at, login, transaction, tenant, relation, operation, row_key, before, after, wording, then, now
+        int(position),
+        at,
+        login,
+        transaction,
+        tenant,
+        relation,
+        operation,
+        row_key,
+        before,
+        after,
+        why,
+        wording,
+        then,
+        now,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -12,6 +12,9 @@ CLOCK = ("recorded", "closed_by", "closed_in", "ended_because")
 """Columns that change when a row is closed or settled; all others never do."""
 
 RANGES = {"recorded", "effective"}
+
+LONGEST = timedelta(days=31, hours=2)
+"""How long a brake lasts at most; 31 days of a zone may have an hour more."""
 
 Bounds = tuple[str, str]
 """The two ends as text, '' for none."""
@@ -51,6 +54,17 @@ def opening_fault(row: Mapping[str, Any], transaction: str, login: str) -> str:
     if row.get("closed_in") is not None or row.get("closed_by") is not None:
         return "it is recorded as closed already."
     return ""
+
+
+def brake_fault(row: Mapping[str, Any]) -> str:
+    """What is wrong with a new pause or freeze, which are for 31 days at most since 0003; '' if nothing is."""
+    written = ends(row["recorded"] if "until" in row else row["effective"]) or ("", "")
+    end = row["until"] if "until" in row else written[1]
+    try:
+        lasts = datetime.fromisoformat(end) - datetime.fromisoformat(written[0])
+    except (TypeError, ValueError):
+        return "it has no end."
+    return "" if lasts <= LONGEST else f"it lasts {lasts.days} days, and 31 are the most."
 
 
 def update_fault(before: Mapping[str, Any], after: Mapping[str, Any], transaction: str, login: str) -> str:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from rules_repo.audit_chain import Said, parsed
-from rules_repo.audit_clocks import moment, opening_fault, same_row, update_fault
+from rules_repo.audit_clocks import brake_fault, moment, opening_fault, same_row, update_fault
 from rules_repo.audit_faults import BACKUP, Findings
 from rules_repo.audit_lives import STAMPS, Lives
 from rules_repo.audit_tables import CLOCKS, EVIDENCE, KEPT, WATCHED, Watched
@@ -130,9 +130,9 @@ class Replay:
         if table is None:
             self._fault(said, "it is of a table that the audit does not watch, or has other columns.")
             return
-        if fault := _label_fault(said, table):
+        if fault := _label_fault(said, table) or (_reason_fault(said) if self.revision >= "0003" else ""):
             self._fault(said, fault)
-        if fault := self._step(said) or _stamp_fault(said) or _time_fault(said) or _clock_fault(said):
+        if fault := self._step(said) or _stamp_fault(said) or _time_fault(said) or _clock_fault(said, self.revision):
             self._fault(said, fault)
         elif said.operation in ("INSERT", "UPDATE", "DELETE", "BASELINE"):
             self._lives.entry(said)
@@ -260,6 +260,12 @@ def _label_fault(said: Said, table: Watched) -> str:
     return "" if said.tenant == whose else f"it is filed under the tenant {said.tenant}, and the row is of {whose}."
 
 
+def _reason_fault(said: Said) -> str:
+    """Since 0003 no session says why: the row does, or its change."""
+    why = said.row.get("ended_because") or said.row.get("reason")
+    return "" if not why or said.operation == "MIGRATED" or said.reason == why else "its reason is not that of its row."
+
+
 def _stamp_fault(said: Said) -> str:
     stamp = STAMPS.get(said.relation)
     if stamp is None or said.operation != "INSERT" or said.row[stamp] == said.login:
@@ -276,9 +282,10 @@ def _time_fault(said: Said) -> str:
     return ""
 
 
-def _clock_fault(said: Said) -> str:
+def _clock_fault(said: Said, revision: str) -> str:
     if said.relation not in CLOCKS or said.operation not in ("INSERT", "UPDATE"):
         return ""
-    if said.operation == "INSERT":
-        return opening_fault(said.row, said.transaction, said.login)
-    return update_fault(said.before or {}, said.row, said.transaction, said.login)
+    if said.operation == "UPDATE":
+        return update_fault(said.before or {}, said.row, said.transaction, said.login)
+    braked = said.relation in ("rule_pause", "release_freeze") and revision >= "0003"
+    return opening_fault(said.row, said.transaction, said.login) or (brake_fault(said.row) if braked else "")

@@ -93,6 +93,7 @@ def histories(postgres_url: str) -> Iterator[audit_histories.Histories]:
     embedded.drop_database(postgres_url, "histories")
 
 
+@pytest.mark.slow
 def test_legal_histories_give_no_false_alarm(histories: audit_histories.Histories) -> None:
     """120 of them, of two tenants, in every style of days and zone: for a superuser and for the auditor of each tenant."""
     for _ in range(120):
