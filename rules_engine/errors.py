@@ -77,10 +77,10 @@ class RunInterrupted(RulesError):
     exit_code = 6
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """A suggestion in words, or nothing where no known name is near."""
     by_lower = {k.lower(): k for k in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=cutoff)
     return f"Did you mean '{by_lower[near[0]]}'?" if near else ""
 
 

@@ -24,6 +24,7 @@ from rules_engine.evaluation.reasons import too_long
 from rules_engine.evaluation.rule_session import active
 from rules_engine.evaluation.session import FEW_ROWS, pin
 from rules_engine.evaluation.statements import AT_ONCE, runs_alone, statement
+from rules_engine.language import gate
 from rules_engine.language.absence import asks_columns, one_way, weighs_absence
 from rules_engine.language.allowed import refuse
 from rules_engine.language.lexical import bind
@@ -122,6 +123,8 @@ class _Worlds:
 
     def _of_statement(self, version: RuleVersion, *, whatever: bool) -> Fault | None:
         """What is said of a rule that is true where every frame holds an empty row; ``whatever`` the others hold."""
+        if reads_nothing(version, self._schema):
+            return None  # a list of keys that the rule itself holds: no data is missing
         if weighs_absence(version):
             return _warning(version) if whatever else None
         if whatever:
@@ -178,6 +181,12 @@ class _Worlds:
         key = self._schema.subject_key_of(version.frame) or self._schema.subject_key
         meant = version.kind is Kind.EXCLUSION or version.metadata.get(MEANT) is True
         return _warning(version) if meant else refuse("SQL-401", name=key)
+
+
+def reads_nothing(version: RuleVersion, schema: Schema) -> bool:
+    """Whether a statement names everybody it means and asks no frame."""
+    said = gate.reading(version, schema)
+    return version.form is Form.STATEMENT and said is not None and not said.frames
 
 
 def _warning(version: RuleVersion) -> Fault:

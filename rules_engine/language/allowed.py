@@ -48,6 +48,8 @@ class Function:
     boolean: bool = False
     over: bool = False
     within: frozenset[str] = frozenset()
+    instead: str = ""
+    """What to write where it has other arguments elsewhere."""
 
     @property
     def statement(self) -> bool:
@@ -126,7 +128,8 @@ def allowed() -> Allowed:
         limits=Limits(**body["limits"]),
         syntax=Syntax(**{name: frozenset(words.split()) for name, words in body["syntax"].items()}),
         functions={n: _function(n, Category(c), f) for c, found in body["functions"].items() for n, f in found.items()},
-        refused_functions={n: (r["code"], r["instead"]) for r in body["refused"].values() for n in r["names"].split()},
+        refused_functions={name: ("SQL-104", f"{instead} ") for name, instead in body["elsewhere"].items()}
+        | {n: (r["code"], r["instead"]) for r in body["refused"].values() for n in r["names"].split()},
         nodes=frozenset(" ".join(body["nodes"]["allowed"].values()).split()),
         flags=frozenset(body["nodes"]["flags"].split()),
         refused_nodes={cls: (name, instead) for cls, (name, instead) in body["nodes"]["refused"].items()},

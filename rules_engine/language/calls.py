@@ -51,16 +51,37 @@ def _arguments(words: Sequence[Token], opening: int) -> tuple[tuple[Token, ...],
     return tuple(tuple(argument) for argument in found if argument)
 
 
+TYPES = {"decimal", "dec", "numeric", "char", "character", "varchar"}
+"""Types that take brackets, as calls do."""
+
+
+def lengths(words: Sequence[Token]) -> Iterator[Fault]:
+    """A warning of the first text type with a length: Spark forgets it."""
+    for call in calls(words):
+        if call.after_as and call.name in {"char", "character", "varchar"} and len(call.arguments) == 1:
+            limit = call.arguments[0][0].text
+            yield refuse("SQL-905", call.start, name=f"{call.name.upper()}({limit})", limit=limit)
+            return
+
+
+def foreign(words: Sequence[Token]) -> Iterator[Fault]:
+    """What is called by names of other languages; said where a text cannot be read for it, too."""
+    for call in calls(words):
+        if not call.after_as and allowed().refused_functions.get(call.name, ("",))[0] == "SQL-104":
+            yield unknown_function(call.name, call.start)
+
+
 def call_faults(
     words: Sequence[Token], nodes: Sequence[exp.Expr], parameters: Mapping[str, ParameterValue]
 ) -> Iterator[Fault]:
     """Names that are not on the list, and arguments out of bounds; each name once."""
     renamed = {a.name.lower() for a in nodes if isinstance(a, exp.TableAlias) and a.args.get("columns")}
     renamed -= {f.name.lower() for f in nodes if isinstance(f, exp.Anonymous)}
-    casts = {"decimal", "char", "varchar"} if any(isinstance(n, exp.DataTypeParam) for n in nodes) else set()
+    casts = any(isinstance(n, exp.Cast) for n in nodes)
     seen = set[str]()
     for call in calls(words):
-        if call.name in seen or (call.name in renamed | casts and not call.qualified):
+        is_type = casts and call.after_as and call.name in TYPES
+        if call.name in seen or is_type or (call.name in renamed and not call.qualified):
             continue
         function = allowed().functions.get(call.name)
         if function is None or call.qualified:
@@ -74,7 +95,8 @@ def _argument_faults(function: Function, call: Call, parameters: Mapping[str, Pa
     low, high = function.args
     if not low <= len(call.arguments) <= high:
         limit = str(low) if low == high else f"{low} to {high}"
-        yield refuse("SQL-114", call.start, found="the number of arguments", name=call.name, limit=limit)
+        said = {"found": "the number of arguments", "name": call.name, "limit": limit, "hint": function.instead}
+        yield refuse("SQL-114", call.start, **said)
     for at, (least, most) in function.whole.items():
         if at <= len(call.arguments):
             value = _whole(call.arguments[at - 1], parameters)

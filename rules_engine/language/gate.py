@@ -17,7 +17,7 @@ from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
 from rules_engine.language import lexical, shape
 from rules_engine.language.advice import advice
 from rules_engine.language.allowed import allowed, refuse
-from rules_engine.language.calls import call_faults, calls, place_faults
+from rules_engine.language.calls import call_faults, calls, foreign, lengths, place_faults
 from rules_engine.language.lexical import Kind
 from rules_engine.language.moments import literal_faults
 from rules_engine.language.names import Names
@@ -125,12 +125,13 @@ def _outcome(asked: _Asked) -> Outcome:
         if sizes := tuple(size_faults(tree)):
             return None, _named(version, sizes)
         nodes = tuple(tree.walk())
-        found = [*node_faults(tree, nodes, text), *call_faults(words, nodes, version.parameters)]
+        called = [*call_faults(words, nodes, version.parameters)]
+        found = [*node_faults(tree, nodes, text, named=bool(called)), *called]
         found += [*literal_faults(words), *place_faults(nodes, text, version.parameters)]
         names, answer = _resolve(tree, nodes, version, schema)
         found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
     except Unreadable as problem:
-        return None, _named(version, [problem.fault])
+        return None, _named(version, [*foreign(words), problem.fault])
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
         return None, _named(version, [refuse("SQL-199", name=type(problem).__name__)])
     if found:
@@ -191,7 +192,7 @@ def _reading(
         functions=frozenset(c.name for c in calls(words) if c.name in allowed().functions and not c.after_as),
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
-        warnings=_named(version, advice(nodes, schema)),
+        warnings=_named(version, [*advice(nodes, schema), *lengths(words)]),
     )
 
 

@@ -73,7 +73,7 @@ _TOKEN = re.compile(
     | (?P<PARAMETER> (?<!:):[A-Za-z_][A-Za-z0-9_]* )
     | (?P<COMMENT>   {comments.WHOLE} )
     | (?P<BROKEN>    {comments.BROKEN} )
-    | (?P<SYMBOL>    <=>|>>>|<=|>=|<>|!=|==|\|\||->|=>|::|<<|>>|\|>|. )
+    | (?P<SYMBOL>    <=>|>>>|<=|>=|<>|!=|==|\|\||->|=>|::|&&|<<|>>|\|>|. )
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL,  # without ASCII, ı and ſ would pass as letters
 )
@@ -194,7 +194,7 @@ def _symbol(token: Token) -> Fault:
             return refuse("SQL-006", token.start)
         case ";":
             return refuse("SQL-007", token.start)
-        case "::" | "!" | "=>" | "<<" | ">>" | ">>>" | "|>" | "|" | ":" | "?":
+        case "::" | "!" | "&&" | "=>" | "<<" | ">>" | ">>>" | "|>" | "|" | ":" | "?":
             return refuse("SQL-015", token.start, name=f"'{token.text}'")
     shown = token.text if token.text.isascii() and token.text.isprintable() else f"U+{ord(token.text):04X}"
     return refuse("SQL-003", token.start, name=shown)

@@ -18,6 +18,12 @@ from rules_engine.model.rules import Form
 _COMPARISONS = {"=", "==", "<>", "!=", "<", "<=", ">", ">=", "<=>"}
 
 
+FIRST_ROWS = (
+    "Rank the rows and keep the first ones: SELECT … FROM (SELECT …, row_number() OVER (ORDER BY …, key) AS place "
+    "FROM …) t WHERE place <= 10."
+)
+
+
 class Unreadable(Exception):
     """The text gave no tree; ``fault`` says why."""
 
@@ -58,6 +64,8 @@ def _form_faults(form: Form, words: Sequence[Token]) -> Iterator[Fault]:
             yield refuse("SQL-101", before.start, name=" near ', )'")
         if before.word == "table" and before.kind is Kind.WORD and token.kind in {Kind.WORD, Kind.QUOTED}:
             yield refuse("SQL-103", before.start, name="TABLE for a query", hint="Write SELECT … FROM ….")
+        if before.word == "select" and token.word == "top" and token.kind is Kind.WORD:
+            yield refuse("SQL-103", token.start, name="TOP", hint=FIRST_ROWS)
         if before.text in _COMPARISONS and token.text in _COMPARISONS:
             yield refuse("SQL-101", before.start, name=f" near '{before.text} {token.text}'")
 
@@ -71,15 +79,21 @@ def _syntax(problem: ParseError) -> Fault:
     return refuse("SQL-101")
 
 
-def node_faults(tree: exp.Expr, nodes: Sequence[exp.Expr], text: str) -> Iterator[Fault]:
-    """Nodes, settings, types and dates that are not on the list; each kind once, and nothing inside a refused node."""
-    listed, seen = allowed(), set[str]()
+def node_faults(tree: exp.Expr, nodes: Sequence[exp.Expr], text: str, *, named: bool = False) -> Iterator[Fault]:
+    """
+    Nodes, settings, types and dates that are not on the list; each kind once, and nothing inside a refused node.
+
+    Where calls are ``named`` that are refused, functions by names that the text does not hold are not spoken of.
+    """
+    listed, seen, written = allowed(), set[str](), text.lower()
     if any(type(node).__name__ in listed.refused_nodes for node in nodes):
         nodes = [*tree.walk(prune=lambda node: type(node).__name__ in listed.refused_nodes)]
     for node in nodes:
         for name in _names(node):
             if name not in listed.nodes and name not in listed.flags:
-                if name not in seen:
+                if name not in seen and not (
+                    named and isinstance(node, exp.Func) and node.sql_name().lower() not in written
+                ):
                     seen.add(name)
                     yield _refused(node, name, text)
                 break
@@ -203,7 +217,7 @@ def unknown_function(name: str, start: int | None) -> Fault:
     if name in allowed().refused_functions:
         code, instead = allowed().refused_functions[name]
         return refuse(code, start, name=name, hint=instead)
-    hint = did_you_mean(name, allowed().functions)
+    hint = did_you_mean(name, allowed().functions, cutoff=0.75)
     return refuse("SQL-104", start, name=name, hint=f"{hint} " if hint else "")
 
 

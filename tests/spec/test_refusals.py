@@ -68,6 +68,7 @@ PREDICATES = """
     'true'                                                                       | SQL-140 | a text is not true
     null                                                                         | SQL-140 | nothing is not true
     (true, false)                                                                | SQL-140 | two truths are not one
+    cast(name as varchar(20)) = 'Smith'                                          | SQL-905 | a warning: nothing is cut
     *                                                                            | SQL-140 | a star is not true
     name                                                                         | SQL-140 | a column of texts
     case when active then 'yes' else 'no' end                                    | SQL-140 | a CASE of texts

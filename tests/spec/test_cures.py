@@ -1,0 +1,98 @@
+"""What is written elsewhere, what is said of it here, and what to write instead: which is accepted as it is said."""
+
+import pytest
+
+from rules_engine.language import gate
+from rules_engine.language.allowed import allowed
+from rules_engine.language.examples import example_rule, example_schema
+from rules_engine.model.rules import Form
+from tests.spec.table import Row, cases
+
+CURES = """
+    rule                                                     | said                            | cure                                                     | because
+    ---------------------------------------------------------+---------------------------------+----------------------------------------------------------+-------------------
+    iif(spend > 5, active, false)                            | if(condition, a, b)             | if(spend > 5, active, false)                             | another IF
+    iif(spend > 6, active, false)                            | CASE WHEN                       | CASE WHEN spend > 6 THEN active ELSE false END           | a CASE in short
+    charindex('a', name) > 0                                 | locate('x', name)               | locate('a', name) > 0                                    | SQL Server
+    strpos(name, 'a') > 0                                    | instr(name, 'x')                | instr(name, 'a') > 0                                     | PostgreSQL
+    name like 'a\\_%'                                         | LIKE 'a!_%' ESCAPE '!'          | name LIKE 'a!_%' ESCAPE '!'                              | a back-slash in LIKE
+    isnull(spend, 0) > 5                                     | coalesce(x, 0)                  | coalesce(spend, 0) > 5                                   | two arguments
+    spend > 5 && active                                      | AND for '&&'                    | spend > 5 AND active                                     | C
+    !active                                                  | NOT for '!'                     | NOT active                                               | C, too
+    visits::string = '1'                                     | CAST(… AS …) for '::'           | CAST(visits AS string) = '1'                             | Spark 3.5 cannot read it
+    country = "FR"                                           | 'single quotes'                 | country = 'FR'                                           | double quotes
+    [country] = 'FR'                                         | `back-ticks`                    | `country` = 'FR'                                         | brackets for names
+    convert(int, spend) > 3                                  | CAST(x AS INT)                  | CAST(spend AS INT) > 3                                   | what cannot be parsed
+    zeroifnull(spend) > 3                                    | coalesce(x, 0)                  | coalesce(spend, 0) > 3                                   | Teradata
+    age(joined) > 3                                          | months_between(:as_of, day) / 12 | months_between(:as_of, joined) / 12 > 3                 | no lag
+    dayname(joined) = 'Monday'                               | date_format(day, 'EEEE')        | date_format(joined, 'EEEE') = 'Monday'                   | no day
+    eomonth(joined) = joined                                 | last_day(day)                   | last_day(joined) = joined                                | the month's end
+    isnumeric(name)                                          | TRY_CAST(x AS DOUBLE) IS NOT NULL | TRY_CAST(name AS DOUBLE) IS NOT NULL                   | a number or not
+    spend > (select percentile_approx(amount, 0.5) from orders) | percentile                   | spend > (select percentile(amount, 0.5) from orders)     | an estimate
+    spend between symmetric visits and 5                     | BETWEEN least(a, b) AND greatest(a, b) | spend BETWEEN least(visits, 5) AND greatest(visits, 5) | an order of two
+"""
+STATEMENTS = """
+    rule                                                     | said                            | cure                                                     | because
+    ---------------------------------------------------------+---------------------------------+----------------------------------------------------------+-------------------
+    select top 10 person_id from people                      | row_number() OVER (ORDER BY …, key) | SELECT person_id FROM (SELECT person_id, row_number() OVER (ORDER BY spend, person_id) AS place FROM people) t WHERE place <= 10 | TOP
+    select person_id from people order by spend limit 10     | row_number() OVER (ORDER BY …, key) | SELECT person_id FROM (SELECT person_id, row_number() OVER (ORDER BY spend, person_id) AS place FROM people) t WHERE place <= 5 | LIMIT
+    select person_id from people qualify row_number() over (partition by country order by spend, person_id) = 1 | FROM (SELECT …, row_number() OVER (…) AS place FROM …) t WHERE place = 1 | SELECT person_id FROM (SELECT person_id, row_number() OVER (PARTITION BY country ORDER BY spend, person_id) AS place FROM people) t WHERE place = 1 | QUALIFY
+    select person_id from orders group by rollup(person_id)  | GROUP BY the columns you need   | SELECT person_id FROM orders GROUP BY person_id          | ROLLUP
+    select person_id from orders group by cube(person_id)    | GROUP BY the columns you need   | SELECT person_id FROM orders WHERE amount > 0 GROUP BY person_id | CUBE
+"""
+
+
+def told(form: Form, sql: str) -> str:
+    """Everything that is said of a rule."""
+    return " ".join(map(str, gate.faults(example_rule(form, sql), example_schema())))
+
+
+@pytest.mark.parametrize("row", cases(CURES))
+def test_a_condition_is_cured(row: Row) -> None:
+    """The cure is said in words, nothing else is guessed, and it is accepted when it is followed to the letter."""
+    said = told(Form.PREDICATE, row["rule"])
+    assert row["said"] in said
+    assert "Did you mean" not in said
+    assert told(Form.PREDICATE, row["cure"]) == ""
+
+
+@pytest.mark.parametrize("row", cases(STATEMENTS))
+def test_a_statement_is_cured(row: Row) -> None:
+    """The same for queries."""
+    assert row["said"] in told(Form.STATEMENT, row["rule"])
+    assert told(Form.STATEMENT, row["cure"]) == ""
+
+
+GUESSES = """
+    rule                            | guess       | because
+    --------------------------------+-------------+---------------------------------
+    uper(name) = 'X'                | upper       | a letter is missing
+    lenght(name) > 3                | length      | two letters changed places
+    startwith(name, 'X')            | startswith  | a letter is missing, too
+    xyz(name) = 'X'                 |             | nothing is near
+    chr_index(name, 'X') > 0        |             | char is something else
+"""
+
+
+@pytest.mark.parametrize("row", cases(GUESSES))
+def test_a_guess_is_near(row: Row) -> None:
+    """A function is proposed where a letter or two are wrong, and none that only looks alike."""
+    said = told(Form.PREDICATE, row["rule"])
+    assert (f"Did you mean '{row['guess']}'?" in said) if row["guess"] else "Did you mean" not in said
+
+
+def test_a_function_of_elsewhere_is_no_function_of_here() -> None:
+    """No name is both allowed and told to be written otherwise."""
+    assert not set(allowed().functions) & set(allowed().refused_functions)
+
+
+@pytest.mark.parametrize(
+    "type_", ["varchar(20)", "char(2)", "character(2)", "numeric(10, 2)", "dec(10, 2)", "decimal(10, 2)", "varchar"]
+)
+def test_a_type_with_a_length_is_no_function(type_: str) -> None:
+    """CAST takes the names of types that Spark takes; one of texts with a length is warned of, for Spark forgets it."""
+    version = example_rule(
+        Form.PREDICATE, f"cast(visits as {type_}) > '1'" if "char" in type_ else f"cast(visits as {type_}) > 1"
+    )
+    warned = [fault.code for fault in gate.examine(version, example_schema()).warnings]
+    assert warned == (["SQL-905"] if "char" in type_ and "(" in type_ else [])
