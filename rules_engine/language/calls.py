@@ -9,9 +9,11 @@ from itertools import pairwise
 from sqlglot import exp
 
 from rules_engine.errors import Fault
+from rules_engine.language import patterns
 from rules_engine.language.allowed import Category, Function, allowed, refuse
 from rules_engine.language.lexical import Kind, Token
 from rules_engine.language.parsing import position, unknown_function, written_name
+from rules_engine.language.patterns import Unsound
 from rules_engine.model.canonical import ParameterValue
 
 
@@ -135,6 +137,8 @@ def place_faults(nodes: Sequence[exp.Expr], text: str, parameters: Mapping[str, 
     for node in nodes:
         if isinstance(node, exp.Like | exp.ILike):
             yield from _pattern_faults(node, parameters)
+        elif isinstance(node, exp.RegexpLike):
+            yield from _expression_faults(node, parameters)
         elif isinstance(node, exp.Func) and (function := allowed().functions.get(written_name(node, text))):
             if function.category is Category.GENERATOR and not isinstance(node.parent, exp.Lateral):
                 yield refuse("SQL-132", position(node), name=", and stands nowhere else")
@@ -166,6 +170,20 @@ def _pattern_faults(node: exp.Like | exp.ILike, parameters: Mapping[str, Paramet
             yield refuse("SQL-115", position(node), limit=limit, name="this one is computed")
         elif found.count("%") > limit:
             yield refuse("SQL-115", position(node), limit=limit, name=f"this one has {found.count('%')}")
+
+
+def _expression_faults(node: exp.RegexpLike, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    """What is wrong with a regular expression: it is written out, and ends soon on every text."""
+    pattern = _constant(node.expression, parameters)
+    if pattern is None:
+        hint = "Write it as a quoted text, or as a parameter."
+        yield refuse("SQL-118", position(node), name="here", found="is computed", hint=hint)
+        return
+    try:
+        patterns.judge(pattern)
+    except Unsound as problem:
+        name = f"'{pattern[:40]}'"
+        yield refuse("SQL-118", position(node), name=name, found=problem.what, hint=problem.instead)
 
 
 def _patterns(node: exp.Expr) -> list[exp.Expr]:

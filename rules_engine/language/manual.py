@@ -34,6 +34,12 @@ Comments (`-- to the end of the line`, `/* several lines */`) may stand anywhere
 character. They are part of the text that is kept and approved, and blanks to whoever reads it. A comment within a
 comment, a line of comment that ends in a back-slash, and a hint (`/*+ … */`) are refused: there readers of SQL disagree
 about what is comment.
+
+Regular expressions (`x RLIKE '^[a-z]+@example[.]com$'`, `regexp_like`) are looked for anywhere in the text, as Java
+does, and are of a small language that ends soon on every text: characters, `.`, classes such as `[a-z0-9]` and `[^@]`,
+brackets with alternatives, `?`, `{n,m}`, `^` at the beginning and `$` at the end; `*` and `+` after one character or
+class, in a pattern that begins with `^`, where what may follow begins with other characters (one repeat alone may be
+followed by the same). There is no back-slash: write `[0-9]` and `[.]`; and `lower(x) RLIKE …` to ignore case.
 """
 
 

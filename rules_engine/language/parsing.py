@@ -115,8 +115,6 @@ def _refused(node: exp.Expr, refused: str, text: str) -> Fault:
     if isinstance(node, exp.Func) and "." not in refused and written not in allowed().functions and written:
         return unknown_function(written, position(node))
     name, instead = allowed().refused_nodes.get(refused, (refused, "docs/rule-sql.md lists what is."))
-    if name == "RLIKE":
-        return refuse("SQL-108", position(node), name=name, hint=instead)
     return refuse("SQL-103", position(node), name=name, hint=instead)
 
 

@@ -77,7 +77,7 @@ LEAKS = """
     -------------------------------------------------------------+------------------------------------------------+-------------------------
     reflect('java.lang.System', 'getenv', 'HOME') = 'x'          | function reflect                               | native code
     joined < current_date                                        | class org.apache.spark.sql.catalyst.expressions.CurrentDate | the clock
-    name rlike 'x'                                               | class org.apache.spark.sql.catalyst.expressions.RLike | a regular expression
+    regexp_extract(name, 'x', 0) = 'x'                           | class org.apache.spark.sql.catalyst.expressions.RegExpExtract | a regular expression
     exists (select 1 from payroll)                               | table payroll                                  | another table
     exists (select 1 from range(10))                             | class org.apache.spark.sql.catalyst.plans.logical.Range | a table function
     exists (select 1 from people limit 1)                        | class org.apache.spark.sql.catalyst.plans.logical.GlobalLimit | chance

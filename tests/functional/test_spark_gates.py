@@ -93,7 +93,7 @@ PARSED = """
     rule                                                             | code    | because
     -----------------------------------------------------------------+---------+--------------------------------------------------
     spend > > 5                                                      | SQL-301 | Spark cannot parse it
-    name rlike 'x'                                                   | SQL-302 | a class that is not listed
+    regexp_extract(name, 'x', 0) = 'x'                               | SQL-303 | a regular expression that is not judged
     set spark.sql.ansi.enabled = false                               | SQL-301 | a command is no condition
     reflect('java.lang.System', 'getenv', 'HOME') = 'x'              | SQL-303 | native code
     `reflect`('java.lang.System', 'getenv', 'HOME') = 'x'            | SQL-303 | native code in back-ticks

@@ -29,6 +29,7 @@ CURES = """
     eomonth(joined) = joined                                 | last_day(day)                   | last_day(joined) = joined                                | the month's end
     isnumeric(name)                                          | TRY_CAST(x AS DOUBLE) IS NOT NULL | TRY_CAST(name AS DOUBLE) IS NOT NULL                   | a number or not
     spend > (select percentile_approx(amount, 0.5) from orders) | percentile                   | spend > (select percentile(amount, 0.5) from orders)     | an estimate
+    exists (select 1 from orders o where o.person_id = people.person_id limit 1) | In EXISTS leave it out | exists (select 1 from orders o where o.person_id = people.person_id) | Spark 3.5 cannot resolve it
     spend between symmetric visits and 5                     | BETWEEN least(a, b) AND greatest(a, b) | spend BETWEEN least(visits, 5) AND greatest(visits, 5) | an order of two
 """
 STATEMENTS = """

@@ -41,8 +41,10 @@ PREDICATES = """
     last_seen < now()                                                            | SQL-105 | the clock as a function
     country = current_user()                                                     | SQL-106 | who runs it is no matter
     rand() < 0.5                                                                 | SQL-107 | another answer each time
-    name rlike '^(a)*$'                                                          | SQL-108 | a regular expression as an operator
-    regexp_like(name, '(.*a){20}')                                               | SQL-108 | a regular expression as a function
+    name rlike '^(a)*$'                                                          | SQL-118 | a regular expression that repeats a bracket
+    regexp_like(name, '(.*a){20}')                                               | SQL-118 | the same by a function
+    name rlike country                                                           | SQL-118 | whatever somebody wrote
+    regexp_replace(name, 'a', 'b') = 'b'                                         | SQL-108 | a function whose expressions nobody judges
     reflect('java.lang.System', 'getenv', 'HOME') = 'x'                          | SQL-109 | native code
     `reflect`('java.lang.System', 'getenv', 'HOME') = 'x'                        | SQL-109 | native code in back-ticks
     exists(tags, t -> reflect('a', 'b') = t)                                     | SQL-109 | native code in a lambda

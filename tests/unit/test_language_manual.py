@@ -53,7 +53,7 @@ def test_nodes_that_read_write_or_run_are_not_listed() -> None:
         "Drop",
         "Set",
         "Use",
-        "RegexpLike",
+        "RegexpExtract",
         "QueryTransform",
         "Hint",
         "Limit",
