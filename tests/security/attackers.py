@@ -126,6 +126,8 @@ def two_tenants(siege: Siege) -> None:
     for tenant, logins in (("main", (*OFFICE, "amy")), ("acme", (*ACME, "amy")), ("play", ("amy",))):
         for login in logins:
             siege("postgres", "INSERT INTO rules.tenant_login VALUES (%s, %s)", tenant, login)
+    for statement in ("category (key)", "rule_type (key)", "reason_code (code)"):
+        siege("ann", f"INSERT INTO rules.{statement} VALUES ('main')")
     play = "SET rules.tenant = 'play'; "
     siege("postgres", f"{play}INSERT INTO rules.governance (approvals_needed, reason) VALUES (0, 'a tutorial')")
     rule = (

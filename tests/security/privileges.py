@@ -124,7 +124,20 @@ def granted(ask: Ask) -> set[Grant]:
     return {g for g in found if g[2] not in owned} | {("schema rules", "USAGE", "rules_views")}
 
 
-def may(login_roles: str, thing: str, right: str) -> bool:
-    """Whether one of a login's roles has a right; of a column right, for any column."""
+def may(login_roles: str, thing: str, right: str, column: str = "") -> bool:
+    """Whether one of a login's roles has a right, on a column if one is named, else on any."""
     roles = {role.strip() for role in login_roles.split(",")}
-    return any(t == thing and (r == right or r.startswith(f"{right} (")) and role in roles for t, r, role in expected())
+    return any(
+        t == thing
+        and role in roles
+        and (r == right or (r.startswith(f"{right} (") and (not column or column in columns(r))))
+        for t, r, role in EXPECTED
+    )
+
+
+def columns(right: str) -> list[str]:
+    """The columns that a right names."""
+    return [column.strip(" ()") for column in right.partition("(")[2].split(",")]
+
+
+EXPECTED = expected()
