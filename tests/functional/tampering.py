@@ -84,3 +84,21 @@ def lived_in(office: Office) -> None:
     for login in ("ann", "bob", "adam", "dan", "cy", "olga"):
         office("postgres", "INSERT INTO rules.tenant_login VALUES ('main', %s)", login)
     office("adam", "INSERT INTO rules.tenant (key) VALUES ('acme')")
+
+
+def unguarded(office: Office, statement: str) -> None:
+    """Run a statement with every trigger off but those that write the audit, and leave all as they were."""
+    connection = client(office.url)
+    sql = runner(connection)
+    sql("SET rules.tenant = 'main'")
+    enabling = [statement for (statement,) in sql(ALWAYS)]
+    for each in enabling:
+        if not each.endswith(" audited"):
+            sql(each.replace("ENABLE ALWAYS TRIGGER", "DISABLE TRIGGER"))
+    connection.commit()
+    sql(statement)
+    connection.commit()
+    for each in enabling:
+        sql(each)
+    connection.commit()
+    connection.close()

@@ -10,7 +10,7 @@ import pytest
 from rules_repo import audit, embedded, schema
 from tests.functional.conftest import client, runner
 from tests.functional.governed import Office, open_office
-from tests.functional.tampering import lived_in, quietly
+from tests.functional.tampering import lived_in, quietly, unguarded
 from tests.spec.table import Row, cases
 
 
@@ -149,6 +149,45 @@ def test_entries_with_the_chain_made_anew_are_found(office: Office, case: Row) -
     assert case["says"] in found
     assert "its content does not give its hash" not in found
     assert "does not follow the entry before it" not in found
+
+
+UNGUARDED = """
+    statement | says | because
+    --+--+--
+    UPDATE rules.change SET state = 'scheduled' WHERE id = 3 | a change that is in review does not become scheduled | a change was published in one step
+    UPDATE rules.change SET state = 'approved', moved_by = 'postgres' WHERE id = 3 | it needed 2 approvals of people who did not write it, and it had none | approved by nobody
+    UPDATE rules.change SET title = 'x' WHERE id = 3 | its title or its reason was rewritten after its reviewers had read it | another title under review
+    UPDATE rules.change SET title = 'x' WHERE id = 1 | the change was scheduled already, and stays as it was | another title of what was published
+    UPDATE rules.change SET author = 'zoe' WHERE id = 3 | who began it, when and for whom, and how often it was edited, are facts | an author was exchanged
+    INSERT INTO rules.approval (change_id, tenant, edition, content_hash, granted, approver) VALUES (3, 'main', 1, '', true, 'cy') | its row says that cy did it, and postgres did | an approval in another one's name
+    INSERT INTO rules.approval (change_id, tenant, edition, content_hash, granted, approver) VALUES (3, 'main', 1, '', true, 'postgres') | no check of this content by somebody who is no author had passed | an approval of what nobody checked
+    INSERT INTO rules.approval (change_id, tenant, edition, content_hash, granted, approver) VALUES (1, 'main', 1, '', true, 'postgres') | the change was scheduled, and nothing was to be judged | an approval that comes late
+    UPDATE rules.approval SET granted = false | such a row is never changed | an approval became a rejection
+    DELETE FROM rules.change_author | such a row is never removed | authors were forgotten
+    UPDATE rules.rule_version SET weight = 51 | such a row is never changed | wordings were edited
+    UPDATE rules.rule_identity SET key = 'LOAN-009' WHERE id = 2 | such a row is never changed | a key was exchanged
+    DELETE FROM rules.governance | such a row is never removed | four eyes were forgotten
+    INSERT INTO rules.governance (tenant, approvals_needed, reason, set_by) VALUES ('main', 0, 'so', 'postgres') | 2 approvals were needed, and fewer are where there are rules | four eyes were closed
+    INSERT INTO rules.rule_version (rule_id, version, tenant, change_id, kind, membership_type, weight, form, frame, sql, created_by, content_hash) VALUES (2, 9, 'main', 1, 'inclusion', 'GOLD', 1, 'predicate', 'f', 'true', 'postgres', '') | it is published as of change 1, which its transaction did not publish | a version out of nowhere
+    INSERT INTO rules.rule_period (rule_id, version, tenant, change_id, effective, recorded, opened_in) VALUES (2, 1, 'main', 1, '[2023-01-01,2023-02-01)', tstzrange(now(), NULL), rules.this_change()) | it is published as of change 1, which its transaction did not publish | days out of nowhere
+    UPDATE rules.rule_period SET recorded = tstzrange('2020-01-01', NULL) WHERE id = 2 | its beginning was moved by a transaction that had not recorded it | knowledge was dated back
+    UPDATE rules.rule_period SET recorded = tstzrange(lower(recorded), now()), closed_by = 'postgres', closed_in = rules.this_change() WHERE id = 2 | it was closed by a transaction that published no change of it | a rule was ended by hand
+    UPDATE rules.rule_period SET effective = '[2023-01-01,)' WHERE id = 2 | its effective was changed, and of what was recorded only the end can be set | its days were moved
+    UPDATE rules.parameter_version SET value = '{"bigint": 6}' | its value was changed | a shared value
+    DELETE FROM rules.rule_pause | such a row is never removed | a pause was made undone
+    INSERT INTO rules.rule_pause (tenant, rule_id, effective, reason, recorded, recorded_by, opened_in) VALUES ('main', 1, '[2027-01-01,2127-01-01)', 'so', tstzrange(now(), NULL), 'postgres', rules.this_change()) | and 31 are the most | a rule was paused for good
+    UPDATE rules.draft_row SET weight = 99 WHERE change_id = 3 AND edited | change 3 was edited and is no new edition | a draft was edited under review
+    DELETE FROM rules.draft_row WHERE change_id = 1 | the change was scheduled already, and its drafts stay as they were | what was approved was removed
+    UPDATE rules.draft_rule SET open = false WHERE change_id = 3 | a draft was closed whose change is open | a rule was freed for another change
+    INSERT INTO rules.release (change_id, tenant, content_hash, approvals_needed, approvers, released_by) VALUES (3, 'main', '', 0, '{}', 'postgres') | it records a publication that did not happen | a publication that was none
+"""
+
+
+@pytest.mark.parametrize("case", cases(UNGUARDED))
+def test_what_the_audit_wrote_while_the_guards_were_off_is_found(office: Office, case: Row) -> None:
+    """Chain, entries and tables agree, for the database wrote them itself; but its guards would have refused that."""
+    unguarded(office, case["statement"])
+    assert case["says"] in told(office)
 
 
 SCHEMA = """
