@@ -179,6 +179,23 @@ END $$;
 COMMENT ON FUNCTION rules.known_now IS
     'The moment that it is: all that was known until then is committed, and nothing gets an earlier moment any more.';
 
+-- Who was dismissed, or lost a role, while his transaction was open commits nothing by it.
+CREATE FUNCTION rules.still_entitled(relation text, operation text, said jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    role text := CASE WHEN relation = 'approval' THEN 'rules_approver'
+        WHEN relation = 'draft_row' OR relation IN ('draft_rule', 'draft_policy') AND operation <> 'UPDATE' THEN 'rules_analyst'
+        WHEN relation IN ('governance', 'release_freeze') THEN 'rules_admin' END;
+BEGIN
+    IF relation NOT IN ('tenant', 'tenant_login') AND said ->> 'tenant' <> ALL (rules.tenants()) THEN
+        PERFORM rules.refuse(ARRAY[format('Tenant %s: the login %s belongs to it no longer, so nothing of this transaction counts.',
+            said ->> 'tenant', session_user)]);
+    ELSIF role IS NOT NULL AND NOT pg_has_role(session_user, role, 'MEMBER') THEN
+        PERFORM rules.refuse(ARRAY[format('Login %s: it has the role %s no longer, so nothing of this transaction counts.',
+            session_user, role)]);
+    END IF;
+END $$;
+COMMENT ON FUNCTION rules.still_entitled IS 'Refuses, at commit, what a login wrote that has lost the right to.';
+
 -- The audit of a row, at commit, whatever the session's settings say of days, moments and numbers.
 CREATE OR REPLACE FUNCTION rules.audited() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -189,6 +206,7 @@ BEGIN
         RAISE EXCEPTION 'rules.audited: it is for the tables of this schema alone.';
     END IF;
     PERFORM rules.at_commit(stack);
+    PERFORM rules.still_entitled(TG_TABLE_NAME, TG_OP, CASE TG_OP WHEN 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END);
     PERFORM rules.write_audit(TG_TABLE_NAME, TG_OP, TG_ARGV[0]::text[],
         CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END);
     RETURN NULL;

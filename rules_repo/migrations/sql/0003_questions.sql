@@ -25,17 +25,23 @@ BEGIN
 END $$;
 
 -- The tables themselves are asked, not their view: a barrier lets no condition through to the periods of other days.
-CREATE FUNCTION rules.rules_on(as_of date, known_at timestamptz DEFAULT 'infinity') RETURNS SETOF rules.rule
-LANGUAGE sql STABLE SECURITY DEFINER AS $$
+CREATE FUNCTION rules.rules_known(as_of date, known_at timestamptz) RETURNS SETOF rules.rule
+LANGUAGE sql STABLE AS $$
     SELECT i.key, v.version, v.name, v.kind, v.membership_type, v.weight::numeric, coalesce(v.category, ''),
         coalesce(v.rule_type, ''), v.form, v.frame, v.sql, v.parameters, v.when_unknown, coalesce(v.reason_code, ''),
         v.reason_text, v.owner, v.override, v.shadow, v.metadata, lower(p.effective), upper(p.effective)
     FROM rules.rule_period AS p JOIN rules.rule_version AS v USING (rule_id, version)
     JOIN rules.rule_identity AS i ON i.id = p.rule_id
-    WHERE p.tenant = (SELECT rules.tenant()) AND p.effective @> rules_on.as_of AND NOT isempty(p.recorded)
-        AND CASE rules_on.known_at WHEN 'infinity' THEN upper_inf(p.recorded) ELSE p.recorded @> rules_on.known_at END
+    WHERE p.tenant = (SELECT rules.tenant()) AND p.effective @> rules_known.as_of AND NOT isempty(p.recorded)
+        AND CASE rules_known.known_at WHEN 'infinity' THEN upper_inf(p.recorded) ELSE p.recorded @> rules_known.known_at END
 $$;
-COMMENT ON FUNCTION rules.rules_on IS 'The versions of a day, paused rules too, as known at a moment; as known now without it.';
+COMMENT ON FUNCTION rules.rules_known IS
+    'The versions of a day, paused rules too, as known at a moment; as known now for infinity. It waits for no commit.';
+
+CREATE FUNCTION rules.rules_on(as_of date) RETURNS SETOF rules.rule LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT * FROM rules.rules_known(rules_on.as_of, 'infinity')
+$$;
+COMMENT ON FUNCTION rules.rules_on IS 'The versions of a day as known now, paused rules too.';
 
 CREATE OR REPLACE FUNCTION rules.rule_set(as_of date, known_at timestamptz DEFAULT clock_timestamp())
 RETURNS SETOF rules.rule LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
@@ -46,7 +52,7 @@ BEGIN
         h.frame, h.sql, CASE WHEN shared IS NULL THEN h.parameters ELSE rules.with_shared(h.parameters, h.sql, shared) END,
         h.when_unknown, h.reason_code, h.reason_text, h.owner, h.override, h.shadow, h.metadata, h.effective_from,
         h.effective_to
-    FROM rules.rules_on(rule_set.as_of, rule_set.known_at) AS h
+    FROM rules.rules_known(rule_set.as_of, rule_set.known_at) AS h
     WHERE h.rule_key NOT IN (SELECT p.rule_key FROM rules.pause AS p
         WHERE p.effective @> rule_set.as_of AND p.recorded @> rule_set.known_at)
     ORDER BY h.rule_key COLLATE "C";

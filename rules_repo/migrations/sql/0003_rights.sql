@@ -35,8 +35,8 @@ BEGIN
     END LOOP;
 END $$;
 -- Ranges are guessed to hold few rows, and a nested loop over thousands is slow: it hashes.
-ALTER FUNCTION rules.rules_on SET enable_nestloop = off;
-ALTER FUNCTION rules.rules_on SET jit = off;
+ALTER FUNCTION rules.rules_known SET enable_nestloop = off;
+ALTER FUNCTION rules.rules_known SET jit = off;
 
 -- Views are barriers: no condition of a reader is asked of a row before it is known to be his tenant's.
 DO $$

@@ -112,13 +112,13 @@ COMMENT ON FUNCTION rules.tenant_founded IS
 
 CREATE FUNCTION rules.login_let_in() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM rules.tenant_login AS l WHERE l.tenant = NEW.tenant AND l.login = NEW.login) THEN
+    IF current_user <> 'rules_owner' AND NEW.tenant <> ALL (rules.tenants()) THEN
+        PERFORM rules.refuse(ARRAY[format('Tenant %s: the login %s does not belong to it and lets nobody in. Ask one of its '
+            'admins.', NEW.tenant, session_user)]);
+    ELSIF EXISTS (SELECT FROM rules.tenant_login AS l WHERE l.tenant = NEW.tenant AND l.login = NEW.login) THEN
         RETURN NULL;  -- it belongs to it already
     ELSIF current_user = 'rules_owner' OR pg_has_role(session_user, 'rules_owner', 'USAGE') THEN
         RETURN NEW;  -- rules.tenant_founded, or a superuser
-    ELSIF NEW.tenant <> ALL (rules.tenants()) THEN
-        PERFORM rules.refuse(ARRAY[format('Tenant %s: the login %s does not belong to it and lets nobody in. Ask one of its '
-            'admins.', NEW.tenant, session_user)]);
     ELSIF NEW.login <> session_user AND NOT EXISTS (SELECT FROM rules.tenant_login) THEN
         INSERT INTO rules.tenant_login (tenant, login) VALUES (NEW.tenant, session_user);  -- not to lock himself out
     END IF;
