@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
 
 from rules_repo import embedded
+
+if TYPE_CHECKING:
+    from tests.functional.governed import Office
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 
@@ -62,3 +66,30 @@ def unchanged(postgres_url: str, upgraded_database: str) -> Iterator[Sql]:
     with two_rules(url) as run:
         yield run
     embedded.drop_database(postgres_url, "unchanged")
+
+
+@pytest.fixture(scope="session")
+def lived_in_database(postgres_url: str) -> Iterator[str]:
+    """The name of a database that people of two tenants have worked in."""
+    from rules_repo import schema
+    from tests.functional.governed import open_office
+    from tests.functional.tampering import live_in
+
+    url = embedded.ensure_database(postgres_url, "lived_in")
+    schema.upgrade(url)
+    owner = client(url)
+    owner.autocommit = True
+    live_in(open_office(runner(owner), url))
+    owner.close()
+    yield "lived_in"
+    embedded.drop_database(postgres_url, "lived_in")
+
+
+@pytest.fixture
+def lived_in(postgres_url: str, lived_in_database: str) -> Iterator[Office]:
+    """A copy of it, to be tampered with."""
+    from tests.functional.governed import Office
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield Office(embedded.ensure_database(postgres_url, name, template=lived_in_database))
+    embedded.drop_database(postgres_url, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from rules_repo import audit
 from rules_repo.audit_chain import SAID
 from tests.functional.conftest import client, runner
 from tests.functional.governed import TWO_RULES, Office
@@ -59,7 +60,7 @@ def chained_anew(sql: object) -> None:
     run("ALTER TABLE rules.audit_entry ADD CONSTRAINT audit_entry_pkey PRIMARY KEY (position)")
 
 
-def lived_in(office: Office) -> None:
+def live_in(office: Office) -> None:
     """Change 1 published, 2 published by ann and bob, 3 in review; a parameter, a list, a pause, a lifted freeze, two tenants."""
     office("ann", TWO_RULES)
     office.published(1)
@@ -102,3 +103,9 @@ def unguarded(office: Office, statement: str) -> None:
         sql(each)
     connection.commit()
     connection.close()
+
+
+def told(office: Office, login: str = "postgres") -> str:
+    """All that verify tells a login."""
+    verdict = audit.verify(office.url.replace("postgres@", f"{login}@", 1))
+    return "\n".join(str(fault) for fault in verdict.faults)

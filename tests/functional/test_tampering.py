@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-
 import pytest
 
-from rules_repo import audit, embedded, schema
-from tests.functional.conftest import client, runner
-from tests.functional.governed import Office, open_office
-from tests.functional.tampering import lived_in, quietly, unguarded
+from rules_repo import audit
+from tests.functional.governed import Office
+from tests.functional.tampering import quietly, told, unguarded
 from tests.spec.table import Row, cases
-
-
-@pytest.fixture(scope="module")
-def template(postgres_url: str) -> Iterator[str]:
-    """The name of a database that was lived in."""
-    url = embedded.ensure_database(postgres_url, "lived_in")
-    schema.upgrade(url)
-    owner = client(url)
-    owner.autocommit = True
-    lived_in(open_office(runner(owner), url))
-    owner.close()
-    yield "lived_in"
-    embedded.drop_database(postgres_url, "lived_in")
-
-
-@pytest.fixture
-def office(postgres_url: str, template: str) -> Iterator[Office]:
-    """A copy of it that verifies."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    made = Office(embedded.ensure_database(postgres_url, name, template=template))
-    yield made
-    embedded.drop_database(postgres_url, name)
-
-
-def told(office: Office, login: str = "postgres") -> str:
-    """All that verify tells a login."""
-    verdict = audit.verify(office.url.replace("postgres@", f"{login}@", 1))
-    return "\n".join(str(fault) for fault in verdict.faults)
-
 
 ROWS = """
     statement                                                                                  | says                                                               | because
@@ -89,10 +56,10 @@ ROWS = """
 
 
 @pytest.mark.parametrize("case", cases(ROWS))
-def test_edited_rows_are_found(office: Office, case: Row) -> None:
+def test_edited_rows_are_found(lived_in: Office, case: Row) -> None:
     """With every trigger off anything can be written; put on again as they were, they tell nothing: the audit does."""
-    quietly(office, case["statement"], anew=False)
-    assert case["says"] in told(office)
+    quietly(lived_in, case["statement"], anew=False)
+    assert case["says"] in told(lived_in)
 
 
 ENTRY = "UPDATE rules.audit_entry SET"
@@ -142,10 +109,10 @@ ANEW = """
 
 
 @pytest.mark.parametrize("case", cases(ANEW))
-def test_entries_with_the_chain_made_anew_are_found(office: Office, case: Row) -> None:
+def test_entries_with_the_chain_made_anew_are_found(lived_in: Office, case: Row) -> None:
     """Every hash holds again, and table and entries agree; but such a history nothing but tampering can have written."""
-    quietly(office, case["statement"], anew=True)
-    found = told(office)
+    quietly(lived_in, case["statement"], anew=True)
+    found = told(lived_in)
     assert case["says"] in found
     assert "its content does not give its hash" not in found
     assert "does not follow the entry before it" not in found
@@ -184,75 +151,10 @@ UNGUARDED = """
 
 
 @pytest.mark.parametrize("case", cases(UNGUARDED))
-def test_what_the_audit_wrote_while_the_guards_were_off_is_found(office: Office, case: Row) -> None:
+def test_what_the_audit_wrote_while_the_guards_were_off_is_found(lived_in: Office, case: Row) -> None:
     """Chain, entries and tables agree, for the database wrote them itself; but its guards would have refused that."""
-    unguarded(office, case["statement"])
-    assert case["says"] in told(office)
-
-
-SCHEMA = """
-    statement                                                                              | says                                                           | because
-    ---------------------------------------------------------------------------------------+----------------------------------------------------------------+------------------------------------------
-    ALTER TABLE rules.change DISABLE TRIGGER change_moved                                  | Trigger change.change_moved: it is not as the migrations make it: enabled=D instead of A | a trigger is off
-    ALTER TABLE rules.change ENABLE TRIGGER change_moved                                   | Trigger change.change_moved: it is not as the migrations make it: enabled=O | a trigger that a session can switch off
-    DROP TRIGGER never_edited ON rules.rule_version                                        | Trigger rule_version.never_edited: it is gone                  | a trigger is gone
-    CREATE TRIGGER mine BEFORE INSERT ON rules.approval FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger() | Trigger approval.mine: no migration made it | a trigger more
-    ALTER TABLE rules.rule_period DISABLE TRIGGER ALL                                      | Foreign key triggers rule_period: no migration made it         | foreign keys are off
-    CREATE OR REPLACE FUNCTION rules.valid_approvals(c rules.change) RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT '{bob}'::text[] $$ | Function valid_approvals(c rules.change): it is not as the migrations make it: source= | a function was replaced
-    ALTER FUNCTION rules.approve RESET search_path                                         | Function approve(change bigint, saw text DEFAULT NULL::text): it is not as the migrations make it: config= | a path was dropped
-    ALTER FUNCTION rules.approve SECURITY INVOKER                                          | Function approve(change bigint, saw text DEFAULT NULL::text): it is not as the migrations make it: definer=f | another one's rights
-    GRANT EXECUTE ON FUNCTION rules.write_audit TO PUBLIC                                  | acl=PUBLIC instead of                                          | a function for everybody
-    ALTER FUNCTION rules.approve OWNER TO postgres                                         | owner=postgres instead of rules_owner                     | a function of a superuser
-    CREATE FUNCTION rules.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'                | Function mine(): no migration made it                          | a function more
-    CREATE OR REPLACE FUNCTION rules.catalogue() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT ''fine''' | Function catalogue(): it is not as the migrations make it | who describes the schema was replaced
-    GRANT UPDATE ON rules.rule_version TO rules_analyst                                    | Relation rule_version: it is not as the migrations make it: acl= | a grant on a table
-    GRANT UPDATE (state) ON rules.change TO rules_analyst                                  | Column change.state: it is not as the migrations make it       | a grant on a column
-    GRANT SELECT ON rules.draft TO PUBLIC                                                  | Relation draft: it is not as the migrations make it: acl=      | a view for everybody
-    REVOKE SELECT ON rules.audit_entry FROM rules_auditor                                  | Relation audit_entry: it is not as the migrations make it: acl= | auditors were shut out
-    ALTER TABLE rules.rule_version OWNER TO postgres                                       | Relation rule_version: it is not as the migrations make it: owner=postgres | another owner
-    ALTER VIEW rules.rule RESET (security_barrier)                                         | Relation rule: it is not as the migrations make it: options=   | a barrier was dropped
-    CREATE OR REPLACE VIEW rules.parameter WITH (security_barrier) AS SELECT name, value, ''::text AS description FROM rules.parameter_history | View parameter: it is not as the migrations make it: its text is another one | a view was replaced
-    DROP POLICY by_tenant ON rules.approval                                                | Policy approval.by_tenant: it is gone                          | a wall between tenants is gone
-    CREATE POLICY all_of_it ON rules.approval USING (true)                                 | Policy approval.all_of_it: no migration made it                | a gate in it
-    ALTER TABLE rules.approval DISABLE ROW LEVEL SECURITY                                  | Relation approval: it is not as the migrations make it: rls=f  | the wall is off
-    CREATE TABLE rules.mine (id bigint)                                                    | Relation mine: no migration made it                            | a table more
-    CREATE TABLE rules.mine () INHERITS (rules.approval)                                   | Relation mine: no migration made it                            | a table whose rows show in another
-    CREATE VIEW rules.mine AS SELECT 1 AS one                                              | Relation mine: no migration made it                            | a view more
-    CREATE RULE mine AS ON INSERT TO rules.approval DO INSTEAD NOTHING                     | Rule approval.mine: no migration made it                       | a rule swallows rows
-    ALTER TABLE rules.rule_period DROP CONSTRAINT rule_period_no_overlap                   | Constraint rule_period.rule_period_no_overlap: it is gone      | a constraint is gone
-    DROP INDEX rules.draft_rule_one_open                                                   | it is gone                                                     | an index that lets one change have a rule
-    ALTER TABLE rules.change ALTER COLUMN state SET DEFAULT 'approved'                     | Column change.state: it is not as the migrations make it: default= | another default
-    ALTER TABLE rules.approval ADD COLUMN mine text                                        | rules.approval: it has not the columns that the migrations make (mine text) | a column more
-    ALTER TABLE rules.approval RENAME TO hidden; CREATE VIEW rules.approval AS SELECT * FROM rules.hidden | rules.approval: it is no plain table any more       | a view that lies in the place of a table
-    ALTER DEFAULT PRIVILEGES FOR ROLE rules_owner GRANT SELECT ON TABLES TO PUBLIC         | Default privileges of rules_owner on r: no migration made it   | rights for tables to come
-    GRANT CREATE ON SCHEMA rules TO PUBLIC                                                 | Schema: it is not as the migrations make it: acl=              | everybody may add objects
-"""
-
-
-@pytest.mark.parametrize("case", cases(SCHEMA))
-def test_an_altered_schema_is_named(office: Office, case: Row) -> None:
-    """Owners, rights, functions, triggers, policies, views: each difference to a fresh migration is a fault by its name."""
-    office("postgres", case["statement"])
-    assert case["says"] in told(office)
-
-
-ROLES = """
-    statement                      | undone                             | says                                             | because
-    -------------------------------+------------------------------------+--------------------------------------------------+-----------------------------
-    GRANT rules_owner TO ann       | REVOKE rules_owner FROM ann        | Role rules_owner: ann is a member of it          | an owner made of an analyst
-    ALTER ROLE rules_owner LOGIN   | ALTER ROLE rules_owner NOLOGIN     | Role rules_owner: it is not as the migrations make it: login=t | an owner who logs in
-    ALTER ROLE rules_views BYPASSRLS | ALTER ROLE rules_views NOBYPASSRLS | Role rules_views: it is not as the migrations make it: bypassrls=t | views that see all tenants
-"""
-
-
-@pytest.mark.parametrize("case", cases(ROLES))
-def test_an_altered_role_is_named(office: Office, case: Row) -> None:
-    """The roles that own the schema are a part of it, though they are the server's."""
-    office("postgres", case["statement"])
-    try:
-        assert case["says"] in told(office)
-    finally:
-        office("postgres", case["undone"])
+    unguarded(lived_in, case["statement"])
+    assert case["says"] in told(lived_in)
 
 
 FORGED = """
@@ -265,20 +167,20 @@ FORGED = """
 
 
 @pytest.mark.parametrize("case", cases(FORGED))
-def test_a_history_forged_as_a_whole_is_found_by_its_anchor_alone(office: Office, case: Row) -> None:
+def test_a_history_forged_as_a_whole_is_found_by_its_anchor_alone(lived_in: Office, case: Row) -> None:
     """Who rewrites table, entries and all hashes leaves a history that is legal; only a head noted elsewhere tells of it."""
-    anchor = audit.head(office.url, "2026-11-28T00:00:00Z")
-    assert audit.verify(office.url, [anchor]).faults == ()
-    quietly(office, case["statement"], anew=True)
-    assert told(office) == ""
-    assert case["says"] in "\n".join(map(str, audit.verify(office.url, [anchor]).faults))
+    anchor = audit.head(lived_in.url, "2026-11-28T00:00:00Z")
+    assert audit.verify(lived_in.url, [anchor]).faults == ()
+    quietly(lived_in, case["statement"], anew=True)
+    assert told(lived_in) == ""
+    assert case["says"] in "\n".join(map(str, audit.verify(lived_in.url, [anchor]).faults))
 
 
-def test_faults_of_one_kind_hide_no_other(office: Office) -> None:
+def test_faults_of_one_kind_hide_no_other(lived_in: Office) -> None:
     """A hundred rows that the audit does not know are counted, five of them shown, and the edited version too."""
     many = "INSERT INTO rules.tenant_login SELECT 'acme', 'l' || n FROM generate_series(1, 100) AS n"
-    quietly(office, f"{many}; UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 2", anew=False)
-    verdict = audit.verify(office.url)
+    quietly(lived_in, f"{many}; UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 2", anew=False)
+    verdict = audit.verify(lived_in.url)
     shown = "\n".join(map(str, verdict.faults))
     assert verdict.total == 101
     assert shown.count("rules.tenant_login {") == 5
@@ -286,25 +188,25 @@ def test_faults_of_one_kind_hide_no_other(office: Office) -> None:
     assert 'rules.rule_version {"rule_id": 2, "version": 1}: it is not what the audit says of it' in shown
 
 
-def test_an_auditor_of_one_tenant_proves_it_and_the_links_of_all(office: Office) -> None:
+def test_an_auditor_of_one_tenant_proves_it_and_the_links_of_all(lived_in: Office) -> None:
     """No false alarm, how many entries were withheld, and what was tampered with in his tenant or in any link."""
     for login, tenant in (("eli", "acme"), ("otto", "acme")):
-        office("postgres", f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
-        office("postgres", f"GRANT {'rules_analyst' if login == 'eli' else 'rules_auditor'} TO {login}")
-        office("postgres", "INSERT INTO rules.tenant_login VALUES (%s, %s)", tenant, login)
-    office("eli", "INSERT INTO rules.category (key) VALUES ('ours')")
-    url = office.url.replace("postgres@", "otto@", 1)
+        lived_in("postgres", f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+        lived_in("postgres", f"GRANT {'rules_analyst' if login == 'eli' else 'rules_auditor'} TO {login}")
+        lived_in("postgres", "INSERT INTO rules.tenant_login VALUES (%s, %s)", tenant, login)
+    lived_in("eli", "INSERT INTO rules.category (key) VALUES ('ours')")
+    url = lived_in.url.replace("postgres@", "otto@", 1)
     verdict = audit.verify(url)
     assert verdict.faults == ()
-    assert verdict.entries == audit.verify(office.url).entries
+    assert verdict.entries == audit.verify(lived_in.url).entries
     assert 0 < verdict.withheld < verdict.entries
-    quietly(office, "UPDATE rules.category SET description = 'x' WHERE tenant = 'acme'", anew=False)
-    assert 'rules.category {"key": "ours", "tenant": "acme"}: it is not what' in told(office, "otto")
-    quietly(office, "DELETE FROM rules.audit_entry WHERE position = 20", anew=False)
-    assert "Audit entry 20: it is missing" in told(office, "otto")
+    quietly(lived_in, "UPDATE rules.category SET description = 'x' WHERE tenant = 'acme'", anew=False)
+    assert 'rules.category {"key": "ours", "tenant": "acme"}: it is not what' in told(lived_in, "otto")
+    quietly(lived_in, "DELETE FROM rules.audit_entry WHERE position = 20", anew=False)
+    assert "Audit entry 20: it is missing" in told(lived_in, "otto")
 
 
-def test_what_a_session_is_used_to_is_no_fault(office: Office) -> None:
+def test_what_a_session_is_used_to_is_no_fault(lived_in: Office) -> None:
     """Roles and databases have their own style of days, zones and numbers, and schemas of their own in the path."""
     for setting in (
         "datestyle = 'German'",
@@ -312,11 +214,13 @@ def test_what_a_session_is_used_to_is_no_fault(office: Office) -> None:
         "intervalstyle = 'iso_8601'",
         "extra_float_digits = -15",
     ):
-        office("postgres", f"ALTER DATABASE {office.url.split('/')[-1].split('?')[0]} SET {setting}")
-    office(
+        lived_in("postgres", f"ALTER DATABASE {lived_in.url.split('/')[-1].split('?')[0]} SET {setting}")
+    lived_in(
         "postgres",
         "CREATE SCHEMA mine; CREATE FUNCTION mine.to_jsonb(text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'",
     )
-    office("postgres", f"ALTER DATABASE {office.url.split('/')[-1].split('?')[0]} SET search_path = mine, pg_catalog")
-    office("ann", "UPDATE rules.rule SET weight = 70 WHERE rule_key = 'BOND-001'")
-    assert told(office) == ""
+    lived_in(
+        "postgres", f"ALTER DATABASE {lived_in.url.split('/')[-1].split('?')[0]} SET search_path = mine, pg_catalog"
+    )
+    lived_in("ann", "UPDATE rules.rule SET weight = 70 WHERE rule_key = 'BOND-001'")
+    assert told(lived_in) == ""

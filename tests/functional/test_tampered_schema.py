@@ -1,0 +1,73 @@
+"""What `rules audit verify` says of a schema that is not as the migrations made it (R-REPO-6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.governed import Office
+from tests.functional.tampering import told
+from tests.spec.table import Row, cases
+
+SCHEMA = """
+    statement                                                                              | says                                                           | because
+    ---------------------------------------------------------------------------------------+----------------------------------------------------------------+------------------------------------------
+    ALTER TABLE rules.change DISABLE TRIGGER change_moved                                  | Trigger change.change_moved: it is not as the migrations make it: enabled=D instead of A | a trigger is off
+    ALTER TABLE rules.change ENABLE TRIGGER change_moved                                   | Trigger change.change_moved: it is not as the migrations make it: enabled=O | a trigger that a session can switch off
+    DROP TRIGGER never_edited ON rules.rule_version                                        | Trigger rule_version.never_edited: it is gone                  | a trigger is gone
+    CREATE TRIGGER mine BEFORE INSERT ON rules.approval FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger() | Trigger approval.mine: no migration made it | a trigger more
+    ALTER TABLE rules.rule_period DISABLE TRIGGER ALL                                      | Foreign key triggers rule_period: no migration made it         | foreign keys are off
+    CREATE OR REPLACE FUNCTION rules.valid_approvals(c rules.change) RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT '{bob}'::text[] $$ | Function valid_approvals(c rules.change): it is not as the migrations make it: source= | a function was replaced
+    ALTER FUNCTION rules.approve RESET search_path                                         | Function approve(change bigint, saw text DEFAULT NULL::text): it is not as the migrations make it: config= | a path was dropped
+    ALTER FUNCTION rules.approve SECURITY INVOKER                                          | Function approve(change bigint, saw text DEFAULT NULL::text): it is not as the migrations make it: definer=f | another one's rights
+    GRANT EXECUTE ON FUNCTION rules.write_audit TO PUBLIC                                  | acl=PUBLIC instead of                                          | a function for everybody
+    ALTER FUNCTION rules.approve OWNER TO postgres                                         | owner=postgres instead of rules_owner                     | a function of a superuser
+    CREATE FUNCTION rules.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'                | Function mine(): no migration made it                          | a function more
+    CREATE OR REPLACE FUNCTION rules.catalogue() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT ''fine''' | Function catalogue(): it is not as the migrations make it | who describes the schema was replaced
+    GRANT UPDATE ON rules.rule_version TO rules_analyst                                    | Relation rule_version: it is not as the migrations make it: acl= | a grant on a table
+    GRANT UPDATE (state) ON rules.change TO rules_analyst                                  | Column change.state: it is not as the migrations make it       | a grant on a column
+    GRANT SELECT ON rules.draft TO PUBLIC                                                  | Relation draft: it is not as the migrations make it: acl=      | a view for everybody
+    REVOKE SELECT ON rules.audit_entry FROM rules_auditor                                  | Relation audit_entry: it is not as the migrations make it: acl= | auditors were shut out
+    ALTER TABLE rules.rule_version OWNER TO postgres                                       | Relation rule_version: it is not as the migrations make it: owner=postgres | another owner
+    ALTER VIEW rules.rule RESET (security_barrier)                                         | Relation rule: it is not as the migrations make it: options=   | a barrier was dropped
+    CREATE OR REPLACE VIEW rules.parameter WITH (security_barrier) AS SELECT name, value, ''::text AS description FROM rules.parameter_history | View parameter: it is not as the migrations make it: its text is another one | a view was replaced
+    DROP POLICY by_tenant ON rules.approval                                                | Policy approval.by_tenant: it is gone                          | a wall between tenants is gone
+    CREATE POLICY all_of_it ON rules.approval USING (true)                                 | Policy approval.all_of_it: no migration made it                | a gate in it
+    ALTER TABLE rules.approval DISABLE ROW LEVEL SECURITY                                  | Relation approval: it is not as the migrations make it: rls=f  | the wall is off
+    CREATE TABLE rules.mine (id bigint)                                                    | Relation mine: no migration made it                            | a table more
+    CREATE TABLE rules.mine () INHERITS (rules.approval)                                   | Relation mine: no migration made it                            | a table whose rows show in another
+    CREATE VIEW rules.mine AS SELECT 1 AS one                                              | Relation mine: no migration made it                            | a view more
+    CREATE RULE mine AS ON INSERT TO rules.approval DO INSTEAD NOTHING                     | Rule approval.mine: no migration made it                       | a rule swallows rows
+    ALTER TABLE rules.rule_period DROP CONSTRAINT rule_period_no_overlap                   | Constraint rule_period.rule_period_no_overlap: it is gone      | a constraint is gone
+    DROP INDEX rules.draft_rule_one_open                                                   | it is gone                                                     | an index that lets one change have a rule
+    ALTER TABLE rules.change ALTER COLUMN state SET DEFAULT 'approved'                     | Column change.state: it is not as the migrations make it: default= | another default
+    ALTER TABLE rules.approval ADD COLUMN mine text                                        | rules.approval: it has not the columns that the migrations make (mine text) | a column more
+    ALTER TABLE rules.approval RENAME TO hidden; CREATE VIEW rules.approval AS SELECT * FROM rules.hidden | rules.approval: it is no plain table any more       | a view that lies in the place of a table
+    ALTER DEFAULT PRIVILEGES FOR ROLE rules_owner GRANT SELECT ON TABLES TO PUBLIC         | Default privileges of rules_owner on r: no migration made it   | rights for tables to come
+    GRANT CREATE ON SCHEMA rules TO PUBLIC                                                 | Schema: it is not as the migrations make it: acl=              | everybody may add objects
+"""
+
+
+@pytest.mark.parametrize("case", cases(SCHEMA))
+def test_an_altered_schema_is_named(lived_in: Office, case: Row) -> None:
+    """Owners, rights, functions, triggers, policies, views: each difference to a fresh migration is a fault by its name."""
+    lived_in("postgres", case["statement"])
+    assert case["says"] in told(lived_in)
+
+
+ROLES = """
+    statement                      | undone                             | says                                             | because
+    -------------------------------+------------------------------------+--------------------------------------------------+-----------------------------
+    GRANT rules_owner TO ann       | REVOKE rules_owner FROM ann        | Role rules_owner: ann is a member of it          | an owner made of an analyst
+    ALTER ROLE rules_owner LOGIN   | ALTER ROLE rules_owner NOLOGIN     | Role rules_owner: it is not as the migrations make it: login=t | an owner who logs in
+    ALTER ROLE rules_views BYPASSRLS | ALTER ROLE rules_views NOBYPASSRLS | Role rules_views: it is not as the migrations make it: bypassrls=t | views that see all tenants
+"""
+
+
+@pytest.mark.parametrize("case", cases(ROLES))
+def test_an_altered_role_is_named(lived_in: Office, case: Row) -> None:
+    """The roles that own the schema are a part of it, though they are the server's."""
+    lived_in("postgres", case["statement"])
+    try:
+        assert case["says"] in told(lived_in)
+    finally:
+        lived_in("postgres", case["undone"])
