@@ -13,4 +13,4 @@ if [ ! -x "/usr/lib/postgresql/$version/bin/initdb" ]; then
 fi
 say "The rules repository on PostgreSQL $version"
 TEST_POSTGRES=$version .venv/bin/python -m pytest tests/security tests/functional/test_{analysts_manual,change_commands,exchange,four_eyes,illegal_moves}.py \
-    tests/functional/test_{migrations,reference_lists,repository,rule_clocks,shared_parameters}.py tests/property/test_change_machine.py
+    tests/functional/test_{migrations,reference_lists,repository,rule_clocks,shared_parameters}.py tests/property/test_{change_machine,known_for_ever}.py

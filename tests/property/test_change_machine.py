@@ -1,7 +1,7 @@
 """
 Random legal and illegal moves on the database and on a model of it in memory: the same refusals, the same rule sets.
 
-Each try is a tenant of its own in one database.
+Each try is two tenants of its own in one database, with the same keys and logins, whose moves take turns.
 """
 
 from __future__ import annotations
@@ -28,6 +28,17 @@ from tests.property.change_model import (
     Refused,
 )
 
+TRESPASSES = (
+    "SELECT rules.submit(%s, 'why')",
+    "SELECT rules.approve(%s)",
+    "SELECT rules.reject(%s, 'no')",
+    "SELECT rules.withdraw(%s)",
+    "SELECT rules.schedule(%s)",
+    "SELECT rules.work_on(%s)",
+    "SELECT rules.publish_at_once(%s)",
+    "SELECT rules.record_check(%s, 'x', true)",
+    "SELECT rules.draft_timelines(%s, '[]')",
+)
 LOGINS = ("ann", "dan", "zoe")
 KEYS = ("BOND-001", "LOAN-001")
 DAYS = tuple(date(2024, month, 1) for month in range(1, 7))
@@ -85,6 +96,24 @@ class Office(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
+        self.found()
+        self.other = self.tenant, self.model, self.offset
+        self.found()
+
+    @rule()
+    def turn(self) -> None:
+        """The next moves are in the other tenant."""
+        self.other, (self.tenant, self.model, self.offset) = (self.tenant, self.model, self.offset), self.other
+
+    @rule(name=login, number=pick, move=st.sampled_from(TRESPASSES))
+    def trespass(self, name: str, number: int, move: str) -> None:
+        """Whatever is tried here with a change of the other tenant is refused, and changes nothing there."""
+        there = sorted(self.other[1].changes)
+        if there:
+            with pytest.raises(psycopg2.Error):
+                self.sql(name, move, there[number % len(there)])
+
+    def found(self) -> None:
         self.tenant = f"t{next(TENANTS)}"
         self.model = self.judge()
         with self.connection.cursor() as cursor:
@@ -216,23 +245,26 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def the_states_are_equal(self) -> None:
-        if hasattr(self, "model"):
-            found = self.sql(
-                "ann",
-                "SELECT id, state FROM rules.change WHERE tenant = %s AND id > %s ORDER BY id",
-                self.tenant,
-                self.offset,
-            )
-            assert found == [(n, c.state) for n, c in sorted(self.model.changes.items())]
+        if hasattr(self, "other"):
+            for tenant, model, offset in (self.tenant, self.model, self.offset), self.other:
+                found = self.sql(
+                    "ann",
+                    "SELECT id, state FROM rules.change WHERE tenant = %s AND id > %s ORDER BY id",
+                    tenant,
+                    offset,
+                )
+                assert found == [(n, c.state) for n, c in sorted(model.changes.items())]
 
     def teardown(self) -> None:
         """Every day as known at every moment, asked at the end: nothing known then was changed since."""
-        for number, (moment, _) in enumerate(getattr(self, "model", Model()).moments):
-            for asked in DAYS:
-                found = self.sql(
-                    "ann", "SELECT rule_key, version, weight::integer FROM rules.rule_set(%s, %s)", asked, moment
-                )
-                assert sorted(found) == self.model.rule_set(asked, number), f"{asked} as known at {moment}"
+        for _ in range(2 if hasattr(self, "other") else 0):
+            self.turn()
+            for number, (moment, _) in enumerate(self.model.moments):
+                for asked in DAYS:
+                    found = self.sql(
+                        "ann", "SELECT rule_key, version, weight::integer FROM rules.rule_set(%s, %s)", asked, moment
+                    )
+                    assert sorted(found) == self.model.rule_set(asked, number), f"{asked} as known at {moment}"
 
 
 def machine(connection: psycopg2.extensions.connection, judge: type[Model]) -> type[RuleBasedStateMachine]:
