@@ -104,3 +104,14 @@ def test_what_is_published_is_what_was_approved(fresh: Siege, case: Row, order: 
         "postgres", "SELECT bool_and(cardinality(approvers) > 0) FROM rules.release WHERE tenant = 'main'"
     ) == [(True,)]
     assert edited
+
+
+def test_who_is_dismissed_commits_no_approval(fresh: Siege) -> None:
+    """R8: an approval that is given while he belongs to the tenant and committed when he does not any more."""
+    with session(fresh, "cy") as cy:
+        cy("BEGIN")
+        cy("SELECT rules.record_check(3, rules.content_hash(3), true, 'read')")
+        cy("SELECT rules.approve(3)")
+        fresh("adam", "SELECT rules.dismiss('cy')")
+        assert refused(cy, "COMMIT")
+    assert fresh("postgres", "SELECT state FROM rules.change WHERE id = 3") == [("in review",)]
