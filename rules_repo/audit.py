@@ -35,6 +35,8 @@ PINNED = {
     "client_encoding": "UTF8",
     "standard_conforming_strings": "on",
     "bytea_output": "hex",
+    "quote_all_identifiers": "off",
+    "transform_null_equals": "off",
 }
 """What a session that verifies is set to, so that no default of a role or a database has a say."""
 

@@ -23,7 +23,7 @@ UPGRADING = 7_310_589_201
 """The advisory lock that lets one upgrade run at a time."""
 
 
-PATH = "SET LOCAL search_path = pg_catalog, pg_temp;"
+PATH = "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL standard_conforming_strings = on;"
 """Names in migrations are looked up where nobody else puts any."""
 
 LEAVE = """DO $$

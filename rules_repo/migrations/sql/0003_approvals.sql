@@ -235,18 +235,22 @@ COMMENT ON FUNCTION rules.change_retitled IS 'Who gives a change another title o
 CREATE TRIGGER change_retitled AFTER UPDATE ON rules.change FOR EACH ROW
     WHEN ((NEW.title, NEW.reason) IS DISTINCT FROM (OLD.title, OLD.reason)) EXECUTE FUNCTION rules.change_retitled();
 
--- By hand only title and reason: with another right than these functions give, nobody moves a change.
-CREATE FUNCTION rules.change_by_hand() RETURNS trigger LANGUAGE plpgsql AS $$
+-- By hand only words: with another right than these functions give, nobody moves a change or renames what rules name.
+CREATE FUNCTION rules.by_hand() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    words text[] := '{title,reason}';
+    words text[] := TG_ARGV[0];
 BEGIN
-    IF current_user <> 'rules_owner' AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+    IF NOT pg_has_role(current_user, 'rules_owner', 'USAGE')
         AND (to_jsonb(NEW) - words <> to_jsonb(OLD) - words OR NOT pg_has_role(session_user, 'rules_analyst', 'MEMBER'))
     THEN
-        RAISE EXCEPTION USING ERRCODE = 'RR001', MESSAGE = format('Change %s: by hand an analyst changes its title and its '
-            'reason. Move it by rules.submit, rules.approve, rules.reject, rules.schedule and rules.withdraw.', OLD.id);
+        RAISE EXCEPTION USING ERRCODE = 'RR001', MESSAGE = format('%s.%s: by hand an analyst changes %s, and nothing else of it. '
+            'Move changes by rules.submit, rules.approve, rules.reject, rules.schedule and rules.withdraw.', TG_TABLE_SCHEMA,
+            TG_TABLE_NAME, array_to_string(words, ' and '));
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION rules.change_by_hand IS 'Refuses an UPDATE of a change by hand of anything but its title and its reason.';
-CREATE TRIGGER by_hand BEFORE UPDATE ON rules.change FOR EACH ROW EXECUTE FUNCTION rules.change_by_hand();
+COMMENT ON FUNCTION rules.by_hand IS 'Refuses an UPDATE by hand of anything but the columns of words that its argument names.';
+CREATE TRIGGER by_hand BEFORE UPDATE ON rules.change FOR EACH ROW EXECUTE FUNCTION rules.by_hand('{title,reason}');
+CREATE TRIGGER by_hand BEFORE UPDATE ON rules.category FOR EACH ROW EXECUTE FUNCTION rules.by_hand('{description}');
+CREATE TRIGGER by_hand BEFORE UPDATE ON rules.rule_type FOR EACH ROW EXECUTE FUNCTION rules.by_hand('{description}');
+CREATE TRIGGER by_hand BEFORE UPDATE ON rules.reason_code FOR EACH ROW EXECUTE FUNCTION rules.by_hand('{text}');

@@ -2,6 +2,7 @@
 -- which may only read: LOCK TABLE follows a view to its tables with the rights of the view's owner.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL standard_conforming_strings = on;
 SET LOCAL datestyle = 'ISO, YMD';
 SET LOCAL timezone = 'UTC';
 SET LOCAL lock_timeout = '60s';
@@ -49,7 +50,7 @@ COMMENT ON FUNCTION rules.login_id IS 'The number of the login, which it keeps w
 -- whatever the client has set, what is to happen at commit waits for the commit.
 CREATE FUNCTION rules.only_database() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_user <> 'rules_owner' AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+    IF NOT pg_has_role(current_user, 'rules_owner', 'USAGE')
         AND NOT (TG_NARGS > 0 AND pg_has_role(session_user, TG_ARGV[0], 'MEMBER') AND TG_OP = ANY (TG_ARGV[1]::text[]))
     THEN
         RAISE EXCEPTION USING ERRCODE = 'RR001', MESSAGE = format('%s.%s: it is written by the database itself, and an %s by '

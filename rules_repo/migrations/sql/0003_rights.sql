@@ -7,7 +7,7 @@ DECLARE
     granted text;
 BEGIN
     FOR relation IN SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind = 'r'
-        AND c.relname NOT IN ('schema_version', 'settling', 'audit_entry') LOOP
+        AND c.relname <> 'audit_entry' LOOP
         granted := CASE WHEN relation IN ('category', 'rule_type', 'reason_code') THEN '''rules_analyst'', ''{INSERT,UPDATE}'''
             WHEN relation = 'change' THEN '''rules_analyst'', ''{UPDATE}'''
             WHEN relation IN ('tenant', 'governance', 'tenant_login') THEN '''rules_admin'', ''{INSERT}''' ELSE '' END;
@@ -24,10 +24,14 @@ BEGIN
     FOR f IN SELECT p.oid::regprocedure AS named, p.proname, p.prosecdef, l.lanname FROM pg_proc AS p
         JOIN pg_language AS l ON l.oid = p.prolang WHERE p.pronamespace = 'rules'::regnamespace LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', f.named);
+        EXECUTE format('ALTER FUNCTION %s SET standard_conforming_strings = on', f.named);  -- a body is read with it
+        EXECUTE format('ALTER FUNCTION %s SET transform_null_equals = off', f.named);
         IF f.prosecdef AND f.lanname = 'plpgsql' OR f.proname = 'at_commit' THEN
             EXECUTE format('ALTER FUNCTION %s SET lock_timeout = ''20s''', f.named);
         END IF;
-        IF f.proname IN ('audited', 'write_audit', 'audit_text', 'audit_chain', 'content_hash_0002', 'content_of', 'watch') THEN
+        IF f.proname IN ('audited', 'write_audit', 'audit_text', 'audit_chain', 'content_hash_0002', 'content_of', 'watch', 'catalogue',
+            'catalogue_digest') THEN
+            EXECUTE format('ALTER FUNCTION %s SET quote_all_identifiers = off', f.named);
             EXECUTE format('ALTER FUNCTION %s SET datestyle = ''ISO, YMD''', f.named);
             EXECUTE format('ALTER FUNCTION %s SET intervalstyle = ''postgres''', f.named);
             EXECUTE format('ALTER FUNCTION %s SET timezone = ''UTC''', f.named);
