@@ -87,3 +87,19 @@ def _look_into(value: Any, path: str, beside: list[Node], unseen: set[str]) -> N
             unseen.add(path)
         elif part and type(part) in _NESTED:
             _look_into(part, path, beside, unseen)
+
+
+def held(node: Node, field: str) -> list[Node]:
+    """The trees that a field holds: of ``projectList`` each expression, of ``condition`` the one."""
+    value = node.fields.get(field)
+    if type(value) is not list or not value:
+        return []
+    if type(value[0]) is dict:
+        return [_tree(value)] if "class" in value[0] else []
+    return [_tree(part) for part in value if type(part) is list and part]
+
+
+def number(node: Node) -> int | None:
+    """The number by which an attribute or an alias is known in its plan."""
+    found = node.fields.get("exprId")
+    return int(found["id"]) if type(found) is dict and "id" in found else None

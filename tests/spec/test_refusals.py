@@ -170,7 +170,7 @@ UNREACHED = {"SQL-199"}
 
 
 SPARKS = ("SQL-3", "SQL-4", "SQL-904")
-"""Codes of what Spark is asked: their rows are in test_spark_gates.py and test_emptiness.py of tests/functional."""
+"""Codes of what Spark is asked: their rows are in test_spark_gates.py, test_join_keys.py and test_emptiness.py of tests/functional."""
 
 
 def test_every_refusal_has_a_row() -> None:

@@ -1,0 +1,56 @@
+"""Joins and sub-queries that tie nothing together, judged on what Spark makes of them: its analysed plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rules_engine.evaluation import join_keys
+from tests.gate import FORMS, Layer, Line, judge, lines, spark_layers
+from tests.spec.table import Row, cases
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ASKED = list(lines(Path(__file__).parents[1] / "data" / "hostile_rules_joins.tsv"))
+
+
+@pytest.fixture(scope="module")
+def layers(spark: SparkSession) -> dict[str, Layer]:
+    """The layers of Spark alone: neither gate 1 nor the try is asked."""
+    return spark_layers(spark)
+
+
+def test_products_in_disguise_are_refused_and_honest_joins_are_not(layers: dict[str, Layer]) -> None:
+    """Every line of the file gets what it expects, without sqlglot's reading of it."""
+    assert [str(verdict) for verdict in (judge(line, layers) for line in ASKED) if verdict.wrong] == []
+
+
+def test_nothing_else_on_spark_sees_them(layers: dict[str, Layer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without this judgement Spark's layers let every one of them pass."""
+    monkeypatch.setattr(join_keys, "faults", lambda root: ())
+    products = [line for line in ASKED if line.expectation == "reject"]
+    assert [line.tag for line in products if not judge(line, layers).accepted] == []
+
+
+SAID = """
+    form   | rule                                                                                                         | code    | because
+    -------+--------------------------------------------------------------------------------------------------------------+---------+------------------------------
+    select | select c.customer_id from customer c join orders o on c.customer_id = o.customer_id >= false                   | SQL-331 | a comparison is compared
+    select | select c.customer_id from customer c join orders o on c.customer_id % 1 = o.customer_id % 1                    | SQL-331 | a few values
+    select | select c.customer_id from customer c left join orders o on o.amount > 5 where c.customer_id = o.customer_id    | SQL-331 | the equality comes too late
+    cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id is not null)                         | SQL-332 | compared within a sub-query
+    cond   | exists (select 1 from orders o where o.amount > customer.spend)                                                | SQL-332 | no equality at all
+    cond   | (customer_id, spend) not in (select customer_id, amount from orders)                                           | SQL-332 | where either may be missing, all rows are read for each
+    select | select c.customer_id from customer c join orders o on (c.customer_id = o.customer_id) and (o.amount >= c.spend) |        | brackets around each comparison
+    cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and (o.amount > 5) = true)           |         | a comparison beside the key
+"""
+
+
+@pytest.mark.parametrize("row", cases(SAID))
+def test_which_refusal_it_is(layers: dict[str, Layer], row: Row) -> None:
+    """A join and a sub-query are told apart; an honest one gets no refusal."""
+    found = judge(Line("line", FORMS[row["form"]], "", row["rule"]), layers)
+    assert [fault.code for fault in found.faults] == ([row["code"]] if row["code"] else [])
