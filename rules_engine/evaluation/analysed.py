@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation import join_keys
 from rules_engine.evaluation.clocks import clock_faults
+from rules_engine.evaluation.growth import growth_faults
 from rules_engine.evaluation.machine import machine_faults
 from rules_engine.evaluation.orders import order_faults, order_warnings
 from rules_engine.evaluation.parsed import Parsed, named, read
@@ -72,6 +73,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         root = tree(shown.toJSON())
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         said += [*order_faults(root, schema), *machine_faults(shown, root, found)]
+        said += growth_faults(root)
         said += join_keys.faults(root) if not said else ()
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))
