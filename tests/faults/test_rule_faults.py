@@ -38,7 +38,7 @@ FAULTS = """
     customers | CAST(code AS INT) > 3                                                                       | CAST_INVALID_INPUT              | one code is no number
     customers | CAST(code AS DECIMAL(5,2)) > 3                                                              | CAST_INVALID_INPUT              | one code is no decimal
     customers | CAST(code AS BOOLEAN)                                                                       | CAST_INVALID_INPUT              | a code is no truth
-    customers | code > 5                                                                                    | CAST_INVALID_INPUT              | a comparison casts silently
+    customers | int(code) > 5                                                                                | CAST_INVALID_INPUT              | a cast by its short name
     customers | CAST(born AS DATE) < :as_of                                                                 | CAST_INVALID_INPUT              | 31 February
     customers | to_date(born, 'yyyy-MM-dd') < :as_of                                                        | CANNOT_PARSE_TIMESTAMP          | 31 February in a format
     customers | make_date(2024, month, 1) < :as_of                                                          | DATETIME_FIELD_OUT_OF_BOUNDS    | month 13
