@@ -34,6 +34,12 @@ OnFailure = Annotated[
     typer.Option("--on-failure", help="What a failing rule does: abort the run, or hold its membership type."),
 ]
 Lake = Annotated[str | None, typer.Option("--lake", help="File that declares the frames.")]
+Correction = Annotated[
+    bool,
+    typer.Option(
+        "--correction", help="Correct an earlier day: its records answer for that day alone, and no register changes."
+    ),
+]
 ExplainPlan = Annotated[
     bool,
     typer.Option("--explain-plan", help="Only say where each rule is evaluated, why, and what that costs."),
@@ -51,6 +57,7 @@ def run(
     lake: Lake = None,
     on_failure: OnFailure = None,
     explain_plan: ExplainPlan = False,
+    correction: Correction = False,
 ) -> None:
     """Evaluate the rules in force over the lake and publish the decisions to the history."""
     chosen = day(as_of, "--as-of")
@@ -64,7 +71,7 @@ def run(
         if explain_plan:
             explain(desk, chosen, installation.explained(chosen, known or now(), progress))
             return
-        outcome = installation.run(chosen, started, known or now(), run_id, progress)
+        outcome = installation.run(chosen, started, known or now(), run_id, progress, correction=correction)
         rule_set = installation.store.rule_set(outcome.manifest.run_id)
         warnings = installation.warnings(rule_set)
     desk.screen.warn(warnings)
@@ -118,6 +125,7 @@ def in_words(outcome: Outcome) -> str:
     """What the run changed, in one sentence."""
     new, types = outcome.inserted, outcome.manifest.evaluation.held
     held = f" Held: {', '.join(h.membership_type for h in types)}." if types else ""
+    held += f" Run {outcome.finished} was half-published and was finished first." if outcome.finished else ""
     if not new.inserted:
         return f"Already published: nothing inserted; all {new.already_there} decisions are in the history.{held}"
     known = f", {new.already_there} were there already" if new.already_there else ""
@@ -126,11 +134,22 @@ def in_words(outcome: Outcome) -> str:
 
 def type_counts(manifest: Manifest) -> Table:
     """Members before and after, and what happened between, per membership type."""
-    numbers = ("before", "granted", "reinstated", "lapsed", "excluded", "after")
-    drawn = table("membership type", *numbers, right=numbers)
-    for counts in manifest.evaluation.types:
-        events = [counts.events.get(e, 0) for e in ("GRANTED", "REINSTATED", "REVOKED_LAPSED", "REVOKED_EXCLUDED")]
-        row(drawn, counts.membership_type, counts.members_before, *events, counts.members_after)
+    numbers = {
+        "before": lambda counts: counts.members_before,
+        "granted": lambda counts: counts.events.get("GRANTED", 0),
+        "reinstated": lambda counts: counts.events.get("REINSTATED", 0),
+        "lapsed": lambda counts: counts.events.get("REVOKED_LAPSED", 0),
+        "excluded": lambda counts: counts.events.get("REVOKED_EXCLUDED", 0),
+        "ended": lambda counts: counts.events.get("REVOKED_ABSENT", 0),
+        "absent": lambda counts: counts.absent,
+        "after": lambda counts: counts.members_after,
+    }
+    types = manifest.evaluation.types
+    seldom = {"ended", "absent"}  # shown where there are any
+    shown = [n for n, number in numbers.items() if n not in seldom or any(map(number, types))]
+    drawn = table("membership type", *shown, right=shown)
+    for counts in types:
+        row(drawn, counts.membership_type, *(numbers[name](counts) for name in shown))
     return drawn
 
 

@@ -16,6 +16,7 @@ EVENT_NAMES = {
     "REINSTATED": "reinstated",
     "REVOKED_LAPSED": "lapsed",
     "REVOKED_EXCLUDED": "excluded",
+    "REVOKED_ABSENT": "absent",
 }
 WIDTH = 760
 

@@ -17,6 +17,7 @@ BEFORE = {
     Event.RETAINED: Standing.MEMBER,
     Event.REVOKED_LAPSED: Standing.MEMBER,
     Event.REVOKED_EXCLUDED: Standing.MEMBER,
+    Event.REVOKED_ABSENT: Standing.MEMBER,
     Event.REINSTATED: Standing.FORMER,
     Event.NOT_GRANTED: Standing.NEVER,
 }

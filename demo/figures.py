@@ -8,12 +8,12 @@ from datetime import date
 
 from rules_engine.model.decisions import Event, Reason
 from rules_engine.model.history import HistoryRecord, Subject
-from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
+from rules_engine.model.manifest import REVOKED, Evaluation, Manifest, TypeCounts
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, MembershipType, RuleVersion, Strategy, WhenUnknown
 
 GAINS = ("GRANTED", "REINSTATED")
-LOSSES = ("REVOKED_LAPSED", "REVOKED_EXCLUDED")
+LOSSES = REVOKED
 
 
 @dataclass(frozen=True, slots=True)

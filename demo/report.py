@@ -19,6 +19,7 @@ EVENTS = {
     Event.REINSTATED: "Reinstated",
     Event.REVOKED_LAPSED: "Revoked: lapsed",
     Event.REVOKED_EXCLUDED: "Revoked: excluded",
+    Event.REVOKED_ABSENT: "Revoked: absent",
     Event.NOT_GRANTED: "Not granted",
 }
 

@@ -40,6 +40,7 @@ ARGUMENTS = words(
 ARGUMENTS.add_argument("--on-failure", type=OnFailure, default=OnFailure.ABORT, help="abort, or hold the type")
 ARGUMENTS.add_argument("--rule-seconds", type=float, default=Limits().rule_seconds, help="how long one rule may run")
 ARGUMENTS.add_argument("--planning-seconds", type=float, default=Limits().planning_seconds, help="to be planned")
+ARGUMENTS.add_argument("--correction", action="store_true", help="correct an earlier day than the newest published")
 
 
 def step(argv: Sequence[str]) -> Summary:
@@ -52,10 +53,9 @@ def step(argv: Sequence[str]) -> Summary:
         rule_set, lake = _texts(files, {"Frozen rule set": told.rule_set, "Lake declaration": told.lake})
         limits = Limits(told.planning_seconds, told.rule_seconds)
         evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]), limits, told.on_failure)
-        store = FolderRunStore(told.runs, files)
-        return _summary(
-            evaluate(thaw(rule_set), evaluator, store, told.created_at, evaluator.settings, run_id=told.run_id)
-        )
+        store = FolderRunStore(told.runs, files, digests=files.digests)
+        inputs = (thaw(rule_set), evaluator, store, told.created_at, evaluator.settings)
+        return _summary(evaluate(*inputs, run_id=told.run_id, correction=told.correction))
     finally:
         session.stop(spark)
 

@@ -24,6 +24,7 @@ class HadoopFiles:
     """
 
     def __init__(self, spark: Any) -> None:
+        self._spark = spark
         context = spark.sparkContext
         self._gateway = context._gateway
         self._hadoop = context._jvm.org.apache.hadoop.fs
@@ -48,6 +49,31 @@ class HadoopFiles:
             RunInterrupted: If it cannot be written.
         """
         _reached(path, lambda: self._write(path, text))
+
+    def create(self, path: str, text: str) -> bool:
+        """
+        Write a file that is not there yet; False, and nothing written, if it is there.
+
+        On HDFS one of two writers succeeds. An object store that has no conditional write lets the later one win
+        where both look at the same moment; of Hadoop from 3.4.2 on S3A has it, if it is set to use it.
+
+        Raises:
+            RunInterrupted: If it cannot be written.
+        """
+        return _reached(path, lambda: self._create(path, text))
+
+    def digests(self, path: str) -> dict[str, str]:
+        """
+        Names of the data files of a folder, and their SHA-256, computed where the executors are; none without folder.
+
+        Raises:
+            RunInterrupted: If they cannot be read.
+        """
+        if not any(not name.startswith(("_", ".")) for name in self.names(path)):
+            return {}
+        read = self._spark.read.format("binaryFile").load(path).selectExpr("path", "sha2(content, 256) AS digest")
+        rows = _reached(path, read.collect)
+        return {row["path"].rsplit("/", 1)[-1]: row["digest"] for row in rows}
 
     def names(self, path: str) -> list[str]:
         """Names of the children of a folder, in order; none where there is no folder."""
@@ -76,6 +102,25 @@ class HadoopFiles:
         system, path, _ = self._at(uri)
         return [status.getPath().getName() for status in system.listStatus(path)]
 
+    def _create(self, uri: str, text: str) -> bool:
+        system, path, scheme = self._at(uri)
+        if system.exists(path):
+            return False
+        if scheme in OBJECT_STORES:
+            _put(system, path, text)
+            return True
+        part = self._hadoop.Path(path.getParent(), f".{path.getName()}{self._part}")
+        _put(system, part, text)
+        try:
+            self._rename(system.makeQualified(part), system.makeQualified(path), "NONE")
+        except Py4JJavaError as problem:
+            if "FileAlreadyExistsException" not in _java(problem):
+                raise
+            return False
+        finally:
+            system.delete(part, False)
+        return True
+
     def _write(self, uri: str, text: str) -> None:
         system, path, scheme = self._at(uri)
         if scheme in OBJECT_STORES:
@@ -86,13 +131,13 @@ class HadoopFiles:
         if scheme == "file":
             system.rename(part, path)
         else:
-            self._replace(system.makeQualified(part), system.makeQualified(path))
+            self._rename(system.makeQualified(part), system.makeQualified(path), "OVERWRITE")
 
-    def _replace(self, part: Any, path: Any) -> None:
-        """Rename over what is there, which HDFS does only through its newer interface."""
+    def _rename(self, part: Any, path: Any, how: str) -> None:
+        """Rename over what is there or not, which HDFS does only through its newer interface."""
         rename = self._hadoop.Options.Rename
         options = self._gateway.new_array(rename, 1)
-        options[0] = rename.OVERWRITE
+        options[0] = getattr(rename, how)
         self._hadoop.FileContext.getFileContext(path.toUri(), self._conf).rename(part, path, options)
 
 

@@ -40,7 +40,8 @@ def step(argv: Sequence[str]) -> Summary:
     knows_nothing_of(NOT_TO_KNOW, os.environ)
     spark = SparkSession.builder.appName(f"publish {told.run_id}").getOrCreate()
     try:
-        store = FolderRunStore(told.runs, HadoopFiles(spark), lambda path: _rows(spark, path))
+        files = HadoopFiles(spark)
+        store = FolderRunStore(told.runs, files, lambda path: _rows(spark, path), files.digests)
         if store.manifest(told.run_id) is None:
             raise RunRefused(
                 Fault(f"Run {told.run_id}", f"{told.runs} holds no manifest of it.", "Evaluate it to its end first.")

@@ -95,10 +95,12 @@ class Installation:
         from jobs.hadoop_files import HadoopFiles
 
         spark = self.spark
+        files = HadoopFiles(spark)
         return FolderRunStore(
             root,
-            HadoopFiles(spark),
+            files,
             lambda path: (row.asDict(recursive=True) for row in spark.read.parquet(path).toLocalIterator()),
+            files.digests,
         )
 
     @cached_property
@@ -207,7 +209,7 @@ class Installation:
 
     def answer_settings(self) -> Mapping[str, str]:
         """What of the configuration can change an answer: it is part of a run's identity."""
-        return dict(session.PINNED)
+        return self.evaluator.settings
 
     def check_ready(self) -> None:
         """
@@ -245,6 +247,8 @@ class Installation:
         known_at: datetime | None = None,
         run_id: str | None = None,
         progress: Progress = silent,
+        *,
+        correction: bool = False,
     ) -> Outcome:
         """One run over this installation's adapters; see :func:`rules_engine.run.run`."""
         return run(
@@ -258,6 +262,7 @@ class Installation:
             known_at,
             run_id,
             progress,
+            correction=correction,
         )
 
     def explained(self, as_of: date, known_at: datetime, progress: Progress = silent) -> Explained:

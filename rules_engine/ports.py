@@ -14,6 +14,7 @@ from typing import Protocol
 from rules_engine.model.history import HistoryRecord, Subject
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
+from rules_engine.model.publications import Chain, Publication
 from rules_engine.model.rule_sets import RuleSet
 
 Progress = Callable[[str, float], None]
@@ -55,12 +56,22 @@ class Evaluator(Protocol):
         ...
 
     def evaluate(
-        self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress
+        self,
+        rule_set: RuleSet,
+        matrix: HitMatrix,
+        folder: str,
+        previous: str | None,
+        progress: Progress,
+        corrected: str | None = None,
     ) -> Evaluation:
         """
         Evaluate every subject against every version; stage ``hits`` and ``decisions`` as Parquet under ``folder``.
 
-        ``previous`` is the folder of the decisions last published, None before the first run.
+        ``previous`` is the folder of the decisions that this run is decided against, None before the first run.
+        ``corrected`` is the folder of the decisions that a correction takes the place of: every pair decided there
+        is decided here. A subject that is not in the snapshot is not decided, unless the lake says that absence ends
+        memberships; its standing is handed on beside the decisions, as that of held types is.
+
         What was staged there by an earlier try of the run is replaced. A membership type
         of which a rule fails is held, if the evaluator is set to: nothing of it is staged as
         decided, and what stood of it is handed to the run that has ``folder`` as its ``previous``.
@@ -103,7 +114,23 @@ class History(Protocol):
         ...
 
     def members(self, membership_type: str) -> Iterator[Subject]:
-        """The subjects whose newest record of this type grants, in order of their key."""
+        """The subjects whose newest record of this type, corrections aside, grants; in order of their key."""
+        ...
+
+    def chain(self) -> Chain:
+        """The entries of the chain of publications, the oldest first."""
+        ...
+
+    def claim(self, entry: Publication) -> bool:
+        """
+        Claim the entry's number for its run, by an insert that can succeed once.
+
+        True if the number is this run's now, or was already with the same content; False if it is another's.
+        """
+        ...
+
+    def close(self, entry: Publication) -> None:
+        """Say, once, that the history holds all of a claimed entry's run. Saying it again changes nothing."""
         ...
 
 
@@ -126,6 +153,8 @@ class RunStatus:
     folder: str
     decided: int | None
     published: datetime | None
+    broken: str = ""
+    """Why what it keeps of the run cannot be read; empty where it can."""
 
 
 class RunStore(Protocol):
@@ -135,9 +164,14 @@ class RunStore(Protocol):
         """
         Open a run to evaluate it; its first opening fixes ``created_at``, later ones get that one back.
 
-        A manifest kept by an earlier try is forgotten: what it counted is about to be staged anew, and
-        a try that stops half-way must leave nothing that could be published.
+        Of two that open it at once one fixes it, and both get the same. A manifest kept by an earlier try is
+        forgotten: what it counted is about to be staged anew, and a try that stops half-way must leave nothing
+        that could be published.
         """
+        ...
+
+    def folder(self, run_id: str) -> str:
+        """Where a run is staged."""
         ...
 
     def keep_rule_set(self, run_id: str, rule_set: RuleSet) -> None: ...
@@ -148,6 +182,18 @@ class RunStore(Protocol):
 
     def manifest(self, run_id: str) -> Manifest | None:
         """The run's manifest, None while its evaluation has not ended."""
+        ...
+
+    def keep_chain(self, chain: Chain) -> None:
+        """Keep a copy of a history's chain, for whoever evaluates and may read no history."""
+        ...
+
+    def chain(self) -> Chain:
+        """The copy of the chain that was kept last; empty where none was."""
+        ...
+
+    def staged_files(self, run_id: str) -> Mapping[str, str]:
+        """The names, below the run's folder, of the staged decisions and standing, and their SHA-256."""
         ...
 
     def mark_published(self, run_id: str, at: datetime) -> None:

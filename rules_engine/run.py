@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from rules_engine import __version__
-from rules_engine.errors import Fault, RunInterrupted, RunRefused
+from rules_engine.errors import Fault, RunInterrupted, RunRefused, raise_all
 from rules_engine.model.history import created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, run_identity
+from rules_engine.model.publications import (
+    Chain,
+    Publication,
+    again,
+    answering,
+    day_faults,
+    found,
+    order_faults,
+    predecessor,
+    publication_of,
+    unfinished,
+)
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.ports import Evaluator, History, Inserted, OpenRun, Progress, RuleSource, RunStore, silent
+from rules_engine.ports import Evaluator, History, Inserted, Progress, RuleSource, RunStore, silent
+
+TICK = timedelta(microseconds=1)
+"""What created dates are told apart by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,17 @@ class Outcome:
     inserted: Inserted
     evaluated: bool
     """False if the run had been published before, so that nothing was evaluated again."""
+    finished: str | None = None
+    """The run that was found half-published, and finished first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A history's chain in which nothing is half-published; the run that was, and what became of its records."""
+
+    chain: Chain
+    run_id: str | None = None
+    inserted: Inserted | None = None
 
 
 def evaluate(
@@ -33,29 +59,41 @@ def evaluate(
     settings: Mapping[str, str],
     run_id: str | None = None,
     progress: Progress = silent,
+    *,
+    correction: bool = False,
 ) -> Manifest:
     """
-    Evaluate and stage one run, and keep its balanced manifest; no history is written.
+    Evaluate and stage one run, and keep its balanced manifest; no history is read or written.
 
-    A run is named by its inputs unless ``run_id`` names it. A run that was
-    published is not evaluated again: its manifest is returned as it is.
+    It is decided against the run that the store's copy of the chain names. A run is named by its inputs
+    unless ``run_id`` names it; its created date is ``created_at``, or just after that of the run published last
+    where clocks disagree. A run that is in the chain is not evaluated again: its manifest is returned as it is.
 
     Raises:
         InvalidRule: If any rule cannot be read or resolved, or fails while it runs and is not held.
-        RunRefused: If there is nothing to evaluate, the data breaks its declaration,
-            or the counts do not add up.
+        RunRefused: If there is nothing to evaluate, the day cannot come next, the data breaks its declaration,
+            what the run before staged was altered, or the counts do not add up.
     """
+    chain = store.chain()
     evaluator.check(rule_set)
     snapshots = evaluator.snapshots(rule_set.as_of)
-    run_id = run_id or named_now(store, rule_set, snapshots, settings)
-    published = {r.run_id for r in store.runs() if r.published}
-    if run_id in published and (earlier := store.manifest(run_id)):
+    run_id = run_id or named_now(store, chain, rule_set, snapshots, settings, correction=correction)
+    if found(chain, run_id) and (earlier := store.manifest(run_id)):
         return earlier
-    opened = store.open(run_id, created_at)
-    previous = last_published(store, opened)
-    matrix = HitMatrix.of(rule_set)
+    raise_all(RunRefused, day_faults(chain, rule_set.as_of, correction=correction))
+    against = predecessor(chain, rule_set.as_of, correction=correction)
+    corrected = answering(chain, rule_set.as_of) if correction else None
+    before = _manifest_of(store, against)
+    opened = store.open(run_id, max(created_at, chain[-1].created_at + TICK) if chain else created_at)
     store.keep_rule_set(run_id, rule_set)
-    evaluation = evaluator.evaluate(rule_set, matrix, opened.folder, previous.folder if previous else None, progress)
+    evaluation = evaluator.evaluate(
+        rule_set,
+        HitMatrix.of(rule_set),
+        opened.folder,
+        store.folder(against.run_id) if against else None,
+        progress,
+        store.folder(corrected.run_id) if corrected else None,
+    )
     manifest = Manifest(
         run_id=run_id,
         as_of=rule_set.as_of,
@@ -65,71 +103,175 @@ def evaluate(
         snapshots=dict(snapshots),
         settings=dict(settings),
         engine_version=__version__,
-        previous_run=previous.run_id if previous else None,
+        previous_run=against.run_id if against else None,
         evaluation=evaluation,
+        previous_digest=against.manifest_digest if against else None,
+        correction=correction,
+        files=dict(store.staged_files(run_id)),
     )
     manifest.balance()
-    if previous and (earlier := store.manifest(previous.run_id)):
-        manifest.follows(earlier)
+    if before:
+        manifest.follows(before)
     store.keep_manifest(run_id, manifest)
     return manifest
 
 
-def named_now(store: RunStore, rule_set: RuleSet, snapshots: Mapping[str, str], settings: Mapping[str, str]) -> str:
+def _manifest_of(store: RunStore, entry: Publication | None) -> Manifest | None:
+    """
+    The manifest of a published run that the next is decided against, once what it staged is what was published.
+
+    Raises:
+        RunRefused: If it is gone or was altered since.
+    """
+    if entry is None:
+        return None
+    manifest = store.manifest(entry.run_id)
+    which = f"Run {entry.run_id}"
+    remedy = "Bring back what it staged, from a backup or the machine that ran it; the next run is decided against it."
+    if manifest is None:
+        raise RunRefused(Fault(which, "it was published last, and its manifest is not here.", remedy))
+    if manifest.digest != entry.manifest_digest:
+        raise RunRefused(Fault(which, "its manifest is not the one that was published.", remedy))
+    if manifest.format > 1:
+        manifest.altered(store.staged_files(entry.run_id))
+    return manifest
+
+
+def named_now(
+    store: RunStore,
+    chain: Chain,
+    rule_set: RuleSet,
+    snapshots: Mapping[str, str],
+    settings: Mapping[str, str],
+    *,
+    correction: bool = False,
+) -> str:
     """
     The id of the run that these inputs name now.
 
-    The same inputs again are the same run, which inserts nothing. Inputs that were published and
-    then superseded on the same day (a weight was changed and changed back) name a new run after
-    the one that superseded them: the decisions published last are not theirs.
+    The same inputs again are the same run, which inserts nothing, as long as it answers for its day. Otherwise
+    they name a run after the one that they are decided against: what was decided against another is another run.
     """
-    inputs = (rule_set.as_of, rule_set.digest, snapshots)
-    named = run_identity(*inputs, settings, __version__)
-    of_day = [r for r in store.runs() if r.published and r.as_of == rule_set.as_of]
-    if named not in {r.run_id for r in of_day}:
+    as_of = rule_set.as_of
+    named = run_identity(as_of, rule_set.digest, snapshots, settings, __version__)
+    last = answering(chain, as_of)
+    if last and (last.run_id == named or ((manifest := store.manifest(last.run_id)) and manifest.inputs == named)):
+        return last.run_id
+    after = answering(chain, as_of) or predecessor(chain, as_of, correction=correction)
+    if after is None and not correction:
         return named
-    newest = max(of_day, key=lambda r: r.created_at).run_id
-    if newest == named or ((last := store.manifest(newest)) and last.inputs == named):
-        return newest
-    return run_identity(*inputs, {**settings, "after": newest}, __version__)
+    told = {"after": after.run_id if after else "", **({"correction": "true"} if correction else {})}
+    return run_identity(as_of, rule_set.digest, snapshots, {**settings, **told}, __version__)
 
 
-def last_published(store: RunStore, opened: OpenRun) -> OpenRun | None:
-    """The run whose decisions stood when this one was first opened."""
-    earlier = [
-        r for r in store.runs() if r.published and r.created_at < opened.created_at and r.run_id != opened.run_id
-    ]
-    if not earlier:
-        return None
-    newest = max(earlier, key=lambda r: r.created_at)
-    return OpenRun(newest.run_id, newest.created_at, newest.folder)
+def settled(store: RunStore, history: History, at: datetime) -> Settled:
+    """
+    The history's chain once nothing in it is half-published, with a copy of it in the store.
+
+    Whoever comes next finishes what another began. A history that was written before there was a chain is
+    given its first entry: the run that the store knows as published last.
+
+    Raises:
+        RunRefused: If the half-published run was staged where this store does not reach, or was altered.
+        RunInterrupted: If it cannot be finished now.
+    """
+    chain, run_id, inserted = history.chain() or _adopted(store, history), None, None
+    if begun := unfinished(chain):
+        manifest = store.manifest(begun.run_id)
+        if manifest is None or manifest.digest != begun.manifest_digest:
+            what = "it is half-published, and what it staged is not here" + ("." if manifest is None else " as it was.")
+            remedy = "Publish it from where it was evaluated; until then no other run can be."
+            raise RunRefused(Fault(f"Run {begun.run_id}", what, remedy))
+        manifest.altered(store.staged_files(begun.run_id))
+        run_id, inserted = begun.run_id, _insert(begun, manifest, store, history, at)
+        chain = history.chain()
+    if [*chain] != [*store.chain()]:
+        store.keep_chain(chain)
+    return Settled(chain, run_id, inserted)
+
+
+def _adopted(store: RunStore, history: History) -> Chain:
+    """The first entry for a history without a chain: of the run published last, if the history holds it whole."""
+    published = [run for run in store.runs() if run.published]
+    if not published:
+        return ()
+    manifest = store.manifest(max(published, key=lambda run: run.created_at).run_id)
+    if manifest is None or history.count(manifest.run_id) != manifest.decided:
+        return ()
+    first = replace(publication_of(manifest, 1), previous_run=None)
+    if history.claim(first):
+        history.close(first)
+    return history.chain()
 
 
 def publish(run_id: str, store: RunStore, history: History, at: datetime) -> Inserted:
     """
-    Insert an evaluated run into the history and reconcile; again and again changes nothing.
+    Insert an evaluated run into the history, on top of the run it was decided against, and reconcile.
+
+    What was half-published before is finished first. Nothing is written unless the staged decisions are,
+    byte for byte, those that were counted, and the chain stands where it stood when they were decided.
+    Again and again changes nothing.
 
     Raises:
-        RunRefused: If the run has no balanced manifest.
+        RunRefused: If the run has no balanced manifest, was altered, or cannot come next in the chain.
         HistoryCollision: If a key is taken by other content.
         RunInterrupted: If the history does not hold exactly the run afterwards.
     """
+    chain = settled(store, history, at).chain
     manifest = store.manifest(run_id)
     if manifest is None:
         raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
+    if entry := found(chain, run_id):
+        return _reconciled(entry, manifest, store, history, at)
     manifest.balance()
-    inserted = history.insert(store.decisions(run_id, HitMatrix.of(store.rule_set(run_id))))
-    held = history.count(run_id)
+    entry = publication_of(manifest, len(chain) + 1)
+    raise_all(RunRefused, [*order_faults(chain, entry), *_previous_faults(chain, manifest)])
+    if manifest.format < 2:
+        what = "it was evaluated by an earlier version, which did not say what it staged."
+        raise RunRefused(Fault(f"Run {run_id}", what, f"Evaluate it again: {again(entry)}."))
+    manifest.altered(store.staged_files(run_id))
+    if not history.claim(entry):
+        what = "another run was published in the meantime, on top of the same one."
+        raise RunRefused(Fault(f"Run {run_id}", what, f"Evaluate the day again: {again(entry)}."))
+    store.keep_chain(history.chain())
+    return _insert(entry, manifest, store, history, at)
+
+
+def _previous_faults(chain: Chain, manifest: Manifest) -> list[Fault]:
+    against = predecessor(chain, manifest.as_of, correction=manifest.correction)
+    if not against or against.run_id != manifest.previous_run or against.manifest_digest == manifest.previous_digest:
+        return []
+    what = f"it was decided against other decisions of run {against.run_id} than those that were published."
+    return [Fault(f"Run {manifest.run_id}", what, "Bring back what that run staged, and evaluate the day again.")]
+
+
+def _reconciled(entry: Publication, manifest: Manifest, store: RunStore, history: History, at: datetime) -> Inserted:
+    """A run that is in the chain: the history holds it whole already, or what it lost is inserted again."""
+    if entry.manifest_digest != manifest.digest:
+        what = "it was published with another manifest than the one that is here."
+        raise RunRefused(Fault(f"Run {manifest.run_id}", what, "Evaluate the day under another --run-id."))
+    if entry.closed and history.count(manifest.run_id) == manifest.decided:
+        store.mark_published(manifest.run_id, at)
+        return Inserted(0, manifest.decided)
+    return _insert(entry, manifest, store, history, at)
+
+
+def _insert(entry: Publication, manifest: Manifest, store: RunStore, history: History, at: datetime) -> Inserted:
+    """Insert the records of a claimed entry, reconcile, and close it."""
+    inserted = history.insert(store.decisions(manifest.run_id, HitMatrix.of(store.rule_set(manifest.run_id))))
+    held = history.count(manifest.run_id)
     if held != manifest.decided or inserted.inserted + inserted.already_there != manifest.decided:
         raise RunInterrupted(
             Fault(
-                f"Run {run_id}",
+                f"Run {manifest.run_id}",
                 f"the history holds {held} of its records after {inserted.inserted} new and {inserted.already_there} "
                 f"known ones; the manifest says {manifest.decided}.",
                 "Publish the run again; if the numbers stay, compare the staged decisions with the history.",
             )
         )
-    store.mark_published(run_id, at)
+    history.close(entry)
+    store.mark_published(manifest.run_id, at)
+    store.keep_chain(history.chain())
     return inserted
 
 
@@ -144,11 +286,15 @@ def run(
     known_at: datetime | None = None,
     run_id: str | None = None,
     progress: Progress = silent,
+    *,
+    correction: bool = False,
 ) -> Outcome:
     """Load, evaluate and publish one run; a run that was published before is only reconciled."""
     rule_set = source.rule_set(as_of, known_at or created_at)
-    before = {r.run_id for r in store.runs() if r.published}
-    manifest = evaluate(rule_set, evaluator, store, created_at, settings, run_id, progress)
+    before = settled(store, history, created_at)
+    manifest = evaluate(rule_set, evaluator, store, created_at, settings, run_id, progress, correction=correction)
     progress("Publishing", 0.0)
     inserted = publish(manifest.run_id, store, history, created_at)
-    return Outcome(manifest, inserted, evaluated=manifest.run_id not in before)
+    if before.inserted and before.run_id == manifest.run_id:
+        return Outcome(manifest, before.inserted, evaluated=False)
+    return Outcome(manifest, inserted, found(before.chain, manifest.run_id) is None, before.run_id)

@@ -11,16 +11,17 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from rules_engine.errors import Fault, HistoryCollision, RunRefused
-from rules_engine.model.decisions import Decision, Standing, Tally, decide
+from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tally, decide
 from rules_engine.model.history import HistoryRecord, Subject, created_from
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
+from rules_engine.model.publications import Chain, Publication, chain_of
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.model.rules import MembershipType, RuleVersion
+from rules_engine.model.rules import MembershipType, Policy, RuleVersion
 from rules_engine.ports import Inserted, OpenRun, Progress, RunStatus
 
 
@@ -56,11 +57,16 @@ class InMemoryRules:
 
 @dataclass
 class InMemoryEvaluator:
-    """An evaluator over a population told outright: day to subject to the keys of the rules that hit."""
+    """
+    An evaluator over a population told outright: day to subject to the keys of the rules that hit.
+
+    What stands of absent subjects is kept under the run's folder with ``/standing`` after it.
+    """
 
     population: Mapping[date, Mapping[Subject, frozenset[str]]]
     staging: Staging
     evaluations: int = 0
+    absence_ends: bool = False
 
     def snapshots(self, as_of: date) -> Mapping[str, str]:
         return {"subjects": as_of.isoformat()}
@@ -69,16 +75,30 @@ class InMemoryEvaluator:
         """Nothing to resolve: a condition is not read, its hits are told."""
 
     def evaluate(
-        self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress
+        self,
+        rule_set: RuleSet,
+        matrix: HitMatrix,
+        folder: str,
+        previous: str | None,
+        progress: Progress,
+        corrected: str | None = None,
     ) -> Evaluation:
         self.evaluations += 1
-        before = {(s.subject, s.membership_type): s for s in self.staging.get(previous or "", [])}
+        stood = [*self.staging.get(previous or "", []), *self.staging.get(f"{previous}/standing", [])]
+        before = {(s.subject, s.membership_type): s for s in stood if s.first_granted}
         population = self.population[rule_set.as_of]
-        pairs = dict.fromkeys([*((s, t.key) for s in population for t in rule_set.membership_types), *before])
-        tried = [_staged(rule_set, matrix, pair, population.get(pair[0], frozenset()), before) for pair in pairs]
-        self.staging[folder] = [staged for staged in tried if staged]
+        wanted = {(s.subject, s.membership_type) for s in self.staging.get(corrected or "", [])}
+        pairs = dict.fromkeys([*((s, t.key) for s in population for t in rule_set.membership_types), *before, *wanted])
+        present = [pair for pair in pairs if pair[0] in population]
+        tried = [_staged(rule_set, matrix, p, population[p[0]], before, also=p in wanted) for p in present]
+        gone = [staged for pair, staged in before.items() if pair[0] not in population]
+        ended = [_ended(staged) for staged in gone if self.absence_ends and staged.decision.granted]
+        self.staging[folder] = [*(staged for staged in tried if staged), *ended]
+        self.staging[f"{folder}/standing"] = [
+            staged for staged in gone if not (self.absence_ends and staged.decision.granted)
+        ]
         progress("Evaluated", 1.0)
-        return _counted(rule_set, population, self.staging[folder], before)
+        return _counted(rule_set, population, self.staging[folder], self.staging[f"{folder}/standing"], before)
 
 
 @dataclass
@@ -86,6 +106,17 @@ class InMemoryHistory:
     """A history: records by their key, inserted and never touched again."""
 
     table: dict[tuple[Subject, str], HistoryRecord] = field(default_factory=dict)
+    claimed: dict[int, Publication] = field(default_factory=dict)
+    closed: set[int] = field(default_factory=set)
+
+    def chain(self) -> Chain:
+        return chain_of(self.claimed.values(), self.closed)
+
+    def claim(self, entry: Publication) -> bool:
+        return self.claimed.setdefault(entry.number, entry) == entry
+
+    def close(self, entry: Publication) -> None:
+        self.closed.add(entry.number)
 
     def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
         before, given = len(self.table), 0
@@ -104,7 +135,7 @@ class InMemoryHistory:
         return sum(record.run_id == run_id for record in self.table.values())
 
     def members(self, membership_type: str) -> Iterator[Subject]:
-        of_type = [r for r in self.table.values() if r.membership_type == membership_type]
+        of_type = [r for r in self.table.values() if r.membership_type == membership_type and not r.correction]
         newest = {r.subject: r for r in sorted(of_type, key=lambda r: r.sort_key)}
         return iter(sorted(subject for subject, record in newest.items() if record.granted))
 
@@ -118,10 +149,24 @@ class InMemoryRunStore:
     rule_sets: dict[str, RuleSet] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     published: dict[str, datetime] = field(default_factory=dict)
+    copied: Chain = ()
+
+    def folder(self, run_id: str) -> str:
+        return f"runs/{run_id}"
+
+    def keep_chain(self, chain: Chain) -> None:
+        self.copied = tuple(chain)
+
+    def chain(self) -> Chain:
+        return self.copied
+
+    def staged_files(self, run_id: str) -> Mapping[str, str]:
+        parts = {part: self.staging.get(f"{self.folder(run_id)}{part}", []) for part in ("", "/standing")}
+        return {f"decisions{part}": hashlib.sha256(repr(staged).encode()).hexdigest() for part, staged in parts.items()}
 
     def open(self, run_id: str, created_at: datetime) -> OpenRun:
         self.manifests.pop(run_id, None)
-        return self.opened.setdefault(run_id, OpenRun(run_id, created_at, f"runs/{run_id}"))
+        return self.opened.setdefault(run_id, OpenRun(run_id, created_at, self.folder(run_id)))
 
     def keep_rule_set(self, run_id: str, rule_set: RuleSet) -> None:
         self.rule_sets[run_id] = rule_set
@@ -144,7 +189,11 @@ class InMemoryRunStore:
 
     def decisions(self, run_id: str, matrix: HitMatrix) -> Iterator[HistoryRecord]:
         manifest = self.manifests[run_id]
-        return (_record(staged, manifest, matrix) for staged in self.staging[self.opened[run_id].folder])
+        types = {m.key: m for m in self.rule_sets[run_id].membership_types}
+        return (
+            _record(staged, manifest, matrix, Policy.of(types[staged.membership_type]))
+            for staged in self.staging[self.opened[run_id].folder]
+        )
 
 
 def _collision(there: HistoryRecord, given: HistoryRecord) -> Fault:
@@ -166,8 +215,10 @@ def _staged(
     pair: tuple[Subject, str],
     hit: frozenset[str],
     previous: Mapping[tuple[Subject, str], Staged],
+    *,
+    also: bool,
 ) -> Staged | None:
-    """The decision of one pair; None where nothing hit and nobody was ever a member."""
+    """The decision of one pair; None where nothing hit, nobody was ever a member, and nothing is to be corrected."""
     subject, key = pair
     first, after = matrix.slice_of(key)
     words = [0] * (after - first)
@@ -176,12 +227,18 @@ def _staged(
             words[cell.word - first] |= cell.mask
     hits, earlier = matrix.hits(key, words), previous.get(pair)
     granted_on = earlier.first_granted if earlier else None
-    if not hits and granted_on is None:
+    if not hits and granted_on is None and not also:
         return None
     tally = Tally.of(hits)
     decision = decide(tally, rule_set.membership_type(key), _standing(earlier))
     first_granted = granted_on or (rule_set.as_of if decision.granted else None)
     return Staged(subject, key, tuple(words), tally, decision, first_granted)
+
+
+def _ended(stood: Staged) -> Staged:
+    """The end of an absent subject's membership."""
+    decision = Decision(granted=False, reason=Reason.ABSENT, event=Event.REVOKED_ABSENT)
+    return replace(stood, words=(0,) * len(stood.words), tally=Tally(), decision=decision)
 
 
 def _standing(earlier: Staged | None) -> Standing:
@@ -194,6 +251,7 @@ def _counted(
     rule_set: RuleSet,
     population: Mapping[Subject, frozenset[str]],
     staged: list[Staged],
+    carried: list[Staged],
     before: Mapping[tuple[Subject, str], Staged],
 ) -> Evaluation:
     return Evaluation(
@@ -201,24 +259,28 @@ def _counted(
         evaluated_pairs=len(population) * len(rule_set.versions),
         hits_per_rule={v.id: sum(v.key in hit for hit in population.values()) for v in rule_set.versions},
         unknown_per_rule={},
-        types=tuple(_counts(t.key, staged, before) for t in rule_set.membership_types),
+        types=tuple(_counts(t.key, staged, carried, before) for t in rule_set.membership_types),
         decisions_digest=hashlib.sha256(repr(sorted(staged, key=repr)).encode()).hexdigest(),
     )
 
 
-def _counts(key: str, staged: list[Staged], before: Mapping[tuple[Subject, str], Staged]) -> TypeCounts:
+def _counts(
+    key: str, staged: list[Staged], carried: list[Staged], before: Mapping[tuple[Subject, str], Staged]
+) -> TypeCounts:
     own = [s.decision for s in staged if s.membership_type == key]
+    absent = sum(s.decision.granted for s in carried if s.membership_type == key)
     return TypeCounts(
         membership_type=key,
         members_before=sum(s.decision.granted for s in before.values() if s.membership_type == key),
-        members_after=sum(d.granted for d in own),
+        members_after=sum(d.granted for d in own) + absent,
         decided=len(own),
-        events=Counter(d.event.value for d in own),
-        reasons=Counter(d.reason.value for d in own),
+        events=dict(Counter(d.event.value for d in own)),
+        reasons=dict(Counter(d.reason.value for d in own)),
+        absent=absent,
     )
 
 
-def _record(staged: Staged, manifest: Manifest, matrix: HitMatrix) -> HistoryRecord:
+def _record(staged: Staged, manifest: Manifest, matrix: HitMatrix, policy: Policy) -> HistoryRecord:
     return HistoryRecord(
         subject=staged.subject,
         created_at=created_from(manifest.created_at),
@@ -235,4 +297,6 @@ def _record(staged: Staged, manifest: Manifest, matrix: HitMatrix) -> HistoryRec
         as_of=manifest.as_of,
         run_id=manifest.run_id,
         engine_version=manifest.engine_version,
+        policy=policy,
+        correction=manifest.correction,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,22 +87,28 @@ def members(decided: DataFrame) -> dict[str, int]:
 
 
 def type_counts(
-    found: Counted, before: Mapping[str, int], types: Iterable[str], held: Collection[str] = ()
+    found: Counted,
+    before: Mapping[str, int],
+    types: Iterable[str],
+    held: Collection[str] = (),
+    absent: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[TypeCounts, ...]:
     """
     The counts per membership type that must add up.
 
-    ``before`` are the members that the last run left; of a held type they are the members after, too.
+    ``before`` are the members that the last run left; of a held type they are the members after, too. ``absent``
+    are the members of other types whose subject is not in the snapshot.
     """
     return tuple(
         TypeCounts(
             membership_type=key,
             members_before=before.get(key, 0),
             members_after=sum(r["n"] for r in found.rows if r["membership_type"] == key and r["granted"])
-            + (before.get(key, 0) if key in held else 0),
+            + (before.get(key, 0) if key in held else absent.get(key, 0)),
             decided=sum(r["n"] for r in found.rows if r["membership_type"] == key),
             events=_by(found.rows, key, "event"),
             reasons=_by(found.rows, key, "reason"),
+            absent=absent.get(key, 0),
         )
         for key in sorted({*types, *before})
     )

@@ -28,13 +28,13 @@ from rules_engine.evaluation.plans import in_words
 from rules_engine.evaluation.progress import watched
 from rules_engine.evaluation.session import PINNED, pin, speaks_english
 from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches
-from rules_engine.evaluation.tallies import decisions, tallies
+from rules_engine.evaluation.tallies import decisions, ended, tallies, with_pairs
 from rules_engine.evaluation.words import SUBJECT
 from rules_engine.lake.lists import open_lists
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
 from rules_engine.lake.storage import Landed, days, exists, landed, remove
 from rules_engine.model.failing import Limits, OnFailure
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Absent, Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.reference_lists import ReferenceList
@@ -71,8 +71,20 @@ class SparkEvaluator:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings that can change an answer, for the run's identity and manifest."""
-        return dict(PINNED)
+        """What besides rules and data can change an answer, for the run's identity and manifest (R-RUN-6)."""
+        held = self.on_failure is OnFailure.HOLD
+        limits = {
+            "limits.planning_seconds": str(self.limits.planning_seconds),
+            "limits.rule_seconds": str(self.limits.rule_seconds),
+        }
+        return {
+            **PINNED,
+            "spark.version": self.spark.version,
+            "jvm.language": "en",  # others are refused
+            "lake": self.lake.digest,
+            "on_failure": self.on_failure.value,
+            **(limits if held else {}),  # else a rule that fails ends the run
+        }
 
     @cached_property
     def landed_days(self) -> list[date]:
@@ -98,9 +110,15 @@ class SparkEvaluator:
         return self._gate(rule_set).warnings(rule_set)
 
     def evaluate(
-        self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress = silent
+        self,
+        rule_set: RuleSet,
+        matrix: HitMatrix,
+        folder: str,
+        previous: str | None,
+        progress: Progress = silent,
+        corrected: str | None = None,
     ) -> Evaluation:
-        """As the port says. Under ``folder`` also ``work``, and ``standing`` where a membership type is held."""
+        """As the port says. Under ``folder`` also ``work``, and ``standing`` where there was a run before."""
         self.check(rule_set)
         seconds: dict[str, float] = {}
         with _told():
@@ -115,12 +133,27 @@ class SparkEvaluator:
             with _phase("decide", seconds, self.spark, progress):
                 hits = self.spark.read.parquet(f"{folder}/{HITS}")
                 before = self._previous(previous)
-                self._stage_standing(before, live, folder)
-                decided = self.decide(rule_set, live.matrix, hits, before.where(~_of_type(live.held_types)))
-                decided.write.mode("overwrite").parquet(f"{folder}/{DECIDED}")
+                here, gone = self._present(before, rule_set.as_of) if previous else (before, None)
+                self._stage_standing(before, gone, live, folder)
+                wanted = here.where(~_of_type(live.held_types))
+                if corrected:
+                    wanted = with_pairs(wanted, self.spark.read.parquet(f"{corrected}/{DECIDED}"))
+                decided = self.decide(rule_set, live.matrix, hits, wanted)
+                if gone is not None and self.lake.absent is Absent.END:
+                    decided = decided.unionByName(ended(gone.where(~_of_type(live.held_types))))
+                staged(decided, f"{folder}/{DECIDED}")
             with _phase("count", seconds, self.spark, progress):
                 evaluation = self._counted(live, subjects, hits, before if previous else None, folder)
         return replace(evaluation, seconds=seconds)
+
+    def _present(self, before: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
+        """What stood before, parted: of subjects that are in the snapshot, and of those that are not (R-RUN-3)."""
+        key = self._frames(as_of)[self.lake.subject_frame.name][self.lake.subject_key]
+        subjects = self._frames(as_of)[self.lake.subject_frame.name].select(
+            key.cast(self.subject_type(as_of)).alias(SUBJECT)
+        )
+        stood = before.where("first_granted IS NOT NULL")
+        return stood.join(subjects, SUBJECT, "left_semi"), stood.join(subjects, SUBJECT, "left_anti")
 
     def _counted(self, live: Live, subjects: int, hits: DataFrame, before: DataFrame | None, folder: str) -> Evaluation:
         """What was staged, counted as it was written; two counts are under way while the third is made."""
@@ -128,16 +161,18 @@ class SparkEvaluator:
         with ThreadPoolExecutor() as at_once:
             bits = at_once.submit(counting.bits_set, live.matrix, hits)
             members_before = at_once.submit(counting.members, before) if before is not None else None
+            carried = at_once.submit(self._carried, live, folder) if before is not None else None
             found = counting.counted(decided)
             hits_per_rule, unknown_per_rule = bits.result()
             left = members_before.result() if members_before else {}
+            absent = carried.result() if carried else {}
         types = (membership_type.key for membership_type in live.rule_set.membership_types)
         return Evaluation(
             subjects=subjects,
             evaluated_pairs=subjects * len(live.matrix.cells),
             hits_per_rule=hits_per_rule,
             unknown_per_rule=unknown_per_rule,
-            types=counting.type_counts(found, left, types, live.held_types),
+            types=counting.type_counts(found, left, types, live.held_types, absent),
             decisions_digest=found.digest,
             held=live.held,
         )
@@ -148,13 +183,25 @@ class SparkEvaluator:
 
         within(self.spark, stage, self.limits, [v.id for v, _ in live.matrix.cells])
 
-    def _stage_standing(self, before: DataFrame, live: Live, folder: str) -> None:
-        """Hand what stands of held types to the next run, beside the decisions: neither decided anew nor published."""
+    def _stage_standing(self, before: DataFrame, gone: DataFrame | None, live: Live, folder: str) -> None:
+        """
+        Hand on what stands of held types and of absent subjects, beside the decisions: neither decided nor published.
+
+        An absent member whose membership ends is decided, and so not handed on.
+        """
         path = f"{folder}/{STANDING}"
-        if live.held:
-            before.where(_of_type(live.held_types)).write.mode("overwrite").parquet(path)
-        else:
+        if gone is None:
             remove(self.spark, path)
+            return
+        absent = gone.where(~_of_type(live.held_types))
+        if self.lake.absent is Absent.END:
+            absent = absent.where("NOT granted")
+        staged(before.where(_of_type(live.held_types)).unionByName(absent), path)
+
+    def _carried(self, live: Live, folder: str) -> dict[str, int]:
+        """Membership type to the members that were handed on because their subject is absent."""
+        standing = self.spark.read.parquet(f"{folder}/{STANDING}")
+        return counting.members(standing.where(~_of_type(live.held_types)))
 
     def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str) -> Made:
         """The hit matrix, still to be made; statements are run on the way. No gate is asked."""
@@ -219,6 +266,15 @@ class SparkEvaluator:
             raise_all(RunRefused, faults)
             self._opened = (as_of, places, open_frames(self.spark, self.lake, places))
         return self._opened
+
+
+MOST_ROWS = 250_000
+"""Rows of a staged file, so that whoever publishes holds little at a time."""
+
+
+def staged(rows: DataFrame, path: str) -> None:
+    """Write decisions, or what stands beside them, in files of bounded size."""
+    rows.write.mode("overwrite").option("maxRecordsPerFile", MOST_ROWS).parquet(path)
 
 
 def _of_type(keys: Iterable[str]) -> Column:

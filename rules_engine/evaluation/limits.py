@@ -140,5 +140,8 @@ def _tracker(spark: SparkSession) -> Any:
 
 def _running_tasks(spark: SparkSession) -> int:
     """Asked of the scheduler: the status tracker may have a task that began just now ten seconds later."""
-    scheduler = spark.sparkContext._jsc.sc().taskScheduler()
+    context = spark.sparkContext._jsc
+    scheduler = context.sc().taskScheduler() if context else None
+    if scheduler is None:  # Spark was stopped, and its tasks with it
+        return 0
     return sum(map(int, scheduler.runningTasksByExecutors().values().mkString(" ").split()))

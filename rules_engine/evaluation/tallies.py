@@ -44,14 +44,12 @@ def tallies(matrix: HitMatrix, hits: DataFrame) -> DataFrame:
 
 def decisions(found: DataFrame, previous: DataFrame, policies: Iterable[MembershipType], as_of: date) -> DataFrame:
     """
-    Decide every pair with a hit that counts, a held decision, or an earlier membership (R-EVAL-1..4).
+    Decide every pair with a hit that counts, a held decision, or a row in ``previous`` (R-EVAL-1..4).
 
-    ``found`` are tallies of all types, ``previous`` the decisions last
-    published. Grain and columns: subject × membership type, :data:`DECISIONS`.
+    ``found`` are tallies of all types, ``previous`` the earlier memberships, and pairs that are
+    to be decided whatever stood (:func:`with_pairs`). Grain and columns: subject × membership type, :data:`DECISIONS`.
     """
-    before = previous.where("first_granted IS NOT NULL").selectExpr(
-        SUBJECT, "membership_type", "granted AS was_granted", "first_granted AS was_first"
-    )
+    before = previous.selectExpr(SUBJECT, "membership_type", "granted AS was_granted", "first_granted AS was_first")
     paired = found.where("inclusion_hits > 0 OR exclusion_hits > 0 OR held").join(
         before, on=[SUBJECT, "membership_type"], how="full_outer"
     )
@@ -67,6 +65,21 @@ def decisions(found: DataFrame, previous: DataFrame, policies: Iterable[Membersh
             "inclusion_hits", "exclusion_hits", "words",
             f"coalesce(was_first, CASE WHEN granted THEN DATE'{as_of.isoformat()}' END) AS first_granted",
         )
+    )  # fmt: skip
+
+
+def with_pairs(stood: DataFrame, decided: DataFrame) -> DataFrame:
+    """Earlier memberships, and the pairs decided elsewhere that have none, as never granted."""
+    others = decided.select(SUBJECT, "membership_type").join(stood, [SUBJECT, "membership_type"], "left_anti")
+    return stood.unionByName(others.selectExpr("*", "false AS granted", "CAST(NULL AS DATE) AS first_granted"))
+
+
+def ended(gone: DataFrame) -> DataFrame:
+    """The decisions about members that are not in the snapshot, where absence ends memberships (R-RUN-3)."""
+    zero = "inclusion_sum exclusion_sum inclusion_hits exclusion_hits".split()
+    return gone.where("granted").selectExpr(
+        SUBJECT, "membership_type", "false AS granted", "'ABSENT' AS reason", "'REVOKED_ABSENT' AS event",
+        *(f"0L AS {name}" for name in zero), "CAST(NULL AS ARRAY<BIGINT>) AS words", "first_granted",
     )  # fmt: skip
 
 

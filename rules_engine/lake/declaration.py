@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_engine.model.frames import Column, Format, Frame, Lake
+from rules_engine.model.frames import Absent, Column, Format, Frame, Lake
 
+LAKE_WORDS = {"subject", "frames", "absent"}
 FRAME_WORDS = {"path", "format", "key", "subject_key", "grain", "source_system", "columns", "options"}
 COLUMN_WORDS = {"type", "meaning", "nulls"}
 
@@ -54,14 +55,15 @@ def parse(text: str, base: str) -> Lake:
         except (ValueError, TypeError, KeyError) as problem:
             faults.append(Fault(f"Frame '{name}'", f"{problem}.", "See docs/operating.md for the form of a frame."))
     raise_all(RunRefused, faults)
-    return Lake(str(body.get("subject", "")), tuple(frames))
+    return Lake(str(body.get("subject", "")), tuple(frames), Absent(body.get("absent", "keep")))
 
 
 def _unknown_words(body: Mapping[str, Any]) -> Iterator[Fault]:
-    for name in set(body) - {"subject", "frames"}:
-        yield Fault(
-            "Lake declaration", f"it says '{name}', which means nothing.", did_you_mean(name, ["subject", "frames"])
-        )
+    for name in sorted(set(body) - LAKE_WORDS):
+        yield Fault("Lake declaration", f"it says '{name}', which means nothing.", did_you_mean(name, LAKE_WORDS))
+    if body.get("absent", "keep") not in list(Absent):
+        what = f"it says absent = '{body['absent']}', which means nothing."
+        yield Fault("Lake declaration", what, f"There are: {', '.join(Absent)}.")
     for frame, said in body.get("frames", {}).items():
         for word in set(said) - FRAME_WORDS:
             yield Fault(f"Frame '{frame}'", f"it says '{word}', which means nothing.", did_you_mean(word, FRAME_WORDS))

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     EXCLUDED = "EXCLUDED"  # would be granted without the exclusions
     BELOW_MARGIN = "BELOW_MARGIN"  # the inclusions alone do not reach the needed margin
     HELD = "HELD"  # the earlier decision stands: a condition was unknown, or its type is held
+    ABSENT = "ABSENT"  # the subject is not in the snapshot, and the lake says that this ends its memberships
 
 
 class Event(StrEnum):
@@ -33,6 +34,7 @@ class Event(StrEnum):
     RETAINED = "RETAINED"
     REVOKED_LAPSED = "REVOKED_LAPSED"
     REVOKED_EXCLUDED = "REVOKED_EXCLUDED"
+    REVOKED_ABSENT = "REVOKED_ABSENT"
     REINSTATED = "REINSTATED"
     NOT_GRANTED = "NOT_GRANTED"
 
@@ -53,6 +55,7 @@ class Hit:
     version: int
     kind: Kind
     weight: int
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Absent(StrEnum):
+    """What becomes of a member whose subject is not in the snapshot (R-RUN-3)."""
+
+    KEEP = "keep"  # nothing is decided; the standing is carried on and counted
+    END = "end"  # the membership ends, by an event of its own
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column: Spark SQL type (``bigint``, ``decimal(12,2)``), meaning, and allowed share of nulls (0 to 1)."""
@@ -103,6 +110,7 @@ class Lake:
 
     subject: str
     frames: tuple[Frame, ...]
+    absent: Absent = Absent.KEEP
 
     def __post_init__(self) -> None:
         raise_all(RunRefused, self._faults())
@@ -117,6 +125,25 @@ class Lake:
             )
         elif not self.subject_frame.subject_key:
             yield Fault(f"Frame '{self.subject}'", "it is the subject frame and its key is not one column.", "Name it.")
+
+    @property
+    def digest(self) -> str:
+        """
+        SHA-256 over what of the declaration can change an answer; where files lie cannot, their snapshots say that.
+        """
+        said = [
+            [
+                f.name,
+                f.format.value,
+                f.key,
+                f.subject_key,
+                sorted(f.options.items()),
+                [[c.name, c.type] for c in f.columns],
+            ]
+            for f in self.frames
+        ]
+        text = json.dumps([self.subject, said, self.absent.value], ensure_ascii=False)
+        return sha256(text.encode()).hexdigest()
 
     @property
     def subject_frame(self) -> Frame:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.decisions import Event, Hit, Reason
-from rules_engine.model.rules import Kind
+from rules_engine.model.rules import Kind, Policy, policy_from
 
 Subject = int | str
 """A subject's key: the same value and type as in the lake."""
@@ -36,14 +39,24 @@ def created_from(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+FORMAT = 2
+"""
+The form in which records are written. Form 1 had no policy, no correction, no categories of hits and no content hash;
+it is read for good.
+"""
+
+
+@dataclass(frozen=True)
 class HistoryRecord:
     """
     One decision as written: insert-only, grain subject × membership type × run.
 
     ``created_at`` is the run's logical time, the same however often the run
     is tried. ``first_granted`` is the day the subject first became a member,
-    None if never; it tells a reinstatement from a first grant.
+    None if never; it tells a reinstatement from a first grant. ``as_of`` is the
+    business day. ``policy`` is what turned the sums into the decision, None in
+    records of form 1. A ``correction`` answers questions about its day and is
+    nobody's newest record.
     """
 
     subject: Subject
@@ -61,6 +74,8 @@ class HistoryRecord:
     as_of: date
     run_id: str
     engine_version: str
+    policy: Policy | None = None
+    correction: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.snapshots, MappingProxyType):  # the records of a run share one
@@ -70,6 +85,21 @@ class HistoryRecord:
     def sort_key(self) -> str:
         """Created date first, then membership type: two decisions of one run never collide."""
         return f"{created_text(self.created_at)}#{self.membership_type}"
+
+    @property
+    def format(self) -> int:
+        """The form the record was made in."""
+        return 1 if self.policy is None else FORMAT
+
+    @cached_property
+    def content_hash(self) -> str:
+        """
+        BLAKE2b of 128 bits over everything the record says, in hexadecimal: records are equal if and only if it is.
+
+        Computed over values, never over what a store made of them; a record of form 1 is hashed as it is read.
+        """
+        text = json.dumps(list(self.content().values()), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     def content(self) -> dict[str, Any]:
         """The record as JSON-ready values, equal for equal records."""
@@ -82,14 +112,28 @@ class HistoryRecord:
             "reason": self.reason.value,
             "inclusion_sum": self.inclusion_sum,
             "exclusion_sum": self.exclusion_sum,
-            "hits": [[h.key, h.version, h.kind.value, h.weight] for h in self.hits],
+            "hits": [hit_content(h) for h in self.hits],
             "first_granted": self.first_granted.isoformat() if self.first_granted else None,
             "rule_set_digest": self.rule_set_digest,
             "snapshots": dict(self.snapshots),
             "as_of": self.as_of.isoformat(),
             "run_id": self.run_id,
             "engine_version": self.engine_version,
+            "format": self.format,
+            "policy": self.policy.content() if self.policy else None,
+            "correction": self.correction,
         }
+
+
+def hit_content(hit: Hit) -> list[str | int]:
+    """A hit as JSON-ready values; without a category it is written as form 1 wrote it."""
+    said: list[str | int] = [hit.key, hit.version, hit.kind.value, hit.weight]
+    return [*said, hit.category] if hit.category else said
+
+
+def _hit_from(said: Any) -> Hit:
+    key, version, kind, weight, *category = said
+    return Hit(key, int(version), Kind(kind), int(weight), *category)
 
 
 def record_from(content: Mapping[str, Any]) -> HistoryRecord:
@@ -104,11 +148,13 @@ def record_from(content: Mapping[str, Any]) -> HistoryRecord:
         reason=Reason(content["reason"]),
         inclusion_sum=int(content["inclusion_sum"]),
         exclusion_sum=int(content["exclusion_sum"]),
-        hits=tuple(Hit(k, int(v), Kind(kind), int(w)) for k, v, kind, w in content["hits"]),
+        hits=tuple(map(_hit_from, content["hits"])),
         first_granted=date.fromisoformat(first) if first else None,
         rule_set_digest=content["rule_set_digest"],
         snapshots=content["snapshots"],
         as_of=date.fromisoformat(content["as_of"]),
         run_id=content["run_id"],
         engine_version=content["engine_version"],
+        policy=policy_from(policy) if (policy := content.get("policy")) else None,
+        correction=bool(content.get("correction")),
     )

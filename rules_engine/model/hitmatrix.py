@@ -80,4 +80,4 @@ class HitMatrix:
     def hits(self, membership_type: str, words: Sequence[int]) -> tuple[Hit, ...]:
         """The hits that count towards the sums, decoded from a type's own words."""
         versions = self.decode(membership_type, words)
-        return tuple(Hit(v.key, v.version, v.kind, v.weight) for v in versions if not v.shadow)
+        return tuple(Hit(v.key, v.version, v.kind, v.weight, v.category) for v in versions if not v.shadow)

@@ -12,6 +12,11 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.canonical import canonical_json
 from rules_engine.model.failing import HeldType, held_from
 
+FORMAT = 2
+"""The form manifests are written in. Those of form 1 say nothing of files, corrections and absent subjects."""
+
+REVOKED = ("REVOKED_LAPSED", "REVOKED_EXCLUDED", "REVOKED_ABSENT")
+
 
 @dataclass(frozen=True, slots=True)
 class TypeCounts:
@@ -19,7 +24,9 @@ class TypeCounts:
     How many subjects stand where after a run, for one membership type.
 
     Grain: membership type. ``events`` and ``reasons`` count the decided pairs,
-    those with a hit or an earlier membership.
+    those with a hit or an earlier membership. ``absent`` are the members, of
+    those before and after, who are not in the snapshot: nothing is decided of
+    them, their standing is carried on (R-RUN-3).
     """
 
     membership_type: str
@@ -28,12 +35,13 @@ class TypeCounts:
     decided: int
     events: Mapping[str, int]
     reasons: Mapping[str, int]
+    absent: int = 0
 
     def faults(self) -> Iterable[Fault]:
         """Which of the identities do not hold."""
         which = f"Membership type {self.membership_type}"
         gained = self.events.get("GRANTED", 0) + self.events.get("REINSTATED", 0)
-        lost = self.events.get("REVOKED_LAPSED", 0) + self.events.get("REVOKED_EXCLUDED", 0)
+        lost = sum(self.events.get(event, 0) for event in REVOKED)
         if self.members_before + gained - lost != self.members_after:
             yield Fault(
                 which,
@@ -91,6 +99,19 @@ class Manifest:
     engine_version: str
     previous_run: str | None
     evaluation: Evaluation
+    previous_digest: str | None = None
+    """The digest of the previous run's manifest, as it was when this run was decided against it."""
+    correction: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The staged files of decisions and standing, by their names below the run's folder, and their SHA-256."""
+    format: int = FORMAT
+    as_read: str = field(default="", repr=False, compare=False)
+    """The digest of the text it was read from: a later form of manifests would word an earlier one otherwise."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of all that the manifest says, in hexadecimal."""
+        return self.as_read or _digest(self.content())
 
     @property
     def decided(self) -> int:
@@ -146,20 +167,61 @@ class Manifest:
             ],
         )
 
+    def altered(self, files: Mapping[str, str]) -> None:
+        """
+        Check that the staged files are those that were counted: not one more, one less or another byte (R-RUN-5).
+
+        Raises:
+            RunRefused: With every file that differs.
+        """
+        names = sorted(name for name in {*self.files, *files} if self.files.get(name) != files.get(name))
+        what = {name: _file_fault(name in self.files, name in files) for name in names}
+        remedy = "Find out who wrote there; then evaluate the run again."
+        raise_all(RunRefused, [Fault(f"Run {self.run_id}, {name}", said, remedy) for name, said in what.items()])
+
     def content(self) -> dict[str, Any]:
-        return asdict(self) | {"as_of": self.as_of.isoformat()}
+        said = asdict(self) | {"as_of": self.as_of.isoformat()}
+        del said["as_read"]
+        return said
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def _file_fault(was: bool, stands: bool) -> str:
+    if was and stands:
+        return "its bytes are not those that were decided and counted."
+    return "it was counted and is gone." if was else "it was put there after the decisions were counted."
 
 
 def manifest_from(content: Mapping[str, Any]) -> Manifest:
-    """The manifest that :meth:`Manifest.content` described."""
-    evaluation = dict(content["evaluation"])
-    types = tuple(TypeCounts(**t) for t in evaluation.pop("types"))
-    held = tuple(held_from(h) for h in evaluation.pop("held", ()))
-    return Manifest(
-        **{k: v for k, v in content.items() if k not in ("evaluation", "as_of")},
-        as_of=date.fromisoformat(content["as_of"]),
-        evaluation=Evaluation(types=types, held=held, **evaluation),
-    )
+    """
+    The manifest that :meth:`Manifest.content` described, of this form or an earlier one.
+
+    What a later form says besides is left out.
+
+    Raises:
+        ValueError: If it is no manifest; the cause says what is missing.
+    """
+    try:
+        evaluation = _known(Evaluation, content["evaluation"]) | {
+            "types": tuple(TypeCounts(**_known(TypeCounts, t)) for t in content["evaluation"]["types"]),
+            "held": tuple(held_from(h) for h in content["evaluation"].get("held", ())),
+        }
+        said = _known(Manifest, content) | {
+            "as_of": date.fromisoformat(content["as_of"]),
+            "evaluation": Evaluation(**evaluation),
+            "format": content.get("format", 1),
+            "as_read": _digest(content),
+        }
+        return Manifest(**said)
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise ValueError(f"it is no manifest: {problem!r}") from problem
+
+
+def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: content[name] for name in kind.__dataclass_fields__ if name in content}
 
 
 def run_identity(

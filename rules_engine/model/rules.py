@@ -139,6 +139,49 @@ class MembershipType:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """
+    What turns the sums of a membership type into a decision, as a history record keeps it (R-EVAL-1..3).
+
+    ``version`` names the wording of the type: the first 12 digits of the SHA-256 over what it says.
+    """
+
+    strategy: Strategy
+    margin: int
+    tie: Tie
+    veto_weight: int | None
+    version: str
+
+    @classmethod
+    def of(cls, membership_type: MembershipType) -> Policy:
+        told = (membership_type.strategy, membership_type.margin, membership_type.tie, membership_type.veto_weight)
+        said = canonical_json([membership_type.key, *told])
+        return cls(*told, hashlib.sha256(said.encode()).hexdigest()[:12])
+
+    def content(self) -> dict[str, Any]:
+        """The policy as JSON-ready values."""
+        return {
+            "strategy": self.strategy.value,
+            "margin": self.margin,
+            "tie": self.tie.value,
+            "veto_weight": self.veto_weight,
+            "version": self.version,
+        }
+
+
+def policy_from(content: Mapping[str, Any]) -> Policy:
+    """The policy that :meth:`Policy.content` described."""
+    veto = content["veto_weight"]
+    return Policy(
+        Strategy(content["strategy"]),
+        int(content["margin"]),
+        Tie(content["tie"]),
+        None if veto is None else int(veto),
+        content["version"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RuleVersion:
     """
     One wording of a rule: published once, never edited.

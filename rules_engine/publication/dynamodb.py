@@ -10,13 +10,19 @@ from typing import Any
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused, raise_all
 from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.publications import Chain, Publication
 from rules_engine.ports import Inserted
 from rules_engine.publication.dynamodb_calls import Calls, Request
 from rules_engine.publication.dynamodb_calls import connect as connect  # noqa: PLC0414  for whoever makes a history
 from rules_engine.publication.dynamodb_items import (
     ATTRIBUTES,
+    CHAIN,
+    CHAIN_ATTRIBUTES,
     INDEX,
     SHARDS,
+    chain_definition,
+    chain_from,
+    chain_item,
     definition,
     encode,
     item_of,
@@ -81,6 +87,9 @@ class DynamoDBHistory:
         values = ", ".join(f"'{name}': ?" for name in ATTRIBUTES)
         self._insert = f'INSERT INTO "{table}" VALUE {{{values}}}'
         self._select = f'SELECT * FROM "{table}" WHERE "subject" = ? AND "sort_key" = ?'
+        self._chain = f"{table}_chain"
+        claimed = ", ".join(f"'{name}': ?" for name in CHAIN_ATTRIBUTES)
+        self._claim = f'INSERT INTO "{self._chain}" VALUE {{{claimed}}}'
         self._seen: Counter[str] = Counter()
 
     def create(self) -> None:
@@ -90,12 +99,14 @@ class DynamoDBHistory:
         Raises:
             RunRefused: If DynamoDB cannot be reached, forbids it, or holds such a table with other keys.
         """
-        if self._description() is None:
-            request = {"TableName": self._table} | definition(self._key_type, stream=self._stream)
-            self._calls.one("create_table", request, accepted="ResourceInUseException")
-        for _ in self._pace.tries():
-            if (there := self._description()) and there["TableStatus"] == "ACTIVE":
-                break
+        tables = {self._table: definition(self._key_type, stream=self._stream), self._chain: chain_definition()}
+        for table, as_defined in tables.items():
+            if self._description(table) is None:
+                request = {"TableName": table} | as_defined
+                self._calls.one("create_table", request, accepted="ResourceInUseException")
+            for _ in self._pace.tries():
+                if (there := self._description(table)) and there["TableStatus"] == "ACTIVE":
+                    break
         self._check()
 
     def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
@@ -149,15 +160,43 @@ class DynamoDBHistory:
         """
         values = {":type": encode(membership_type)}
         request = self._read("#type = :type", values, "FilterExpression", type="membership_type")
-        request["ProjectionExpression"] = "#subject, #sort_key, #granted"
-        request["ExpressionAttributeNames"] |= {f"#{name}": name for name in ("subject", "sort_key", "granted")}
+        request["ProjectionExpression"] = "#subject, #sort_key, #granted, #correction"
+        names = ("subject", "sort_key", "granted", "correction")
+        request["ExpressionAttributeNames"] |= {f"#{name}": name for name in names}
         newest: dict[Subject, tuple[str, bool]] = {}
         for page in self._calls.pages("scan", request):
             for item in page["Items"]:
+                if item.get("correction", {}).get("BOOL"):
+                    continue
                 subject, (created, granted) = subject_of(item), (item["sort_key"]["S"], item["granted"]["BOOL"])
                 newest[subject] = max(newest.get(subject, ("", False)), (created, granted))
         members: list[Any] = [subject for subject, (_, granted) in newest.items() if granted]
         yield from sorted(members)
+
+    def chain(self) -> Chain:
+        """The entries of the chain of publications, the oldest first."""
+        request = self._read("#chain = :chain", {":chain": encode(CHAIN)}, "KeyConditionExpression", chain="chain")
+        pages = self._calls.pages("query", request | {"TableName": self._chain})
+        return chain_from(item for page in pages for item in page["Items"])
+
+    def claim(self, entry: Publication) -> bool:
+        """Claim the entry's number by an insert that can succeed once; whose it is now is read back."""
+        self._say(entry, "claimed")
+        held = next((each for each in self.chain() if each.number == entry.number), None)
+        return held is not None and held.content() == entry.content()
+
+    def close(self, entry: Publication) -> None:
+        """Say, once, that the history holds all of a claimed entry's run."""
+        self._say(entry, "closed")
+
+    def _say(self, entry: Publication, state: str) -> None:
+        item = chain_item(entry, state)
+        statement = {"Statement": self._claim, "Parameters": [item[name] for name in CHAIN_ATTRIBUTES]}
+        (reply,) = self._calls.batch([statement], writes=True)
+        if (error := reply.get("Error")) and error["Code"] != "DuplicateItem":
+            what = f"DynamoDB does not take it: {error.get('Code')}, {error.get('Message')}"
+            remedy = f"Let the role insert into {self._chain} and query it, then publish again."
+            raise RunRefused(Fault(f"Entry {entry.number} of the chain of '{self._table}'", what, remedy))
 
     def _read(self, condition: str, values: Mapping[str, Any], kind: str, **names: str) -> Request:
         return {
@@ -177,13 +216,13 @@ class DynamoDBHistory:
             counted += sum(page["Count"] for page in self._calls.pages("query", request))
         return counted
 
-    def _description(self) -> dict[str, Any] | None:
-        answer = self._calls.one("describe_table", {"TableName": self._table}, accepted="ResourceNotFoundException")
+    def _description(self, table: str) -> dict[str, Any] | None:
+        answer = self._calls.one("describe_table", {"TableName": table}, accepted="ResourceNotFoundException")
         return answer.get("Table")
 
     def _check(self) -> None:
         """Refuse a table that is not there or has other keys, before anything is written."""
-        there = self._description()
+        there = self._description(self._table)
         if there is None:
             fault = Fault(f"History '{self._table}'", "DynamoDB has no such table.", "Create the history first.")
             raise RunRefused(fault)
@@ -222,7 +261,9 @@ class DynamoDBHistory:
         there = [i for i, error in enumerate(errors) if error and error["Code"] == "DuplicateItem"]
         held = self._held([items[i] for i in there])
         pairs = [(old, batch[i]) for i, old in zip(there, held, strict=True)]
-        ledger.settled(batch, errors.count(None), [(old, new) for old, new in pairs if old.content() != new.content()])
+        ledger.settled(
+            batch, errors.count(None), [(old, new) for old, new in pairs if old.content_hash != new.content_hash]
+        )
         refused = (i for i, error in enumerate(errors) if error and error["Code"] != "DuplicateItem")
         raise_all(RunRefused, (_unstorable(batch[i], errors[i]) for i in refused))
 
@@ -252,7 +293,7 @@ def _batches(records: Iterable[HistoryRecord], ledger: _Ledger) -> Iterator[list
     for record in records:
         ledger.given += 1
         first = batch.setdefault((record.subject, record.sort_key), record)
-        if first is not record and first.content() != record.content():
+        if first is not record and first.content_hash != record.content_hash:
             ledger.settled([], 0, [(first, record)])
         if len(batch) == BATCH:
             yield list(batch.values())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from rules_engine.model.history import HistoryRecord, Subject, record_from
+from rules_engine.model.publications import Chain, Publication, chain_of, publication_from
 from rules_engine.publication.records import SubjectType, subject_checked
 
 encode = TypeSerializer().serialize
@@ -21,10 +22,18 @@ per second, and an index that is full holds up the table itself.
 """
 
 INDEX = "by_run"
+CHAIN = "publications"
+"""The one partition of the chain's table."""
 ATTRIBUTES = (
     "subject sort_key created_at membership_type granted event reason inclusion_sum exclusion_sum hits "
-    "first_granted rule_set_digest snapshots as_of run_id engine_version run_shard"
+    "first_granted rule_set_digest snapshots as_of run_id engine_version format policy correction content_hash "
+    "run_shard"
 ).split()
+
+CHAIN_ATTRIBUTES = (
+    "chain entry number run_id previous_run as_of created_at manifest_digest decisions_digest decided correction"
+).split()
+"""Of an item of the chain of publications: its keys, then what the entry says."""
 
 
 def definition(key_type: str, *, stream: bool) -> dict[str, Any]:
@@ -48,6 +57,29 @@ def definition(key_type: str, *, stream: bool) -> dict[str, Any]:
     }
 
 
+def chain_definition() -> dict[str, Any]:
+    """The table of the chain: one partition, sorted by number and state."""
+    return {
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("chain", "entry")],
+        "KeySchema": _key("chain", "entry"),
+        "BillingMode": "PAY_PER_REQUEST",
+        "DeletionProtectionEnabled": True,
+    }
+
+
+def chain_item(entry: Publication, state: str) -> dict[str, Any]:
+    """An entry as an item; ``state`` is ``claimed`` or ``closed``."""
+    content = entry.content() | {"chain": CHAIN, "entry": f"{entry.number:08d}#{state}"}
+    return {name: encode(content[name]) for name in CHAIN_ATTRIBUTES}
+
+
+def chain_from(items: Iterable[Mapping[str, Any]]) -> Chain:
+    """The chain that :func:`chain_item` made items of, given in any order."""
+    said = [{name: decode(value) for name, value in item.items()} for item in items]
+    claimed = [publication_from(each, closed=False) for each in said if each["entry"].endswith("#claimed")]
+    return chain_of(claimed, (int(each["number"]) for each in said if each["entry"].endswith("#closed")))
+
+
 def _key(partition: str, sort: str) -> list[dict[str, str]]:
     return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 
@@ -56,7 +88,11 @@ def item_of(record: HistoryRecord, subject_type: SubjectType) -> dict[str, Any]:
     """The record as an item: its content by attribute, its keys, and its part of the run."""
     subject = subject_checked(record.subject, subject_type)
     shard = zlib.crc32(str(subject).encode()) % SHARDS
-    content = record.content() | {"sort_key": record.sort_key, "run_shard": f"{record.run_id}#{shard}"}
+    content = record.content() | {
+        "sort_key": record.sort_key,
+        "run_shard": f"{record.run_id}#{shard}",
+        "content_hash": record.content_hash,
+    }
     return {name: encode(content[name]) for name in ATTRIBUTES}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
 from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.publications import Chain, Publication, chain_of, publication_from
 from rules_engine.ports import Inserted
 from rules_engine.publication.names import LAST_PART
 from rules_engine.publication.postgres_copy import Chunks, line, record_of
@@ -46,9 +48,6 @@ CREATE TABLE history."{table}" (
     PRIMARY KEY (subject, sort_key)
 );
 CREATE INDEX "{table}_by_run" ON history."{table}" (run_id);
-CREATE VIEW history."{table}_current" AS
-    SELECT DISTINCT ON (subject, membership_type) *
-    FROM history."{table}" ORDER BY subject, membership_type, sort_key DESC;
 DO $$ BEGIN
     CREATE ROLE "{table}_writer" NOLOGIN;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- roles are shared by all databases of a server
@@ -56,9 +55,28 @@ END $$;
 REVOKE ALL ON history."{table}" FROM PUBLIC;
 GRANT USAGE ON SCHEMA history TO "{table}_writer";
 GRANT SELECT, INSERT ON history."{table}" TO "{table}_writer";
-GRANT SELECT ON history."{table}_current" TO "{table}_writer";
 GRANT "{table}_writer" TO CURRENT_USER;
 """
+
+SECOND_FORM = """
+ALTER TABLE history."{table}" ADD COLUMN format integer NOT NULL DEFAULT 1, ADD COLUMN policy jsonb,
+    ADD COLUMN correction boolean NOT NULL DEFAULT false, ADD COLUMN content_hash text;
+CREATE OR REPLACE VIEW history."{table}_current" AS
+    SELECT DISTINCT ON (subject, membership_type) *
+    FROM history."{table}" WHERE NOT correction ORDER BY subject, membership_type, sort_key DESC;
+CREATE TABLE history."{table}_chain" (
+    number integer NOT NULL CHECK (number > 0),
+    state text NOT NULL CHECK (state IN ('claimed', 'closed')),
+    run_id text NOT NULL,
+    content jsonb NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (number, state)
+);
+REVOKE ALL ON history."{table}_chain" FROM PUBLIC;
+GRANT SELECT, INSERT ON history."{table}_chain" TO "{table}_writer";
+GRANT SELECT ON history."{table}_current" TO "{table}_writer";
+"""
+"""What form 2 of records and the chain of publications need; a table of form 1 is brought to it and keeps its rows."""
 
 GUARDS = """
 CREATE OR REPLACE FUNCTION history.refuse_change() RETURNS trigger LANGUAGE plpgsql
@@ -86,16 +104,26 @@ CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON his
 CREATE OR REPLACE TRIGGER not_ahead AFTER INSERT ON history."{table}" REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_future();
 ALTER TABLE history."{table}" ENABLE ALWAYS TRIGGER insert_only, ENABLE ALWAYS TRIGGER not_ahead;
+CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history."{table}_chain"
+    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_change();
+ALTER TABLE history."{table}_chain" ENABLE ALWAYS TRIGGER insert_only;
 DO $$ BEGIN
     EXECUTE 'GRANT TEMPORARY ON DATABASE ' || quote_ident(current_database()) || ' TO "{table}_writer"';
 END $$;
 """
 """What keeps a table as it was written; a table that was made before has them made when its owner comes by."""
 
-UNGUARDED = """
+OWNED = """
     SELECT pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'history' AND c.relname = :name
-        AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = 'not_ahead')
+        AND NOT EXISTS (SELECT FROM pg_trigger AS t
+            WHERE t.tgrelid = to_regclass(format('history.%I', :chain)) AND t.tgname = 'insert_only')
+"""
+"""Whether this login may bring a table of an earlier version to this one; nothing where it is there."""
+
+CLAIM = """
+    INSERT INTO history."{table}_chain" (number, state, run_id, content) VALUES (:number, :state, :run_id, :content)
+    ON CONFLICT DO NOTHING
 """
 
 REFUSALS: Mapping[type[psycopg2.Error], str] = {
@@ -148,8 +176,9 @@ class PostgresHistory:
             if there is None:
                 subject = column if column == "bigint" else 'text COLLATE "C"'
                 connection.exec_driver_sql(DEFINITION.format(table=self._table, subject=subject))
-            if connection.execute(text(UNGUARDED), {"name": self._table}).scalar():
-                connection.exec_driver_sql(GUARDS.format(table=self._table))
+            names = {"name": self._table, "chain": f"{self._table}_chain"}
+            if connection.execute(text(OWNED), names).scalar():
+                connection.exec_driver_sql(SECOND_FORM.format(table=self._table) + GUARDS.format(table=self._table))
         if there not in (None, column):
             raise RunRefused(
                 Fault(
@@ -209,6 +238,33 @@ class PostgresHistory:
         with self._refused("be read"), self._engine.connect() as connection:
             streamed = connection.execution_options(yield_per=self._chunk)
             yield from streamed.execute(query, {"membership_type": membership_type}).scalars()
+
+    def chain(self) -> Chain:
+        """The entries of the chain of publications, the oldest first."""
+        query = text(f'SELECT state, content FROM history."{self._table}_chain"')
+        with self._refused("be read"), self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        claimed = [publication_from(row.content, closed=False) for row in rows if row.state == "claimed"]
+        return chain_of(claimed, (int(row.content["number"]) for row in rows if row.state == "closed"))
+
+    def claim(self, entry: Publication) -> bool:
+        """Claim the entry's number by an insert that can succeed once; whose it is now is read back."""
+        content = entry.content()
+        held = text(f"SELECT content FROM history.\"{self._table}_chain\" WHERE number = :number AND state = 'claimed'")
+        with self._refused("be written"), self._engine.begin() as connection:
+            self._say(connection, entry, "claimed")
+            return bool(connection.execute(held, {"number": entry.number}).scalar_one() == content)
+
+    def close(self, entry: Publication) -> None:
+        """Say, once, that the history holds all of a claimed entry's run."""
+        with self._refused("be written"), self._engine.begin() as connection:
+            self._say(connection, entry, "closed")
+
+    def _say(self, connection: Connection, entry: Publication, state: str) -> None:
+        connection.exec_driver_sql(f'SET LOCAL ROLE "{self._table}_writer"')
+        content = json.dumps(entry.content())
+        said = {"number": entry.number, "state": state, "run_id": entry.run_id, "content": content}
+        connection.execute(text(CLAIM.format(table=self._table)), said)
 
     def _subject_column(self, connection: Connection) -> str | None:
         query = "SELECT data_type FROM information_schema.columns WHERE table_schema = 'history' AND table_name = :name"

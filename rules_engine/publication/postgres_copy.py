@@ -13,19 +13,26 @@ from typing import Any
 from psycopg2 import errors
 
 from rules_engine.model.decisions import Hit
-from rules_engine.model.history import HistoryRecord, created_text, record_from
+from rules_engine.model.history import HistoryRecord, created_text, hit_content, record_from
+from rules_engine.model.rules import Policy
 from rules_engine.publication.records import SubjectType, collided, subject_checked
 
 AT_ONCE = 1 << 20
 """Characters that COPY is given at once: between two portions the writer waits for its turn in Python."""
 
-INSERT = 'INSERT INTO history."{table}" SELECT * FROM incoming ON CONFLICT DO NOTHING'
+COLUMNS = (
+    "subject, sort_key, created_at, membership_type, granted, event, reason, inclusion_sum, exclusion_sum, hits, "
+    "first_granted, rule_set_digest, snapshots, as_of, run_id, engine_version, format, policy, correction, content_hash"
+)
+"""The table's columns in the order in which lines and statements give them, whatever order the table has."""
+
+INSERT = f'INSERT INTO history."{{table}}" ({COLUMNS}) SELECT {COLUMNS} FROM incoming ON CONFLICT DO NOTHING'
 COLLIDING = """
 SELECT to_jsonb(held), to_jsonb(given)
 FROM incoming given, LATERAL (
     SELECT * FROM history."{table}" WHERE subject = given.subject AND sort_key = given.sort_key LIMIT 1
 ) held
-WHERE ROW(held.*) IS DISTINCT FROM ROW(given.*) ORDER BY given.subject, given.sort_key
+WHERE held.content_hash IS DISTINCT FROM given.content_hash ORDER BY given.subject, given.sort_key
 """
 """Row by row through the primary key: as a join it reads the whole history for each chunk until that is analysed."""
 
@@ -40,7 +47,12 @@ def _text(value: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _hit(hit: Hit) -> str:
-    return _text(json.dumps([hit.key, hit.version, hit.kind.value, hit.weight]))
+    return _text(json.dumps(hit_content(hit)))
+
+
+@lru_cache(maxsize=64)
+def _policy(policy: Policy | None) -> str:
+    return _text(json.dumps(policy.content())) if policy else r"\N"
 
 
 @lru_cache(maxsize=64)
@@ -74,6 +86,10 @@ def line(record: HistoryRecord, subject_type: SubjectType) -> str:
         record.as_of.isoformat(),
         _text(record.run_id),
         _text(record.engine_version),
+        str(record.format),
+        _policy(record.policy),
+        "t" if record.correction else "f",
+        record.content_hash,
     )
     return "\t".join(fields) + "\n"
 
@@ -114,7 +130,7 @@ class Chunks:
         return inserted
 
     def _copy(self, table: str, lines: str) -> None:
-        self.cursor.copy_expert(f"COPY {table} FROM STDIN", io.StringIO(lines), AT_ONCE)
+        self.cursor.copy_expert(f"COPY {table} ({COLUMNS}) FROM STDIN", io.StringIO(lines), AT_ONCE)
 
 
 def record_of(row: Mapping[str, Any]) -> HistoryRecord:

@@ -1,22 +1,26 @@
 """
 The RunStore port on a folder: what a run staged, and what became of it.
 
+    <root>/chain.json                the chain of publications, as copied from the history last
     <root>/<run id>/opened.json      its logical time, fixed when first opened
                     rule_set.json    the frozen rule set it evaluated
                     hits/            the hit matrix, Parquet: subject, packed words
                     decisions/       every decided pair, Parquet
+                    standing/        what stands of pairs that were not decided, where there are any
                     manifest.json    once evaluated and balanced
                     published.json   once the history holds it all
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import get_ident
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -26,7 +30,9 @@ from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord, created_from, created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, manifest_from
+from rules_engine.model.publications import Chain, Publication, publication_from
 from rules_engine.model.rule_sets import RuleSet, freeze, thaw
+from rules_engine.model.rules import MembershipType, Policy
 from rules_engine.ports import OpenRun, RunStatus
 
 BATCH = 20_000
@@ -44,6 +50,10 @@ class Files(Protocol):
 
     def write(self, path: str, text: str) -> None: ...
 
+    def create(self, path: str, text: str) -> bool:
+        """Write a file that is not there yet, whole; False, and nothing written, if it is there."""
+        ...
+
     def names(self, path: str) -> list[str]:
         """The children's names; none for a folder that is not there."""
         ...
@@ -56,14 +66,28 @@ class LocalFiles:
         return Path(path).read_text(encoding="utf-8")
 
     def write(self, path: str, text: str) -> None:
+        self._beside(path, text).replace(path)
+
+    def create(self, path: str, text: str) -> bool:
+        fresh = self._beside(path, text)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            return False
+        finally:
+            fresh.unlink()
+        return True
+
+    def _beside(self, path: str, text: str) -> Path:
+        """The text in a file of its own in the same folder, safe on disk."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.{os.getpid()}")
+        fresh = target.with_name(f".{target.name}.{os.getpid()}.{get_ident()}")
         with fresh.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(target)
+        return fresh
 
     def names(self, path: str) -> list[str]:
         return sorted(p.name for p in Path(path).iterdir()) if Path(path).is_dir() else []
@@ -77,19 +101,45 @@ def local_rows(path: str) -> Rows:
         yield from batch.to_pylist()
 
 
-class FolderRunStore:
-    """Runs under one root; ``files`` and ``rows`` say how it is reached, this machine's folders by default."""
+def local_digests(path: str) -> Mapping[str, str]:
+    """The names of the data files of a local folder, and their SHA-256; none for a folder that is not there."""
+    found = {}
+    for file in sorted(Path(path).iterdir()) if Path(path).is_dir() else ():
+        if not file.name.startswith(("_", ".")):
+            with file.open("rb") as opened:
+                found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
+    return found
 
-    def __init__(self, root: str, files: Files | None = None, rows: Callable[[str], Rows] = local_rows) -> None:
+
+STAGED = ("decisions", "standing")
+"""The folders of a run that are published, and that the next run is decided against."""
+
+
+class FolderRunStore:
+    """
+    Runs under one root; ``files``, ``rows`` and ``digests`` say how it is reached, this machine's folders by default.
+
+    ``rows`` reads the rows of a Parquet folder, ``digests`` the names and SHA-256 of its files.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        files: Files | None = None,
+        rows: Callable[[str], Rows] = local_rows,
+        digests: Callable[[str], Mapping[str, str]] = local_digests,
+    ) -> None:
         self.root = root.rstrip("/")
         self.files = files or LocalFiles()
         self.rows = rows
+        self.digests = digests
 
     def open(self, run_id: str, created_at: datetime) -> OpenRun:
-        known = self._known(run_id, "opened.json")
-        if known is None:
-            known = {"created_at": created_text(created_at)}
-            self._keep(run_id, "opened.json", known)
+        fresh = {"created_at": created_text(created_at)}
+        if self.files.create(f"{self.folder(run_id)}/opened.json", canonical_json(fresh)):
+            known = fresh
+        else:
+            known = self._known(run_id, "opened.json")
         if self._known(run_id, "manifest.json") and not self._known(run_id, "published.json"):
             self._keep(run_id, "manifest.json", None)
         return OpenRun(run_id, created_from(known["created_at"]), self.folder(run_id))
@@ -107,8 +157,30 @@ class FolderRunStore:
         self._keep(run_id, "manifest.json", manifest.content())
 
     def manifest(self, run_id: str) -> Manifest | None:
-        known = self._known(run_id, "manifest.json")
-        return manifest_from(known) if known else None
+        try:
+            known = self._known(run_id, "manifest.json")
+            return manifest_from(known) if known else None
+        except ValueError as problem:
+            where = f"{self.folder(run_id)}/manifest.json"
+            remedy = "Bring it back from a backup, or remove the run's folder if it was never published."
+            raise RunRefused(Fault(f"Run {run_id}", f"{where} cannot be read: {problem}.", remedy)) from problem
+
+    def keep_chain(self, chain: Chain) -> None:
+        self.files.write(f"{self.root}/chain.json", canonical_json([_entry_content(entry) for entry in chain]))
+
+    def chain(self) -> Chain:
+        try:
+            said = json.loads(self.files.read(f"{self.root}/chain.json"))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        return tuple(publication_from(entry, closed=entry["closed"]) for entry in said)
+
+    def staged_files(self, run_id: str) -> Mapping[str, str]:
+        return {
+            f"{part}/{name}": digest
+            for part in STAGED
+            for name, digest in self.digests(f"{self.folder(run_id)}/{part}").items()
+        }
 
     def mark_published(self, run_id: str, at: datetime) -> None:
         if self._known(run_id, "published.json") is None:
@@ -123,24 +195,32 @@ class FolderRunStore:
         if manifest is None:
             raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
         decode = lru_cache(maxsize=100_000)(matrix.hits)
+        policies = {m.key: Policy.of(m) for m in self.rule_set(run_id).membership_types}
         created_at = created_from(manifest.created_at)
         snapshots = MappingProxyType(dict(manifest.snapshots))
         for row in self.rows(f"{self.folder(run_id)}/decisions"):
-            yield _record(row, manifest, created_at, snapshots, decode)
+            key = row["membership_type"]
+            policy = policies.get(key) or policies.setdefault(
+                key, Policy.of(MembershipType(key))
+            )  # a type that is gone
+            yield _record(row, manifest, created_at, snapshots, policy, decode)
 
     def _status(self, run_id: str) -> RunStatus | None:
-        opened = self._known(run_id, "opened.json")
-        if opened is None:
+        """What is known of a run; of a broken one what is broken, so that it harms no other."""
+        try:
+            opened = self._known(run_id, "opened.json")
+            if opened is None:
+                return None
+            created_at = created_from(opened["created_at"])
+        except (ValueError, KeyError, TypeError):
             return None
-        manifest, published = self.manifest(run_id), self._known(run_id, "published.json")
-        return RunStatus(
-            run_id=run_id,
-            created_at=created_from(opened["created_at"]),
-            as_of=manifest.as_of if manifest else None,
-            folder=self.folder(run_id),
-            decided=manifest.decided if manifest else None,
-            published=created_from(published["published"]) if published else None,
-        )
+        try:
+            manifest, published = self.manifest(run_id), self._known(run_id, "published.json")
+            at = created_from(published["published"]) if published else None
+        except (ValueError, KeyError, TypeError, RunRefused) as problem:
+            return RunStatus(run_id, created_at, None, self.folder(run_id), None, None, str(problem))
+        as_of, decided = (manifest.as_of, manifest.decided) if manifest else (None, None)
+        return RunStatus(run_id, created_at, as_of, self.folder(run_id), decided, at)
 
     def _text(self, run_id: str, name: str) -> str:
         try:
@@ -161,11 +241,16 @@ class FolderRunStore:
         self.files.write(f"{self.folder(run_id)}/{name}", canonical_json(body))
 
 
+def _entry_content(entry: Publication) -> dict[str, Any]:
+    return entry.content() | {"closed": entry.closed}
+
+
 def _record(
     row: Mapping[str, Any],
     manifest: Manifest,
     created_at: datetime,
     snapshots: Mapping[str, str],
+    policy: Policy,
     decode: Callable[[str, Sequence[int]], tuple[Hit, ...]],
 ) -> HistoryRecord:
     first: date | None = row["first_granted"]
@@ -185,4 +270,6 @@ def _record(
         as_of=manifest.as_of,
         run_id=manifest.run_id,
         engine_version=manifest.engine_version,
+        policy=policy,
+        correction=manifest.correction,
     )

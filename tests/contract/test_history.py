@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from threading import Barrier
 
 import pytest
 
@@ -15,7 +17,7 @@ from rules_engine.model.history import HistoryRecord, record_from
 from rules_engine.model.rules import Kind
 from rules_engine.ports import History, Inserted
 from tests.contract.conftest import MakeHistory
-from tests.contract.history_records import BOND, granted, never, revoked, run_of
+from tests.contract.history_records import BOND, POLICY, granted, never, published, revoked, run_of
 from tests.spec.table import cases
 
 
@@ -75,6 +77,8 @@ OTHER_CONTENT = {
     "as_of": date(2024, 6, 2),
     "run_id": "run-9",
     "engine_version": "0.2.0",
+    "policy": replace(POLICY, margin=2),
+    "correction": True,
 }
 
 
@@ -91,7 +95,61 @@ def test_a_record_that_differs_anywhere_collides(stored: History, field: str) ->
 
 def test_every_part_of_a_record_is_key_or_content() -> None:
     """The test above forgets none: a field added to the record must be compared too."""
-    assert {*OTHER_CONTENT, "subject", "created_at", "membership_type"} == set(granted(1).content())
+    assert {*OTHER_CONTENT, "subject", "created_at", "membership_type", "format"} == set(granted(1).content())
+
+
+def test_a_record_of_the_first_form_is_read(make_history: MakeHistory) -> None:
+    """What was written before there were policies comes back as it was, and collides with what says more (R-HIST-4)."""
+    history = make_history()
+    old = replace(granted(1), policy=None, hits=(Hit("BOND-001", 1, Kind.INCLUSION, 20),))
+    history.insert([old])
+    assert (history.journey(1), history.journey(1)[0].format) == ((old,), 1)
+
+
+def test_a_correction_is_nobodys_newest_record(make_history: MakeHistory) -> None:
+    """It is in the journey, and members are those by the records that are none (R-RUN-2)."""
+    history = make_history()
+    correction = replace(revoked(1, day=5), correction=True)
+    history.insert([granted(1), correction])
+    assert history.journey(1) == (granted(1), correction)
+    assert list(history.members("GOLD")) == [1]
+
+
+def test_a_chain_begins_empty_and_keeps_its_order(make_history: MakeHistory) -> None:
+    """Entries come back as they were claimed, the oldest first, and closed where that was said (R-RUN-1)."""
+    history = make_history()
+    assert tuple(history.chain()) == ()
+    entries = [published(1), published(2, day=4), published(3, correction=True)]
+    for entry in entries:
+        assert history.claim(entry)
+        if entry.number < 3:
+            history.close(entry)
+    assert list(history.chain()) == [replace(entries[0], closed=True), replace(entries[1], closed=True), entries[2]]
+
+
+def test_a_number_is_claimed_once(make_history: MakeHistory) -> None:
+    """Whoever comes second is told so, unless it claims the very same; closing twice is closing once."""
+    history = make_history()
+    assert history.claim(published(1))
+    assert history.claim(published(1))
+    assert not history.claim(published(1, "another"))
+    history.close(published(1))
+    history.close(published(1))
+    assert list(history.chain()) == [replace(published(1), closed=True)]
+
+
+def test_many_claim_at_once_and_one_wins(make_history: MakeHistory) -> None:
+    """Eight publishers from one start line, each with a run of its own: one has the number."""
+    history, start = make_history(), Barrier(8)
+
+    def claim(name: str) -> bool:
+        start.wait()
+        return history.claim(published(1, name))
+
+    with ThreadPoolExecutor(8) as several:
+        names = [f"run-{n}" for n in range(8)]
+        won = [name for name, mine in zip(names, several.map(claim, names), strict=True) if mine]
+    assert won == [history.chain()[0].run_id]
 
 
 def test_every_collision_of_a_batch_is_named(make_stored: MakeHistory) -> None:

@@ -58,11 +58,21 @@ class House:
         self.evaluator = InMemoryEvaluator(POPULATION, self.staging)
         self.store = InMemoryRunStore(self.staging)
 
-    def run(self, as_of: date, at: datetime | None = None, run_id: str | None = None) -> Outcome:
+    def run(
+        self, as_of: date, at: datetime | None = None, run_id: str | None = None, *, correction: bool = False
+    ) -> Outcome:
+        ports, created_at = (self.rules, self.evaluator, self.store, self.history), at or moment(as_of)
+        return running.run(*ports, as_of, created_at, {"ansi": "on"}, run_id=run_id, correction=correction)
+
+    def evaluate(self, as_of: date, at: datetime | None = None, *, correction: bool = False) -> str:
+        """Evaluate and stage a day's run alone; its id."""
         created_at = at or moment(as_of)
-        return running.run(
-            self.rules, self.evaluator, self.store, self.history, as_of, created_at, {"ansi": "on"}, run_id=run_id
-        )
+        rule_set = self.rules.rule_set(as_of, created_at)
+        ports = (rule_set, self.evaluator, self.store, created_at, {"ansi": "on"})
+        return running.evaluate(*ports, correction=correction).run_id
+
+    def publish(self, run_id: str) -> Inserted:
+        return running.publish(run_id, self.store, self.history, moment(WEDNESDAY))
 
     def reweigh(self, weight: int, number: int) -> None:
         """What an analyst's change leaves: another wording of BOND-001 in force."""
@@ -100,9 +110,15 @@ class MiscountingEvaluator(InMemoryEvaluator):
     """An evaluator that says it evaluated one pair more than there are."""
 
     def evaluate(
-        self, rule_set: RuleSet, matrix: HitMatrix, folder: str, previous: str | None, progress: Progress
+        self,
+        rule_set: RuleSet,
+        matrix: HitMatrix,
+        folder: str,
+        previous: str | None,
+        progress: Progress,
+        corrected: str | None = None,
     ) -> Evaluation:
-        evaluation = super().evaluate(rule_set, matrix, folder, previous, progress)
+        evaluation = super().evaluate(rule_set, matrix, folder, previous, progress, corrected)
         return replace(evaluation, evaluated_pairs=evaluation.evaluated_pairs + 1)
 
 

@@ -16,7 +16,7 @@ from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord, created_from, created_text, record_from
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts, manifest_from, run_identity
 from rules_engine.model.rule_sets import RuleSet, freeze, membership_type_from, thaw
-from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
+from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, Policy, RuleVersion
 from tests.spec.table import Row, cases
 
 MOMENTS = """
@@ -59,6 +59,7 @@ RECORD = HistoryRecord(
     as_of=date(2024, 6, 1),
     run_id="2024-06-01-ab",
     engine_version="1",
+    policy=Policy.of(MembershipType("GOLD")),
 )
 
 MANIFEST = Manifest(
@@ -98,6 +99,8 @@ RECORD_CHANGES: dict[str, Any] = {
     "as_of": date(2024, 6, 2),
     "run_id": "other",
     "engine_version": "2",
+    "policy": None,
+    "correction": True,
 }
 
 

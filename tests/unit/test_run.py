@@ -103,16 +103,6 @@ def test_an_unpublished_run_is_nobodys_past() -> None:
     assert house.events(2) == [Event.GRANTED]
 
 
-def test_the_past_of_a_run_is_chosen_by_created_date() -> None:
-    """Not by day: a day run late is decided against what was published last before it was opened."""
-    house = House()
-    wednesday = house.run(WEDNESDAY, at=moment(WEDNESDAY, hour=8))
-    monday = house.run(MONDAY, at=moment(WEDNESDAY, hour=9))
-    tuesday = house.run(TUESDAY, at=moment(WEDNESDAY, hour=10))
-    assert monday.manifest.previous_run == wednesday.manifest.run_id
-    assert tuesday.manifest.previous_run == monday.manifest.run_id
-
-
 def test_a_run_reads_the_rules_as_known_when_it_was_created() -> None:
     """Unless told as known at another moment, which its rule set then names (R-REPO-4)."""
     house, earlier = House(), moment(MONDAY, hour=7)

@@ -1,0 +1,160 @@
+"""
+The chain of publications: which run was published on top of which (R-RUN-1, R-RUN-2, R-RUN-5).
+
+An entry is claimed before a run's first record is written and closed once the history holds the whole run. The
+functions here are given the chain's entries and look nothing up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from rules_engine.errors import Fault
+from rules_engine.model.history import created_from, created_text
+from rules_engine.model.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """
+    One entry of a history's chain; numbers begin at 1 and have no gap.
+
+    ``previous_run`` is the run it was decided against; ``manifest_digest`` and ``decisions_digest`` name what was
+    decided, ``decided`` counts its records. A ``correction`` stands in the chain and is nobody's predecessor but that
+    of later corrections. ``closed`` says that the history holds every record of it.
+    """
+
+    number: int
+    run_id: str
+    previous_run: str | None
+    as_of: date
+    created_at: datetime
+    manifest_digest: str
+    decisions_digest: str
+    decided: int
+    correction: bool = False
+    closed: bool = False
+
+    def content(self) -> dict[str, Any]:
+        """The entry as JSON-ready values, without whether it is closed."""
+        said = asdict(self) | {"as_of": self.as_of.isoformat(), "created_at": created_text(self.created_at)}
+        del said["closed"]
+        return said
+
+
+Chain = Sequence[Publication]
+"""A history's entries, the oldest first."""
+
+
+def publication_of(manifest: Manifest, number: int) -> Publication:
+    """The entry by which a run with this manifest is published as the ``number``-th."""
+    return Publication(
+        number,
+        manifest.run_id,
+        manifest.previous_run,
+        manifest.as_of,
+        created_from(manifest.created_at),
+        manifest.digest,
+        manifest.evaluation.decisions_digest,
+        manifest.decided,
+        manifest.correction,
+    )
+
+
+def publication_from(content: Mapping[str, Any], *, closed: bool) -> Publication:
+    """The entry that :meth:`Publication.content` described."""
+    return Publication(
+        number=int(content["number"]),
+        run_id=content["run_id"],
+        previous_run=content.get("previous_run"),
+        as_of=date.fromisoformat(content["as_of"]),
+        created_at=created_from(content["created_at"]),
+        manifest_digest=content["manifest_digest"],
+        decisions_digest=content["decisions_digest"],
+        decided=int(content["decided"]),
+        correction=bool(content.get("correction")),
+        closed=closed,
+    )
+
+
+def unfinished(chain: Chain) -> Publication | None:
+    """The entry that was claimed and not closed: nothing else is published before it is whole."""
+    return next((entry for entry in chain if not entry.closed), None)
+
+
+def newest(chain: Chain) -> Publication | None:
+    """The publication that the next run is decided against: the last that is no correction."""
+    return next((entry for entry in reversed(chain) if not entry.correction), None)
+
+
+def predecessor(chain: Chain, as_of: date, *, correction: bool) -> Publication | None:
+    """
+    The publication that a run of a day is decided against.
+
+    That is the newest; for a correction the one that answers for the last day before its own.
+    """
+    if not correction:
+        return newest(chain)
+    earlier = [entry for entry in chain if entry.as_of < as_of]
+    return max(earlier, key=lambda entry: (entry.as_of, entry.number), default=None)
+
+
+def answering(chain: Chain, as_of: date) -> Publication | None:
+    """The publication whose records answer for a day: its last one."""
+    return max((entry for entry in chain if entry.as_of == as_of), key=lambda entry: entry.number, default=None)
+
+
+def found(chain: Chain, run_id: str) -> Publication | None:
+    """The entry of a run."""
+    return next((entry for entry in chain if entry.run_id == run_id), None)
+
+
+def day_faults(chain: Chain, as_of: date, *, correction: bool) -> Iterator[Fault]:
+    """Why a run of this day cannot come next: days have one order (R-RUN-2)."""
+    last = newest(chain)
+    if correction:
+        if last is None or as_of > last.as_of:
+            until = f"the newest published day is {last.as_of}" if last else "nothing is published yet"
+            yield Fault(
+                f"Correction of {as_of}", f"there is nothing to correct: {until}.", "Run the day without --correction."
+            )
+    elif last and as_of < last.as_of:
+        yield Fault(
+            f"Day {as_of}",
+            f"the newest published day is {last.as_of} (run {last.run_id}): who is a member now follows from that day.",
+            "Run a day from then on, or say --correction: its records answer for their day, and change no register.",
+        )
+
+
+def order_faults(chain: Chain, run: Publication) -> Iterator[Fault]:
+    """Everything that keeps an evaluated run from being published next."""
+    which = f"Run {run.run_id}"
+    yield from day_faults(chain, run.as_of, correction=run.correction)
+    against = predecessor(chain, run.as_of, correction=run.correction)
+    if run.previous_run != (against and against.run_id):
+        was = f"run {run.previous_run}" if run.previous_run else "an empty history"
+        now = f"run {against.run_id}, published since" if against else "that of an empty history"
+        yield Fault(
+            which, f"it was decided against {was}; what stands is {now}.", f"Evaluate the day again: {again(run)}."
+        )
+    if chain and run.created_at <= chain[-1].created_at:
+        yield Fault(
+            which,
+            f"its created date {created_text(run.created_at)} is not after that of run {chain[-1].run_id}, "
+            f"{created_text(chain[-1].created_at)}, which was published before it.",
+            "Evaluate it again under another run id and a later created date; see that the machines' clocks agree.",
+        )
+
+
+def again(run: Publication) -> str:
+    """The command that evaluates a run's day again."""
+    return f"`rules run --as-of {run.as_of}{' --correction' if run.correction else ''}`"
+
+
+def chain_of(claimed: Iterable[Publication], closed: Iterable[int]) -> tuple[Publication, ...]:
+    """The chain, from its claimed entries in any order and the numbers of those that are closed."""
+    done = frozenset(closed)
+    return tuple(replace(entry, closed=entry.number in done) for entry in sorted(claimed, key=lambda e: e.number))
