@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from rules_engine.evaluation.tallies import DECISIONS
 from rules_engine.evaluation.words import SUBJECT, hit_word, unknown_word
+from rules_engine.evaluation.work_counts import READ, RECEIVED, SENT
 from rules_engine.model.hitmatrix import BITS, HitMatrix
-from rules_engine.model.manifest import TypeCounts
+from rules_engine.model.manifest import SourceCounts, TypeCounts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -54,6 +55,20 @@ def _per_version(
     matrix: HitMatrix, counts: Mapping[tuple[str, int], int], column: Callable[[int], str]
 ) -> dict[str, int]:
     return {v.id: counts.get((column(cell.word), cell.mask.bit_length() - 1), 0) for v, cell in matrix.cells}
+
+
+def source_counts(
+    totals: Mapping[tuple[str, int], int], frames: Sequence[str], there: Mapping[str, int]
+) -> tuple[SourceCounts, ...]:
+    """What workers counted of each source, beside what Spark counts of its frame."""
+    return tuple(
+        SourceCounts(
+            f"{number}: {frame or 'queries'}",
+            there.get(frame),
+            *(totals.get((kind, number), 0) for kind in (READ, SENT, RECEIVED)),
+        )
+        for number, frame in enumerate(frames)
+    )
 
 
 @dataclass(frozen=True, slots=True)

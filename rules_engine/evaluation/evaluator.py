@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
-from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, raise_all
+from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.evaluation import counting
 from rules_engine.evaluation.among import values
 from rules_engine.evaluation.facts import of_facts, words_said
@@ -24,12 +22,12 @@ from rules_engine.evaluation.matrix import Made, alone, gather
 from rules_engine.evaluation.parcels import Parts
 from rules_engine.evaluation.passes import of_pass
 from rules_engine.evaluation.planning import plan, values_wanted
-from rules_engine.evaluation.plans import in_words
-from rules_engine.evaluation.progress import watched
+from rules_engine.evaluation.progress import phase, told
 from rules_engine.evaluation.session import PINNED, pin, speaks_english
 from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches
 from rules_engine.evaluation.tallies import decisions, ended, tallies, with_pairs
 from rules_engine.evaluation.words import SUBJECT
+from rules_engine.evaluation.work_counts import BARE, MERGED
 from rules_engine.lake.lists import open_lists
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
 from rules_engine.lake.storage import Landed, days, exists, landed, remove
@@ -121,16 +119,18 @@ class SparkEvaluator:
         """As the port says. Under ``folder`` also ``work``, and ``standing`` where there was a run before."""
         self.check(rule_set)
         seconds: dict[str, float] = {}
-        with _told():
-            with _phase("check subjects", seconds, self.spark, progress):
+        with told():
+            with phase("check subjects", seconds, self.spark, progress):
                 subjects = check_subjects(self.lake, self._frames(rule_set.as_of)[self.lake.subject_frame.name])
-            with _phase("evaluate rules", seconds, self.spark, progress):
+            with phase("evaluate rules", seconds, self.spark, progress):
                 schema = self.schema(rule_set.as_of, rule_set.reference_lists)
                 apart = Apart(self.spark, self.lake, schema, rule_set.as_of, self.limits)
+                made = dict[str, Made]()  # by the last try
                 live = survivors(
-                    lambda live: self._stage_hits(live, folder), Live(rule_set, matrix), apart, self.on_failure
-                )
-            with _phase("decide", seconds, self.spark, progress):
+                    lambda live: made.update(hits=self._stage_hits(live, folder)),
+                    Live(rule_set, matrix), apart, self.on_failure,
+                )  # fmt: skip
+            with phase("decide", seconds, self.spark, progress):
                 hits = self.spark.read.parquet(f"{folder}/{HITS}")
                 before = self._previous(previous)
                 here, gone = self._present(before, rule_set.as_of) if previous else (before, None)
@@ -142,8 +142,8 @@ class SparkEvaluator:
                 if gone is not None and self.lake.absent is Absent.END:
                     decided = decided.unionByName(ended(gone.where(~_of_type(live.held_types))))
                 staged(decided, f"{folder}/{DECIDED}")
-            with _phase("count", seconds, self.spark, progress):
-                evaluation = self._counted(live, subjects, hits, before if previous else None, folder)
+            with phase("count", seconds, self.spark, progress):
+                evaluation = self._counted(live, subjects, made["hits"], before if previous else None, folder)
         return replace(evaluation, seconds=seconds)
 
     def _present(self, before: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
@@ -155,10 +155,13 @@ class SparkEvaluator:
         stood = before.where("first_granted IS NOT NULL")
         return stood.join(subjects, SUBJECT, "left_semi"), stood.join(subjects, SUBJECT, "left_anti")
 
-    def _counted(self, live: Live, subjects: int, hits: DataFrame, before: DataFrame | None, folder: str) -> Evaluation:
-        """What was staged, counted as it was written; two counts are under way while the third is made."""
-        decided = self.spark.read.parquet(f"{folder}/{DECIDED}")
+    def _counted(self, live: Live, subjects: int, made: Made, before: DataFrame | None, folder: str) -> Evaluation:
+        """What was staged, counted as it was written, beside what workers counted; several at once."""
+        decided, hits = (self.spark.read.parquet(f"{folder}/{part}") for part in (DECIDED, HITS))
+        frames = {*made.frames} - {"", self.lake.subject_frame.name}
         with ThreadPoolExecutor() as at_once:
+            rows = at_once.submit(hits.count)
+            there = {frame: at_once.submit(self.spark.table(frame).count) for frame in sorted(frames)}
             bits = at_once.submit(counting.bits_set, live.matrix, hits)
             members_before = at_once.submit(counting.members, before) if before is not None else None
             carried = at_once.submit(self._carried, live, folder) if before is not None else None
@@ -166,6 +169,8 @@ class SparkEvaluator:
             hits_per_rule, unknown_per_rule = bits.result()
             left = members_before.result() if members_before else {}
             absent = carried.result() if carried else {}
+        totals = made.counts.totals()
+        of_frames = {frame: counted.result() for frame, counted in there.items()}
         types = (membership_type.key for membership_type in live.rule_set.membership_types)
         return Evaluation(
             subjects=subjects,
@@ -175,13 +180,19 @@ class SparkEvaluator:
             types=counting.type_counts(found, left, types, live.held_types, absent),
             decisions_digest=found.digest,
             held=live.held,
+            sources=counting.source_counts(totals, made.frames, of_frames | {self.lake.subject_frame.name: subjects}),
+            merged=totals.get((MERGED, 0), 0),
+            bare=totals.get((BARE, 0), 0),
+            rows=rows.result(),
         )
 
-    def _stage_hits(self, live: Live, folder: str) -> None:
-        def stage() -> None:
-            self.matrix(live.rule_set, live.matrix, f"{folder}/work").write(f"{folder}/{HITS}")
+    def _stage_hits(self, live: Live, folder: str) -> Made:
+        def stage() -> Made:
+            made = self.matrix(live.rule_set, live.matrix, f"{folder}/work")
+            made.write(f"{folder}/{HITS}")
+            return made
 
-        within(self.spark, stage, self.limits, [v.id for v, _ in live.matrix.cells])
+        return within(self.spark, stage, self.limits, [v.id for v, _ in live.matrix.cells])
 
     def _stage_standing(self, before: DataFrame, gone: DataFrame | None, live: Live, folder: str) -> None:
         """
@@ -281,27 +292,3 @@ def _of_type(keys: Iterable[str]) -> Column:
     from pyspark.sql import functions as F  # noqa: N812
 
     return F.col("membership_type").isin(sorted(keys))
-
-
-@contextmanager
-def _phase(name: str, seconds: dict[str, float], spark: SparkSession, progress: Progress) -> Iterator[None]:
-    started = time.monotonic()
-    with watched(spark, name, progress):
-        yield
-    seconds[name] = round(time.monotonic() - started, 3)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn what Spark raises into words: nothing was published, and the run can be tried again."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    try:
-        yield
-    except RulesError:
-        raise
-    except (PySparkException, Py4JError, ConnectionError) as problem:
-        raise RunInterrupted(
-            Fault("The run", f"Spark stopped: {in_words(problem)}", "Nothing was published. Mend it and run again.")
-        ) from problem

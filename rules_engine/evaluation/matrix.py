@@ -19,6 +19,7 @@ from rules_engine.evaluation.parcels import Parts, Sent, apart, ascending, broug
 from rules_engine.evaluation.planning import Plan
 from rules_engine.evaluation.predicate_index import PredicateIndex
 from rules_engine.evaluation.words import SUBJECT, Placed, hit_word, unknown_word
+from rules_engine.evaluation.work_counts import BARE, MERGED, READ, RECEIVED, Count, WorkCounts, uncounted
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import WhenUnknown
 
@@ -62,11 +63,10 @@ class Settling:
         """The columns of :meth:`rows` after the subject."""
         return (*self.hits, *self.unknown)
 
-    def rows(self, subjects: pa.Array, words: Mapping[str, Bits]) -> Iterator[pa.RecordBatch]:
-        """The settled words of the subjects that have any bit, a row or more."""
-        subjects, left = with_bits(subjects, self.settled(words))
-        if len(subjects):
-            yield of_words(subjects, left)
+    def rows(self, subjects: pa.Array, words: Mapping[str, Bits]) -> tuple[int, list[pa.RecordBatch]]:
+        """How many subjects have no bit, and the settled words of those that have any, if there are any."""
+        found, left = with_bits(subjects, self.settled(words))
+        return len(subjects) - len(found), [of_words(found, left)] if len(found) else []
 
     def settled(self, words: Mapping[str, Bits]) -> dict[str, Bits]:
         """Unknown only where no row was true; where a rule says so, unknown is a hit."""
@@ -97,6 +97,9 @@ class Made(NamedTuple):
     worker: Settler | Gatherer
     subject_type: str
     """``bigint`` or ``string``."""
+    counts: WorkCounts
+    frames: tuple[str, ...]
+    """Of each source the frame of which it gives every row; empty where it is a query."""
 
     def rows(self) -> DataFrame:
         """The matrix, computed anew wherever it is read."""
@@ -114,8 +117,9 @@ def alone(spark: SparkSession, matrix: HitMatrix, of_subjects: PredicateIndex, s
     """The hit matrix where the subjects' own rows say everything."""
     settling = Settling.of(matrix, None, of_subjects.outputs)
     given = of_subjects.given(spark)
-    as_sent = given.withColumn(SUBJECT, given[SUBJECT].cast(subject_type))
-    return Made(as_sent, Settler(settling, Worker(of_subjects)), subject_type)
+    as_sent, counts = given.withColumn(SUBJECT, given[SUBJECT].cast(subject_type)), WorkCounts.of(spark)
+    settler = Settler(settling, Worker(of_subjects), counts)
+    return Made(as_sent, settler, subject_type, counts, (of_subjects.source.frame,))
 
 
 def gather(matrix: HitMatrix, plan: Plan, sent: Sequence[Sent], parts: Parts) -> Made:
@@ -126,7 +130,10 @@ def gather(matrix: HitMatrix, plan: Plan, sent: Sequence[Sent], parts: Parts) ->
     """
     settling = Settling.of(matrix, plan, {name for source in sent for name in source.words})
     arrived = tuple(Arrived(source.schema, source.words, source.adding_up) for source in sent)
-    return Made(brought_together(sent, parts), Gatherer(settling, arrived, plan.carried), parts.subject_type)
+    counts = WorkCounts.of(sent[0].given.sparkSession)
+    gatherer = Gatherer(settling, arrived, plan.carried, counts)
+    frames = tuple(source.frame for source in sent)
+    return Made(brought_together(sent, parts, counts), gatherer, parts.subject_type, counts, frames)
 
 
 @dataclass(frozen=True)
@@ -135,14 +142,20 @@ class Settler:
 
     settling: Settling
     worker: Worker
+    count: Count = uncounted
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        read = merged = bare = 0
         for batch in batches:
             if batch.num_rows:
+                read += batch.num_rows
                 said = named(self.worker.index.outputs, self.worker.words(batch))
                 nothing = np.zeros(batch.num_rows, dtype=np.int64)
                 words = {name: said.get(name, nothing) for name in self.settling.names}
-                yield from self.settling.rows(batch.column(0), words)
+                without, rows = self.settling.rows(batch.column(0), words)
+                merged, bare = merged + batch.num_rows, bare + without
+                yield from rows
+        _counted(self.count, {(READ, 0): read, (MERGED, 0): merged, (BARE, 0): bare})
 
 
 @dataclass(frozen=True)
@@ -184,6 +197,7 @@ class Gatherer:
     sources: Sequence[Arrived]
     carried: Sequence[str] = ()
     """Expressions over the subjects' own rows, whose values come with these."""
+    count: Count = uncounted
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         arrived = opened(batches, [source.schema for source in self.sources])
@@ -196,10 +210,20 @@ class Gatherer:
             at, words = source.by_subject(rows, subjects, numbers)
             for place, name in enumerate(source.words):
                 found[at, places[name]] |= words[:, place]
+        bare = 0
         for first in range(0, len(subjects), BLOCK):
-            yield from self.settling.rows(
-                subjects.slice(first, BLOCK), named(self.settling.names, found[first : first + BLOCK])
-            )
+            block = named(self.settling.names, found[first : first + BLOCK])
+            without, rows = self.settling.rows(subjects.slice(first, BLOCK), block)
+            bare += without
+            yield from rows
+        received = {(RECEIVED, source): each.num_rows for source, each in enumerate(arrived)}
+        merged = pc.count_distinct(subjects).as_py()
+        _counted(self.count, {**received, (MERGED, 0): merged, (BARE, 0): bare})
+
+
+def _counted(count: Count, numbers: Mapping[tuple[str, int], int]) -> None:
+    for (kind, source), number in numbers.items():
+        count(kind, source, number)
 
 
 def counts_when_unknown(placed: Iterable[Placed], when: WhenUnknown) -> dict[int, int]:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rules_engine.evaluation.words import SUBJECT
+from rules_engine.evaluation.work_counts import READ, SENT, Count, uncounted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -95,6 +96,8 @@ class Sent:
     """What the source says of a subject."""
     adding_up: AddingUp | None = None
     """How a subject's rows come to that; None where each row's words are those of the source."""
+    frame: str = ""
+    """The frame of which every row is given; empty where the rows are those of a query."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,16 @@ class Sender:
     work: Work
     addresses: tuple[int, ...]
     most: int = HELD
+    count: Count = uncounted
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        waiting, held = list[pa.RecordBatch](), 0
-        for batch in (self.work(batch) for batch in batches if batch.num_rows):
+        waiting, held, read, sent = list[pa.RecordBatch](), 0, 0, 0
+        for given in batches:
+            if not given.num_rows:
+                continue
+            read += given.num_rows
+            batch = self.work(given)
+            sent += batch.num_rows - batch.column(0).null_count
             waiting.append(batch)
             held += batch.nbytes
             if held >= self.most:
@@ -116,6 +125,8 @@ class Sender:
                 waiting, held = [], 0
         if waiting:
             yield self._parcels(waiting)
+        self.count(READ, self.source, read)
+        self.count(SENT, self.source, sent)
 
     def _parcels(self, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         rows = together(batches)
@@ -144,10 +155,12 @@ def sent_schema(given: DataFrame, words: Sequence[str], carried: Iterable[str] =
     return pa.schema([fields[0], ("words", pa.binary(8 * len(words))), *fields[1:]])
 
 
-def brought_together(sent: Sequence[Sent], parts: Parts) -> DataFrame:
+def brought_together(sent: Sequence[Sent], parts: Parts, count: Count = uncounted) -> DataFrame:
     """Rows ``source, parcel``: each of Spark's parts has everything of its subjects."""
     parcels = (
-        each.given.mapInArrow(Sender(number, each.work, parts.addresses), f"{PART} int, source int, parcel binary")
+        each.given.mapInArrow(
+            Sender(number, each.work, parts.addresses, count=count), f"{PART} int, source int, parcel binary"
+        )
         for number, each in enumerate(sent)
     )
     rows = reduce(lambda a, b: a.unionAll(b), parcels).repartition(len(parts.addresses), PART)

@@ -137,7 +137,7 @@ class PredicateIndex:
         at = tuple(places[_plain(sql)] for sql in carried)
         given = handed(spark, self.source, columns, parts)
         schema = sent_schema(given, self.outputs, [f"c{place}" for place in at])
-        return Sent(given, SendWords(Worker(self), every, at), schema, self.outputs)
+        return Sent(given, SendWords(Worker(self), every, at), schema, self.outputs, frame=self.source.frame)
 
 
 def handed(spark: SparkSession, source: Source, columns: Iterable[str], parts: Parts | None = None) -> DataFrame:

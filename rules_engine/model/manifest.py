@@ -54,6 +54,33 @@ class TypeCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCounts:
+    """
+    Rows of one source as workers counted them: read, sent to their subjects, received there (R-RUN-4).
+
+    ``there`` is how many rows the frame has by Spark's own count, None where the source is a query. A source that is
+    alone sends nothing: then ``sent`` and ``received`` are 0.
+    """
+
+    source: str
+    there: int | None
+    read: int
+    sent: int
+    received: int
+
+    def faults(self) -> Iterable[Fault]:
+        """Which rows were lost, or made up, on the way."""
+        which, remedy = (
+            f"Source {self.source}",
+            "This is a defect of the engine or of Spark: report it with the manifest.",
+        )
+        if self.there is not None and self.there != self.read:
+            yield Fault(which, f"it has {self.there} rows, workers read {self.read}.", remedy)
+        if self.sent != self.received:
+            yield Fault(which, f"{self.sent} rows were sent to their subjects, {self.received} arrived.", remedy)
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """
     What an evaluator counted: subjects in, pairs evaluated, decisions out.
@@ -63,7 +90,9 @@ class Evaluation:
     ``unknown_per_rule`` those whose condition was NULL. ``decisions_digest``
     covers every decided pair, whatever the order of rows. ``held`` are the
     types that were left out, rules and all, because a rule of theirs failed.
-    ``seconds`` names phases; it is a measurement and no part of any digest.
+    ``sources`` are the rows that workers counted; they brought ``merged`` subjects
+    together, of whom ``bare`` had no bit and ``rows`` are the hit matrix that was read
+    back. ``seconds`` names phases; it is a measurement and no part of any digest.
     """
 
     subjects: int
@@ -74,6 +103,21 @@ class Evaluation:
     decisions_digest: str
     seconds: Mapping[str, float] = field(default_factory=dict)
     held: tuple[HeldType, ...] = ()
+    sources: tuple[SourceCounts, ...] = ()
+    merged: int | None = None
+    bare: int | None = None
+    rows: int | None = None
+
+    def work_faults(self) -> Iterable[Fault]:
+        """Where workers did not do what there was to do; nothing is known of runs of manifests of form 1."""
+        for source in self.sources:
+            yield from source.faults()
+        which, remedy = "The hit matrix", "This is a defect of the engine or of Spark: report it with the manifest."
+        if self.merged is not None and self.merged != self.subjects:
+            yield Fault(which, f"there are {self.subjects} subjects, workers decided {self.merged}.", remedy)
+        if self.merged is not None and (self.bare or 0) + (self.rows or 0) != self.merged:
+            what = f"of {self.merged} subjects {self.bare} had no hit and {self.rows} are in what was staged."
+            yield Fault(which, what, remedy)
 
     def held_faults(self) -> Iterable[Fault]:
         """Held types of which something was decided or moved all the same."""
@@ -132,6 +176,7 @@ class Manifest:
         """
         faults = [fault for counts in self.evaluation.types for fault in counts.faults()]
         faults += self.evaluation.held_faults()
+        faults += self.evaluation.work_faults()
         live = self.versions - sum(held.versions for held in self.evaluation.held)
         expected = self.evaluation.subjects * live
         if self.evaluation.evaluated_pairs != expected:
@@ -208,6 +253,7 @@ def manifest_from(content: Mapping[str, Any]) -> Manifest:
         evaluation = _known(Evaluation, content["evaluation"]) | {
             "types": tuple(TypeCounts(**_known(TypeCounts, t)) for t in content["evaluation"]["types"]),
             "held": tuple(held_from(h) for h in content["evaluation"].get("held", ())),
+            "sources": tuple(SourceCounts(**_known(SourceCounts, s)) for s in content["evaluation"].get("sources", ())),
         }
         said = _known(Manifest, content) | {
             "as_of": date.fromisoformat(content["as_of"]),
