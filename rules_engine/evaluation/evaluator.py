@@ -25,7 +25,7 @@ from rules_engine.evaluation.planning import plan, values_wanted
 from rules_engine.evaluation.progress import phase, told
 from rules_engine.evaluation.session import PINNED, pin, speaks_english
 from rules_engine.evaluation.statements import batches, rows_of_batch, run_batches
-from rules_engine.evaluation.tallies import decisions, ended, tallies, with_pairs
+from rules_engine.evaluation.tallies import decisions, ended, oversized, tallies, with_pairs
 from rules_engine.evaluation.words import SUBJECT
 from rules_engine.evaluation.work_counts import BARE, MERGED
 from rules_engine.lake.lists import open_lists
@@ -132,6 +132,7 @@ class SparkEvaluator:
                 )  # fmt: skip
             with phase("decide", seconds, self.spark, progress):
                 hits = self.spark.read.parquet(f"{folder}/{HITS}")
+                raise_all(RunRefused, oversized(live.matrix, hits))
                 before = self._previous(previous)
                 here, gone = self._present(before, rule_set.as_of) if previous else (before, None)
                 self._stage_standing(before, gone, live, folder)

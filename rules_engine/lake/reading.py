@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.lake.keys import key_faults
 from rules_engine.lake.storage import Landed
 from rules_engine.model.frames import Format, Frame, Lake, Schema
 
@@ -56,11 +57,11 @@ def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
 
 def check_subjects(lake: Lake, subjects: DataFrame) -> int:
     """
-    How many subjects there are: each row of the subject frame one, named by a key that is neither empty nor shared.
+    How many subjects there are: each row of the subject frame one, named by a key that a history can store.
 
     Raises:
-        RunRefused: If the frame cannot be read or is empty, or keys are empty or shared; examples
-            are not shown, for a key can be personal data.
+        RunRefused: If the frame cannot be read or is empty, or keys are missing, shared, or such that no history
+            could store them; examples are not shown, for a key can be personal data.
     """
     try:
         row = _count_keys(lake, subjects)
@@ -83,6 +84,8 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
                 "A subject must be one row: remove the duplicates at the source.",
             )
         )
+    keys = subjects.selectExpr(f"`{lake.subject_key}` AS subject").where("subject IS NOT NULL")
+    faults += key_faults(lake, keys)
     raise_all(RunRefused, faults)
     return int(row["rows"])
 

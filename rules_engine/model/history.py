@@ -39,6 +39,12 @@ def created_from(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
+LONGEST_KEY = 2048
+"""Bytes of the longest text that every history takes as a subject's key."""
+
+LARGEST_RECORD = 400 * 1024
+"""Bytes of the largest record that every history takes."""
+
 FORMAT = 2
 """
 The form in which records are written. Form 1 had no policy, no correction, no categories of hits and no content hash;

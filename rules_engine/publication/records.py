@@ -8,15 +8,12 @@ from typing import Literal, TypeVar
 
 from rules_engine.errors import Fault, HistoryCollision, RunRefused
 from rules_engine.model.canonical import canonical_json
-from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.history import LONGEST_KEY, HistoryRecord, Subject
 
 SubjectType = Literal["bigint", "string"]
 """The type of a subject's key, as the lake declares it."""
 
 LARGEST = 2**63 - 1
-LONGEST_BYTES = 2048
-"""The longest text either store takes as a key."""
-
 NAMED = 20
 """How many collisions one message names; the rest it counts."""
 
@@ -35,9 +32,9 @@ def subject_checked(subject: Subject, subject_type: SubjectType) -> Subject:
             return subject
         wanted = "a whole number of 64 bits"
     else:
-        if isinstance(subject, str) and subject and len(subject.encode()) <= LONGEST_BYTES:
+        if isinstance(subject, str) and subject and len(subject.encode()) <= LONGEST_KEY:
             return subject
-        wanted = f"text of 1 to {LONGEST_BYTES:,} bytes"
+        wanted = f"text of 1 to {LONGEST_KEY:,} bytes"
     raise RunRefused(
         Fault(
             f"Subject {str(subject)[:100]!r}",
