@@ -1,34 +1,50 @@
-"""`rules explain`, `rules journey`, `rules members`: what was decided, read from the history without Spark."""
+"""`rules explain`, `journey`, `history` and `members`: what was decided, read from the history without Spark."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from datetime import date
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import RenderableType
-from rich.table import Table
 
-from console.desk import Desk, History, at_desk
+from console.desk import Desk, History, at_desk, day, moment
+from console.ledger import Ledger
 from console.screen import row, table
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean
-from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model import journeys
+from rules_engine.model.history import HistoryRecord, Subject, created_text
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.model.rules import Kind, MembershipType, Strategy
 
 Key = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The subject's key, as in the lake.")]
 Type = Annotated[str | None, typer.Option("--type", help="Of this membership type alone.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="The decision that answers for this day, not the newest.")]
+Run = Annotated[str | None, typer.Option("--run", help="What this run decided.")]
+KnownAt = Annotated[
+    str | None, typer.Option("--known-at", help="Moment after which nothing that was recorded counts; now without it.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=0, help="Show at most so many; 0 shows all.")]
 
 
 @at_desk
-def explain(desk: Desk, customer: Key, membership: Type = None, history: History = None) -> None:
-    """Show the newest decision per membership type as a ledger: every rule version and weight that hit."""
+def explain(
+    desk: Desk,
+    customer: Key,
+    membership: Type = None,
+    as_of: AsOf = None,
+    run: Run = None,
+    history: History = None,
+) -> None:
+    """Show a decision per membership type, the newest, as a ledger: every rule version and weight that hit."""
+    chosen = day(as_of, "--as-of")
+    if chosen and run:
+        raise RunRefused(Fault("--run", "a day is asked about too.", "Give --as-of or --run, one of them."))
     with opened(desk.settings(history=history)) as installation:
-        newest = _newest(_records(installation, customer, membership))
-        ledgers = [Ledger.of(record, _rule_set(installation, record)) for record in newest.values()]
+        records = _records(installation, customer, membership)
+        told = _told(records, chosen, run)
+        ledgers = [Ledger.of(record, _rule_set(installation, record)) for record in told.values()]
     drawn = (piece for ledger in ledgers for piece in ledger.drawn())
     desk.screen.answer([ledger.content() for ledger in ledgers], *drawn)
 
@@ -41,9 +57,35 @@ def journey(desk: Desk, customer: Key, membership: Type = None, history: History
     drawn = table("created", "type", "event", "weights", "rules that hit")
     for r in records:
         hits = ", ".join(f"{h.key}/{h.version}" for h in r.hits)
-        cells = f"{r.created_at:%Y-%m-%d %H:%M}", r.membership_type, r.event
+        cells = f"{r.created_at:%Y-%m-%d %H:%M}", r.membership_type, f"{r.event}{' (correction)' * r.correction}"
         row(drawn, *cells, f"{r.inclusion_sum} − {r.exclusion_sum}", hits)
     desk.screen.answer([r.content() for r in records], drawn)
+
+
+@at_desk
+def history_of(
+    desk: Desk,
+    customer: Key,
+    as_of: Annotated[str, typer.Option("--as-of", help="The day that is asked about.")],
+    known_at: KnownAt = None,
+    membership: Type = None,
+    history: History = None,
+) -> None:
+    """Show, per membership type, the record that answers for a day, as known at a moment."""
+    chosen, known = day(as_of, "--as-of"), moment(known_at, "--known-at")
+    if chosen is None:
+        raise RunRefused(Fault("--as-of", "it is empty.", "Write it as 2024-06-01."))
+    with opened(desk.settings(history=history)) as installation:
+        records = _records(installation, customer, membership)
+    answer = journeys.answering(records, chosen, known)
+    if not answer:
+        raise RunRefused(_nothing_then(records, chosen))
+    drawn = table("type", "member", "as of", "created", "event", "reason", "run")
+    for r in answer.values():
+        event = f"{r.event} (correction)" if r.correction else r.event
+        says = "yes" if r.granted else "no"
+        row(drawn, r.membership_type, says, r.as_of, created_text(r.created_at), event, r.reason, r.run_id)
+    desk.screen.answer([r.content() for r in answer.values()], drawn)
 
 
 @at_desk
@@ -88,9 +130,35 @@ def _nothing_about(subject: Subject, membership: str | None, known: set[str]) ->
     return Fault(which, what, "See `rules runs`, or `rules members TYPE` for keys it does hold.")
 
 
-def _newest(records: tuple[HistoryRecord, ...]) -> Mapping[str, HistoryRecord]:
-    """Membership type to its newest record."""
-    return {r.membership_type: r for r in sorted(records, key=lambda r: r.sort_key)}
+def _nothing_then(records: tuple[HistoryRecord, ...], as_of: date) -> Fault:
+    first = min(records, key=lambda r: (r.as_of, r.created_at))
+    what = f"nothing that was known then says anything about {as_of}."
+    since = f"The first record is about {first.as_of}, created {created_text(first.created_at)}."
+    return Fault(f"Subject {first.subject}", what, f"{since} See `rules journey {first.subject}`.")
+
+
+def _told(records: tuple[HistoryRecord, ...], as_of: date | None, run: str | None) -> Mapping[str, HistoryRecord]:
+    """
+    The records to explain: of a run, of a day, or the newest.
+
+    Raises:
+        RunRefused: If there is none.
+    """
+    subject = records[0].subject
+    if run:
+        if found := journeys.of_run(records, run):
+            return found
+        known = list(dict.fromkeys(r.run_id for r in records))
+        remedy = did_you_mean(run, known) or f"There are records of: {', '.join(known[-5:])}."
+        raise RunRefused(Fault(f"Subject {subject}", f"run '{run}' decided nothing about it.", remedy))
+    if as_of:
+        if found := journeys.answering(records, as_of):
+            return found
+        raise RunRefused(_nothing_then(records, as_of))
+    if found := journeys.newest(records):
+        return found
+    what = "the history holds corrections of it alone."
+    raise RunRefused(Fault(f"Subject {subject}", what, f"Say of which day: `rules explain {subject} --as-of DAY`."))
 
 
 def _known_type(installation: Installation, key: str) -> str:
@@ -114,76 +182,3 @@ def _rule_set(installation: Installation, record: HistoryRecord) -> RuleSet | No
         return installation.store.rule_set(record.run_id)
     except RulesError:
         return None
-
-
-class Ledger:
-    """One decision as a ledger: each hit a line, with the sums running down to the decision."""
-
-    def __init__(self, record: HistoryRecord, names: Mapping[str, str], policy: MembershipType | None) -> None:
-        self.record, self.names, self.policy = record, names, policy
-
-    @classmethod
-    def of(cls, record: HistoryRecord, rule_set: RuleSet | None) -> Ledger:
-        if rule_set is None:
-            return cls(record, {}, None)
-        names = {v.id: v.reason_text or v.name for v in rule_set.versions}
-        policy = next((m for m in rule_set.membership_types if m.key == record.membership_type), None)
-        return cls(record, names, policy)
-
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Inclusions first, then exclusions, the heaviest first; sums so far in ``inclusions`` and ``exclusions``."""
-        sums = {Kind.INCLUSION: 0, Kind.EXCLUSION: 0}
-        for hit in sorted(self.record.hits, key=lambda h: (h.kind is Kind.EXCLUSION, -h.weight, h.key)):
-            sums[hit.kind] += hit.weight
-            version = f"{hit.key}/{hit.version}"
-            yield {
-                "rule": version,
-                "kind": hit.kind.value,
-                "weight": hit.weight,
-                "inclusions": sums[Kind.INCLUSION],
-                "exclusions": sums[Kind.EXCLUSION],
-                "because": self.names.get(version, ""),
-            }
-
-    @property
-    def sides(self) -> tuple[int, int]:
-        """What is compared: the sums, or the heaviest of each side where the policy says so."""
-        if self.policy is None or self.policy.strategy is not Strategy.MAX_WEIGHT:
-            return self.record.inclusion_sum, self.record.exclusion_sum
-        weights = {kind: [h.weight for h in self.record.hits if h.kind is kind] for kind in Kind}
-        return max(weights[Kind.INCLUSION], default=0), max(weights[Kind.EXCLUSION], default=0)
-
-    def content(self) -> dict[str, Any]:
-        return self.record.content() | {"ledger": list(self.lines()), "policy": self.policy_in_words()}
-
-    def policy_in_words(self) -> str:
-        """What was compared with what."""
-        if self.policy is None:
-            return ""
-        veto = f"; a weight of {self.policy.veto_weight} against it blocks" if self.policy.veto_weight else ""
-        match self.policy.strategy:
-            case Strategy.MAX_WEIGHT:
-                rule = f"the heaviest for it must outweigh the heaviest against it by {self.policy.margin}"
-            case Strategy.ANY_EXCLUSION_BLOCKS:
-                rule = f"at least {self.policy.margin} for it and nothing against it"
-            case Strategy.WEIGHT_SUM:
-                rule = f"what speaks for it must outweigh what speaks against it by {self.policy.margin}"
-        return f"{rule}; a tie: {self.policy.tie}{veto}"
-
-    def drawn(self) -> Iterator[RenderableType]:
-        r = self.record
-        yield f"{r.membership_type} · subject {r.subject} · {'GRANTED' if r.granted else 'NOT GRANTED'}"
-        yield self._table()
-        inclusion, exclusion = self.sides
-        yield f"For {inclusion}, against {exclusion}: {inclusion - exclusion:+d}. Reason {r.reason}, event {r.event}."
-        yield from filter(None, [f"Policy: {self.policy_in_words()}." if self.policy else ""])
-        yield f"As of {r.as_of}, run {r.run_id}, rule set {r.rule_set_digest[:12]}.\n"
-
-    def _table(self) -> Table:
-        numbers = ("weight", "for so far", "against so far")
-        drawn = table("rule", *numbers, "because", right=numbers)
-        for line in self.lines():
-            sign = "+" if line["kind"] == Kind.INCLUSION else "−"
-            cells = f"{sign}{line['weight']}", line["inclusions"], line["exclusions"], line["because"]
-            row(drawn, line["rule"], *cells, style="green" if sign == "+" else "red")
-        return drawn

@@ -24,6 +24,7 @@ WORDS = {
     "runs": "run_commands.runs",
     "explain": "decision_commands.explain",
     "journey": "decision_commands.journey",
+    "history": "decision_commands.history_of",
     "members": "decision_commands.members",
     "catalog": "place_commands.catalog",
     "sql": "place_commands.sql",

@@ -184,12 +184,33 @@ def test_a_weight_changed_by_sql_decides_the_next_run(published: RulesCommand) -
     assert "Lives in Great Britain" in told
 
 
+def test_the_past_is_asked_about_by_day_moment_and_run(published: RulesCommand) -> None:
+    """What answered for a day before its rule was changed is found by what was known then, and explained (R-HIST-8)."""
+    customer = min(published.json("members", "PLUS", "--limit", "0")["members"])
+    first, *_ = published.json("journey", customer, "--type", "PLUS")
+    question = ("history", customer, "--as-of", "2024-07-01", "--type", "PLUS")
+    assert published.json(*question, "--known-at", first["created_at"]) == [first]
+    assert published.json(*question)[0]["as_of"] == "2024-06-01"
+    assert "PLUS" in published.fine(*question)
+    code, (fault,) = published.refused(*question, "--known-at", "2024-06-01T05:00:00Z")
+    assert (code, "nothing that was known then" in fault["what"]) == (5, True)
+    for words in (("--run", first["run_id"]), ("--as-of", "2024-06-02")):
+        (explained,) = published.json("explain", customer, "--type", "PLUS", *words)
+        assert explained["subject"] == customer
+        assert "the heaviest for it" in explained["policy"]
+
+
 UNKNOWN_SUBJECTS = """
     words                    | says                                  | because
     -------------------------+---------------------------------------+------------------------------------------------------
     explain 99999            | the history holds no decision         | nobody of this key was ever hit
     journey ada              | 'ada' is no customer_id               | the lake's keys are whole numbers
     explain 1 --type GLOD    | the history holds no decision         | a type nobody decided about is none of his
+    explain 4 --run r-0      | run 'r-0' decided nothing about it    | a run that is none of his
+    explain 4 --as-of 2020-01-01 | nothing that was known then       | a day before the first one
+    history 4 --as-of 2020-01-01 | nothing that was known then       | nobody decided about so early a day
+    explain 4 --run r --as-of 2024-06-01 | a day is asked about too  | one question at a time
+    history 4 --as-of June   | 'June' is no day                      | days are written in one way
 """
 
 

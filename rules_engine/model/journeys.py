@@ -1,0 +1,32 @@
+"""Which records of a journey answer a question about a day, a moment or a run: selections, nothing else (R-HIST-8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+
+from rules_engine.model.history import HistoryRecord
+
+
+def newest(records: Iterable[HistoryRecord]) -> Mapping[str, HistoryRecord]:
+    """Membership type to the record that says how its subject stands now; a correction is nobody's newest record."""
+    ordered = sorted((r for r in records if not r.correction), key=lambda r: r.sort_key)
+    return {record.membership_type: record for record in ordered}
+
+
+def answering(
+    records: Iterable[HistoryRecord], as_of: date, known_at: datetime | None = None
+) -> Mapping[str, HistoryRecord]:
+    """
+    Membership type to the record that answers for a day, as known at a moment; now where none is given.
+
+    Among those created until then, about that day or an earlier one, it is that of the latest day, and of these the
+    one created last: a correction answers for its day, and for later days until a record of their own.
+    """
+    known = [r for r in records if r.as_of <= as_of and (known_at is None or r.created_at <= known_at)]
+    return {record.membership_type: record for record in sorted(known, key=lambda r: (r.as_of, r.created_at))}
+
+
+def of_run(records: Iterable[HistoryRecord], run_id: str) -> Mapping[str, HistoryRecord]:
+    """Membership type to what a run decided."""
+    return {record.membership_type: record for record in records if record.run_id == run_id}
