@@ -6,15 +6,16 @@ Every adapter is held to its port's contract by the suites in ``tests/contract``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
 from rules_engine.model.publications import Chain, Publication
+from rules_engine.model.register import Row
 from rules_engine.model.rule_sets import RuleSet
 
 Progress = Callable[[str, float], None]
@@ -117,6 +118,14 @@ class History(Protocol):
         """The subjects whose newest record of this type, corrections aside, grants; in order of their key."""
         ...
 
+    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
+        """
+        Every record, or a run's, read as they are asked for; a subject's come together, the oldest first.
+
+        What stands there and is no record comes in its place, said to be so.
+        """
+        ...
+
     def chain(self) -> Chain:
         """The entries of the chain of publications, the oldest first."""
         ...
@@ -131,6 +140,77 @@ class History(Protocol):
 
     def close(self, entry: Publication) -> None:
         """Say, once, that the history holds all of a claimed entry's run. Saying it again changes nothing."""
+        ...
+
+
+class Register(Protocol):
+    """
+    Who is a member now: key (membership number, membership type), told by the newest record of each pair.
+
+    Every method that writes may be repeated, and every one raises RunRefused if the store cannot be used and
+    RunInterrupted if it failed on the way.
+    """
+
+    def create(self) -> None:
+        """Make the register if it is not there."""
+        ...
+
+    def apply(self, records: Collection[HistoryRecord]) -> int:
+        """
+        Bring the rows of these records' pairs up to date; how many rows that changed.
+
+        Only a newer record changes a row, so that repetitions and disorder change nothing. A subject that is granted
+        something for the first time is issued its number.
+        """
+        ...
+
+    def adopt(self, numbers: Mapping[Subject, str]) -> int:
+        """
+        Take membership numbers from the master, for subjects that have none; how many are new.
+
+        Raises:
+            RunRefused: If a subject has another number, or a number is another subject's. Nobody's number changes.
+        """
+        ...
+
+    def number(self, subject: Subject) -> str | None:
+        """A subject's membership number."""
+        ...
+
+    def member(self, number: str) -> tuple[Row, ...]:
+        """The rows of a membership number, by membership type."""
+        ...
+
+    def rows(self, subjects: Collection[Subject]) -> tuple[Row, ...]:
+        """The rows of these subjects, in any order."""
+        ...
+
+    def members(self, membership_type: str, after: Subject | None, limit: int) -> tuple[Row, ...]:
+        """At most ``limit`` members of a type, those after a subject in the store's order: a page."""
+        ...
+
+    def every(self) -> Iterator[Row]:
+        """All rows, read as they are asked for."""
+        ...
+
+    def remove(self, row: Row) -> None:
+        """Take a row away if it is still as given: only what no record says is removed."""
+        ...
+
+    def set_apart(self, sequence: str, what: Unreadable, content: str) -> None:
+        """Keep what cannot be applied, once for each sequence number."""
+        ...
+
+    def apart(self) -> int:
+        """How much was set apart."""
+        ...
+
+    def through(self) -> int | None:
+        """The number of the last publication that is in the register whole; None if it was never built."""
+        ...
+
+    def keep_through(self, number: int) -> None:
+        """Say so; a smaller number than the one that is kept changes nothing."""
         ...
 
 

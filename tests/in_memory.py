@@ -16,7 +16,7 @@ from datetime import date, datetime
 
 from rules_engine.errors import Fault, HistoryCollision, RunRefused
 from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tally, decide
-from rules_engine.model.history import HistoryRecord, Subject, created_from
+from rules_engine.model.history import HistoryRecord, Subject, Unreadable, created_from
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
 from rules_engine.model.publications import Chain, Publication, chain_of
@@ -133,6 +133,10 @@ class InMemoryHistory:
 
     def count(self, run_id: str) -> int:
         return sum(record.run_id == run_id for record in self.table.values())
+
+    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
+        ordered = sorted(self.table, key=lambda key: (str(key[0]), key[1]))
+        return (self.table[key] for key in ordered if run_id in (None, self.table[key].run_id))
 
     def members(self, membership_type: str) -> Iterator[Subject]:
         of_type = [r for r in self.table.values() if r.membership_type == membership_type and not r.correction]

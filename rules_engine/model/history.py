@@ -131,6 +131,32 @@ class HistoryRecord:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What stands in a history, or came from one, and is no record: which, and why."""
+
+    which: str
+    why: str
+
+
+def read(which: str, content: Mapping[str, Any], said_hash: str | None) -> HistoryRecord | Unreadable:
+    """
+    The record of a store's content, or why it is none: it does not read as one, or says another content hash.
+
+    ``said_hash`` is the hash that was stored with it; records of form 1 have none.
+    """
+    try:
+        record, found = record_from(content), int(content.get("format") or 1)
+        content_hash = record.content_hash
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RunRefused) as problem:
+        return Unreadable(which, f"it does not read as a record: {type(problem).__name__}, {problem}")
+    if found > FORMAT:
+        return Unreadable(which, f"it is of form {found}; this version reads forms up to {FORMAT}")
+    if said_hash != content_hash and (said_hash is not None or found > 1):
+        return Unreadable(which, f"its content hash is {content_hash}, and it says {said_hash}")
+    return record
+
+
 def hit_content(hit: Hit) -> list[str | int]:
     """A hit as JSON-ready values; without a category it is written as form 1 wrote it."""
     said: list[str | int] = [hit.key, hit.version, hit.kind.value, hit.weight]

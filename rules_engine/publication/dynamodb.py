@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused, raise_all
-from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.publications import Chain, Publication
 from rules_engine.ports import Inserted
 from rules_engine.publication.dynamodb_calls import Calls, Request
@@ -26,6 +26,7 @@ from rules_engine.publication.dynamodb_items import (
     definition,
     encode,
     item_of,
+    read_item,
     record_of,
     subject_of,
 )
@@ -172,6 +173,18 @@ class DynamoDBHistory:
                 newest[subject] = max(newest.get(subject, ("", False)), (created, granted))
         members: list[Any] = [subject for subject, (_, granted) in newest.items() if granted]
         yield from sorted(members)
+
+    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
+        """
+        Every record, a page at a time: a scan, which reads the partitions one after the other.
+
+        A run's are picked out of the same scan: a stream feeds a register at a smaller price.
+        """
+        request: Request = {"TableName": self._table, "ConsistentRead": True}
+        if run_id:
+            request = self._read("#run = :run", {":run": encode(run_id)}, "FilterExpression", run="run_id")
+        for page in self._calls.pages("scan", request):
+            yield from map(read_item, page["Items"])
 
     def chain(self) -> Chain:
         """The entries of the chain of publications, the oldest first."""

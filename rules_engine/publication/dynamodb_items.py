@@ -8,7 +8,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from rules_engine.model.history import HistoryRecord, Subject, record_from
+from rules_engine.model.history import HistoryRecord, Subject, Unreadable, read, record_from
 from rules_engine.model.publications import Chain, Publication, chain_of, publication_from
 from rules_engine.publication.records import SubjectType, subject_checked
 
@@ -105,3 +105,16 @@ def subject_of(item: Mapping[str, Any]) -> Subject:
 def record_of(item: Mapping[str, Any]) -> HistoryRecord:
     """The record that :func:`item_of` made an item of."""
     return record_from({name: decode(value) for name, value in item.items()} | {"subject": subject_of(item)})
+
+
+def read_item(item: Mapping[str, Any]) -> HistoryRecord | Unreadable:
+    """The record of an item of the table or its stream, or why it is none."""
+    try:
+        said = {name: decode(value) for name, value in item.items()} | {"subject": subject_of(item)}
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as problem:
+        return Unreadable("Item", f"it has no subject, or is no item: {type(problem).__name__}, {problem}")
+    which = f"Record ({said['subject']}, {said.get('sort_key')})"
+    record = read(which, said, said.get("content_hash"))
+    if isinstance(record, HistoryRecord) and record.sort_key != said.get("sort_key"):
+        return Unreadable(which, f"its sort key would be {record.sort_key}")
+    return record

@@ -15,11 +15,11 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
-from rules_engine.model.history import HistoryRecord, Subject
+from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.publications import Chain, Publication, chain_of, publication_from
 from rules_engine.ports import Inserted
 from rules_engine.publication.names import LAST_PART
-from rules_engine.publication.postgres_copy import Chunks, line, record_of
+from rules_engine.publication.postgres_copy import Chunks, line, read_row, record_of
 from rules_engine.publication.records import SubjectType, in_chunks, subject_checked
 
 LONGEST_NAME = 63 - len("_current")
@@ -158,8 +158,8 @@ class PostgresHistory:
         self._table = table
         self._subject_type = subject_type
         self._chunk = chunk
-        self._url = _address(url)
-        self._engine = _engine(self._url)
+        self._url = address_of(url)
+        self._engine = engine_of(self._url)
 
     def create(self) -> None:
         """
@@ -239,6 +239,16 @@ class PostgresHistory:
             streamed = connection.execution_options(yield_per=self._chunk)
             yield from streamed.execute(query, {"membership_type": membership_type}).scalars()
 
+    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
+        """Every record, or a run's, by the table's key; read as they are asked for."""
+        query = text(
+            f'SELECT to_jsonb(held) FROM history."{self._table}" held '
+            f"{'WHERE run_id = :run_id ' if run_id else ''}ORDER BY subject, sort_key"
+        )
+        with self._refused("be read"), self._engine.connect() as connection:
+            streamed = connection.execution_options(yield_per=self._chunk)
+            yield from map(read_row, streamed.execute(query, {"run_id": run_id} if run_id else {}).scalars())
+
     def chain(self) -> Chain:
         """The entries of the chain of publications, the oldest first."""
         query = text(f'SELECT state, content FROM history."{self._table}_chain"')
@@ -292,21 +302,25 @@ class PostgresHistory:
         try:
             yield
         except (SQLAlchemyError, psycopg2.Error) as problem:
-            if isinstance(_cause(problem), tuple(REFUSALS)):
+            if isinstance(cause_of(problem), tuple(REFUSALS)):
                 raise self._refusal(problem, "be written") from problem
             raise RunInterrupted(
-                Fault(f"History '{self._table}'", f"it broke on the way: {_words(problem)}.", "Publish the run again.")
+                Fault(
+                    f"History '{self._table}'", f"it broke on the way: {words_of(problem)}.", "Publish the run again."
+                )
             ) from problem
 
     def _refusal(self, problem: Exception, what: str) -> RunRefused:
-        cause = _cause(problem)
+        cause = cause_of(problem)
         remedies = (words for kind, words in REFUSALS.items() if isinstance(cause, kind))
         remedy = next(remedies, "Check that PostgreSQL runs and the URL is right: `rules doctor`.")
         where = self._url.render_as_string(hide_password=True)
-        return RunRefused(Fault(f"History '{self._table}' on {where}", f"it cannot {what}: {_words(problem)}.", remedy))
+        return RunRefused(
+            Fault(f"History '{self._table}' on {where}", f"it cannot {what}: {words_of(problem)}.", remedy)
+        )
 
 
-def _address(url: str) -> URL:
+def address_of(url: str) -> URL:
     try:
         address = make_url(url)
     except ArgumentError:
@@ -318,17 +332,17 @@ def _address(url: str) -> URL:
     return address.set(drivername="postgresql+psycopg2")
 
 
-def _engine(address: URL) -> Engine:
+def engine_of(address: URL) -> Engine:
     # Every use opens a connection of its own: nothing is left open when the work is done.
     patience = {} if "connect_timeout" in address.query else {"connect_timeout": 10}
     return create_engine(address, poolclass=NullPool, connect_args=patience)
 
 
-def _cause(problem: Exception) -> BaseException | None:
+def cause_of(problem: Exception) -> BaseException | None:
     return problem.orig if isinstance(problem, DBAPIError) else problem
 
 
-def _words(problem: Exception) -> str:
+def words_of(problem: Exception) -> str:
     """The first line of what the database said."""
-    lines = str(_cause(problem)).strip().splitlines()
+    lines = str(cause_of(problem)).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(problem).__name__

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg2 import errors
 
 from rules_engine.model.decisions import Hit
-from rules_engine.model.history import HistoryRecord, created_text, hit_content, record_from
+from rules_engine.model.history import HistoryRecord, Unreadable, created_text, hit_content, read, record_from
 from rules_engine.model.rules import Policy
 from rules_engine.publication.records import SubjectType, collided, subject_checked
 
@@ -136,3 +136,9 @@ class Chunks:
 def record_of(row: Mapping[str, Any]) -> HistoryRecord:
     """The record of a row that PostgreSQL turned into JSON."""
     return record_from({**row, "created_at": created_text(datetime.fromisoformat(row["created_at"]))})
+
+
+def read_row(row: Mapping[str, Any]) -> HistoryRecord | Unreadable:
+    """The record of such a row, or why it is none."""
+    content = {**row, "created_at": created_text(datetime.fromisoformat(row["created_at"]))}
+    return read(f"Record ({row['subject']}, {row['sort_key']})", content, row.get("content_hash"))

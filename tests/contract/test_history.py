@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import groupby
 from threading import Barrier
 
 import pytest
@@ -17,7 +18,7 @@ from rules_engine.model.history import HistoryRecord, record_from
 from rules_engine.model.rules import Kind
 from rules_engine.ports import History, Inserted
 from tests.contract.conftest import MakeHistory
-from tests.contract.history_records import BOND, POLICY, granted, never, published, revoked, run_of
+from tests.contract.history_records import BOND, POLICY, TYPES, granted, never, published, revoked, run_of
 from tests.spec.table import cases
 
 
@@ -113,6 +114,17 @@ def test_a_correction_is_nobodys_newest_record(make_history: MakeHistory) -> Non
     history.insert([granted(1), correction])
     assert history.journey(1) == (granted(1), correction)
     assert list(history.members("GOLD")) == [1]
+
+
+def test_every_record_is_read_subject_by_subject(make_history: MakeHistory) -> None:
+    """A subject's records come together and the oldest first, those of a run alone where one is named (R-HIST-7)."""
+    history = make_history()
+    history.insert([*run_of(30), *(revoked(s, TYPES[s % 3]) for s in range(1, 31, 2))])
+    found = [(r.subject, r.sort_key) for r in history.records() if isinstance(r, HistoryRecord)]
+    by_subject = [subject for subject, _ in groupby(found, key=lambda each: each[0])]
+    assert (len(found), sorted(by_subject)) == (45, list(range(1, 31)))
+    assert all(own == sorted(own) for own in ([k for s, k in found if s == subject] for subject in range(1, 31)))
+    assert {r.subject for r in history.records("run-2") if isinstance(r, HistoryRecord)} == {*range(1, 31, 2)}
 
 
 def test_a_chain_begins_empty_and_keeps_its_order(make_history: MakeHistory) -> None:
