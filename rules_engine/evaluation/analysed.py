@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.evaluation import join_keys
 from rules_engine.evaluation.clocks import clock_faults
+from rules_engine.evaluation.excess import sketch_faults
 from rules_engine.evaluation.growth import growth_faults
 from rules_engine.evaluation.machine import machine_faults
 from rules_engine.evaluation.orders import order_faults, order_warnings
@@ -66,6 +67,8 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         return named(version, [refuse("SQL-315", name=version.frame)])
     if strange := sorted(found.classes - catalyst(spark.version).parsed):
         return named(version, [refuse("SQL-302", name=_short(name)) for name in strange])
+    if many := list(sketch_faults(found.nodes)):
+        return named(version, many)
     try:
         plan = _analysed(spark, found, version)
         filters = version.form is Form.PREDICATE and _only_filters(spark, plan, version)
@@ -73,7 +76,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         root = tree(shown.toJSON())
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         said += [*order_faults(root, schema), *machine_faults(shown, root, found)]
-        said += growth_faults(root)
+        said += growth_faults(root, shown)
         said += join_keys.faults(root) if not said else ()
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))

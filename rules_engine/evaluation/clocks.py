@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault
 from rules_engine.evaluation.parsed import Parsed
-from rules_engine.evaluation.plans import CATALYST, VIEW, Node, walk
+from rules_engine.evaluation.plans import CATALYST, Node, walk
 from rules_engine.evaluation.rule_session import java
+from rules_engine.evaluation.spark_trees import every
 from rules_engine.evaluation.texts import is_text, may_hold_text, of_literal
 from rules_engine.language.allowed import Category, allowed, refuse
 from rules_engine.language.moments import fixes_a_year, is_moment
@@ -32,7 +33,6 @@ READ_BY_PATTERN = {
     f"expressions.{name}" for name in ("ParseToDate", "ParseToTimestamp", "ToUnixTimestamp", "UnixTimestamp")
 }
 MOMENTS = {"timestamp", "timestamp_ntz"}
-_WITH_A_PLAN = {f"{CATALYST}expressions.{name}" for name in ("Exists", "ListQuery", "ScalarSubquery")}
 _CASTING = {"int": "integer", "bigint": "long", "smallint": "short", "tinyint": "byte"}
 """Functions that cast, by names other than their type's own in JSON."""
 
@@ -156,7 +156,7 @@ def _parts(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
 def _casts(spark: SparkSession, plan: Any) -> Iterator[_Cast]:
     """The casts of texts, but for those written out in full; Spark does not print who asked for a cast."""
     tag = java(spark, f"{CATALYST}{CAST}").USER_SPECIFIED_CAST()
-    for node in _all(plan):
+    for node in every(plan):
         if node.getClass().getName() != f"{CATALYST}{CAST}":
             continue
         child = node.child()
@@ -166,26 +166,6 @@ def _casts(spark: SparkSession, plan: Any) -> Iterator[_Cast]:
             continue
         asked, constant = node.getTagValue(tag).isDefined(), child.foldable()
         yield _Cast(source, target, asked, constant, str(child.sql())[:60])
-
-
-def _all(plan: Any) -> Iterator[Any]:
-    """Every node and expression of a plan or an expression in Spark's own form, sub-queries too, views left out."""
-    waiting = [plan]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        name = node.getClass().getName()
-        if name == f"{CATALYST}{VIEW}":
-            continue
-        waiting += _each(node.children())
-        if name.startswith(f"{CATALYST}plans.logical."):
-            waiting += _each(node.expressions())
-        elif name in _WITH_A_PLAN:
-            waiting.append(node.plan())
-
-
-def _each(found: Any) -> Iterator[Any]:
-    return (found.apply(at) for at in range(found.size()))
 
 
 def _shown(node: Node) -> str:

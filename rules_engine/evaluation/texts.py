@@ -10,7 +10,7 @@ from rules_engine.evaluation.plans import Node
 _TYPED = {"Literal", "AttributeReference", "NamedLambdaVariable", "Cast"}
 """Expressions whose type Spark prints."""
 
-_NEVER = set(
+OF_NO_TEXT = frozenset(
     """
     Abs Acos Add AddMonths And ArrayContains ArrayExists ArrayForAll ArrayPosition ArraySize ArraysOverlap Ascii
     Asin Atan Atan2 Average BRound Between BitAndAgg BitLength BitOrAgg BitXorAgg BitwiseAnd BitwiseCount
@@ -24,7 +24,7 @@ _NEVER = set(
     LessThan LessThanOrEqual Levenshtein Like LikeAll LikeAny Log Log10 Log1p Log2 Logarithm MakeDate MakeInterval
     MakeTimestamp MapContainsKey MicrosToTimestamp MillisToTimestamp Minute Month MonthsBetween Multiply
     MultiplyDTInterval MultiplyInterval MultiplyYMInterval Murmur3Hash NTile NaNvl NextDay Not NotLikeAll
-    NotLikeAny OctetLength Or ParseToDate ParseToTimestamp PercentRank Pi Pmod Pow Quarter Rank Remainder Rint
+    NotLikeAny OctetLength Or ParseToDate ParseToTimestamp PercentRank Pi Pmod Pow Quarter RLike Rank Remainder Rint
     Round RowNumber Second SecondWithFraction SecondsToTimestamp ShiftLeft ShiftRight Signum Sin Size Skewness
     Sqrt StartsWith StddevPop StddevSamp StringInstr StringLocate Subtract SubtractDates SubtractTimestamps Sum
     Tan TimeAdd TimestampAdd TimestampAddInterval TimestampAddYMInterval TimestampDiff ToDegrees ToNumber
@@ -63,7 +63,7 @@ def may_hold_text(node: Node) -> bool:
         return True
     if name in _TYPED:
         return "string" in (printed := json.dumps(node.fields["dataType"])) or "char" in printed
-    if name in _NEVER:
+    if name in OF_NO_TEXT:
         return False
     if name == "ScalarSubquery":
         return _answers_with_text(node)

@@ -33,8 +33,8 @@ class Function:
     A function a rule may call, with the Spark version it came with and one rule that calls it.
 
     ``args`` bounds how many arguments it takes; ``whole`` maps an argument
-    (from 1) to the bounds of the whole number it must be; ``text`` lists
-    arguments that must be a quoted text. ``over`` functions need a window with
+    (from 1) to the bounds of the whole number it must be, ``number`` of any number;
+    ``text`` lists arguments that must be a quoted text. ``over`` functions need a window with
     an order, ``within`` names the functions it may stand in, if not in all.
     """
 
@@ -44,6 +44,7 @@ class Function:
     example: str
     args: tuple[int, int] = (0, 255)
     whole: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    number: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     text: tuple[int, ...] = ()
     boolean: bool = False
     over: bool = False
@@ -92,6 +93,37 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """How large values and how long work may become; each number is explained in ``allowed.toml``."""
+
+    rows: int
+    elements: int
+    characters: int
+    size: int
+    steps: int
+    lambdas: int
+    distinct: int
+    all_distinct: int
+    approximate: int
+    counters: int
+    kept: int
+    windows: int
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What is taken for granted of data that nobody has looked at."""
+
+    text: int
+    part: int
+    elements: int
+    group: int
+    exploded: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Syntax:
     """Sets of words that decide what a bracket or a quoted text after them means."""
 
@@ -108,6 +140,8 @@ class Allowed:
     """Everything on the lists."""
 
     limits: Limits
+    growth: Growth
+    estimates: Estimates
     syntax: Syntax
     functions: Mapping[str, Function]
     refused_functions: Mapping[str, tuple[str, str]]
@@ -126,6 +160,8 @@ def allowed() -> Allowed:
     body = listed("allowed.toml")
     return Allowed(
         limits=Limits(**body["limits"]),
+        growth=Growth(**body["growth"]),
+        estimates=Estimates(**body["estimates"]),
         syntax=Syntax(**{name: frozenset(words.split()) for name, words in body["syntax"].items()}),
         functions={n: _function(n, Category(c), f) for c, found in body["functions"].items() for n, f in found.items()},
         refused_functions={name: ("SQL-104", f"{instead} ") for name, instead in body["elsewhere"].items()}
@@ -141,6 +177,7 @@ def _function(name: str, category: Category, entry: dict[str, Any]) -> Function:
     shaped = entry | {
         "args": tuple(entry.get("args", (0, 255))),
         "whole": MappingProxyType({int(at): (low, high) for at, (low, high) in entry.get("whole", {}).items()}),
+        "number": MappingProxyType({int(at): (low, high) for at, (low, high) in entry.get("number", {}).items()}),
         "text": tuple(entry.get("text", ())),
         "within": frozenset(entry.get("within", ())),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 
 from sqlglot import exp
@@ -105,6 +106,12 @@ def _argument_faults(function: Function, call: Call, parameters: Mapping[str, Pa
             if value is None or not least <= value <= most:
                 limit = f"a whole number from {least} to {most}, written out"
                 yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
+    for at, (low_, high_) in function.number.items():
+        if at <= len(call.arguments):
+            number = _number(call.arguments[at - 1], parameters)
+            if number is None or not low_ <= number <= high_:
+                limit = f"a number from {low_} to {high_}, written out"
+                yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
     for at in function.text:
         if at <= len(call.arguments) and not _is_text(call.arguments[at - 1], parameters):
             limit = "a quoted text of up to 40 characters"
@@ -119,6 +126,16 @@ def _whole(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) 
         case (Token(kind=Kind.PARAMETER) as token,):
             value = parameters.get(token.word.removeprefix(":"))
             return sign * value if isinstance(value, int) else None
+    return None
+
+
+def _number(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) -> float | None:
+    match argument:
+        case (Token(kind=Kind.NUMBER, text=digits),):
+            return float(digits) if digits.replace(".", "", 1).isdigit() else None
+        case (Token(kind=Kind.PARAMETER) as token,):
+            value = parameters.get(token.word.removeprefix(":"))
+            return float(value) if isinstance(value, int | Decimal) else None
     return None
 
 

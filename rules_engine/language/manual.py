@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 from rules_engine.language import gate
 from rules_engine.language.allowed import Category, Function, Refusal, allowed, refusals
@@ -43,6 +43,30 @@ followed by the same). There is no back-slash: write `[0-9]` and `[.]`; and `low
 """
 
 
+_GROWTH = """
+How large values become and how long the work takes is estimated on Spark's plan before a rule runs. A text column is
+taken for {text} characters, {part} where it stands in an array, a map or a struct; an array or a map column for
+{elements} elements; {group:,} rows share a key, and a frame has {rows:,}. A written text or number counts as what it
+is: `left(x, 100)` makes a text short, `slice(x, 1, 10)` an array, `GROUP BY` the key makes many rows one.
+"""
+
+_GROWN = {
+    "rows": "rows made of one by LATERAL VIEW, UNION ALL and joins of those",
+    "elements": "elements of one array or map",
+    "characters": "characters of one text that is made",
+    "size": "characters of all that one value holds",
+    "steps": "steps for each row: a step looks at about one character, or compares two values",
+    "lambdas": "functions of elements within each other",
+    "distinct": "different arguments of DISTINCT in one SELECT",
+    "all_distinct": "different arguments of DISTINCT in a rule",
+    "approximate": "calls of approx_count_distinct",
+    "counters": "counters of approx_count_distinct: 512 each, 16,384 at an error of 0.01",
+    "kept": "percentiles, medians and collected lists",
+    "windows": "steps that compute over windows",
+    "orders": "different PARTITION BY and ORDER BY of windows",
+}
+
+
 def manual() -> str:
     """The whole manual as Markdown."""
     parts = [_INTRODUCTION, *_frames(), *_limits(), *_refusals(), *_functions(), *_refused_functions()]
@@ -72,6 +96,9 @@ def _limits() -> Iterator[str]:
     }
     for limit in fields(allowed().limits):
         yield f"| {meanings[limit.name].replace('|', chr(92) + '|')} | {getattr(allowed().limits, limit.name):,} |"
+    yield f"\n{' '.join(_GROWTH.format(**asdict(allowed().estimates)).split())}\n\n| Limit of growth | |\n|---|---|"
+    for limit in fields(allowed().growth):
+        yield f"| {_GROWN[limit.name]} | {getattr(allowed().growth, limit.name):,} |"
 
 
 def _refusals() -> Iterator[str]:
@@ -115,6 +142,7 @@ def _functions() -> Iterator[str]:
 
 def _note(function: Function) -> str:
     notes = [f"argument {at} a whole number from {low} to {high}" for at, (low, high) in function.whole.items()]
+    notes += [f"argument {at} a number from {low} to {high}" for at, (low, high) in function.number.items()]
     notes += [f"argument {at} a quoted text" for at in function.text]
     if function.within:
         notes.append("within " + ", ".join(sorted(function.within)))
