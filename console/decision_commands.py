@@ -1,10 +1,9 @@
-"""`rules explain`, `journey`, `history` and `members`: what was decided, read from the history without Spark."""
+"""`rules explain`, `rules journey` and `rules history`: what was decided, read from the history without Spark."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from itertools import islice
 from typing import Annotated
 
 import typer
@@ -25,7 +24,6 @@ Run = Annotated[str | None, typer.Option("--run", help="What this run decided.")
 KnownAt = Annotated[
     str | None, typer.Option("--known-at", help="Moment after which nothing that was recorded counts; now without it.")
 ]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Show at most so many; 0 shows all.")]
 
 
 @at_desk
@@ -88,24 +86,6 @@ def history_of(
     desk.screen.answer([r.content() for r in answer.values()], drawn)
 
 
-@at_desk
-def members(
-    desk: Desk,
-    membership: Annotated[str, typer.Argument(metavar="TYPE", help="Key of the membership type.")],
-    limit: Limit = 20,
-    history: History = None,
-) -> None:
-    """List who is a member now, by the history."""
-    with opened(desk.settings(history=history)) as installation:
-        key = _known_type(installation, membership)
-        found = installation.history.members(key)
-        shown = list(islice(found, limit or None))
-        more = sum(1 for _ in found)
-    content = {"membership_type": key, "members": shown, "count": len(shown) + more}
-    rest = f"… and {more} more: --limit 0 shows all." if more else ""
-    desk.screen.answer(content, f"{len(shown) + more} members of {key}", *map(str, shown), rest)
-
-
 def _records(installation: Installation, customer: str, membership: str | None) -> tuple[HistoryRecord, ...]:
     """
     One subject's records, of one type if it is named.
@@ -159,21 +139,6 @@ def _told(records: tuple[HistoryRecord, ...], as_of: date | None, run: str | Non
         return found
     what = "the history holds corrections of it alone."
     raise RunRefused(Fault(f"Subject {subject}", what, f"Say of which day: `rules explain {subject} --as-of DAY`."))
-
-
-def _known_type(installation: Installation, key: str) -> str:
-    """
-    A membership type's key, if the newest run decided about it.
-
-    Raises:
-        RunRefused: If it did not.
-    """
-    runs = [status for status in installation.store.runs() if status.published]
-    known = [m.key for m in installation.store.rule_set(runs[-1].run_id).membership_types] if runs else []
-    if key in known:
-        return key
-    hint = did_you_mean(key, known) or (f"There are: {', '.join(known)}." if known else "Run first: `rules run`.")
-    raise RunRefused(Fault("Argument", f"there is no membership type '{key}'.", hint))
 
 
 def _rule_set(installation: Installation, record: HistoryRecord) -> RuleSet | None:

@@ -25,7 +25,8 @@ WORDS = {
     "explain": "decision_commands.explain",
     "journey": "decision_commands.journey",
     "history": "decision_commands.history_of",
-    "members": "decision_commands.members",
+    "members": "member_commands.members",
+    "member": "member_commands.member",
     "catalog": "place_commands.catalog",
     "sql": "place_commands.sql",
     "demo": "demo_command.demo",
@@ -58,6 +59,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "url": "place_commands.url",
             "govern": "governance_commands.govern",
         },
+    ),
+    "register": (
+        "The register of members: built, proved, fed.",
+        {word: f"register_commands.{word}" for word in ("rebuild", "verify", "follow", "numbers")},
     ),
     "emr": ("Runs on EMR.", {"submit": "emr_commands.submit", "package": "emr_commands.package"}),
 }

@@ -22,10 +22,11 @@ _T = TypeVar("_T")
 
 @dataclass
 class Counted:
-    """What was read and found: records, rows they come to, faults in all, and the first of them in words."""
+    """What was read and found: records, rows they come to, those of them present, faults, the first in words."""
 
     records: int = 0
     rows: int = 0
+    present: int = 0
     changed: int = 0
     removed: int = 0
     unreadable: int = 0
@@ -54,10 +55,11 @@ def rebuild(history: History, register: Register, progress: Progress = silent) -
     and made again from its subject's journey, and rows that no record says are removed. Numbers are kept.
     """
     register.create()
-    through, counted = _published(history), Counted()
+    through, counted = published(history), Counted()
 
     def mend(chunk: list[tuple[Row, ...]]) -> None:
         for wanted, there in _compared(chunk, register):
+            counted.present += there is not None
             if there and wanted != there:
                 _again(there, history, register)
                 counted.removed += 1
@@ -68,7 +70,7 @@ def rebuild(history: History, register: Register, progress: Progress = silent) -
         mend(chunk)
         counted.rows += sum(map(len, chunk))
     feed.flush()
-    for row in _surplus(history, register, counted.rows):
+    for row in _surplus(history, register, counted.present):
         _again(row, history, register)
         counted.removed += 1
     register.keep_through(through)
@@ -85,10 +87,11 @@ def verify(history: History, register: Register, limit: int = 20) -> Counted:
     reading = _Feed(None, counted, silent)
     for chunk in _chunks(expected(reading.passing(history.records())), AT_ONCE):
         for wanted, there in _compared(chunk, register):
+            counted.present += there is not None
             if wanted != there:
                 counted.wrongly(_differs(wanted, there))
         counted.rows += sum(map(len, chunk))
-    for row in _surplus(history, register, counted.rows):
+    for row in _surplus(history, register, counted.present):
         what = "the register has a row that no record of the history says."
         counted.wrongly(Fault(f"Row ({row.number}, {row.membership_type}) of subject {row.subject}", what, REMEDY))
     return counted
@@ -147,7 +150,7 @@ class _Feed:
         self.waiting.clear()
 
 
-def _published(history: History) -> int:
+def published(history: History) -> int:
     """The number of the last publication before which nothing is unfinished; 0 where there is none."""
     through = 0
     for entry in history.chain():
@@ -166,9 +169,9 @@ def _compared(chunk: list[tuple[Row, ...]], register: Register) -> Iterator[tupl
         yield replace(wanted, number=held.number if held else ""), held
 
 
-def _surplus(history: History, register: Register, said: int) -> Iterator[Row]:
-    """Rows that no record says: they are looked for if there are more rows than the history says."""
-    if sum(1 for _ in register.every()) <= said:
+def _surplus(history: History, register: Register, present: int) -> Iterator[Row]:
+    """Rows that no record says: they are looked for if there are more rows than those that the history says."""
+    if sum(1 for _ in register.every()) <= present:
         return
     for row in register.every():
         if _told(row, history) is None:

@@ -8,7 +8,7 @@ from itertools import count, islice
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
-from rules_engine.model.register import Row, changed, changes, number_of
+from rules_engine.model.register import Row, changed, changes, check_numbers, number_of
 
 
 @dataclass
@@ -44,6 +44,7 @@ class InMemoryRegister:
         return self.numbers.get(subject) or self.numbers.setdefault(subject, next(n for n in offers if n not in taken))
 
     def adopt(self, numbers: Mapping[Subject, str]) -> int:
+        check_numbers(numbers)
         owners = {number: subject for subject, number in self.numbers.items()}
         new = 0
         for subject, number in numbers.items():

@@ -9,16 +9,21 @@ record say so of a pair that has a row (runs that overlapped, before publication
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable, created_from
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's: no letter is taken for a digit."""
+
+NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
+"""What a master's membership number may look like."""
 
 LENGTH = 12
 """Of an issued membership number: 60 bits, so that ten million subjects rarely share one."""
@@ -145,6 +150,18 @@ def number_of(subject: Subject, attempt: int = 0) -> str:
     said = f"{type(subject).__name__}:{subject}:{attempt}"
     value = int.from_bytes(hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest())
     return "".join(DIGITS[(value >> (5 * place)) % 32] for place in range(LENGTH))
+
+
+def check_numbers(numbers: Mapping[Subject, str]) -> None:
+    """
+    Refuse what no register takes as a membership number.
+
+    Raises:
+        RunRefused: Naming the first of those that are empty, too long, or of other signs than a number has.
+    """
+    wrong = [(subject, number) for subject, number in numbers.items() if not NUMBER.fullmatch(number)]
+    what, remedy = "{!r} is no membership number.", "Letters, digits, '.', '_', '/' and '-' make one, at most 100."
+    raise_all(RunRefused, [Fault(f"Subject {subject}", what.format(number), remedy) for subject, number in wrong[:20]])
 
 
 def _never(record: HistoryRecord) -> bool:

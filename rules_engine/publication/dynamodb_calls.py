@@ -31,9 +31,9 @@ REMEDIES = {
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
-def connect(endpoint_url: str | None, region: str | None, workers: int = 8) -> Any:
+def connect(endpoint_url: str | None, region: str | None, workers: int = 8, service: str = "dynamodb") -> Any:
     """
-    A DynamoDB client that does not retry: the history has its own patience.
+    A client of DynamoDB, or of its streams, that does not retry: the history has its own patience.
 
     ``endpoint_url`` None is AWS. An endpoint on this machine is DynamoDB Local
     and takes any credentials.
@@ -49,7 +49,7 @@ def connect(endpoint_url: str | None, region: str | None, workers: int = 8) -> A
     try:
         session = boto3.Session(region_name=region or ("local" if local else None), **options)
         raise_all(RunRefused, _missing(session))
-        return session.client("dynamodb", endpoint_url=endpoint_url, config=config)
+        return session.client(service, endpoint_url=endpoint_url, config=config)
     except (BotoCoreError, ValueError) as problem:
         raise RunRefused(Fault("DynamoDB", f"{str(problem).rstrip('.')}.", "Mend the AWS settings named.")) from problem
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
-from rules_engine.model.register import Row, changes, number_of
+from rules_engine.model.register import Row, changes, check_numbers, number_of
 from rules_engine.publication.dynamodb_calls import Calls, Request
 from rules_engine.publication.dynamodb_items import decode, encode
 from rules_engine.publication.dynamodb_register_items import (
@@ -73,6 +73,7 @@ class DynamoDBRegister:
 
     def adopt(self, numbers: Mapping[Subject, str]) -> int:
         """Take membership numbers from the master; how many are new. What was taken before a refusal stays."""
+        check_numbers(numbers)
         known = self._numbers(numbers)
         new = {subject: number for subject, number in numbers.items() if known.get(subject) != number}
         for subject, number in new.items():

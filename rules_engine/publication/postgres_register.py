@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused, raise_all
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
-from rules_engine.model.register import Row, changes, number_of
+from rules_engine.model.register import Row, changes, check_numbers, number_of
 from rules_engine.publication.postgres import address_of, cause_of, engine_of, words_of
 from rules_engine.publication.postgres_register_tables import DEFINITION, MADE, NEVER, UNREADY
 from rules_engine.publication.records import SubjectType, subject_checked
@@ -62,6 +62,7 @@ class PostgresRegister:
 
     def adopt(self, numbers: Mapping[Subject, str]) -> int:
         """Take membership numbers from the master, all or none; how many are new."""
+        check_numbers(numbers)
         with self._connected() as connection:
             new = self._offer(connection, numbers)
             held = self._numbers(connection, numbers)

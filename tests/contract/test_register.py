@@ -188,6 +188,13 @@ def test_nobodys_number_changes(make_register: Make, mapping: dict[Subject, str]
     assert (register.number(1), register.number(5)) == ("M-0001", None)
 
 
+@pytest.mark.parametrize("number", ["", "#through", " ", "a" * 101])
+def test_what_is_no_number_is_refused(make_register: Make, number: str) -> None:
+    """Nothing of a master's list is taken that a register could mistake for something of its own."""
+    with pytest.raises(RunRefused, match="is no membership number"):
+        make_register().adopt({1: number})
+
+
 def test_two_writers_of_one_subject_issue_one_number(make_register: Make) -> None:
     """However their calls interleave; all rows are there afterwards."""
     register = make_register()

@@ -159,9 +159,31 @@ def test_members_are_those_the_run_decided(published: RulesCommand) -> None:
     """What the history says and what the manifest counted are the same."""
     manifest = published.json("run", "--as-of", "2024-06-01")
     counted = {t["membership_type"]: t["members_after"] for t in manifest["evaluation"]["types"]}
-    assert {key: published.json("members", key)["count"] for key in counted} == counted
+    assert {key: published.json("members", key, "--limit", "0")["count"] for key in counted} == counted
+    first = published.json("members", "PLUS", "--limit", "2")
+    rest = published.json("members", "PLUS", "--limit", "0", "--after", first["next"])
+    assert first["members"] + rest["members"] == published.json("members", "PLUS", "--limit", "0")["members"]
+    assert (len(first["members"]), rest["next"], first["by"]) == (2, None, "history")
+    assert "rules register rebuild" in published("members", "PLUS").stderr
     code, (fault,) = published.refused("members", "GOLDD")
     assert (code, fault["remedy"]) == (5, "Did you mean 'GOLD'?")
+
+
+def test_the_register_is_read_where_it_is_up_to_date(published: RulesCommand) -> None:
+    """It says the same members as the history, with their numbers, page by page (R-HIST-7)."""
+    by_history = published.json("members", "PLUS", "--limit", "0")
+    published.fine("register", "rebuild")
+    by_register = published.json("members", "PLUS", "--limit", "0")
+    assert (by_register["members"], by_register["by"]) == (by_history["members"], "register")
+    first = published.json("members", "PLUS", "--limit", "3")
+    rest = published.json("members", "PLUS", "--limit", "0", "--after", first["next"])
+    assert first["members"] + rest["members"] == by_register["members"]
+    told = published.fine("members", "PLUS", "--limit", "3")
+    number = by_register["numbers"][str(first["next"])]
+    assert f"{first['next']}  {number}" in told
+    assert f"--after {first['next']}" in told
+    assert published.json("member", number)[0]["subject"] == first["next"]
+    assert published("members", "PLUS").stderr == ""
 
 
 def test_a_weight_changed_by_sql_decides_the_next_run(published: RulesCommand) -> None:
