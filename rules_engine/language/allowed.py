@@ -33,9 +33,10 @@ class Function:
     A function a rule may call, with the Spark version it came with and one rule that calls it.
 
     ``args`` bounds how many arguments it takes; ``whole`` maps an argument
-    (from 1) to the bounds of the whole number it must be, ``number`` of any number;
-    ``text`` lists arguments that must be a quoted text. ``over`` functions need a window with
-    an order, ``within`` names the functions it may stand in, if not in all.
+    (from 1) to the bounds of the whole number it must be, ``number`` of any
+    number; ``plain`` lists arguments that must be numbers or an array of them,
+    ``text`` those that must be a quoted text. ``over`` functions need a window
+    with an order, ``within`` names the functions it may stand in, if not in all.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Function:
     whole: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     number: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     text: tuple[int, ...] = ()
+    plain: tuple[int, ...] = ()
     boolean: bool = False
     over: bool = False
     within: frozenset[str] = frozenset()
@@ -178,6 +180,7 @@ def _function(name: str, category: Category, entry: dict[str, Any]) -> Function:
         "args": tuple(entry.get("args", (0, 255))),
         "whole": MappingProxyType({int(at): (low, high) for at, (low, high) in entry.get("whole", {}).items()}),
         "number": MappingProxyType({int(at): (low, high) for at, (low, high) in entry.get("number", {}).items()}),
+        "plain": tuple(entry.get("plain", ())),
         "text": tuple(entry.get("text", ())),
         "within": frozenset(entry.get("within", ())),
     }

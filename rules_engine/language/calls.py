@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 
 from sqlglot import exp
@@ -100,22 +101,37 @@ def _argument_faults(function: Function, call: Call, parameters: Mapping[str, Pa
         limit = str(low) if low == high else f"{low} to {high}"
         said = {"found": "the number of arguments", "name": call.name, "limit": limit, "hint": function.instead}
         yield refuse("SQL-114", call.start, **said)
-    for at, (least, most) in function.whole.items():
-        if at <= len(call.arguments):
-            value = _whole(call.arguments[at - 1], parameters)
-            if value is None or not least <= value <= most:
-                limit = f"a whole number from {least} to {most}, written out"
-                yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
-    for at, (low_, high_) in function.number.items():
-        if at <= len(call.arguments):
-            number = _number(call.arguments[at - 1], parameters)
-            if number is None or not low_ <= number <= high_:
-                limit = f"a number from {low_} to {high_}, written out"
-                yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
-    for at in function.text:
-        if at <= len(call.arguments) and not _is_text(call.arguments[at - 1], parameters):
-            limit = "a quoted text of up to 40 characters"
+    for at, limit, fits in _demands(function, parameters):
+        if at <= len(call.arguments) and not fits(call.arguments[at - 1]):
             yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
+
+
+Demand = tuple[int, str, Callable[[Sequence[Token]], bool]]
+
+
+def _demands(function: Function, parameters: Mapping[str, ParameterValue]) -> Iterator[Demand]:
+    """Places of arguments, what stands there, and whether it does."""
+    for at, (least, most) in function.whole.items():
+        limit = f"a whole number from {least} to {most}, written out"
+        yield at, limit, partial(_is_within, read=_whole, bounds=(least, most), parameters=parameters)
+    for at, (low, high) in function.number.items():
+        limit = f"a number from {low} to {high}, written out"
+        yield at, limit, partial(_is_within, read=_number, bounds=(low, high), parameters=parameters)
+    for at in function.plain:
+        yield at, "a number, or array(…) of numbers, written out", lambda argument: all(map(_is_plain, argument))
+    for at in function.text:
+        yield at, "a quoted text of up to 40 characters", partial(_is_text, parameters=parameters)
+
+
+def _is_within(
+    argument: Sequence[Token],
+    *,
+    read: Callable[[Sequence[Token], Mapping[str, ParameterValue]], float | None],
+    bounds: tuple[float, float],
+    parameters: Mapping[str, ParameterValue],
+) -> bool:
+    value = read(argument, parameters)
+    return value is not None and bounds[0] <= value <= bounds[1]
 
 
 def _whole(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) -> int | None:
@@ -137,6 +153,11 @@ def _number(argument: Sequence[Token], parameters: Mapping[str, ParameterValue])
             value = parameters.get(token.word.removeprefix(":"))
             return float(value) if isinstance(value, int | Decimal) else None
     return None
+
+
+def _is_plain(token: Token) -> bool:
+    """Spark works these arguments out while it reads the rule, under no limit."""
+    return token.kind in {Kind.NUMBER, Kind.PARAMETER} or token.word == "array" or token.text in "(),-"
 
 
 def _is_text(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) -> bool:

@@ -18,6 +18,7 @@ from rules_engine.language import lexical, shape
 from rules_engine.language.advice import advice
 from rules_engine.language.allowed import allowed, refuse
 from rules_engine.language.calls import call_faults, calls, foreign, lengths, place_faults
+from rules_engine.language.early import early_faults
 from rules_engine.language.lexical import Kind
 from rules_engine.language.moments import literal_faults
 from rules_engine.language.names import Names
@@ -128,6 +129,7 @@ def _outcome(asked: _Asked) -> Outcome:
         called = [*call_faults(words, nodes, version.parameters)]
         found = [*node_faults(tree, nodes, text, named=bool(called)), *called]
         found += [*literal_faults(words), *place_faults(nodes, text, version.parameters)]
+        found += early_faults(nodes, text)
         names, answer = _resolve(tree, nodes, version, schema)
         found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
     except Unreadable as problem:

@@ -143,6 +143,7 @@ def _functions() -> Iterator[str]:
 def _note(function: Function) -> str:
     notes = [f"argument {at} a whole number from {low} to {high}" for at, (low, high) in function.whole.items()]
     notes += [f"argument {at} a number from {low} to {high}" for at, (low, high) in function.number.items()]
+    notes += [f"argument {at} numbers that are written out" for at in function.plain]
     notes += [f"argument {at} a quoted text" for at in function.text]
     if function.within:
         notes.append("within " + ", ".join(sorted(function.within)))
