@@ -12,7 +12,6 @@ from jobs import aws, emr
 from jobs import package as packaging
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.history import created_text
-from rules_engine.publication.names import table_name
 
 RunId = Annotated[str, typer.Option("--run-id", help="Id of the run; submitting it twice runs it once.")]
 CreatedAt = Annotated[str | None, typer.Option("--created-at", help="Logical time of the run; now without it.")]
@@ -49,10 +48,10 @@ def submit(
     """Put a run on EMR: on a running cluster, or on one of its own that ends itself."""
     settings = desk.settings()
     at = created_text(moment(created_at, "--created-at") or now())
-    job = emr.Job(run_id, at, artefacts.rstrip("/"), rule_set, lake, runs)
+    names = settings.environment, settings.tenant
+    job = emr.Job(run_id, at, artefacts.rstrip("/"), rule_set, lake, runs, *names)
     place = cluster or _transient(logs, subnet, service_role, instance_profile)
-    table = table_name(settings.environment, settings.tenant, "memberships", "history") if publish else None
-    cluster_id, steps = emr.submit_run(aws.client("emr", settings.region), job, cluster=place, table=table)
+    cluster_id, steps = emr.submit_run(aws.client("emr", settings.region), job, cluster=place, publish=publish)
     desk.log("submitted", run_id=run_id, cluster=cluster_id, steps=list(steps))
     content = {"run_id": run_id, "created_at": at, "cluster": cluster_id, "steps": list(steps)}
     desk.screen.answer(content, f"Run {run_id} is on cluster {cluster_id}: steps {', '.join(steps)}.")

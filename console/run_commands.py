@@ -194,6 +194,8 @@ def _content(status: RunStatus) -> dict[str, Any]:
 
 
 def _published(status: RunStatus) -> str:
+    if status.broken:
+        return f"broken: {status.broken}"
     return "yes" if status.published else "no: run it again"
 
 

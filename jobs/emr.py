@@ -52,6 +52,8 @@ class Job:
     rule_set: str
     lake: str
     runs: str
+    environment: str
+    tenant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Cluster:
 def freeze_step(job: Job, as_of: str, secret: str) -> Request:
     """Freezes the rule set of a day; ``secret`` names the database URL in Secrets Manager, it never holds it."""
     words = ["--as-of", as_of, "--known-at", job.created_at, "--database-secret", secret, "--target", job.rule_set]
+    words += ["--tenant", job.tenant]
     return _step(f"freeze {job.run_id}", ["--deploy-mode", "client", *_program(job, "freeze_step.py")], words)
 
 
@@ -80,9 +83,9 @@ def evaluate_step(job: Job) -> Request:
     )
 
 
-def publish_step(job: Job, table: str) -> Request:
-    """Inserts a staged run into the history table."""
-    words = ["--runs", job.runs, "--run-id", job.run_id, "--at", job.created_at, "--table", table]
+def publish_step(job: Job) -> Request:
+    """Inserts a staged run into the history of its environment and tenant."""
+    words = ["--runs", job.runs, "--run-id", job.run_id, "--at", job.created_at, *_place(job)]
     return _step(f"publish {job.run_id}", ["--deploy-mode", "cluster", *_program(job, "publish_step.py")], words)
 
 
@@ -141,11 +144,9 @@ def job_flow(name: str, cluster: Cluster, steps: Sequence[Request] = (), librari
     }
 
 
-def submit_run(
-    client: Any, job: Job, *, cluster: Cluster | str, table: str | None = None
-) -> tuple[str, tuple[str, ...]]:
+def submit_run(client: Any, job: Job, *, cluster: Cluster | str, publish: bool = False) -> tuple[str, tuple[str, ...]]:
     """
-    Put a run on a transient cluster, or on the running one whose id is given; publish it too if a table is named.
+    Put a run on a transient cluster, or on the running one whose id is given; publish it too if asked to.
 
     Returns the cluster's id and those of the steps, the same ones if the run is there already.
 
@@ -153,13 +154,13 @@ def submit_run(
         RunRefused: If AWS refuses the request or no credentials are found.
         RunInterrupted: If AWS cannot be reached.
     """
-    steps = [evaluate_step(job)] + ([publish_step(job, table)] if table else [])
+    steps = [evaluate_step(job)] + ([publish_step(job)] if publish else [])
     if isinstance(cluster, str):
         return submit(client, steps, cluster)
     name = f"rules {job.run_id}"
     with told(f"Run {job.run_id}"):
         running = _cluster_named(client, name)
-        request = job_flow(name, cluster, steps, job.artefacts if table else None)
+        request = job_flow(name, cluster, steps, job.artefacts if publish else None)
         running = running or client.run_job_flow(**request)["JobFlowId"]
     return submit(client, steps, running, "TERMINATE_CLUSTER")
 
@@ -213,7 +214,11 @@ def _words(job: Job) -> list[str]:
         "--run-id": job.run_id,
         "--created-at": job.created_at,
     }
-    return [word for pair in words.items() for word in pair]
+    return [word for pair in words.items() for word in pair] + _place(job)
+
+
+def _place(job: Job) -> list[str]:
+    return ["--environment", job.environment, "--tenant", job.tenant]
 
 
 def _step(name: str, spark: Sequence[str], words: Sequence[str]) -> Request:

@@ -22,8 +22,10 @@ from rules_engine.lake.declaration import parse
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import thaw
+from rules_engine.publication.names import runs_root
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
+from rules_engine.settings import HistoryKind
 
 NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD")
 """Where the rules are edited and where decisions are kept."""
@@ -33,6 +35,8 @@ ARGUMENTS = words(
     rule_set=(str, "URI of the frozen rule set"),
     lake=(str, "URI of the lake's declaration"),
     runs=(str, "URI under which runs are staged"),
+    environment=(str, "environment, part of the name of every table and of the folder of runs"),
+    tenant=(str, "tenant, likewise"),
     run_id=(str, "id of the run"),
     created_at=(moment, "the run's logical time, with its zone"),
 )
@@ -53,7 +57,8 @@ def step(argv: Sequence[str]) -> Summary:
         rule_set, lake = _texts(files, {"Frozen rule set": told.rule_set, "Lake declaration": told.lake})
         limits = Limits(told.planning_seconds, told.rule_seconds)
         evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]), limits, told.on_failure)
-        store = FolderRunStore(told.runs, files, digests=files.digests)
+        root = runs_root(told.runs, told.environment, told.tenant, HistoryKind.DYNAMODB)
+        store = FolderRunStore(root, files, digests=files.digests)
         inputs = (thaw(rule_set), evaluator, store, told.created_at, evaluator.settings)
         return _summary(evaluate(*inputs, run_id=told.run_id, correction=told.correction))
     finally:

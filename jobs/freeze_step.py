@@ -27,14 +27,18 @@ ARGUMENTS = words(
     known_at=(moment, "the moment as of which they are known, with its zone"),
     target=(str, "where to write: a path, file:///… or s3://bucket/key"),
 )
+ARGUMENTS.add_argument("--tenant", help="whose rules; needed where the login belongs to several tenants")
 ARGUMENTS.add_argument("--database-secret", help=f"name in Secrets Manager of the database's URL; else ${VARIABLE}")
 
 
 def step(argv: Sequence[str]) -> Summary:
+    from rules_repo.connection import of_tenant
     from rules_repo.repository import Repository
 
     told = ARGUMENTS.parse_args(argv)
     url = secret_url(told.database_secret) if told.database_secret else environment_url(os.environ)
+    if told.tenant:
+        url = of_tenant(url, told.tenant)
     rule_set = Repository(url).rule_set(told.as_of, told.known_at)
     put(told.target, freeze(rule_set))
     return {"target": told.target, "rule_set": rule_set.digest, "versions": len(rule_set.versions)}

@@ -17,8 +17,10 @@ from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.publication import dynamodb
+from rules_engine.publication.names import runs_root, table_name
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import publish
+from rules_engine.settings import HistoryKind
 
 NOT_TO_KNOW = ("RULES_DATABASE_URL", "PGPASSWORD")
 """Where the rules are edited."""
@@ -28,7 +30,8 @@ ARGUMENTS = words(
     runs=(str, "URI under which runs are staged"),
     run_id=(str, "id of the run"),
     at=(moment, "when the run counts as published, with its zone"),
-    table=(str, "history table, with environment and tenant in its name"),
+    environment=(str, "environment, part of the name of every table and of the folder of runs"),
+    tenant=(str, "tenant, likewise"),
 )
 ARGUMENTS.add_argument("--endpoint", help="http(s)://… of DynamoDB where it is not AWS itself")
 ARGUMENTS.add_argument("--region", help="AWS region, where the cluster's own is not meant")
@@ -41,14 +44,16 @@ def step(argv: Sequence[str]) -> Summary:
     spark = SparkSession.builder.appName(f"publish {told.run_id}").getOrCreate()
     try:
         files = HadoopFiles(spark)
-        store = FolderRunStore(told.runs, files, lambda path: _rows(spark, path), files.digests)
+        root = runs_root(told.runs, told.environment, told.tenant, HistoryKind.DYNAMODB)
+        store = FolderRunStore(root, files, lambda path: _rows(spark, path), files.digests)
         if store.manifest(told.run_id) is None:
             raise RunRefused(
-                Fault(f"Run {told.run_id}", f"{told.runs} holds no manifest of it.", "Evaluate it to its end first.")
+                Fault(f"Run {told.run_id}", f"{root} holds no manifest of it.", "Evaluate it to its end first.")
             )
         subject = dict(spark.read.parquet(f"{store.folder(told.run_id)}/decisions").dtypes)["subject"]
         client = dynamodb.connect(told.endpoint, told.region)
-        history = dynamodb.DynamoDBHistory(told.table, "string" if subject == "string" else "bigint", client)
+        table = table_name(told.environment, told.tenant, "memberships", "history")
+        history = dynamodb.DynamoDBHistory(table, "string" if subject == "string" else "bigint", client)
         done = publish(told.run_id, store, history, told.at)
         return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
     finally:

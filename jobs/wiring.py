@@ -20,12 +20,13 @@ from rules_engine.model.history import Subject
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Progress, RunStore, silent
-from rules_engine.publication.names import table_name
+from rules_engine.publication.names import runs_root, table_name
 from rules_engine.publication.records import SubjectType
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import Outcome, run
 from rules_engine.settings import HistoryKind, Settings
 from rules_repo import embedded
+from rules_repo.connection import of_tenant
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,7 +60,7 @@ class Installation:
     def database_url(self) -> str:
         """The rules repository's URL; the embedded server is started for it, its database named after the tenant."""
         if self.settings.database_url:
-            return self.settings.database_url
+            return of_tenant(self.settings.database_url, self.settings.tenant)
         return embedded.ensure_database(embedded.start(self.postgres_folder), self.database_name)
 
     @property
@@ -88,7 +89,8 @@ class Installation:
 
         Being published is said of one history, so another history has runs of its own.
         """
-        root = f"{self.settings.runs}/{self.settings.environment}_{self.settings.tenant}_{self.settings.history}"
+        settings = self.settings
+        root = runs_root(settings.runs, settings.environment, settings.tenant, settings.history)
         return self._store_on_hadoop(root) if "://" in root else FolderRunStore(root)
 
     def _store_on_hadoop(self, root: str) -> RunStore:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 import psycopg2
 
@@ -121,6 +122,36 @@ def bare_snapshot(url: str) -> Iterator[Bare]:
     with bare(url) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         yield connection
+
+
+ONLY = "main"
+"""The tenant of a database that was never parted among several: it is whoever's the database is."""
+
+
+def of_tenant(url: str, tenant: str) -> str:
+    """
+    The URL whose sessions work on a tenant's rules; a database without a schema yet is left as it is.
+
+    Raises:
+        RunRefused: If the login does not belong to the tenant, or the database cannot be reached.
+    """
+    with bare(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regprocedure('rules.tenants()') IS NOT NULL")
+        if cursor.fetchone() != (True,):
+            return url
+        cursor.execute("SELECT rules.tenants(), session_user")
+        known, login = cursor.fetchone() or ([], "")
+    if tenant in known:
+        option = quote(f"-c rules.tenant={tenant}")
+        place, _, words = url.partition("?")
+        kept = [word for word in words.split("&") if word and not word.startswith("options=")]
+        given = [unquote(word.removeprefix("options=")) for word in words.split("&") if word.startswith("options=")]
+        return f"{place}?{'&'.join([*kept, f'options={quote(given[0]) + quote(chr(32)) if given else str()}{option}'])}"
+    if known == [ONLY]:
+        return url
+    of = f"it belongs to {', '.join(known)}" if known else "it belongs to no tenant"
+    remedy = "Set RULES_TENANT to one of them." if known else "An admin lets it in: INSERT INTO rules.tenant_login."
+    raise RunRefused(Fault(f"Tenant {tenant}", f"the login {login} does not belong to it; {of}.", remedy))
 
 
 def _in_our_words(error: BaseException | None, invalidated: bool, which: str) -> RulesError:

@@ -19,7 +19,8 @@ Airflow Variables, all needed unless a default is given:
     rules_service_role      EMR's own role
     rules_instance_profile  the nodes' role
     rules_database_secret   name in Secrets Manager of the database's URL
-    rules_history_table     DynamoDB table, environment and tenant in its name
+    rules_environment       environment, such as prod: part of every table's name
+    rules_tenant            tenant, likewise
     rules_topic_arn         SNS topic that is told how it ended
     rules_loader_role       role that may read the secret and write frozen rule sets     (default: the nodes')
     rules_evaluator_role    role that may read the lake and write staged runs            (default: the nodes')
@@ -106,23 +107,27 @@ def step(name: str, deploy_mode: str, *words: str) -> dict[str, Any]:
     }
 
 
+PLACE = ("--environment", "{{ var.value.rules_environment }}", "--tenant", "{{ var.value.rules_tenant }}")
+
 FREEZE = step(
     "freeze",
     "client",
     *("--as-of", AS_OF, "--known-at", CREATED_AT),
     *("--database-secret", "{{ var.value.rules_database_secret }}", "--target", RULE_SET),
+    *PLACE[2:],
 )
 EVALUATE = step(
     "evaluate",
     "cluster",
     *("--rule-set", RULE_SET, "--lake", "{{ var.value.rules_lake_uri }}"),
     *("--runs", RUNS, "--run-id", RUN_ID, "--created-at", CREATED_AT),
+    *PLACE,
 )
 PUBLISH = step(
     "publish",
     "cluster",
     *("--runs", RUNS, "--run-id", RUN_ID, "--at", CREATED_AT),
-    *("--table", "{{ var.value.rules_history_table }}"),
+    *PLACE,
 )
 
 with DAG(

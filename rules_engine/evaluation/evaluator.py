@@ -272,7 +272,7 @@ class SparkEvaluator:
             faults: list[Fault] = []
             for frame in self.lake.frames:
                 try:
-                    places[frame.name] = landed(self.spark, frame, as_of)
+                    places[frame.name] = landed(self.spark, frame, as_of, self.lake.snapshots)
                 except RunRefused as refused:
                     faults += refused.faults
             raise_all(RunRefused, faults)

@@ -31,15 +31,40 @@ PINNED = {
     "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
     "spark.sql.decimalOperations.allowPrecisionLoss": "true",
     "spark.sql.legacy.charVarcharAsString": "false",
-    "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate": "true",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
+    "spark.sql.csv.parser.columnPruning.enabled": "false",
+    "spark.sql.csv.filterPushdown.enabled": "false",
+    "spark.sql.json.filterPushdown.enabled": "false",
     "spark.sql.icu.caseMappings.enabled": "false",
+    "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate": "true",
 }
 """
-Settings that change what a rule means; recorded in every manifest.
+Settings that change what a rule means or what is read; recorded in every manifest.
 
-The last two are of Spark 4 and make it answer as 3.5 does: of two decimals whose common type has more than 38 digits
-the fraction is kept (a value that no longer fits is an error, where Spark 4 would drop the fraction and find 1.4 equal
-to 1), and letters change their case by Java's tables.
+Lines of CSV and JSON are read whole, the columns that no rule asks too: what is cut off or wrong in one of them is
+found. The last two are of Spark 4 and make it answer as 3.5 does: letters change their case by Java's tables, and of
+two decimals whose common type has more than 38 digits the fraction is kept (a value that no longer fits is an error,
+where Spark 4 would drop the fraction and find 1.4 equal to 1).
+"""
+
+OF_THE_PLACE = (
+    "spark.sql.adaptive. spark.sql.artifact. spark.sql.autoBroadcastJoinThreshold spark.sql.broadcastTimeout "
+    "spark.sql.catalog. spark.sql.classic. spark.sql.connect. spark.sql.pyspark. "
+    "spark.sql.catalogImplementation spark.sql.cbo. spark.sql.codegen. spark.sql.defaultSizeInBytes "
+    "spark.sql.execution. spark.sql.extensions spark.sql.files.max spark.sql.files.min spark.sql.files.openCostInBytes "
+    "spark.sql.hive.metastore spark.sql.join. spark.sql.maxBroadcastTableSize spark.sql.maxSinglePartitionBytes "
+    "spark.sql.parquet.columnarReaderBatchSize spark.sql.parquet.compression.codec spark.sql.parquet.output. "
+    "spark.sql.parquet.filterPushdown spark.sql.parquet.fs. spark.sql.shuffle. spark.sql.sources.commitProtocolClass "
+    "spark.sql.sources.outputCommitterClass spark.sql.sources.parallelPartitionDiscovery. spark.sql.statistics. "
+    "spark.sql.streaming. spark.sql.ui. spark.sql.warehouse.dir spark.sql.emr. spark.sql.queryExecutionListeners "
+    "spark.sql.redaction. spark.sql.event."
+).split()
+"""
+The only settings, by their beginnings, that are taken from wherever Spark runs: speed, memory, logs, where files and
+catalogues are. Of all others what ``spark-defaults`` or a job says is unset, and Spark's own default holds, of the
+settings that later versions of Spark will have too ([0019](docs/decisions/0019-settings-of-the-place.md)).
 """
 
 LANGUAGE = "-Duser.language=en"
@@ -163,9 +188,17 @@ def stop(spark: SparkSession) -> None:
 def pin(spark: SparkSession, more: Mapping[str, str] = MappingProxyType({})) -> SparkSession:
     """A session of its own on the same cluster, with its own views, the pinned settings, and ``more`` for speed."""
     own = spark.newSession()
+    for key in foreign(own):
+        own.conf.unset(key)
     for key, value in {**SPEED, **more, **PINNED}.items():
         own.conf.set(key, value)
     return own
+
+
+def foreign(spark: SparkSession) -> list[str]:
+    """The settings of SQL that a session has from its place, and that could change an answer."""
+    held = spark._jsparkSession.sessionState().conf().getAllConfs().keys().mkString("\n").split("\n")
+    return sorted(key for key in held if key.startswith("spark.sql.") and not key.startswith(tuple(OF_THE_PLACE)))
 
 
 def speaks_english(spark: SparkSession) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_engine.model.frames import Absent, Column, Format, Frame, Lake
+from rules_engine.model.frames import Absent, Column, Format, Frame, Lake, Naming
 
-LAKE_WORDS = {"subject", "frames", "absent"}
+LAKE_WORDS = {"subject", "frames", "absent", "snapshots"}
 FRAME_WORDS = {"path", "format", "key", "subject_key", "grain", "source_system", "columns", "options"}
 COLUMN_WORDS = {"type", "meaning", "nulls"}
 
@@ -55,15 +55,17 @@ def parse(text: str, base: str) -> Lake:
         except (ValueError, TypeError, KeyError) as problem:
             faults.append(Fault(f"Frame '{name}'", f"{problem}.", "See docs/operating.md for the form of a frame."))
     raise_all(RunRefused, faults)
-    return Lake(str(body.get("subject", "")), tuple(frames), Absent(body.get("absent", "keep")))
+    said = Absent(body.get("absent", "keep")), Naming(body.get("snapshots", "times"))
+    return Lake(str(body.get("subject", "")), tuple(frames), *said)
 
 
 def _unknown_words(body: Mapping[str, Any]) -> Iterator[Fault]:
     for name in sorted(set(body) - LAKE_WORDS):
         yield Fault("Lake declaration", f"it says '{name}', which means nothing.", did_you_mean(name, LAKE_WORDS))
-    if body.get("absent", "keep") not in list(Absent):
-        what = f"it says absent = '{body['absent']}', which means nothing."
-        yield Fault("Lake declaration", what, f"There are: {', '.join(Absent)}.")
+    for word, known in (("absent", [*Absent]), ("snapshots", [*Naming])):
+        if word in body and body[word] not in known:
+            what = f"it says {word} = '{body[word]}', which means nothing."
+            yield Fault("Lake declaration", what, f"There are: {', '.join(known)}.")
     for frame, said in body.get("frames", {}).items():
         for word in set(said) - FRAME_WORDS:
             yield Fault(f"Frame '{frame}'", f"it says '{word}', which means nothing.", did_you_mean(word, FRAME_WORDS))

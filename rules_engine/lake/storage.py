@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.model.frames import Frame
+from rules_engine.model.frames import Frame, Naming
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,9 +25,9 @@ class Landed:
     snapshot: str
 
 
-def landed(spark: SparkSession, frame: Frame, as_of: date) -> Landed:
+def landed(spark: SparkSession, frame: Frame, as_of: date, naming: Naming = Naming.TIMES) -> Landed:
     """
-    The newest landed state of a frame not after a day; reads names and sizes, of local files the content.
+    The newest landed state of a frame not after a day; reads names, sizes and times, or by ``naming`` the content.
 
     Raises:
         RunRefused: If there is none.
@@ -45,7 +45,7 @@ def landed(spark: SparkSession, frame: Frame, as_of: date) -> Landed:
                 "Land the data, or mend the path in the lake's declaration.",
             )
         )
-    digest = hashlib.sha256("\n".join(sorted(_state(f, path) for f in files)).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join(sorted(_state(spark, f, path, naming) for f in files)).encode()).hexdigest()[:16]
     return Landed(path, f"{day}@{digest}" if day else digest)
 
 
@@ -121,15 +121,22 @@ def _files(spark: SparkSession, path: str) -> list[Any]:
     return found
 
 
-def _state(status: Any, root: str) -> str:
-    """A file's name and content, or what its store says instead of the content: an ETag, else size and time."""
+def _state(spark: SparkSession, status: Any, root: str, naming: Naming) -> str:
+    """A file's name, and what its store says instead of the content: an ETag, else size and time; or the content."""
     uri = status.getPath().toUri()
     name = str(status.getPath()).rsplit(root.rstrip("/"), 1)[-1]
-    if uri.getScheme() == "file":
+    if naming is Naming.CONTENTS and uri.getScheme() == "file":
         with Path(uri.getPath()).open("rb") as file:
             return f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}"
-    etag = status.getEtag() if hasattr(status, "getEtag") else ""
+    etag = status.getEtag() if _has_etag(spark, status) else ""
     return f"{name} {status.getLen()} {etag or status.getModificationTime()}"
+
+
+def _has_etag(spark: SparkSession, status: Any) -> bool:
+    """Whether a store names the state of a file; the statuses of many file systems do not."""
+    jvm: Any = spark._jvm
+    named = jvm.java.lang.Class.forName("org.apache.hadoop.fs.EtagSource")
+    return bool(named.isInstance(status))
 
 
 def _as_day(name: str) -> date | None:

@@ -30,6 +30,13 @@ class Absent(StrEnum):
     END = "end"  # the membership ends, by an event of its own
 
 
+class Naming(StrEnum):
+    """By what the state of a frame's files is told from another, besides their names."""
+
+    TIMES = "times"  # an ETag where the store has one, else size and time of change
+    CONTENTS = "contents"  # of local files every byte: a copy elsewhere is the same state
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column: Spark SQL type (``bigint``, ``decimal(12,2)``), meaning, and allowed share of nulls (0 to 1)."""
@@ -111,6 +118,7 @@ class Lake:
     subject: str
     frames: tuple[Frame, ...]
     absent: Absent = Absent.KEEP
+    snapshots: Naming = Naming.TIMES
 
     def __post_init__(self) -> None:
         raise_all(RunRefused, self._faults())

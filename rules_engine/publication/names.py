@@ -30,6 +30,19 @@ def table_name(env: str, tenant: str, service: str, table: str) -> str:
     return name
 
 
+def runs_root(runs: str, env: str, tenant: str, history: str) -> str:
+    """
+    Where the runs of an environment, tenant and kind of history are staged, below the place of all runs.
+
+    Being published is said of one history, so another history has runs of its own.
+
+    >>> runs_root("s3://bucket/runs/", "prod", "mutual", "dynamodb")
+    's3://bucket/runs/prod_mutual_dynamodb'
+    """
+    table_name(env, tenant, "memberships", "history")
+    return f"{runs.rstrip('/')}/{env}_{tenant}_{history}"
+
+
 def _part_faults(parts: dict[str, str]) -> Iterable[Fault]:
     for part, text in parts.items():
         allowed = LAST_PART if part == "table" else PART

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import get_ident
@@ -171,9 +171,15 @@ class FolderRunStore:
     def chain(self) -> Chain:
         try:
             said = json.loads(self.files.read(f"{self.root}/chain.json"))
+            return tuple(publication_from(entry, closed=entry["closed"]) for entry in said)
         except (FileNotFoundError, NotADirectoryError):
             return ()
-        return tuple(publication_from(entry, closed=entry["closed"]) for entry in said)
+        except (ValueError, KeyError, TypeError) as problem:
+            which, remedy = (
+                f"File {self.root}/chain.json",
+                "Remove it: the next publication copies it from the history.",
+            )
+            raise RunRefused(Fault(which, f"it is no copy of a chain: {problem}.", remedy)) from problem
 
     def staged_files(self, run_id: str) -> Mapping[str, str]:
         return {
@@ -213,7 +219,8 @@ class FolderRunStore:
                 return None
             created_at = created_from(opened["created_at"])
         except (ValueError, KeyError, TypeError):
-            return None
+            what = "its opened.json says no created date"
+            return RunStatus(run_id, datetime.min.replace(tzinfo=UTC), None, self.folder(run_id), None, None, what)
         try:
             manifest, published = self.manifest(run_id), self._known(run_id, "published.json")
             at = created_from(published["published"]) if published else None

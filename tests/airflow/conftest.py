@@ -43,7 +43,8 @@ VARIABLES = {
     "rules_service_role": "rules-emr-service",
     "rules_instance_profile": "rules-emr-nodes",
     "rules_database_secret": "rules/database",
-    "rules_history_table": "prod_acme_memberships_history",
+    "rules_environment": "prod",
+    "rules_tenant": "acme",
     "rules_topic_arn": "arn:aws:sns:us-east-1:123456789012:rules",
 }
 os.environ |= {f"AIRFLOW_VAR_{name.upper()}": value for name, value in VARIABLES.items()}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rules_engine.publication.staging import FolderRunStore
 from tests.functional.rules_command import RulesCommand
 
 
@@ -37,11 +38,11 @@ def test_the_demo_keeps_off_the_stores_of_others(tmp_path: Path) -> None:
 
 def test_an_unexpected_error_is_one_line_and_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A defect shows no traceback; the log says where it happened, without the message, which may hold data."""
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "runs").mkdir()
-    run = tmp_path / "demo" / "runs" / "local_demo_postgres" / "run-1"
-    run.mkdir(parents=True)
-    (run / "opened.json").write_text('{"created_at": "Ada Lovelace"}', encoding="utf-8")
+
+    def broken(_: FolderRunStore) -> None:
+        raise KeyError("Ada Lovelace")
+
+    monkeypatch.setattr(FolderRunStore, "runs", broken)
     result = RulesCommand(tmp_path)("runs")
     log = (tmp_path / "log" / "rules.jsonl").read_text(encoding="utf-8")
     assert result.exit_code == 1

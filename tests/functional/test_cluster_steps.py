@@ -39,7 +39,8 @@ RULES = rule_set(
     rule("RICH", "SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 10"),
 )
 TABLE = "test_steps_memberships_history"
-RUN = ("--run-id", "run-1", "--created-at", "2024-06-01T04:00:00+00:00")
+PLACE = ("--environment", "test", "--tenant", "steps")
+RUN = (*PLACE, "--run-id", "run-1", "--created-at", "2024-06-01T04:00:00+00:00")
 
 
 @dataclass
@@ -83,7 +84,7 @@ class ClusterOfOne:
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
@@ -174,7 +175,7 @@ def test_an_evaluator_that_is_told_too_much_does_not_start(cluster: ClusterOfOne
 
 def test_a_moment_without_a_zone_is_a_wrong_command(capsys: pytest.CaptureFixture[str]) -> None:
     """It would be another moment on another machine."""
-    words = "--rule-set a --lake b --runs c --run-id d --created-at 2024-06-01T00:00"
+    words = "--rule-set a --lake b --runs c --run-id d --environment e --tenant f --created-at 2024-06-01T00:00"
     with pytest.raises(SystemExit) as ended:
         evaluate_step.ARGUMENTS.parse_args(words.split())
     assert ended.value.code == 2
@@ -186,11 +187,11 @@ def test_the_staged_run_is_published(cluster: ClusterOfOne, evaluated: dict[str,
     history = DynamoDBHistory(TABLE, "bigint", connect(endpoint, None), stream=False)
     history.create()
     words = ("--runs", (cluster.root / "runs").as_uri(), "--run-id", "run-1", "--at", "2024-06-01T05:00:00+00:00")
-    words += ("--table", TABLE, "--endpoint", endpoint)
+    words += (*PLACE, "--endpoint", endpoint)
     done = summary(cluster.submit("publish_step.py", *words, python=sys.executable))
     assert evaluated["decided"] > 0
     assert done == {"run_id": "run-1", "inserted": evaluated["decided"], "already_there": 0}
-    staged = FolderRunStore(str(cluster.root / "runs"))
+    staged = FolderRunStore(str(cluster.root / "runs" / "test_steps_dynamodb"))
     assert [status.published for status in staged.runs()] == [datetime.fromisoformat("2024-06-01T05:00:00+00:00")]
     for record in staged.decisions("run-1", HitMatrix.of(RULES)):
         assert history.journey(record.subject) == (record,)

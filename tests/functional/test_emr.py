@@ -26,6 +26,8 @@ JOB = emr.Job(
     rule_set="s3://rules-runs/rule-sets/2024-06-01-a1b2c3d4e5f6.json",
     lake="s3://rules-lake/frames.toml",
     runs="s3://rules-runs/staged",
+    environment="prod",
+    tenant="acme",
 )
 CLUSTER = emr.Cluster(
     logs="s3://rules-logs/emr/",
@@ -33,7 +35,6 @@ CLUSTER = emr.Cluster(
     service_role="rules-emr-service",
     instance_profile="rules-emr-nodes",
 )
-TABLE = "prod_acme_memberships_history"
 
 
 def golden(name: str) -> Any:
@@ -71,7 +72,7 @@ def test_the_steps_are_those_of_the_golden_file() -> None:
     steps = [
         emr.freeze_step(JOB, "2024-06-01", "rules/database"),
         emr.evaluate_step(JOB),
-        emr.publish_step(JOB, TABLE),
+        emr.publish_step(JOB),
     ]
     assert steps == golden("emr_steps.json")
 
@@ -103,7 +104,7 @@ def test_the_serverless_request_has_the_form_aws_asks_for() -> None:
 
 def test_a_transient_cluster_gets_the_run_and_ends_itself(client: Any) -> None:
     """Both steps are part of the request that starts the cluster, so no broken connection leaves it without them."""
-    cluster_id, step_ids = emr.submit_run(client, JOB, cluster=CLUSTER, table=TABLE)
+    cluster_id, step_ids = emr.submit_run(client, JOB, cluster=CLUSTER, publish=True)
     cluster = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
     assert (cluster["AutoTerminate"], cluster["ReleaseLabel"]) == (True, "emr-spark-8.1.0")
     assert set(states(client, cluster_id)) == {f"evaluate {JOB.run_id}", f"publish {JOB.run_id}"}
@@ -114,16 +115,16 @@ def test_a_transient_cluster_gets_the_run_and_ends_itself(client: Any) -> None:
 
 def test_the_same_run_does_not_start_a_second_cluster(client: Any) -> None:
     """R-OPS-3: a transient cluster that runs this run is found by its name."""
-    first = emr.submit_run(client, JOB, cluster=CLUSTER, table=TABLE)
-    assert emr.submit_run(client, JOB, cluster=CLUSTER, table=TABLE) == first
+    first = emr.submit_run(client, JOB, cluster=CLUSTER, publish=True)
+    assert emr.submit_run(client, JOB, cluster=CLUSTER, publish=True) == first
     assert len(client.list_clusters()["Clusters"]) == 1
 
 
 def test_the_same_run_twice_on_a_running_cluster_is_one_run(client: Any) -> None:
     """R-OPS-3: the step is found by its name, and its id is the answer to both."""
     running = running_cluster(client)
-    first = emr.submit_run(client, JOB, cluster=running, table=TABLE)
-    assert emr.submit_run(client, JOB, cluster=running, table=TABLE) == first
+    first = emr.submit_run(client, JOB, cluster=running, publish=True)
+    assert emr.submit_run(client, JOB, cluster=running, publish=True) == first
     assert len(states(client, running)) == 2
 
 
@@ -138,9 +139,9 @@ def test_another_run_on_a_running_cluster_is_added(client: Any) -> None:
 def test_a_failed_step_is_added_again(client: Any) -> None:
     """What failed was not done: submitting the run again is how it is tried again."""
     running = running_cluster(client)
-    _, (evaluated, published) = emr.submit_run(client, JOB, cluster=running, table=TABLE)
+    _, (evaluated, published) = emr.submit_run(client, JOB, cluster=running, publish=True)
     fail(running, f"publish {JOB.run_id}")
-    _, again = emr.submit_run(client, JOB, cluster=running, table=TABLE)
+    _, again = emr.submit_run(client, JOB, cluster=running, publish=True)
     assert again[0] == evaluated
     assert again[1] != published
 

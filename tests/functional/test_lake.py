@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from pyspark.sql import SparkSession
 from rules_engine.errors import RunRefused
 from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.lake import declaration
+from rules_engine.model.frames import Naming
 from rules_engine.model.hitmatrix import HitMatrix
 from tests.small_lake import AS_OF, rule, rule_set, write
 from tests.spec.table import cases
@@ -119,12 +123,25 @@ def test_a_dated_frame_is_read_as_of_its_day(spark: SparkSession, tmp_path: Path
 
 
 def test_a_snapshot_is_named_by_content(spark: SparkSession, tmp_path: Path) -> None:
-    """Written again the same, the snapshot keeps its name; one changed value gives another."""
-    first = SparkEvaluator(spark, write(tmp_path)).snapshots(AS_OF)
-    again = SparkEvaluator(spark, write(tmp_path)).snapshots(AS_OF)
-    more = SparkEvaluator(spark, write(tmp_path, customers=61)).snapshots(AS_OF)
+    """Where that is asked for: written again the same, it keeps its name; one changed value gives another."""
+
+    def snapshots(customers: int) -> Mapping[str, str]:
+        lake = replace(write(tmp_path, customers), snapshots=Naming.CONTENTS)
+        return SparkEvaluator(spark, lake).snapshots(AS_OF)
+
+    first, again, more = snapshots(60), snapshots(60), snapshots(61)
     assert first == again
     assert first["customers"] != more["customers"]
+
+
+def test_a_snapshot_is_named_by_size_and_time(spark: SparkSession, tmp_path: Path) -> None:
+    """No byte is read for it: what lies there untouched keeps its name, and what is written again has another."""
+    lake = write(tmp_path)
+    file = tmp_path / "customers" / "part-0.parquet"
+    first = SparkEvaluator(spark, lake).snapshots(AS_OF)
+    assert SparkEvaluator(spark, lake).snapshots(AS_OF) == first
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    assert SparkEvaluator(spark, lake).snapshots(AS_OF)["customers"] != first["customers"]
 
 
 def test_csv_and_json_are_read_by_their_declared_schema(spark: SparkSession, tmp_path: Path) -> None:
