@@ -14,7 +14,7 @@ from rich.table import Table
 from console.desk import Desk, History, at_desk, day, moment, now
 from console.screen import fault_rows, row, table
 from jobs.wiring import opened
-from rules_engine.errors import Fault
+from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import RunStatus
@@ -170,10 +170,21 @@ def unknown_counts(manifest: Manifest, rule_set: RuleSet) -> Table:
     return drawn
 
 
+Action = Annotated[str | None, typer.Argument(metavar="[prune]", help="prune: remove what old runs staged.")]
+Keep = Annotated[int, typer.Option("--keep", min=1, help="With prune: how many publications keep what they staged.")]
+
+
 @at_desk
-def runs(desk: Desk, history: History = None) -> None:
-    """List the runs, oldest first."""
+def runs(desk: Desk, action: Action = None, keep: Keep = 30, history: History = None) -> None:
+    """List the runs, oldest first; or remove what those staged that nothing needs any more."""
+    if action not in (None, "prune"):
+        raise RunRefused(Fault("Argument", f"there is no '{action}' of runs.", "There is: `rules runs prune`."))
     with opened(desk.settings(history=history)) as installation:
+        if action:
+            pruned = installation.store.prune(keep)
+            told = f"{len(pruned)} runs keep their manifest and rule set, and no staged rows any more."
+            desk.screen.answer({"pruned": list(pruned)}, *pruned, told)
+            return
         known = installation.store.runs()
     drawn = table("run", "as of", "created", "decided", "published", right=["decided"])
     for status in known:

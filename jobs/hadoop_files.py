@@ -75,6 +75,16 @@ class HadoopFiles:
         rows = _reached(path, read.collect)
         return {row["path"].rsplit("/", 1)[-1]: row["digest"] for row in rows}
 
+    def remove(self, path: str) -> None:
+        """
+        Remove a folder and all in it; one that is not there stays away.
+
+        Raises:
+            RunInterrupted: If it cannot be removed.
+        """
+        system, place, _ = self._at(path)
+        _reached(path, lambda: system.delete(place, True))
+
     def names(self, path: str) -> list[str]:
         """Names of the children of a folder, in order; none where there is no folder."""
         try:

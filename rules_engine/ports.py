@@ -276,6 +276,10 @@ class RunStore(Protocol):
         """The names, below the run's folder, of the staged decisions and standing, and their SHA-256."""
         ...
 
+    def prune(self, keep: int) -> tuple[str, ...]:
+        """Remove what old runs staged, but of the last ``keep`` and of what the chain needs; the runs it was of."""
+        ...
+
     def mark_published(self, run_id: str, at: datetime) -> None:
         """Say that the history holds the whole run. Saying it again changes nothing."""
         ...

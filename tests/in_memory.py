@@ -19,7 +19,7 @@ from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tall
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable, created_from
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
-from rules_engine.model.publications import Chain, Publication, chain_of
+from rules_engine.model.publications import Chain, Publication, chain_of, needed
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, Policy, RuleVersion
 from rules_engine.ports import Inserted, OpenRun, Progress, RunStatus
@@ -157,6 +157,13 @@ class InMemoryRunStore:
 
     def folder(self, run_id: str) -> str:
         return f"runs/{run_id}"
+
+    def prune(self, keep: int) -> tuple[str, ...]:
+        kept = needed(self.copied, keep)
+        pruned = [e.run_id for e in self.copied if e.run_id not in kept and self.folder(e.run_id) in self.staging]
+        for run_id in pruned:
+            del self.staging[self.folder(run_id)]
+        return tuple(pruned)
 
     def keep_chain(self, chain: Chain) -> None:
         self.copied = tuple(chain)

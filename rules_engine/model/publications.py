@@ -112,6 +112,13 @@ def found(chain: Chain, run_id: str) -> Publication | None:
     return next((entry for entry in chain if entry.run_id == run_id), None)
 
 
+def needed(chain: Chain, keep: int) -> frozenset[str]:
+    """The runs whose staged decisions are still needed: the newest, those half-published, and the last ``keep``."""
+    last = newest(chain)
+    kept = [entry for place, entry in enumerate(chain) if not entry.closed or place >= len(chain) - keep]
+    return frozenset(entry.run_id for entry in [*kept, *([last] if last else [])])
+
+
 def day_faults(chain: Chain, as_of: date, *, correction: bool) -> Iterator[Fault]:
     """Why a run of this day cannot come next: days have one order (R-RUN-2)."""
     last = newest(chain)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -30,7 +31,7 @@ from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord, created_from, created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, manifest_from
-from rules_engine.model.publications import Chain, Publication, publication_from
+from rules_engine.model.publications import Chain, Publication, found, needed, newest, publication_from
 from rules_engine.model.rule_sets import RuleSet, freeze, thaw
 from rules_engine.model.rules import MembershipType, Policy
 from rules_engine.ports import OpenRun, RunStatus
@@ -56,6 +57,10 @@ class Files(Protocol):
 
     def names(self, path: str) -> list[str]:
         """The children's names; none for a folder that is not there."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a folder and all in it; one that is not there stays away."""
         ...
 
 
@@ -92,6 +97,10 @@ class LocalFiles:
     def names(self, path: str) -> list[str]:
         return sorted(p.name for p in Path(path).iterdir()) if Path(path).is_dir() else []
 
+    def remove(self, path: str) -> None:
+        if Path(path).is_dir():
+            shutil.rmtree(path)
+
 
 def local_rows(path: str) -> Rows:
     """The rows of a local Parquet folder, in batches that fit memory."""
@@ -113,6 +122,9 @@ def local_digests(path: str) -> Mapping[str, str]:
 
 STAGED = ("decisions", "standing")
 """The folders of a run that are published, and that the next run is decided against."""
+
+PARTS = (*STAGED, "hits", "work")
+"""All folders of a run."""
 
 
 class FolderRunStore:
@@ -159,7 +171,7 @@ class FolderRunStore:
     def manifest(self, run_id: str) -> Manifest | None:
         try:
             known = self._known(run_id, "manifest.json")
-            return manifest_from(known) if known else None
+            return None if known is None else manifest_from(known)
         except ValueError as problem:
             where = f"{self.folder(run_id)}/manifest.json"
             remedy = "Bring it back from a backup, or remove the run's folder if it was never published."
@@ -196,6 +208,25 @@ class FolderRunStore:
         statuses = [s for name in self.files.names(self.root) if (s := self._status(name))]
         return tuple(sorted(statuses, key=lambda s: (s.created_at, s.run_id)))
 
+    def prune(self, keep: int) -> tuple[str, ...]:
+        """
+        Remove what old runs staged, and say of which: their hits and decisions, never what says what they were.
+
+        Kept are the last ``keep`` publications, whatever the chain needs, and runs opened after the newest one.
+        """
+        chain = self.chain()
+        last, kept, pruned = newest(chain), needed(chain, keep), list[str]()
+        for run in self.runs() if last else ():
+            published = found(chain, run.run_id) is not None
+            if run.run_id in kept or not (published or (last and run.created_at < last.created_at)):
+                continue
+            parts = [part for part in PARTS if self.files.names(f"{self.folder(run.run_id)}/{part}")]
+            for part in parts:
+                self.files.remove(f"{self.folder(run.run_id)}/{part}")
+            if parts:
+                pruned.append(run.run_id)
+        return tuple(pruned)
+
     def decisions(self, run_id: str, matrix: HitMatrix) -> Iterator[HistoryRecord]:
         manifest = self.manifest(run_id)
         if manifest is None:
@@ -223,7 +254,7 @@ class FolderRunStore:
             return RunStatus(run_id, datetime.min.replace(tzinfo=UTC), None, self.folder(run_id), None, None, what)
         try:
             manifest, published = self.manifest(run_id), self._known(run_id, "published.json")
-            at = created_from(published["published"]) if published else None
+            at = None if published is None else created_from(published["published"])
         except (ValueError, KeyError, TypeError, RunRefused) as problem:
             return RunStatus(run_id, created_at, None, self.folder(run_id), None, None, str(problem))
         as_of, decided = (manifest.as_of, manifest.decided) if manifest else (None, None)
