@@ -71,7 +71,9 @@ def follow(
         counted = registers.follow(installation, register, progress, once=once)
         apart = register.apart()
     content = {"records": counted.records, "changed": counted.changed, "set_apart": apart}
-    desk.screen.answer(content, f"{counted.records:,} records: {counted.changed:,} rows changed.")
+    poison = f"{apart:,} items were ever set apart: see the table of poison." if apart else ""
+    told = f"{counted.records:,} records: {counted.changed:,} rows changed."
+    desk.screen.answer(content, told, *filter(None, [poison]))
 
 
 @at_desk

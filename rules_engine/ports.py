@@ -118,9 +118,13 @@ class History(Protocol):
         """The subjects whose newest record of this type, corrections aside, grants; in order of their key."""
         ...
 
-    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
+    def records(
+        self, run_id: str | None = None, subject: Subject | None = None
+    ) -> Iterator[HistoryRecord | Unreadable]:
         """
-        Every record, or a run's, read as they are asked for; a subject's come together, the oldest first.
+        Every record, or a run's or a subject's alone, read as they are asked for.
+
+        A subject's come together, the oldest first.
 
         What stands there and is no record comes in its place, said to be so.
         """

@@ -52,7 +52,7 @@ def rebuild(history: History, register: Register, progress: Progress = silent) -
     Make the register what the history says, from the history alone; memory does not grow with it.
 
     Records are applied as a stream's are, so that a writer beside it is not undone. What then differs is removed
-    and made again from its subject's journey, and rows that no record says are removed. Numbers are kept.
+    and made again from its subject's records, and rows that no record says are removed. Numbers are kept.
     """
     register.create()
     through, counted = published(history), Counted()
@@ -136,6 +136,8 @@ class _Feed:
             if isinstance(record, Unreadable):
                 self.counted.unreadable += 1
                 self.counted.wrongly(Fault(record.which, f"{record.why}.", "Find out who wrote it; it is left out."))
+                if self.register:
+                    self.register.set_apart(record.which, record, "")
             else:
                 self.counted.records += 1
                 self.waiting.append(record)
@@ -181,15 +183,20 @@ def _surplus(history: History, register: Register, present: int) -> Iterator[Row
 def _told(row: Row, history: History) -> Row | None:
     """What the history says of a row's pair."""
     told: Row | None = None
-    for record in history.journey(row.subject):
-        if record.membership_type == row.membership_type:
-            told = applied(told, record)
+    for record in _pair(row, history):
+        told = applied(told, record)
     return told
+
+
+def _pair(row: Row, history: History) -> list[HistoryRecord]:
+    """The records of a row's pair, the oldest first."""
+    own = (record for record in history.records(subject=row.subject) if isinstance(record, HistoryRecord))
+    return [record for record in own if record.membership_type == row.membership_type]
 
 
 def _again(row: Row, history: History, register: Register) -> None:
     register.remove(row)
-    register.apply([r for r in history.journey(row.subject) if r.membership_type == row.membership_type])
+    register.apply(_pair(row, history))
 
 
 def _differs(wanted: Row, there: Row | None) -> Fault:

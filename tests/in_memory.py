@@ -134,9 +134,11 @@ class InMemoryHistory:
     def count(self, run_id: str) -> int:
         return sum(record.run_id == run_id for record in self.table.values())
 
-    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
-        ordered = sorted(self.table, key=lambda key: (str(key[0]), key[1]))
-        return (self.table[key] for key in ordered if run_id in (None, self.table[key].run_id))
+    def records(
+        self, run_id: str | None = None, subject: Subject | None = None
+    ) -> Iterator[HistoryRecord | Unreadable]:
+        ordered = [self.table[key] for key in sorted(self.table, key=lambda key: (str(key[0]), key[1]))]
+        return (r for r in ordered if run_id in (None, r.run_id) and subject in (None, r.subject))
 
     def members(self, membership_type: str) -> Iterator[Subject]:
         of_type = [r for r in self.table.values() if r.membership_type == membership_type and not r.correction]

@@ -174,16 +174,23 @@ class DynamoDBHistory:
         members: list[Any] = [subject for subject, (_, granted) in newest.items() if granted]
         yield from sorted(members)
 
-    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
+    def records(
+        self, run_id: str | None = None, subject: Subject | None = None
+    ) -> Iterator[HistoryRecord | Unreadable]:
         """
-        Every record, a page at a time: a scan, which reads the partitions one after the other.
+        Every record, a page at a time: a scan, which reads the partitions one after the other; a subject's by a query.
 
-        A run's are picked out of the same scan: a stream feeds a register at a smaller price.
+        A run's are picked out of what is read: a stream feeds a register at a smaller price.
         """
         request: Request = {"TableName": self._table, "ConsistentRead": True}
+        if subject is not None:
+            key = encode(subject_checked(subject, self._subject_type))
+            request = self._read("#subject = :subject", {":subject": key}, "KeyConditionExpression", subject="subject")
         if run_id:
-            request = self._read("#run = :run", {":run": encode(run_id)}, "FilterExpression", run="run_id")
-        for page in self._calls.pages("scan", request):
+            asked = self._read("#run = :run", {":run": encode(run_id)}, "FilterExpression", run="run_id")
+            request |= {name: {**request.get(name, {}), **said} for name, said in asked.items() if type(said) is dict}
+            request["FilterExpression"] = asked["FilterExpression"]
+        for page in self._calls.pages("scan" if subject is None else "query", request):
             yield from map(read_item, page["Items"])
 
     def chain(self) -> Chain:

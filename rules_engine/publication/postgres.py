@@ -239,15 +239,19 @@ class PostgresHistory:
             streamed = connection.execution_options(yield_per=self._chunk)
             yield from streamed.execute(query, {"membership_type": membership_type}).scalars()
 
-    def records(self, run_id: str | None = None) -> Iterator[HistoryRecord | Unreadable]:
-        """Every record, or a run's, by the table's key; read as they are asked for."""
+    def records(
+        self, run_id: str | None = None, subject: Subject | None = None
+    ) -> Iterator[HistoryRecord | Unreadable]:
+        """Every record, or a run's or a subject's alone, by the table's key; read as they are asked for."""
+        asked = {"run_id": run_id, "subject": subject}
+        said = {name: value for name, value in asked.items() if value is not None}
+        wanted = " AND ".join(["true", *(f"{name} = :{name}" for name in said)])
         query = text(
-            f'SELECT to_jsonb(held) FROM history."{self._table}" held '
-            f"{'WHERE run_id = :run_id ' if run_id else ''}ORDER BY subject, sort_key"
+            f'SELECT to_jsonb(held) FROM history."{self._table}" held WHERE {wanted} ORDER BY subject, sort_key'
         )
         with self._refused("be read"), self._engine.connect() as connection:
             streamed = connection.execution_options(yield_per=self._chunk)
-            yield from map(read_row, streamed.execute(query, {"run_id": run_id} if run_id else {}).scalars())
+            yield from map(read_row, streamed.execute(query, said).scalars())
 
     def chain(self) -> Chain:
         """The entries of the chain of publications, the oldest first."""

@@ -39,6 +39,7 @@ class PostgresRegister:
         self._engine = engine_of(self._url)
         self._names = tables._asdict() | {
             "subject": "bigint" if subject_type == "bigint" else "text",
+            "writer": f"{tables.rows.removesuffix('_register')}_history_writer",
             "collated": "bigint" if subject_type == "bigint" else 'text COLLATE "C"',
         }
 

@@ -41,8 +41,18 @@ REVOKE ALL ON history."{numbers}", history."{rows}", history."{poison}", history
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history."{numbers}"
     FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_change();
 ALTER TABLE history."{numbers}" ENABLE ALWAYS TRIGGER insert_only;
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{writer}') THEN
+        GRANT SELECT, INSERT ON history."{numbers}", history."{poison}" TO "{writer}";
+        GRANT SELECT, INSERT, UPDATE, DELETE ON history."{rows}" TO "{writer}";
+        GRANT SELECT, INSERT, UPDATE ON history."{rows}_mark" TO "{writer}";
+    END IF;
+END $$;
 """
-"""Numbers are inserted and never touched again, as records are; the rows can be made again from the history."""
+"""
+Numbers are inserted and never touched again, as records are; the rows can be made again from the history. Whoever may
+write the history may feed its register.
+"""
 
 _GIVEN = """
     SELECT numbers.number, given.* FROM unnest(

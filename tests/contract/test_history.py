@@ -124,6 +124,8 @@ def test_every_record_is_read_subject_by_subject(make_history: MakeHistory) -> N
     by_subject = [subject for subject, _ in groupby(found, key=lambda each: each[0])]
     assert (len(found), sorted(by_subject)) == (45, list(range(1, 31)))
     assert all(own == sorted(own) for own in ([k for s, k in found if s == subject] for subject in range(1, 31)))
+    for run_id, expected in ((None, [granted(1, TYPES[1]), revoked(1, TYPES[1])]), ("run-2", [revoked(1, TYPES[1])])):
+        assert list(history.records(run_id, subject=1)) == expected
     assert {r.subject for r in history.records("run-2") if isinstance(r, HistoryRecord)} == {*range(1, 31, 2)}
 
 
