@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
@@ -31,9 +31,15 @@ def created_text(created_at: datetime) -> str:
     """
     if created_at.utcoffset() is None:
         raise RunRefused(Fault(f"Moment {created_at.isoformat()}", "it names no time zone.", "Give it in UTC."))
-    return created_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return _utc_text(created_at.astimezone(UTC))
 
 
+@lru_cache(maxsize=4096)  # a run repeats its moment from record to record
+def _utc_text(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+@lru_cache(maxsize=4096)
 def created_from(text: str) -> datetime:
     """The moment that :func:`created_text` wrote."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
