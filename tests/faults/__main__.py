@@ -32,7 +32,7 @@ from tests import nights
 from tests.contract.conftest import JARS, new_table
 from tests.faults.test_publication import LosingReplies, Throttling
 from tests.in_memory import InMemoryHistory
-from tests.nights import Figures, Killed, Unguarded
+from tests.nights import Figures, Unguarded
 
 Make = Callable[[], History]
 HURRIED = Pace(sleep=lambda _: None, attempts=5000)
