@@ -115,16 +115,23 @@ def _nobody(number: str, register: Register, installation: Installation) -> Faul
     return Fault(f"Number {number}", what, remedy)
 
 
+def _types(installation: Installation) -> list[str]:
+    """The types of the newest run that is kept on this machine: elsewhere Spark would be needed to look."""
+    if "://" in installation.settings.runs:
+        return []
+    runs = [status for status in installation.store.runs() if status.published]
+    return [m.key for m in installation.store.rule_set(runs[-1].run_id).membership_types] if runs else []
+
+
 def _known_type(installation: Installation, key: str) -> str:
     """
-    A membership type's key, if the newest run decided about it.
+    A membership type's key, if the newest run decided about it; where no run is at hand, as it is said.
 
     Raises:
-        RunRefused: If it did not.
+        RunRefused: If that run did not, or nothing was ever published.
     """
-    runs = [status for status in installation.store.runs() if status.published]
-    known = [m.key for m in installation.store.rule_set(runs[-1].run_id).membership_types] if runs else []
-    if key in known:
+    known = _types(installation)
+    if key in known or (not known and installation.history.chain()):
         return key
     hint = did_you_mean(key, known) or (f"There are: {', '.join(known)}." if known else "Run first: `rules run`.")
     raise RunRefused(Fault("Argument", f"there is no membership type '{key}'.", hint))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,11 +70,21 @@ class Calls:
     """
     Calls to one table.
 
+    ``again`` says what to do after patience ran out, ``remedies`` what else to do about an error by its code.
     What cannot succeed is refused at once, and so is an endpoint that never
     answered; what passes is tried again as patiently as the pace says.
     """
 
-    def __init__(self, which: str, client: Any, pace: Pace) -> None:
+    def __init__(
+        self,
+        which: str,
+        client: Any,
+        pace: Pace,
+        again: str = "Publish the run again: what is there stays.",
+        remedies: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._again = again
+        self._remedies = {**REMEDIES, **remedies}
         self._which = which
         self._client = client
         self._pace = pace
@@ -147,11 +158,11 @@ class Calls:
         if isinstance(problem, NoCredentialsError):
             remedy = "Log in and set AWS_PROFILE, or keep the history locally: `--history postgres`."
         else:
-            remedy = REMEDIES.get(_code(problem), "Check region, endpoint and network: `rules doctor`.")
+            remedy = self._remedies.get(_code(problem), "Check region, endpoint and network: `rules doctor`.")
         return RunRefused(Fault(self._which, f"DynamoDB cannot be used: {str(problem).rstrip('.')}.", remedy))
 
     def _interruption(self, what: str) -> RunInterrupted:
-        return RunInterrupted(Fault(self._which, f"{what.rstrip('.')}.", "Publish the run again: what is there stays."))
+        return RunInterrupted(Fault(self._which, f"{what.rstrip('.')}.", self._again))
 
 
 def _code(problem: Exception) -> str:

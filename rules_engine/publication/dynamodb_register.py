@@ -29,6 +29,11 @@ from rules_engine.publication.records import SubjectType
 from rules_engine.publication.register_tables import RegisterTables
 
 TOO_LATE = "ConditionalCheckFailedException"
+REMEDIES = {
+    "ResourceNotFoundException": "Build it first: `rules register rebuild`.",
+    "AccessDeniedException": "Let the role read and write the register's tables: infra/register.yaml.",
+    "ExpiredTokenException": "Log in again, and do the same again.",
+}
 AT_ONCE = 100
 """Keys that one BatchGetItem takes."""
 
@@ -51,7 +56,8 @@ class DynamoDBRegister:
         self._tables = tables
         self._key_type = "N" if subject_type == "bigint" else "S"
         self._pace = pace or Pace()
-        self._calls = Calls(f"Register '{tables.rows}'", client, self._pace)
+        again = "Do the same again: what is there stays."
+        self._calls = Calls(f"Register '{tables.rows}'", client, self._pace, again, REMEDIES)
 
     def create(self) -> None:
         """Make the tables, paid per request."""

@@ -63,6 +63,15 @@ def test_the_function_needs_no_more_than_its_role(dynamodb_url: str) -> None:
     assert asked == allowed
 
 
+def test_a_register_that_was_not_made_says_how(dynamodb_url: str) -> None:
+    """Reading and feeding both; whether it was ever built is answered: it was not."""
+    register = DynamoDBRegister(register_tables("unit", new_table().split("_")[1]), connect(dynamodb_url, None))
+    assert register.through() is None
+    for use in (lambda: register.apply([granted(1)]), lambda: register.member("X"), lambda: list(register.every())):
+        with pytest.raises(RunRefused, match="rules register rebuild"):
+            use()
+
+
 @pytest.fixture
 def streamed(dynamodb_url: str) -> DynamoDBHistory:
     """A history with its stream."""

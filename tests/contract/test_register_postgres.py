@@ -78,6 +78,15 @@ def _as(url: str, login: str) -> str:
     return f"{scheme}://{login}@{rest.rpartition('@')[2]}"
 
 
+def test_a_register_that_was_not_made_says_how(postgres_url: str) -> None:
+    """Reading and feeding both; whether it was ever built is answered: it was not."""
+    register = PostgresRegister(postgres_url, register_tables("test", uuid.uuid4().hex[:12]), "bigint")
+    assert register.through() is None
+    for use in (lambda: register.apply([granted(1)]), lambda: register.member("X"), lambda: list(register.every())):
+        with pytest.raises(RunRefused, match="rules register rebuild"):
+            use()
+
+
 def test_runs_are_followed_one_by_one(pair: Pair) -> None:
     """Those that are closed, in the chain's order, up to one that is not; a correction changes no row."""
     history, register, _ = pair

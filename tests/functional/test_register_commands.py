@@ -63,9 +63,14 @@ def test_a_register_is_built_proved_and_fed(rules: RulesCommand) -> None:
     assert faults[0]["what"].startswith("11 faults were found")
     assert "follow --once" in faults[1]["remedy"]
     assert "8 more faults" in faults[4]["what"]
+    behind = rules.json("members", "GOLD", "--limit", "0")
+    assert (behind["by"], behind["members"]) == ("history", [*range(3, 31, 3), 31])
+    assert "lacks run run-3" in rules("members", "GOLD").stderr
     fed = rules.json("register", "follow", "--once")
     assert (fed["changed"], fed["set_apart"]) == (11, 0)
     assert rules.json("register", "verify")["rows"] == 31
+    now = rules.json("members", "GOLD", "--limit", "0")
+    assert (now["by"], sorted(now["members"])) == ("register", behind["members"])
     again = rules.json("register", "follow", "--once")
     assert (again["records"], again["changed"]) == (0, 0)
 
