@@ -1,24 +1,27 @@
 """
 Insert one staged run into the history on DynamoDB.
 
-Started by spark-submit, Spark reading the staged decisions; it runs no rule
-SQL and reaches neither the lake nor the rules repository.
+Started by spark-submit; each task inserts the staged decisions that it reads,
+all under one rate. It runs no rule SQL and reaches neither the lake nor the
+rules repository.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
+from jobs.insert_on_executors import Place, insert
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.publication import dynamodb
 from rules_engine.publication.names import runs_root, table_name
-from rules_engine.publication.staging import FolderRunStore
+from rules_engine.publication.records import SubjectType
+from rules_engine.publication.staging import DECISIONS, FolderRunStore
 from rules_engine.run import publish
 from rules_engine.settings import HistoryKind
 
@@ -34,6 +37,7 @@ ARGUMENTS = words(
     tenant=(str, "tenant, likewise"),
 )
 ARGUMENTS.add_argument("--endpoint", help="http(s)://… of DynamoDB where it is not AWS itself")
+ARGUMENTS.add_argument("--write-rate", type=float, help="writes a second of all tasks; as many as it takes without")
 ARGUMENTS.add_argument("--region", help="AWS region, where the cluster's own is not meant")
 
 
@@ -50,11 +54,12 @@ def step(argv: Sequence[str]) -> Summary:
             raise RunRefused(
                 Fault(f"Run {told.run_id}", f"{root} holds no manifest of it.", "Evaluate it to its end first.")
             )
-        subject = dict(spark.read.parquet(f"{store.folder(told.run_id)}/decisions").dtypes)["subject"]
-        client = dynamodb.connect(told.endpoint, told.region)
+        staged = spark.read.parquet(f"{store.folder(told.run_id)}/{DECISIONS}")
+        subject: SubjectType = "string" if dict(staged.dtypes)["subject"] == "string" else "bigint"
         table = table_name(told.environment, told.tenant, "memberships", "history")
-        history = dynamodb.DynamoDBHistory(table, "string" if subject == "string" else "bigint", client)
-        done = publish(told.run_id, store, history, told.at)
+        place = Place(table, subject, told.endpoint, told.region, told.write_rate)
+        history = place.history()
+        done = publish(told.run_id, store, history, told.at, partial(insert, spark, store, history, place))
         return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
     finally:
         spark.stop()

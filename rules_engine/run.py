@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -25,6 +25,9 @@ from rules_engine.model.publications import (
 )
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Evaluator, History, Inserted, Progress, RuleSource, RunStore, silent
+
+Insert = Callable[[str], Inserted]
+"""How the staged decisions of a run get into the history where the history itself does not do it: its id is given."""
 
 TICK = timedelta(microseconds=1)
 """What created dates are told apart by."""
@@ -164,7 +167,7 @@ def named_now(
     return run_identity(as_of, rule_set.digest, snapshots, {**settings, **told}, __version__)
 
 
-def settled(store: RunStore, history: History, at: datetime) -> Settled:
+def settled(store: RunStore, history: History, at: datetime, insert: Insert | None = None) -> Settled:
     """
     The history's chain once nothing in it is half-published, with a copy of it in the store.
 
@@ -183,7 +186,7 @@ def settled(store: RunStore, history: History, at: datetime) -> Settled:
             remedy = "Publish it from where it was evaluated; until then no other run can be."
             raise RunRefused(Fault(f"Run {begun.run_id}", what, remedy))
         manifest.altered(store.staged_files(begun.run_id))
-        run_id, inserted = begun.run_id, _insert(begun, manifest, store, history, at)
+        run_id, inserted = begun.run_id, _insert(begun, manifest, store, history, at, insert)
         chain = history.chain()
     if [*chain] != [*store.chain()]:
         store.keep_chain(chain)
@@ -204,9 +207,11 @@ def _adopted(store: RunStore, history: History) -> Chain:
     return history.chain()
 
 
-def publish(run_id: str, store: RunStore, history: History, at: datetime) -> Inserted:
+def publish(run_id: str, store: RunStore, history: History, at: datetime, insert: Insert | None = None) -> Inserted:
     """
     Insert an evaluated run into the history, on top of the run it was decided against, and reconcile.
+
+    ``insert`` does the inserting, where there are many to do it; else the history is given all records.
 
     What was half-published before is finished first. Nothing is written unless the staged decisions are,
     byte for byte, those that were counted, and the chain stands where it stood when they were decided.
@@ -217,12 +222,12 @@ def publish(run_id: str, store: RunStore, history: History, at: datetime) -> Ins
         HistoryCollision: If a key is taken by other content.
         RunInterrupted: If the history does not hold exactly the run afterwards.
     """
-    chain = settled(store, history, at).chain
+    chain = settled(store, history, at, insert).chain
     manifest = store.manifest(run_id)
     if manifest is None:
         raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
     if entry := found(chain, run_id):
-        return _reconciled(entry, manifest, store, history, at)
+        return _reconciled(entry, manifest, store, history, at, insert)
     manifest.balance()
     entry = publication_of(manifest, len(chain) + 1)
     raise_all(RunRefused, [*order_faults(chain, entry), *_previous_faults(chain, manifest)])
@@ -234,7 +239,7 @@ def publish(run_id: str, store: RunStore, history: History, at: datetime) -> Ins
         what = "another run was published in the meantime, on top of the same one."
         raise RunRefused(Fault(f"Run {run_id}", what, f"Evaluate the day again: {again(entry)}."))
     store.keep_chain(history.chain())
-    return _insert(entry, manifest, store, history, at)
+    return _insert(entry, manifest, store, history, at, insert)
 
 
 def _previous_faults(chain: Chain, manifest: Manifest) -> list[Fault]:
@@ -245,7 +250,14 @@ def _previous_faults(chain: Chain, manifest: Manifest) -> list[Fault]:
     return [Fault(f"Run {manifest.run_id}", what, "Bring back what that run staged, and evaluate the day again.")]
 
 
-def _reconciled(entry: Publication, manifest: Manifest, store: RunStore, history: History, at: datetime) -> Inserted:
+def _reconciled(
+    entry: Publication,
+    manifest: Manifest,
+    store: RunStore,
+    history: History,
+    at: datetime,
+    insert: Insert | None,
+) -> Inserted:
     """A run that is in the chain: the history holds it whole already, or what it lost is inserted again."""
     if entry.manifest_digest != manifest.digest:
         what = "it was published with another manifest than the one that is here."
@@ -253,12 +265,22 @@ def _reconciled(entry: Publication, manifest: Manifest, store: RunStore, history
     if entry.closed and history.count(manifest.run_id) == manifest.decided:
         store.mark_published(manifest.run_id, at)
         return Inserted(0, manifest.decided)
-    return _insert(entry, manifest, store, history, at)
+    return _insert(entry, manifest, store, history, at, insert)
 
 
-def _insert(entry: Publication, manifest: Manifest, store: RunStore, history: History, at: datetime) -> Inserted:
+def _insert(
+    entry: Publication,
+    manifest: Manifest,
+    store: RunStore,
+    history: History,
+    at: datetime,
+    insert: Insert | None,
+) -> Inserted:
     """Insert the records of a claimed entry, reconcile, and close it."""
-    inserted = history.insert(store.decisions(manifest.run_id, HitMatrix.of(store.rule_set(manifest.run_id))))
+    if insert:
+        inserted = insert(manifest.run_id)
+    else:
+        inserted = history.insert(store.decisions(manifest.run_id, HitMatrix.of(store.rule_set(manifest.run_id))))
     held = history.count(manifest.run_id)
     if held != manifest.decided or inserted.inserted + inserted.already_there != manifest.decided:
         raise RunInterrupted(

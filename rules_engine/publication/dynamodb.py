@@ -136,6 +136,10 @@ class DynamoDBHistory:
         self._seen |= ledger.seen
         return Inserted(ledger.inserted, ledger.given - ledger.inserted)
 
+    def saw(self, run_id: str, records: int) -> None:
+        """Be told of records that others wrote: ``count`` waits until the index shows them."""
+        self._seen |= Counter({run_id: records})
+
     def journey(self, subject: Subject) -> tuple[HistoryRecord, ...]:
         """One subject's records, oldest first."""
         key = encode(subject_checked(subject, self._subject_type))

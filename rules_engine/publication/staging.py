@@ -17,24 +17,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import get_ident
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.canonical import canonical_json
-from rules_engine.model.decisions import Event, Hit, Reason
 from rules_engine.model.history import HistoryRecord, created_from, created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, manifest_from
 from rules_engine.model.publications import Chain, Publication, found, needed, newest, publication_from
 from rules_engine.model.rule_sets import RuleSet, freeze, thaw
-from rules_engine.model.rules import MembershipType, Policy
 from rules_engine.ports import OpenRun, RunStatus
+from rules_engine.publication.staged_records import Records
 
 BATCH = 20_000
 """Decisions read at once."""
@@ -120,7 +117,8 @@ def local_digests(path: str) -> Mapping[str, str]:
     return found
 
 
-STAGED = ("decisions", "standing")
+DECISIONS = "decisions"
+STAGED = (DECISIONS, "standing")
 """The folders of a run that are published, and that the next run is decided against."""
 
 PARTS = (*STAGED, "hits", "work")
@@ -228,19 +226,14 @@ class FolderRunStore:
         return tuple(pruned)
 
     def decisions(self, run_id: str, matrix: HitMatrix) -> Iterator[HistoryRecord]:
+        return self.records_of(run_id, matrix)(self.rows(f"{self.folder(run_id)}/{DECISIONS}"))
+
+    def records_of(self, run_id: str, matrix: HitMatrix) -> Records:
+        """What makes history records of an evaluated run's staged rows, here or where executors are."""
         manifest = self.manifest(run_id)
         if manifest is None:
             raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
-        decode = lru_cache(maxsize=100_000)(matrix.hits)
-        policies = {m.key: Policy.of(m) for m in self.rule_set(run_id).membership_types}
-        created_at = created_from(manifest.created_at)
-        snapshots = MappingProxyType(dict(manifest.snapshots))
-        for row in self.rows(f"{self.folder(run_id)}/decisions"):
-            key = row["membership_type"]
-            policy = policies.get(key) or policies.setdefault(
-                key, Policy.of(MembershipType(key))
-            )  # a type that is gone
-            yield _record(row, manifest, created_at, snapshots, policy, decode)
+        return Records(manifest, self.rule_set(run_id).membership_types, matrix)
 
     def _status(self, run_id: str) -> RunStatus | None:
         """What is known of a run; of a broken one what is broken, so that it harms no other."""
@@ -281,33 +274,3 @@ class FolderRunStore:
 
 def _entry_content(entry: Publication) -> dict[str, Any]:
     return entry.content() | {"closed": entry.closed}
-
-
-def _record(
-    row: Mapping[str, Any],
-    manifest: Manifest,
-    created_at: datetime,
-    snapshots: Mapping[str, str],
-    policy: Policy,
-    decode: Callable[[str, Sequence[int]], tuple[Hit, ...]],
-) -> HistoryRecord:
-    first: date | None = row["first_granted"]
-    return HistoryRecord(
-        subject=row["subject"],
-        created_at=created_at,
-        membership_type=row["membership_type"],
-        granted=row["granted"],
-        event=Event(row["event"]),
-        reason=Reason(row["reason"]),
-        inclusion_sum=row["inclusion_sum"],
-        exclusion_sum=row["exclusion_sum"],
-        hits=decode(row["membership_type"], tuple(row["words"])) if row["words"] else (),
-        first_granted=first,
-        rule_set_digest=manifest.rule_set_digest,
-        snapshots=snapshots,
-        as_of=manifest.as_of,
-        run_id=manifest.run_id,
-        engine_version=manifest.engine_version,
-        policy=policy,
-        correction=manifest.correction,
-    )
