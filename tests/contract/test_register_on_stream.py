@@ -63,6 +63,16 @@ def test_the_function_needs_no_more_than_its_role(dynamodb_url: str) -> None:
     assert asked == allowed
 
 
+def test_a_number_that_was_half_issued_is_finished(dynamodb_url: str) -> None:
+    """Whoever stopped after claiming a number left it to its subject: the next to come looks it up by that one."""
+    tables = register_tables("unit", new_table().split("_")[1])
+    register = DynamoDBRegister(tables, connect(dynamodb_url, None))
+    register.create()
+    assert register._claims(1, number_of(1))
+    assert (register.number(1), register.apply([granted(1)])) == (None, 1)
+    assert (register.number(1), [row.number for row in register.every()]) == (number_of(1), [number_of(1)])
+
+
 def test_a_register_that_was_not_made_says_how(dynamodb_url: str) -> None:
     """Reading and feeding both; whether it was ever built is answered: it was not."""
     register = DynamoDBRegister(register_tables("unit", new_table().split("_")[1]), connect(dynamodb_url, None))
