@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -45,53 +45,42 @@ def _text(value: str) -> str:
     return value.translate(ESCAPED)
 
 
-@lru_cache(maxsize=4096)
-def _hit(hit: Hit) -> str:
-    return _text(json.dumps(hit_content(hit)))
+@lru_cache(maxsize=100_000)
+def _hits(hits: tuple[Hit, ...]) -> str:
+    return _text(json.dumps([hit_content(hit) for hit in hits]))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _policy(policy: Policy | None) -> str:
     return _text(json.dumps(policy.content())) if policy else r"\N"
 
 
-@lru_cache(maxsize=64)
-def _snapshots(items: tuple[tuple[str, str], ...]) -> str:
-    return _text(json.dumps(dict(items)))
+@lru_cache(maxsize=256)
+def _of_run(
+    rule_set_digest: str, snapshots: tuple[tuple[str, str], ...], as_of: date, run_id: str, engine_version: str
+) -> str:
+    texts = rule_set_digest, json.dumps(dict(snapshots)), as_of.isoformat(), run_id, engine_version
+    return "\t".join(map(_text, texts))
 
 
-@lru_cache(maxsize=64)
-def _moment(created_at: datetime) -> str:
-    return created_text(created_at)
+@lru_cache(maxsize=256)
+def _keys(created_at: datetime, membership_type: str) -> str:
+    created = created_text(created_at)
+    return "\t".join([_text(f"{created}#{membership_type}"), created, _text(membership_type)])
 
 
 def line(record: HistoryRecord, subject_type: SubjectType) -> str:
     """The record as a line of COPY's text format, in the order of the table's columns."""
     subject = subject_checked(record.subject, subject_type)
-    created = _moment(record.created_at)
-    fields = (
-        subject.translate(ESCAPED) if isinstance(subject, str) else str(subject),
-        _text(f"{created}#{record.membership_type}"),
-        created,
-        _text(record.membership_type),
-        "t" if record.granted else "f",
-        record.event,
-        record.reason,
-        str(record.inclusion_sum),
-        str(record.exclusion_sum),
-        f"[{','.join([_hit(hit) for hit in record.hits])}]",
-        record.first_granted.isoformat() if record.first_granted else r"\N",
-        _text(record.rule_set_digest),
-        _snapshots(tuple(record.snapshots.items())),
-        record.as_of.isoformat(),
-        _text(record.run_id),
-        _text(record.engine_version),
-        str(record.format),
-        _policy(record.policy),
-        "t" if record.correction else "f",
-        record.content_hash,
+    key = subject.translate(ESCAPED) if isinstance(subject, str) else subject
+    first = record.first_granted or r"\N"
+    snapshots = tuple(record.snapshots.items())
+    run = _of_run(record.rule_set_digest, snapshots, record.as_of, record.run_id, record.engine_version)
+    return (
+        f"{key}\t{_keys(record.created_at, record.membership_type)}\t{record.granted:d}\t{record.event.value}"
+        f"\t{record.reason.value}\t{record.inclusion_sum}\t{record.exclusion_sum}\t{_hits(record.hits)}\t{first}\t{run}"
+        f"\t{record.format}\t{_policy(record.policy)}\t{record.correction:d}\t{record.content_hash}\n"
     )
-    return "\t".join(fields) + "\n"
 
 
 @dataclass
