@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from rules_engine.errors import Fault, HistoryCollision, RunRefused
-from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tally, decide
+from rules_engine.model.decisions import Decision, Standing, Tally, decide, decide_absent
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable, created_from
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
@@ -92,11 +92,10 @@ class InMemoryEvaluator:
         present = [pair for pair in pairs if pair[0] in population]
         tried = [_staged(rule_set, matrix, p, population[p[0]], before, also=p in wanted) for p in present]
         gone = [staged for pair, staged in before.items() if pair[0] not in population]
-        ended = [_ended(staged) for staged in gone if self.absence_ends and staged.decision.granted]
+        absent = [(staged, decide_absent(_standing(staged), ends=self.absence_ends)) for staged in gone]
+        ended = [_ended(staged, decision) for staged, decision in absent if decision]
         self.staging[folder] = [*(staged for staged in tried if staged), *ended]
-        self.staging[f"{folder}/standing"] = [
-            staged for staged in gone if not (self.absence_ends and staged.decision.granted)
-        ]
+        self.staging[f"{folder}/standing"] = [staged for staged, decision in absent if decision is None]
         progress("Evaluated", 1.0)
         return _counted(rule_set, population, self.staging[folder], self.staging[f"{folder}/standing"], before)
 
@@ -248,9 +247,8 @@ def _staged(
     return Staged(subject, key, tuple(words), tally, decision, first_granted)
 
 
-def _ended(stood: Staged) -> Staged:
+def _ended(stood: Staged, decision: Decision) -> Staged:
     """The end of an absent subject's membership."""
-    decision = Decision(granted=False, reason=Reason.ABSENT, event=Event.REVOKED_ABSENT)
     return replace(stood, words=(0,) * len(stood.words), tally=Tally(), decision=decision)
 
 

@@ -118,6 +118,20 @@ def decide(tally: Tally, policy: MembershipType, before: Standing = Standing.NEV
     return Decision(granted, reason, _event(tally, policy, granted, before))
 
 
+def decide_absent(before: Standing, *, ends: bool) -> Decision | None:
+    """
+    Decide about a subject that is not in the snapshot (R-RUN-3): nothing, or the end of a membership.
+
+    ``ends`` is whether the lake says that absence ends memberships. None is no decision: what stood before stands.
+
+    >>> decide_absent(Standing.MEMBER, ends=True)
+    Decision(granted=False, reason=<Reason.ABSENT: 'ABSENT'>, event=<Event.REVOKED_ABSENT: 'REVOKED_ABSENT'>)
+    """
+    if ends and before is Standing.MEMBER:
+        return Decision(granted=False, reason=Reason.ABSENT, event=Event.REVOKED_ABSENT)
+    return None
+
+
 def _verdict(tally: Tally, policy: MembershipType, before: Standing) -> tuple[bool, Reason]:
     if tally.held:
         return before is Standing.MEMBER, Reason.HELD

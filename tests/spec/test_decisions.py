@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from rules_engine.model.decisions import Decision, Event, Hit, Reason, Standing, Tally, decide
+from rules_engine.model.decisions import Decision, Event, Hit, Reason, Standing, Tally, decide, decide_absent
 from rules_engine.model.rules import Kind, MembershipType, Strategy, Tie
 from tests.spec.table import Row, cases, numbers, rows
 
@@ -156,6 +156,17 @@ REVOCATIONS = """
     max_weight           | 1      |      | 30, 30     | 50         | EXCLUDED     | REVOKED_EXCLUDED | outweighed by the heaviest
 """
 
+ABSENT = """
+    before | absence | granted | reason | event          | because
+    -------+---------+---------+--------+----------------+---------------------------------------------------
+    NEVER  | keeps   |         |        |                | nothing is known of it, and nothing is decided
+    MEMBER | keeps   |         |        |                | absent is not lapsed: the membership stands
+    FORMER | keeps   |         |        |                | what was revoked stays revoked
+    NEVER  | ends    |         |        |                | there is nothing to end
+    MEMBER | ends    | no      | ABSENT | REVOKED_ABSENT | the lake says that who is absent has left
+    FORMER | ends    |         |        |                | it has ended before
+"""
+
 TABLES = {
     "sums": SUMS,
     "margins": MARGINS,
@@ -211,6 +222,13 @@ def test_a_held_decision_is_the_earlier_one(row: Row) -> None:
     assert agrees(decided(row, held=True), row), decided(row, held=True)
 
 
+@pytest.mark.parametrize("row", cases(ABSENT))
+def test_absent_is_not_lapsed(row: Row) -> None:
+    """A subject that is not in the snapshot is not decided, unless absence ends memberships (R-RUN-3)."""
+    decision = decide_absent(Standing(row["before"]), ends=row["absence"] == "ends")
+    assert agrees(decision, row) if decision else not row["event"]
+
+
 def test_the_same_version_counts_once() -> None:
     """Three matching holdings are one hit: 20 stays 20 and does not outvote 50 (R-ENG-4)."""
     bond = Hit("BOND-001", 1, Kind.INCLUSION, 20)
@@ -220,8 +238,8 @@ def test_the_same_version_counts_once() -> None:
 @pytest.mark.parametrize(("column", "words"), [("reason", Reason), ("event", Event)])
 def test_the_manual_shows_every_reason_and_event(column: str, words: type[Reason] | type[Event]) -> None:
     """No outcome exists that no table explains."""
-    shown = {row[column] for text in (*TABLES.values(), HELD) for row in rows(text) if column in row}
-    assert shown == {word.value for word in words}
+    shown = {row[column] for text in (*TABLES.values(), HELD, ABSENT) for row in rows(text) if column in row}
+    assert shown - {""} == {word.value for word in words}
 
 
 @pytest.mark.parametrize(("column", "words"), [("strategy", Strategy), ("tie", Tie), ("before", Standing)])

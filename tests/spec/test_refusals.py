@@ -105,6 +105,7 @@ STATEMENTS = """
     select person_id from people lateral view explode(array(1, 2)) t as x                  | SQL-132 | rows made from nothing
     select person_id from (select person_id, first_value(kind) over (partition by person_id) as kind from orders) where kind = 'gift' | SQL-136 | the first of no order
     select person_id from orders group by person_id having element_at(collect_list(kind), 1) = 'gift' | SQL-137 | the first of any order
+    select p.person_id from people p join (values ('FR', rpad('a', 900, 'a') like '%a%b')) as v(k, yes) on v.k = p.country where v.yes | SQL-138 | a pattern in VALUES
     select country, spend from people                                                      | SQL-143 | evidence without the key
     select person_id, person_id from people                                                | SQL-143 | the key twice
     select * from people p join orders o on p.person_id = o.person_id                      | SQL-143 | the key of two frames
