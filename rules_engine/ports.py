@@ -6,7 +6,7 @@ Every adapter is held to its port's contract by the suites in ``tests/contract``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -63,15 +63,16 @@ class Evaluator(Protocol):
         folder: str,
         previous: str | None,
         progress: Progress,
-        corrected: str | None = None,
+        corrected: Sequence[str] = (),
     ) -> Evaluation:
         """
         Evaluate every subject against every version; stage ``hits`` and ``decisions`` as Parquet under ``folder``.
 
         ``previous`` is the folder of the decisions that this run is decided against, None before the first run.
-        ``corrected`` is the folder of the decisions that a correction takes the place of: every pair decided there
-        is decided here. A subject that is not in the snapshot is not decided, unless the lake says that absence ends
-        memberships; its standing is handed on beside the decisions, as that of held types is.
+        ``corrected`` are the folders of the day's publications that the run takes the place of: every pair decided
+        there is decided here, if its subject is in the snapshot. A subject that is not in the snapshot is not decided,
+        unless the lake says that absence ends memberships; its standing is handed on beside the decisions, as that of
+        held types is.
 
         What was staged there by an earlier try of the run is replaced. A membership type
         of which a rule fails is held, if the evaluator is set to: nothing of it is staged as

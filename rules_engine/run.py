@@ -17,10 +17,12 @@ from rules_engine.model.publications import (
     again,
     answering,
     day_faults,
+    decided_faults,
     found,
     order_faults,
     predecessor,
     publication_of,
+    taken_back,
     unfinished,
 )
 from rules_engine.model.rule_sets import RuleSet
@@ -85,7 +87,7 @@ def evaluate(
         return earlier
     raise_all(RunRefused, day_faults(chain, rule_set.as_of, correction=correction))
     against = predecessor(chain, rule_set.as_of, correction=correction)
-    corrected = answering(chain, rule_set.as_of) if correction else None
+    corrected = taken_back(chain, rule_set.as_of, correction=correction)
     before = _manifest_of(store, against)
     opened = store.open(run_id, max(created_at, chain[-1].created_at + TICK) if chain else created_at)
     store.keep_rule_set(run_id, rule_set)
@@ -95,7 +97,7 @@ def evaluate(
         opened.folder,
         store.folder(against.run_id) if against else None,
         progress,
-        store.folder(corrected.run_id) if corrected else None,
+        [store.folder(entry.run_id) for entry in corrected],
     )
     manifest = Manifest(
         run_id=run_id,
@@ -110,6 +112,7 @@ def evaluate(
         evaluation=evaluation,
         previous_digest=against.manifest_digest if against else None,
         correction=correction,
+        takes_back=corrected[-1].run_id if corrected else None,
         files=dict(store.staged_files(run_id)),
     )
     manifest.balance()
@@ -153,17 +156,17 @@ def named_now(
     The id of the run that these inputs name now.
 
     The same inputs again are the same run, which inserts nothing, as long as it answers for its day. Otherwise
-    they name a run after the one that they are decided against: what was decided against another is another run.
+    they name a run after the one published last: its created date is later, and what was decided against another
+    past is another run.
     """
     as_of = rule_set.as_of
     named = run_identity(as_of, rule_set.digest, snapshots, settings, __version__)
     last = answering(chain, as_of)
     if last and (last.run_id == named or ((manifest := store.manifest(last.run_id)) and manifest.inputs == named)):
         return last.run_id
-    after = answering(chain, as_of) or predecessor(chain, as_of, correction=correction)
-    if after is None and not correction:
+    if not chain:
         return named
-    told = {"after": after.run_id if after else "", **({"correction": "true"} if correction else {})}
+    told = {"after": chain[-1].run_id, **({"correction": "true"} if correction else {})}
     return run_identity(as_of, rule_set.digest, snapshots, {**settings, **told}, __version__)
 
 
@@ -179,6 +182,8 @@ def settled(store: RunStore, history: History, at: datetime, insert: Insert | No
         RunInterrupted: If it cannot be finished now.
     """
     chain, run_id, inserted = history.chain() or _adopted(store, history), None, None
+    if [*chain] != [*store.chain()]:
+        store.keep_chain(chain)
     if begun := unfinished(chain):
         manifest = store.manifest(begun.run_id)
         if manifest is None or manifest.digest != begun.manifest_digest:
@@ -188,8 +193,6 @@ def settled(store: RunStore, history: History, at: datetime, insert: Insert | No
         manifest.altered(store.staged_files(begun.run_id))
         run_id, inserted = begun.run_id, _insert(begun, manifest, store, history, at, insert)
         chain = history.chain()
-    if [*chain] != [*store.chain()]:
-        store.keep_chain(chain)
     return Settled(chain, run_id, inserted)
 
 
@@ -230,24 +233,17 @@ def publish(run_id: str, store: RunStore, history: History, at: datetime, insert
         return _reconciled(entry, manifest, store, history, at, insert)
     manifest.balance()
     entry = publication_of(manifest, len(chain) + 1)
-    raise_all(RunRefused, [*order_faults(chain, entry), *_previous_faults(chain, manifest)])
+    raise_all(RunRefused, [*order_faults(chain, entry), *decided_faults(chain, manifest)])
     if manifest.format < 2:
         what = "it was evaluated by an earlier version, which did not say what it staged."
         raise RunRefused(Fault(f"Run {run_id}", what, f"Evaluate it again: {again(entry)}."))
     manifest.altered(store.staged_files(run_id))
+    store.keep_chain([*chain, entry])  # before the claim: once it is claimed, nobody evaluates it anew
     if not history.claim(entry):
+        store.keep_chain(history.chain())
         what = "another run was published in the meantime, on top of the same one."
         raise RunRefused(Fault(f"Run {run_id}", what, f"Evaluate the day again: {again(entry)}."))
-    store.keep_chain(history.chain())
     return _insert(entry, manifest, store, history, at, insert)
-
-
-def _previous_faults(chain: Chain, manifest: Manifest) -> list[Fault]:
-    against = predecessor(chain, manifest.as_of, correction=manifest.correction)
-    if not against or against.run_id != manifest.previous_run or against.manifest_digest == manifest.previous_digest:
-        return []
-    what = f"it was decided against other decisions of run {against.run_id} than those that were published."
-    return [Fault(f"Run {manifest.run_id}", what, "Bring back what that run staged, and evaluate the day again.")]
 
 
 def _reconciled(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -81,13 +81,13 @@ class InMemoryEvaluator:
         folder: str,
         previous: str | None,
         progress: Progress,
-        corrected: str | None = None,
+        corrected: Sequence[str] = (),
     ) -> Evaluation:
         self.evaluations += 1
         stood = [*self.staging.get(previous or "", []), *self.staging.get(f"{previous}/standing", [])]
         before = {(s.subject, s.membership_type): s for s in stood if s.first_granted}
         population = self.population[rule_set.as_of]
-        wanted = {(s.subject, s.membership_type) for s in self.staging.get(corrected or "", [])}
+        wanted = {(s.subject, s.membership_type) for folder_of in corrected for s in self.staging[folder_of]}
         pairs = dict.fromkeys([*((s, t.key) for s in population for t in rule_set.membership_types), *before, *wanted])
         present = [pair for pair in pairs if pair[0] in population]
         tried = [_staged(rule_set, matrix, p, population[p[0]], before, also=p in wanted) for p in present]

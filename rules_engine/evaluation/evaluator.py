@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -114,7 +114,7 @@ class SparkEvaluator:
         folder: str,
         previous: str | None,
         progress: Progress = silent,
-        corrected: str | None = None,
+        corrected: Sequence[str] = (),
     ) -> Evaluation:
         """As the port says. Under ``folder`` also ``work``, and ``standing`` where there was a run before."""
         self.check(rule_set)
@@ -137,8 +137,8 @@ class SparkEvaluator:
                 here, gone = self._present(before, rule_set.as_of) if previous else (before, None)
                 self._stage_standing(before, gone, live, folder)
                 wanted = here.where(~_of_type(live.held_types))
-                if corrected:
-                    wanted = with_pairs(wanted, self.spark.read.parquet(f"{corrected}/{DECIDED}"))
+                for each in corrected:
+                    wanted = with_pairs(wanted, self._of_present(self._decided_in(each, live), rule_set.as_of)[0])
                 decided = self.decide(rule_set, live.matrix, hits, wanted)
                 if gone is not None and self.lake.absent is Absent.END:
                     decided = decided.unionByName(ended(gone.where(~_of_type(live.held_types))))
@@ -149,12 +149,17 @@ class SparkEvaluator:
 
     def _present(self, before: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
         """What stood before, parted: of subjects that are in the snapshot, and of those that are not (R-RUN-3)."""
+        return self._of_present(before.where("first_granted IS NOT NULL"), as_of)
+
+    def _decided_in(self, folder: str, live: Live) -> DataFrame:
+        return self.spark.read.parquet(f"{folder}/{DECIDED}").where(~_of_type(live.held_types))
+
+    def _of_present(self, pairs: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
         key = self._frames(as_of)[self.lake.subject_frame.name][self.lake.subject_key]
         subjects = self._frames(as_of)[self.lake.subject_frame.name].select(
             key.cast(self.subject_type(as_of)).alias(SUBJECT)
         )
-        stood = before.where("first_granted IS NOT NULL")
-        return stood.join(subjects, SUBJECT, "left_semi"), stood.join(subjects, SUBJECT, "left_anti")
+        return pairs.join(subjects, SUBJECT, "left_semi"), pairs.join(subjects, SUBJECT, "left_anti")
 
     def _counted(self, live: Live, subjects: int, made: Made, before: DataFrame | None, folder: str) -> Evaluation:
         """What was staged, counted as it was written, beside what workers counted; several at once."""

@@ -146,6 +146,8 @@ class Manifest:
     previous_digest: str | None = None
     """The digest of the previous run's manifest, as it was when this run was decided against it."""
     correction: bool = False
+    takes_back: str | None = None
+    """The run whose answers for the day this run's take the place of, if it corrects them."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The staged files of decisions and standing, by their names below the run's folder, and their SHA-256."""
     format: int = FORMAT

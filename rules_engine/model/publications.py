@@ -107,6 +107,17 @@ def answering(chain: Chain, as_of: date) -> Publication | None:
     return max((entry for entry in chain if entry.as_of == as_of), key=lambda entry: entry.number, default=None)
 
 
+def taken_back(chain: Chain, as_of: date, *, correction: bool) -> tuple[Publication, ...]:
+    """
+    The publications whose answers for a day a run of it takes the place of, pair by pair; the last one answers.
+
+    A correction takes that of all that was published of its day: what one of them left, because a subject was absent
+    from its snapshot, the next may find. Any run takes that of corrections, which it is not decided against.
+    """
+    of_day = tuple(entry for entry in chain if entry.as_of == as_of)
+    return of_day if correction or any(entry.correction for entry in of_day) else ()
+
+
 def found(chain: Chain, run_id: str) -> Publication | None:
     """The entry of a run."""
     return next((entry for entry in chain if entry.run_id == run_id), None)
@@ -154,6 +165,22 @@ def order_faults(chain: Chain, run: Publication) -> Iterator[Fault]:
             f"{created_text(chain[-1].created_at)}, which was published before it.",
             "Evaluate it again under another run id and a later created date; see that the machines' clocks agree.",
         )
+
+
+def decided_faults(chain: Chain, manifest: Manifest) -> Iterator[Fault]:
+    """Where a run was decided against other decisions than those that were published, or takes back other answers."""
+    which = f"Run {manifest.run_id}"
+    against = predecessor(chain, manifest.as_of, correction=manifest.correction)
+    same = against and against.run_id == manifest.previous_run
+    if against and same and against.manifest_digest != manifest.previous_digest:
+        what = f"it was decided against other decisions of run {against.run_id} than those that were published."
+        yield Fault(which, what, "Bring back what that run staged, and evaluate the day again.")
+    last = next(reversed(taken_back(chain, manifest.as_of, correction=manifest.correction)), None)
+    if manifest.takes_back != (last and last.run_id):
+        was = f"run {manifest.takes_back}" if manifest.takes_back else "no run"
+        now = f"run {last.run_id}, published since," if last else "no run"
+        what = f"its answers take the place of those of {was}; {now} answers for {manifest.as_of}."
+        yield Fault(which, what, f"Evaluate the day again: {again(publication_of(manifest, len(chain) + 1))}.")
 
 
 def again(run: Publication) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -116,7 +116,7 @@ class MiscountingEvaluator(InMemoryEvaluator):
         folder: str,
         previous: str | None,
         progress: Progress,
-        corrected: str | None = None,
+        corrected: Sequence[str] = (),
     ) -> Evaluation:
         evaluation = super().evaluate(rule_set, matrix, folder, previous, progress, corrected)
         return replace(evaluation, evaluated_pairs=evaluation.evaluated_pairs + 1)
