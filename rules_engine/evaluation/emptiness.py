@@ -7,23 +7,25 @@ twice, for a subject whose key is all that is known: once where every frame
 holds one empty row of it, once where the subject frame alone does. So "has
 any order" and "has no order" are each true in one of the two and are let
 pass, while ``country IS NULL`` is true in both.
+
+NULL folds most work away. So what is left is run over three rows of plausible values, too, where being true
+and failing on a value say nothing, and only what time and memory cannot hold is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
-from rules_engine.evaluation.limits import NO_LIMITS, TookTooLong, within
-from rules_engine.evaluation.plans import in_words
-from rules_engine.evaluation.reasons import too_long
+from rules_engine.evaluation.limits import NO_LIMITS
+from rules_engine.evaluation.plausible import ROWS, columns
 from rules_engine.evaluation.rule_session import active
 from rules_engine.evaluation.session import FEW_ROWS, pin
-from rules_engine.evaluation.statements import AT_ONCE, runs_alone, statement
+from rules_engine.evaluation.statements import runs_alone, statement
+from rules_engine.evaluation.trying import Rules, Trial, Tried
 from rules_engine.language import gate
 from rules_engine.language.absence import asks_columns, one_way, weighs_absence
 from rules_engine.language.allowed import refuse
@@ -51,13 +53,23 @@ alone.
 MEANT = "true_when_empty"
 """The word in a rule's metadata by which its author says that it is meant to be true of a subject like that."""
 
-EMPTY_ROW = "range(0, 1, 1, 1)"
+_OPTIMIZER = "org.apache.spark.sql.catalyst.optimizer"
+EXCLUDED = "spark.sql.optimizer.excludedRules"
+IN_TASKS = {
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    EXCLUDED: f"{_OPTIMIZER}.ConstantFolding,{_OPTIMIZER}.ConvertToLocalRelation",
+}
+"""
+What a rule computes is computed in its own task, constants too: a task can be cancelled, and says whose it is.
 
-Rules = Sequence[RuleVersion]
-Run = Callable[[Rules], list[RuleVersion]]
-"""Runs rules together and returns those that are true; raises what one of them raises."""
+And it is interpreted: code too large for a method of Java would be compiled in vain for every task.
+"""
 
-Failed = list[tuple[RuleVersion, Fault]]
+WHICH = "__rule"
+"""The column by which each task of a plan of many conditions works out one of them."""
+
+Select = Callable[[str, str], Iterable[str]]
+"""What to select for the columns of a frame, and in which row of it: a number, from 0, in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,48 +90,50 @@ def emptiness(spark: SparkSession, schema: Schema, rule_set: RuleSet, limits: Li
 
     An inclusion is refused, an exclusion warned of; so is an inclusion that may
     be true because rows are missing (:func:`rules_engine.language.absence.weighs_absence`).
-    One that fails is refused, and one that takes longer than ``limits``: over a row or
-    none that is the planning. Rules are run: give only those that every gate accepted.
+    One that fails is refused, and one that takes longer than ``limits``, over plausible rows too.
+    Rules are run: give only those that every gate accepted.
     """
     worlds = _Worlds(spark, schema, rule_set.as_of, limits)
     found = [*worlds.conditions([v for v in rule_set.versions if not runs_alone(v)])]
     found += worlds.statements([v for v in rule_set.versions if runs_alone(v)])
+    refused = {version.key for version, fault in found if fault.code != WARNED}
+    found += worlds.plausible([v for v in rule_set.versions if v.key not in refused])
     order = {version.key: place for place, version in enumerate(rule_set.versions)}
     said = [replace(fault, which=f"Rule {v.key}") for v, fault in sorted(found, key=lambda f: order[f[0].key])]
-    refused = tuple(fault for fault in said if fault.code != WARNED)
-    return Emptiness(refused, tuple(fault for fault in said if fault.code == WARNED))
+    return Emptiness(
+        tuple(fault for fault in said if fault.code != WARNED), tuple(fault for fault in said if fault.code == WARNED)
+    )
 
 
 class _Worlds:
-    """A subject of whom nothing is known, in the ways in which that can be."""
+    """A subject of whom nothing is known, in the ways in which that can be; and some of whom everything is."""
 
     def __init__(self, spark: SparkSession, schema: Schema, as_of: date, limits: Limits) -> None:
-        self._spark, self._schema, self._as_of, self._limits = spark, schema, as_of, limits
+        self._spark, self._schema, self._as_of = spark, schema, as_of
+        self._trial = Trial(spark, limits)
 
     def conditions(self, versions: Rules) -> Iterator[tuple[RuleVersion, Fault]]:
         """Conditions over one row, those of a frame together."""
-        if not versions:
-            return
-        own = self._session(lambda _: "true", key="NULL")
-        for frame in sorted({v.frame.lower() for v in versions}):
-            of_frame = [v for v in versions if v.frame.lower() == frame]
-            for first in range(0, len(of_frame), TOGETHER):
-                some = of_frame[first : first + TOGETHER]
-                true, failed = _tried(self._limited(lambda those: self._true_of_row(own, those)), some)
-                yield from ((version, self._hit(version)) for version in true)
-                yield from failed
+        found = self._conditions(versions, lambda frame, _: self._empty(frame, "NULL"), rows=1)
+        yield from ((version, self._hit(version)) for version in found.true)
+        yield from found.failed
 
     def statements(self, versions: Rules) -> Iterator[tuple[RuleVersion, Fault]]:
         """Rules that ask more than a row; the second world is asked of those that are true in the first."""
-        if not versions:
-            return
-        rows, failed = self._true_in(self._session(lambda _: "true", NOBODY), versions)
-        yield from failed
-        alone, failed = self._true_in(self._session(self._is_subject, NOBODY), rows) if rows else ([], [])
-        yield from failed
-        for version in rows:
-            if fault := self._of_statement(version, whatever=version in alone):
+        empty: Select = lambda frame, _: self._empty(frame, NOBODY)  # noqa: E731
+        rows = self._true_in(versions, empty)
+        yield from rows.failed
+        alone = self._true_in(rows.true, empty, self._is_subject)
+        yield from alone.failed
+        for version in rows.true:
+            if fault := self._of_statement(version, whatever=version in alone.true):
                 yield version, fault
+
+    def plausible(self, versions: Rules) -> Iterator[tuple[RuleVersion, Fault]]:
+        """Those that a few rows of plausible values are too much for."""
+        conditions = self._conditions([v for v in versions if not runs_alone(v)], self._filled, rows=ROWS)
+        yield from conditions.failed
+        yield from self._true_in([v for v in versions if runs_alone(v)], self._filled, rows=ROWS).failed
 
     def _of_statement(self, version: RuleVersion, *, whatever: bool) -> Fault | None:
         """What is said of a rule that is true where every frame holds an empty row; ``whatever`` the others hold."""
@@ -136,35 +150,67 @@ class _Worlds:
     def _is_subject(self, frame: str) -> str:
         return "true" if frame.lower() == self._schema.subject.lower() else "false"
 
-    def _session(self, holds: Callable[[str], str], key: str) -> SparkSession:
-        """A session whose frames hold one empty row, or none where ``holds`` says false."""
-        own = pin(self._spark, FEW_ROWS)
-        for frame, columns in self._schema.columns.items():
-            subject = self._schema.subject_key_of(frame).lower()
-            values = (
-                f"CAST({key if name.lower() == subject else 'NULL'} AS {type_}) AS `{name}`"
-                for name, type_ in columns.items()
-            )
-            own.sql(f"SELECT {', '.join(values)} FROM {EMPTY_ROW} WHERE {holds(frame)}").createOrReplaceTempView(frame)
+    def _empty(self, frame: str, key: str) -> Iterator[str]:
+        subject = self._schema.subject_key_of(frame).lower()
+        for name, type_ in self._schema.types_of(frame).items():
+            yield f"CAST({key if name == subject else 'NULL'} AS {type_}) AS `{name}`"
+
+    def _filled(self, frame: str, row: str) -> Iterator[str]:
+        types = self._schema.columns_of(frame) or {}
+        return columns(self._spark, types, self._schema.subject_key_of(frame), self._as_of, row)
+
+    def _own(self, rows: int, *, statements: bool = False) -> SparkSession:
+        """A session for frames of so many rows; over plausible ones a value that cannot be worked out is NULL."""
+        own = pin(self._spark, FEW_ROWS | IN_TASKS)
+        own.conf.set("spark.sql.ansi.enabled", str(rows == 1).lower())
+        if statements:  # bounds of windows are constants that are to be folded
+            own.conf.set(EXCLUDED, f"{_OPTIMIZER}.ConvertToLocalRelation")
         return own
 
-    def _true_of_row(self, own: SparkSession, versions: Rules) -> list[RuleVersion]:
+    def _conditions(self, versions: Rules, select: Select, *, rows: int) -> Tried:
+        """Conditions, those of a frame in one plan, in which each has a task and ``rows`` rows to itself."""
+        found = Tried()
+        if not versions:
+            return found
+        own = self._own(rows)
+        for frame in sorted({v.frame.lower() for v in versions}):
+            items = [f"id DIV {rows} AS {WHICH}", *select(frame, f"(id % {rows})")]
+            run = lambda those, items=tuple(items): self._true_of(own, those, items, rows)  # noqa: E731
+            of_frame = [v for v in versions if v.frame.lower() == frame]
+            for first in range(0, len(of_frame), TOGETHER):
+                found.add(self._trial.together(run, of_frame[first : first + TOGETHER], forgiving=rows > 1))
+        return found
+
+    def _true_of(self, own: SparkSession, versions: Rules, items: Sequence[str], rows: int) -> list[RuleVersion]:
         from pyspark.sql import functions as F  # noqa: N812
 
         with active(own):
-            conditions = [F.expr(bind(v.sql, v.parameters, self._as_of)).alias(f"c{i}") for i, v in enumerate(versions)]
-            row = own.table(versions[0].frame).select(*conditions).first()
-        assert row is not None
-        return [version for version, true in zip(versions, row, strict=True) if true]
+            conditions = [F.expr(bind(v.sql, v.parameters, self._as_of)) for v in versions]
+            chosen = F.when(F.lit(False), F.lit(None).cast("boolean"))
+            for at, condition in enumerate(conditions):
+                chosen = chosen.when(F.col(WHICH) == at, condition)
+            count = len(versions)
+            frame = own.sql(f"SELECT {', '.join(items)} FROM range(0, {count * rows}, 1, {count})")
+            rows_of = frame.alias(versions[0].frame).select(WHICH, chosen)
+            true = {row[0] for row in rows_of.collect() if row[1]}
+        return [version for at, version in enumerate(versions) if at in true]
 
-    def _true_in(self, own: SparkSession, versions: Rules) -> tuple[list[RuleVersion], Failed]:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            returns = self._limited(lambda alone: self._returns(own, alone[0]))
-            tried = list(pool.map(lambda version: _tried(returns, [version]), versions))
-        return [v for true, _ in tried for v in true], [each for _, failed in tried for each in failed]
+    def _true_in(
+        self, versions: Rules, select: Select, holds: Callable[[str], str] = lambda _: "true", *, rows: int = 1
+    ) -> Tried:
+        """Rules over frames of ``rows`` rows, or none where ``holds`` says false."""
+        if not versions:
+            return Tried()
+        own = self._own(rows, statements=True)
+        for frame in self._schema.columns:
+            items = ", ".join(select(frame, "id"))
+            found = own.sql(f"SELECT {items} FROM range(0, {rows}, 1, 1) WHERE {holds(frame)}")
+            found.createOrReplaceTempView(frame)
+        whole = rows > 1
+        return self._trial.each(lambda those: self._returns(own, those[0], whole=whole), versions, forgiving=whole)
 
-    def _returns(self, own: SparkSession, version: RuleVersion) -> list[RuleVersion]:
-        """The rule, if it returns anybody."""
+    def _returns(self, own: SparkSession, version: RuleVersion, *, whole: bool) -> list[RuleVersion]:
+        """The rule, if it returns anybody; with all its rows worked out, ``whole``, it is not asked whom."""
         from pyspark.sql import functions as F  # noqa: N812
 
         with active(own):
@@ -172,10 +218,10 @@ class _Worlds:
                 found = statement(own, version, self._as_of, self._schema)
             else:
                 found = own.table(version.frame).where(F.expr(bind(version.sql, version.parameters, self._as_of)))
+            if whole:
+                found.write.format("noop").mode("overwrite").save()
+                return []
             return [version] if found.head(1) else []
-
-    def _limited(self, run: Run) -> Run:
-        return lambda versions: within(self._spark, lambda: run(versions), self._limits, [v.id for v in versions])
 
     def _hit(self, version: RuleVersion) -> Fault:
         key = self._schema.subject_key_of(version.frame) or self._schema.subject_key
@@ -191,22 +237,3 @@ def reads_nothing(version: RuleVersion, schema: Schema) -> bool:
 
 def _warning(version: RuleVersion) -> Fault:
     return refuse(WARNED, name="speak for" if version.kind is Kind.INCLUSION else "speak against")
-
-
-def _tried(run: Run, versions: Rules) -> tuple[list[RuleVersion], Failed]:
-    """The rules that are true, and those that failed; where one of several fails, each half is run by itself."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    try:
-        return run(versions), []
-    except TookTooLong as late:
-        if len(versions) == 1:
-            reason = too_long(late)
-            return [], [(versions[0], Fault("", reason.what, reason.remedy, reason.code))]
-    except (PySparkException, Py4JError) as problem:
-        if len(versions) == 1:
-            return [], [(versions[0], refuse("SQL-402", name=in_words(problem)))]
-    middle = len(versions) // 2
-    (true, failed), (more, broken) = _tried(run, versions[:middle]), _tried(run, versions[middle:])
-    return true + more, failed + broken

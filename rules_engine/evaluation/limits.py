@@ -10,10 +10,12 @@ that it may begin later are cancelled. It takes a core of the driver until it en
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rules_engine.evaluation.rule_session import active
@@ -31,21 +33,36 @@ GRACE = 30.0
 SETTLED = 90.0
 """Seconds that cancelled tasks get to end: ``session.GUARDED`` kills those that do not."""
 
+HEARS = 3.0
+"""Seconds after which cancelled work that goes on is taken to hear nothing."""
+
 NO_LIMITS = Limits(0, 0)
 
 _T = TypeVar("_T")
 _NUMBERS = itertools.count(1)
+_TASK = re.compile(r"task (\d+)\.\d+ in stage (\d+)\.")
 
 
 class TookTooLong(Exception):
     """
     Work for ``rules`` (version ids) went on beyond its limit, in seconds.
 
-    ``left_behind`` says that it could not be cancelled, and goes on in a thread of the driver.
+    ``left_behind`` says that it could not be cancelled, and goes on in a thread of the driver; ``tag`` is that of its
+    jobs, and ``done`` is set when its thread ends.
     """
 
-    def __init__(self, seconds: float, rules: Sequence[str], *, planning: bool, left_behind: bool) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        rules: Sequence[str],
+        *,
+        planning: bool,
+        left_behind: bool,
+        tag: str = "",
+        done: threading.Event | None = None,
+    ) -> None:
         self.seconds, self.rules, self.planning, self.left_behind = seconds, tuple(rules), planning, left_behind
+        self.tag, self.done = tag, done or threading.Event()
         super().__init__(f"{'planning' if planning else 'running'} took longer than {seconds:g} s")
 
 
@@ -69,6 +86,31 @@ def settled(spark: SparkSession) -> bool:
             return False
         time.sleep(EVERY)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What cancelled work still holds: a thread of the driver that plans, cores of it by the numbers of their tasks."""
+
+    planning: bool = False
+    tasks: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.planning or bool(self.tasks)
+
+
+def kept(spark: SparkSession, late: TookTooLong) -> Kept:
+    """
+    What cancelled work does not give back: cores within :data:`HEARS` seconds, its thread within :data:`GRACE`.
+
+    On a cluster no task is seen: there an executor that does not hear is killed (``session.GUARDED``).
+    """
+    over = time.monotonic() + (GRACE if late.planning else HEARS)
+    while found := Kept(late.left_behind and not late.done.is_set(), _tasks_of(spark, late.tag)):
+        if time.monotonic() > over:
+            break
+        time.sleep(EVERY)
+    return found
 
 
 class _Watched(Generic[_T]):
@@ -120,7 +162,9 @@ class _Watched(Generic[_T]):
             self._cancel()
         if left_behind := not self._done.is_set():
             threading.Thread(target=self._cancel_to_the_end, daemon=True).start()
-        return TookTooLong(limit, self._rules, planning=planning, left_behind=left_behind)
+        return TookTooLong(
+            limit, self._rules, planning=planning, left_behind=left_behind, tag=self._tag, done=self._done
+        )
 
     def _cancel(self) -> None:
         self._spark.sparkContext.cancelJobsWithTag(self._tag)
@@ -129,7 +173,7 @@ class _Watched(Generic[_T]):
     def _cancel_to_the_end(self) -> None:
         from py4j.protocol import Py4JError
 
-        with suppress(Py4JError, OSError):  # Spark was stopped, and the work with it
+        with suppress(Py4JError, OSError, AttributeError):  # Spark was stopped, and the work with it
             while not self._done.wait(EVERY):
                 self._cancel()
 
@@ -145,3 +189,21 @@ def _running_tasks(spark: SparkSession) -> int:
     if scheduler is None:  # Spark was stopped, and its tasks with it
         return 0
     return sum(map(int, scheduler.runningTasksByExecutors().values().mkString(" ").split()))
+
+
+def _tasks_of(spark: SparkSession, tag: str) -> tuple[int, ...]:
+    """The numbers, within their stages, of the tasks of a tag that are under way in this JVM, whatever Spark says."""
+    if not (running := list(_running(spark))):
+        return ()
+    tracker = _tracker(spark)
+    jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForTag(tag)]
+    stages = {str(stage) for job in jobs if job.isDefined() for stage in job.get().stageIds()}
+    return tuple(sorted(int(task) for task, stage in running if stage in stages))
+
+
+def _running(spark: SparkSession) -> Iterator[tuple[str, str]]:
+    """Tasks by number and stage; a thread without a task keeps the name of its last, so its stack is looked at."""
+    for entry in getattr(spark._jvm, "java.lang.Thread").getAllStackTraces().entrySet():
+        named = _TASK.search(str(entry.getKey().getName()))
+        if named and any("Executor$TaskRunner.run" in str(frame) for frame in entry.getValue()):
+            yield named[1], named[2]

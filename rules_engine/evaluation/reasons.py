@@ -20,8 +20,8 @@ class Reason:
     code: str
 
 
-FAILED, LATE, FATAL = "RUN-101", "RUN-102", "RUN-103"
-"""A row on which it fails; a limit it exceeds; Spark did not survive it."""
+FAILED, LATE, FATAL, UNTRIED = "RUN-101", "RUN-102", "RUN-103", "RUN-104"
+"""A row on which it fails; a limit it exceeds; Spark did not survive it; another that was not stopped."""
 
 _CAST = "Use try_cast, and say what a row without a value means."
 
