@@ -71,7 +71,9 @@ def run(
         if explain_plan:
             explain(desk, chosen, installation.explained(chosen, known or now(), progress))
             return
-        outcome = installation.run(chosen, started, known or now(), run_id, progress, correction=correction)
+        outcome = installation.run(
+            chosen, started, known or now(), run_id, progress, correction=correction, exact=bool(created_at)
+        )
         rule_set = installation.store.rule_set(outcome.manifest.run_id)
         warnings = installation.warnings(rule_set)
     desk.screen.warn(warnings)

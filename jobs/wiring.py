@@ -251,6 +251,7 @@ class Installation:
         progress: Progress = silent,
         *,
         correction: bool = False,
+        exact: bool = False,
     ) -> Outcome:
         """One run over this installation's adapters; see :func:`rules_engine.run.run`."""
         return run(
@@ -265,6 +266,7 @@ class Installation:
             run_id,
             progress,
             correction=correction,
+            exact=exact,
         )
 
     def explained(self, as_of: date, known_at: datetime, progress: Progress = silent) -> Explained:

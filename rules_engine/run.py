@@ -66,13 +66,15 @@ def evaluate(
     progress: Progress = silent,
     *,
     correction: bool = False,
+    exact: bool = False,
 ) -> Manifest:
     """
     Evaluate and stage one run, and keep its balanced manifest; no history is read or written.
 
     It is decided against the run that the store's copy of the chain names. A run is named by its inputs
     unless ``run_id`` names it; its created date is ``created_at``, or just after that of the run published last
-    where clocks disagree. A run that is in the chain is not evaluated again: its manifest is returned as it is.
+    where clocks disagree, unless it is to be ``exact``. A run that is in the chain is not evaluated again: its
+    manifest is returned as it is.
 
     Raises:
         InvalidRule: If any rule cannot be read or resolved, or fails while it runs and is not held.
@@ -86,9 +88,14 @@ def evaluate(
     if found(chain, run_id) and (earlier := store.manifest(run_id)):
         return earlier
     raise_all(RunRefused, day_faults(chain, rule_set.as_of, correction=correction))
+    if exact and chain and created_at <= chain[-1].created_at:
+        what = f"it is not after {created_text(chain[-1].created_at)}, when run {chain[-1].run_id} was created."
+        raise RunRefused(Fault(f"Created date {created_text(created_at)}", what, "Give a later one, or none."))
     against = predecessor(chain, rule_set.as_of, correction=correction)
     corrected = taken_back(chain, rule_set.as_of, correction=correction)
     before = _manifest_of(store, against)
+    for entry in corrected:
+        _manifest_of(store, entry)
     opened = store.open(run_id, max(created_at, chain[-1].created_at + TICK) if chain else created_at)
     store.keep_rule_set(run_id, rule_set)
     evaluation = evaluator.evaluate(
@@ -306,11 +313,14 @@ def run(
     progress: Progress = silent,
     *,
     correction: bool = False,
+    exact: bool = False,
 ) -> Outcome:
     """Load, evaluate and publish one run; a run that was published before is only reconciled."""
     rule_set = source.rule_set(as_of, known_at or created_at)
     before = settled(store, history, created_at)
-    manifest = evaluate(rule_set, evaluator, store, created_at, settings, run_id, progress, correction=correction)
+    manifest = evaluate(
+        rule_set, evaluator, store, created_at, settings, run_id, progress, correction=correction, exact=exact
+    )
     progress("Publishing", 0.0)
     inserted = publish(manifest.run_id, store, history, created_at)
     if before.inserted and before.run_id == manifest.run_id:

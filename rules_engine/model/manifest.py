@@ -221,6 +221,9 @@ class Manifest:
         Raises:
             RunRefused: With every file that differs.
         """
+        if self.files and not files:
+            gone = "nothing of what it staged is here any more: it was pruned, or removed."
+            raise RunRefused(Fault(f"Run {self.run_id}", gone, "Bring it back from a backup, then try again."))
         names = sorted(name for name in {*self.files, *files} if self.files.get(name) != files.get(name))
         what = {name: _file_fault(name in self.files, name in files) for name in names}
         remedy = "Find out who wrote there; then evaluate the run again."

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import pytest
 
+from rules_engine import run as running
 from rules_engine.errors import RulesError, RunInterrupted, RunRefused
 from rules_engine.model.decisions import Event
 from rules_engine.model.manifest import manifest_from
@@ -146,6 +147,29 @@ def test_a_correction_of_a_day_to_come_is_refused() -> None:
     house.run(MONDAY)
     with pytest.raises(RunRefused, match="there is nothing to correct: the newest published day is 2024-06-03"):
         house.run(TUESDAY, correction=True)
+
+
+def test_a_created_date_that_was_given_is_taken_or_refused() -> None:
+    """Never silently another one: who names a moment before the newest publication is told so (R-HIST-2)."""
+    house = House()
+    house.run(TUESDAY)
+    ports = (house.rules, house.evaluator, house.store, house.history)
+    with pytest.raises(RunRefused, match="it is not after 2024-06-04T08:00:00"):
+        running.run(*ports, WEDNESDAY, moment(MONDAY), {}, exact=True)
+    later = moment(WEDNESDAY, hour=3)
+    assert running.run(*ports, WEDNESDAY, later, {}, exact=True).manifest.created_at == "2024-06-05T03:00:00.000000Z"
+
+
+def test_a_correction_of_what_was_pruned_is_refused_by_name() -> None:
+    """What its day decided is to be decided again, and is not there."""
+    house = House()
+    for day in DAYS:
+        house.run(day)
+    tuesday = house.history.chain()[1].run_id
+    del house.staging[house.store.folder(tuesday)], house.staging[f"{house.store.folder(tuesday)}/standing"]
+    house.reweigh(25, number=2)
+    with pytest.raises(RunRefused, match=f"Run {tuesday}"):
+        house.run(TUESDAY, at=moment(WEDNESDAY, hour=12), correction=True)
 
 
 def test_absent_is_not_lapsed() -> None:
