@@ -31,6 +31,8 @@ class Place:
     def __init__(self, home: Path) -> None:
         self.home = home
         small_lake.write(home / "lake", customers=20_000)
+        declared = home / "lake" / "frames.toml"
+        declared.write_text(f'snapshots = "contents"\n{declared.read_text("utf-8")}', encoding="utf-8")
         (home / "rules.yaml").write_text(RULES, encoding="utf-8")
         self.environment = os.environ | {
             "RULES_HOME": str(home),
