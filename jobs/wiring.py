@@ -60,7 +60,8 @@ class Installation:
     def database_url(self) -> str:
         """The rules repository's URL; the embedded server is started for it, its database named after the tenant."""
         if self.settings.database_url:
-            return of_tenant(self.settings.database_url, self.settings.tenant)
+            url = self.settings.database_url
+            return of_tenant(url, self.settings.tenant) if self.settings.tenant_said else url
         return embedded.ensure_database(embedded.start(self.postgres_folder), self.database_name)
 
     @property
@@ -231,6 +232,8 @@ class Installation:
     def _parts(self) -> Iterator[Callable[[], object]]:
         yield lambda: self.lake
         yield lambda: self.java_home
+        if self.settings.database_url:  # a run's tables and folders are a tenant's, named or not
+            yield lambda: of_tenant(self.settings.database_url or "", self.settings.tenant)
         if self.settings.history is HistoryKind.POSTGRES:  # one database: when it is down, say so once
             yield lambda: (self.repository.rules(), self.history.create())
         else:

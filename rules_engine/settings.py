@@ -67,6 +67,8 @@ class Settings:
     region: str | None = None
     environment: str = "local"
     tenant: str = "demo"
+    tenant_said: bool = False
+    """Whether the tenant was named, and is not the one that is there without a name."""
     spark_master: str = "local[*]"
     spark_memory: str = "4g"
     on_failure: OnFailure = OnFailure.ABORT
@@ -94,6 +96,7 @@ class Settings:
             region=_region(given),
             environment=given.get("RULES_ENV", "local"),
             tenant=tenant,
+            tenant_said="RULES_TENANT" in given,
             spark_master=given.get("RULES_SPARK_MASTER", "local[*]"),
             spark_memory=given.get("RULES_SPARK_MEMORY", "4g"),
             on_failure=OnFailure(given.get("RULES_ON_FAILURE", "abort")),

@@ -51,7 +51,7 @@ NEEDED = """
     own.layer.comment-bidi      | L0                         | all parsers skip a comment, whatever it shows to people
     own.layer.double-quotes     | L0                         | a text to both parsers, a name to others
     own.layer.substitution      | L0                         | a text that a session may replace before it is read
-    own.layer.wildcards         | gate 1                     | Spark compiles any pattern
+    own.layer.wildcards         | gate 1, gate 2b, registry  | Spark compiles any pattern
     own.layer.join              | gate 1, gate 2b, registry  | Spark itself joins every row with every row
     own.layer.cte-like-frame    | gate 1                     | Spark lets a WITH query hide a frame
     own.layer.grain             | gate 1                     | Spark makes several rows of one
