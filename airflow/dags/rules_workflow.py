@@ -98,8 +98,9 @@ CLUSTER = {
 def step(name: str, deploy_mode: str, *words: str) -> dict[str, Any]:
     """A spark-submit of one entry file; a failure ends the cluster."""
     submit = ["spark-submit", "--deploy-mode", deploy_mode, "--py-files", f"{ARTEFACTS}/rules.zip"]
-    english = [f"--conf=spark.{jvm}.extraJavaOptions=-Duser.language=en" for jvm in ("driver", "executor")]
-    python = ["--conf", f"spark.pyspark.python={PYTHON}", *english, f"{ARTEFACTS}/{name}_step.py"]
+    english = [f"spark.{jvm}.extraJavaOptions=-Duser.language=en" for jvm in ("driver", "executor")]
+    settings = [word for said in (f"spark.pyspark.python={PYTHON}", *english) for word in ("--conf", said)]
+    python = [*settings, f"{ARTEFACTS}/{name}_step.py"]
     return {
         "Name": f"{name} {RUN_ID}",
         "ActionOnFailure": "TERMINATE_CLUSTER",
