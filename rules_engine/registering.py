@@ -132,6 +132,7 @@ class _Feed:
     waiting: list[HistoryRecord] = field(default_factory=list)
 
     def passing(self, records: Iterable[HistoryRecord | Unreadable]) -> Iterator[HistoryRecord | Unreadable]:
+        """The records as they come, each counted and on its way to the register; what does not read is set apart."""
         for record in records:
             if isinstance(record, Unreadable):
                 self.counted.unreadable += 1

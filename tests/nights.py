@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from rules_engine.errors import RulesError
@@ -224,7 +224,3 @@ def with_clocks(people: Population, history: History, off: Sequence[timedelta]) 
     found = figures(history, days_of(history), people)
     created = [entry.created_at for entry in history.chain()]
     return found if created == sorted(set(created)) else found + Figures(altered=1)
-
-
-def at(day: date, hour: int = 8) -> datetime:
-    return moment(day, hour)

@@ -33,6 +33,7 @@ from tests.contract.conftest import JARS, new_table
 from tests.faults.test_publication import LosingReplies, Throttling
 from tests.in_memory import InMemoryHistory
 from tests.nights import Figures, Unguarded
+from tests.unit.house import moment
 
 Make = Callable[[], History]
 HURRIED = Pace(sleep=lambda _: None, attempts=5000)
@@ -79,7 +80,7 @@ def from_a_start_line(make: Make, chance: random.Random) -> Figures:
             runs *= 2
         else:
             house.reweigh(21, number=2)
-            runs.append(house.evaluate(second, at=nights.at(second, 9)))
+            runs.append(house.evaluate(second, at=moment(second, 9)))
         start, refused = threading.Barrier(2), []
 
         def publish(run: str, house: Any = house, start: Any = start, refused: Any = refused) -> None:
