@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +56,7 @@ def _measured(line: Line, contestant: str, setting: Setting) -> Measured:
     if problem:
         return Measured(line.name, contestant, load=load, problem=problem)
     found = json.loads((work / "answer.json").read_text(encoding="utf-8"))
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)
     return Measured(line.name, contestant, load=load, **found | {"warm": tuple(found["warm"])})
 
 
@@ -81,7 +84,7 @@ def _run(work: Path, longest: float) -> str:
     """Run the job in a folder; what went wrong, empty if nothing did."""
     with (work / "log").open("w", encoding="utf-8") as log:
         command = [sys.executable, "-m", "bench.worker", str(work / "job.json"), str(work / "answer.json")]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             code = process.wait(longest)
         except subprocess.TimeoutExpired:
@@ -93,10 +96,7 @@ def _run(work: Path, longest: float) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those below it, if they still run."""
-    if process.poll() is not None:
-        return
-    top = psutil.Process(process.pid)
-    for one in [*top.children(recursive=True), top]:
-        one.kill()
+    """End a process and what it began: a JVM outlives its Python, tidies its folder and takes the next one's time."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
