@@ -30,7 +30,7 @@ from sqlalchemy import text
 
 from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
 from rules_repo import embedded, exchange, schema
-from rules_repo.connection import bare_snapshot, connected
+from rules_repo.connection import bare, connected
 from rules_repo.governance import require_approvals
 from rules_repo.overview import overview
 from rules_repo.repository import Repository
@@ -126,7 +126,7 @@ def run(url: str, count: int, folder: Path) -> dict[str, dict[str, float]]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in FILLING.split(";"):
             connection.execute(text(statement), {"count": count} if ":count" in statement else {})
-    with bare_snapshot(url) as plain, plain.cursor() as cursor:
+    with bare(url) as plain, plain.cursor() as cursor:
         register_default_jsonb(plain, loads=str)  # a client that shows rows does not take JSON apart
         found["rule_set() in the database"] = measured(lambda: _fetched(cursor), server)
     later = datetime.now(UTC) + timedelta(days=1)
