@@ -19,8 +19,14 @@ HEAD = "0003"
 
 MIGRATIONS = files("rules_repo") / "migrations"
 
-UPGRADING = 7_310_589_201
-"""The advisory lock that lets one upgrade run at a time."""
+ONE_AT_A_TIME = f"""DO $$ BEGIN
+    IF to_regclass('{SCHEMA}.schema_version') IS NULL THEN
+        PERFORM pg_advisory_xact_lock(7310589201);
+    ELSE
+        LOCK TABLE {SCHEMA}.schema_version IN EXCLUSIVE MODE;
+    END IF;
+END $$"""
+"""One upgrade runs at a time: any login can take an advisory lock, nobody who may only read this lock on a table."""
 
 
 PATH = "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL standard_conforming_strings = on;"
@@ -55,7 +61,7 @@ def upgrade(url: str) -> str:
     with translated(engine), engine.begin() as connection:
         _check_age(connection)
         connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADING})")
+        connection.exec_driver_sql(ONE_AT_A_TIME)
         config.attributes["connection"] = connection
         _check_known(_revision(connection), shown(url))
         connection.exec_driver_sql(PATH)
