@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -18,8 +19,21 @@ from rules_repo.entries import RULE_FIELDS, TYPE_FIELDS, Entry, rule_entry, type
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+WHOLE = ("weight", "margin", "veto_weight")
+DAYS = ("effective_from", "effective_to")
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+
+
 def _whole(cell: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]+", cell):
+        raise ValueError
     return int(cell)
+
+
+def _day(cell: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell):
+        raise ValueError
+    return date.fromisoformat(cell)
 
 
 def _flag(cell: str) -> bool:
@@ -31,49 +45,73 @@ def _object(cell: str) -> Any:
 
 
 CELLS: dict[str, Callable[[str], Any]] = {
-    "weight": _whole,
-    "margin": _whole,
-    "veto_weight": _whole,
+    **dict.fromkeys(WHOLE, _whole),
+    **dict.fromkeys(DAYS, _day),
     "override": _flag,
     "shadow": _flag,
     "parameters": _object,
     "metadata": _object,
-    "effective_from": date.fromisoformat,
-    "effective_to": date.fromisoformat,
 }
+
+Line = tuple[str, list[str]]
+"""Where a line stands, and its cells."""
 
 
 def entries(text: str, name: str, fields: Sequence[str], faults: list[Fault]) -> list[tuple[str, Entry]]:
     """The file's entries, with where they stand; what cannot be read goes to ``faults``."""
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    found: list[tuple[str, Entry]] = []
     try:
-        header = [column.strip() for column in next(reader, [])]
-        if faulty := list(_header_faults(header, name, fields)):
-            faults.extend(faulty)
-            return found
-        line = reader.line_num
+        return tabled(_lines(text.removeprefix("\ufeff"), name, fields), name, fields, faults)
+    except csv.Error as problem:
+        faults.append(
+            Fault(f"{name} line {problem.args[-1]}", f"it is no CSV: {problem.args[0]}.", "Mend the quotes there.")
+        )
+        return []
+
+
+def _lines(text: str, name: str, fields: Sequence[str]) -> Iterator[Line]:
+    """The lines that hold anything; parted by what parts the first one into names of columns."""
+    first = text.partition("\n")[0]
+    known = {sign: sum(part.strip().strip('"') in fields for part in first.split(sign)) for sign in SEPARATORS}
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(known, key=known.__getitem__))
+    line = 0
+    try:
         for row in reader:
             where, line = f"{name} line {line + 1}", reader.line_num
-            if not any(cell.strip() for cell in row):
-                continue
-            if len(row) != len(header):
-                what = f"it has {len(row)} cells, the header has {len(header)}."
-                faults.append(Fault(where, what, "Put texts that hold commas in quotes."))
-                continue
-            found.append((where, {column: _cell(column, cell) for column, cell in zip(header, row, strict=True)}))
+            if any(cell.strip() for cell in row):
+                yield where, row
     except csv.Error as problem:
-        faults.append(Fault(f"{name} line {reader.line_num}", f"it is no CSV: {problem}.", "Mend the quotes there."))
+        raise csv.Error(str(problem), reader.line_num) from problem
+
+
+def tabled(lines: Iterable[Line], name: str, fields: Sequence[str], faults: list[Fault]) -> list[tuple[str, Entry]]:
+    """The entries of lines of cells, the first of which names the columns; empty columns at the end do not count."""
+    found: list[tuple[str, Entry]] = []
+    several = iter(lines)
+    header = [column.strip() for column in next(several, (name, []))[1]]
+    while header and not header[-1]:
+        header.pop()
+    if faulty := list(_header_faults(header, name, fields)):
+        faults.extend(faulty)
+        return found
+    for where, row in several:
+        cells = row[: len(header)]
+        if len(cells) < len(header) or any(cell.strip() for cell in row[len(header) :]):
+            what = f"it has {len(row)} cells, the header has {len(header)}."
+            faults.append(Fault(where, what, "Put texts that hold commas in quotes."))
+            continue
+        found.append((where, {column: _cell(column, cell) for column, cell in zip(header, cells, strict=True)}))
     return found
 
 
 def _header_faults(header: Sequence[str], name: str, fields: Sequence[str]) -> Iterator[Fault]:
     if "key" not in header:
         yield Fault(name, "its first line names no column 'key'.", f"Begin it with: {','.join(fields)}.")
-    for column in header:
-        if column not in fields:
+    for place, column in enumerate(header, 1):
+        if not column:
+            yield Fault(name, f"column {place} has no name.", "Name it, or remove it.")
+        elif column not in fields:
             yield Fault(name, f"there is no column '{column}'.", did_you_mean(column, fields) or "Remove it.")
-    for column in sorted({c for c in header if header.count(c) > 1}):
+    for column in sorted({c for c in header if c and header.count(c) > 1}):
         yield Fault(name, f"it has the column '{column}' twice.", "Remove one.")
 
 

@@ -100,11 +100,20 @@ def _together(found: RuleFile, name: str) -> Iterable[Fault]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as problem:
-        why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8 text"
-        raise ChangeRefused(Fault(f"File {path}", f"it cannot be read: {why}.", "Nothing was changed.")) from problem
+        content = path.read_bytes()
+    except OSError as problem:
+        raise ChangeRefused(
+            Fault(f"File {path}", f"it cannot be read: {problem.strerror}.", "Nothing was changed.")
+        ) from problem
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        what = f"it is not UTF-8 text: byte 0x{content[problem.start]:02X} in line {line} is none"
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            what = "it is not UTF-8 text but UTF-16"
+        remedy = "Save it as UTF-8 (a spreadsheet calls it 'CSV UTF-8'). Nothing was changed."
+        raise ChangeRefused(Fault(f"File {path}", f"{what}.", remedy)) from problem
 
 
 def _keep(path: Path, text: str) -> None:

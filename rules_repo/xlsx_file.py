@@ -6,14 +6,18 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+
+from openpyxl.utils.exceptions import InvalidFileException
 
 from rules_engine.errors import ChangeRefused, Fault
 from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_repo import csv_file
+from rules_repo import csv_file, worksheet
 from rules_repo.entries import READABLE_RULE_FIELDS, TYPE_FIELDS, Entry
 
 RULES, TYPES = "rules", "membership types"
@@ -21,6 +25,10 @@ LONGEST = 32_767
 """As many characters a spreadsheet keeps in a cell."""
 
 LONG_AGO = datetime(2000, 1, 1)  # noqa: DTZ001 - what the file says of its making, the same in every export
+COLUMNS = dict.fromkeys(csv_file.WHOLE, worksheet.NUMBER) | dict.fromkeys(csv_file.DAYS, worksheet.DAY)
+UNREADABLE = OSError, LookupError, ValueError, TypeError, AttributeError, SyntaxError, BadZipFile, InvalidFileException
+"""What the library raises of files that are no workbooks, or that are broken."""
+
 Placed = list[tuple[str, Entry]]
 
 
@@ -31,39 +39,33 @@ def entries(path: Path, faults: list[Fault]) -> tuple[Placed, Placed]:
     Raises:
         ChangeRefused: If the file is no workbook.
     """
+    with _opened(path, data_only=True) as values, _opened(path, data_only=False) as formulas:
+        sheets = {sheet.title: sheet for sheet in values.worksheets}
+        if RULES not in sheets:
+            what = f"it has no sheet '{RULES}' of cells; it has {', '.join(map(repr, values.sheetnames))}."
+            faults.append(Fault(path.name, what, f"Name the sheet with the rules '{RULES}'."))
+            return [], []
+        found = []
+        for name, fields in ((RULES, READABLE_RULE_FIELDS), (TYPES, TYPE_FIELDS)):
+            which = f"{path.name} sheet {name}"
+            read = worksheet.rows(sheets[name], formulas[name], COLUMNS, which, faults) if name in sheets else ()
+            lines = ((f"{which} row {number}", cells) for number, cells in read)
+            found.append(csv_file.tabled(lines, which, fields, faults) if name in sheets else [])
+    return found[0], found[1]
+
+
+@contextmanager
+def _opened(path: Path, data_only: bool) -> Iterator[Any]:
     from openpyxl import load_workbook
 
     try:
-        book = load_workbook(path, data_only=True)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
-        what = f"it cannot be read as a workbook: {problem}."
+        book = load_workbook(path, data_only=data_only, read_only=True)
+    except UNREADABLE as problem:
+        why = problem.strerror if isinstance(problem, OSError) else problem
+        what = f"it cannot be read as a workbook: {why}."
         raise ChangeRefused(Fault(f"File {path}", what, "Nothing was changed.")) from problem
-    rules, types = (book[name] if name in book.sheetnames else None for name in (RULES, TYPES))
-    if rules is None:
-        faults.append(Fault(path.name, f"it has no sheet '{RULES}'.", f"Name the sheet with the rules '{RULES}'."))
-        return [], []
-    read = _entries(rules, path, READABLE_RULE_FIELDS, faults)
-    return read, _entries(types, path, TYPE_FIELDS, faults) if types else []
-
-
-def _entries(sheet: Any, path: Path, fields: tuple[str, ...], faults: list[Fault]) -> Placed:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
-    return csv_file.entries(out.getvalue(), f"{path.name} sheet {sheet.title}", fields, faults)
-
-
-def _text(cell: object) -> str:
-    """What a person typed: a spreadsheet makes days, numbers and truths of texts."""
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return str(cell).lower()
-        case datetime():
-            return cell.date().isoformat()
-        case float() if cell.is_integer():
-            return str(int(cell))
-    return str(cell)
+    with closing(book):
+        yield book
 
 
 def written(membership_types: Iterable[MembershipType], versions: Iterable[RuleVersion]) -> bytes:

@@ -21,8 +21,25 @@ GROUPS = {"effective": ("from", "to"), "reason": ("code", "text")}
 PLAIN_DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+")
 
 
+CORE = (
+    ("null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
+    ("bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF")),
+    ("int", re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"), list("-+0123456789")),
+    (
+        "float",
+        re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+        list("-+.0123456789"),
+    ),
+    ("timestamp", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), list("0123456789")),
+)
+"""
+What a word without quotes is by the core schema of YAML 1.2.2 (10.3.2), and days; all else is a text: NO, on, 12:30,
+1_000. By YAML 1.1 they were a truth and 750, and 010 was 8.
+"""
+
+
 class _Loader(yaml.CSafeLoader):
-    """Reads decimals with all their digits, and refuses a name that is given twice."""
+    """Reads YAML 1.2, decimals with all their digits, and refuses a name that is given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -41,16 +58,25 @@ class _Dumper(yaml.CSafeDumper):
 
 def _decimal(_: _Loader, node: yaml.ScalarNode) -> Decimal:
     try:
-        return Decimal(node.value.replace("_", ""))
+        return Decimal(node.value)
     except ArithmeticError:
         return Decimal("NaN")
+
+
+def _whole(_: _Loader, node: yaml.ScalarNode) -> int:
+    return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
 
 
 def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
+_Loader.yaml_implicit_resolvers = {}
+for _name, _form, _first in CORE:
+    for _class in _Loader, _Dumper:  # what either reading takes for no text is written in quotes
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_form.pattern})$"), _first)
 _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Decimal, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:float", str(value)))
 

@@ -1,0 +1,289 @@
+"""What a file of rules shows is what is read, or it is refused with the place, the fault and the cure (R-UX, K13 to K15)."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openpyxl import Workbook
+from openpyxl.chart import BarChart, Reference
+from openpyxl.styles import PatternFill
+
+from rules_engine.errors import ChangeRefused, InvalidRule
+from rules_repo import exchange, yaml_file
+from tests.spec.table import Row, cases
+
+COLUMNS = "key", "kind", "membership_type", "weight", "frame", "sql", "shadow", "effective_from", "effective_to"
+COLOUR = PatternFill("solid", fgColor="FF0000")
+
+
+def book() -> Workbook:
+    """A workbook of two rules, as somebody typed it."""
+    made = Workbook()
+    made.active.title = "rules"
+    made.active.append(COLUMNS)
+    for key in "A-1", "A-2":
+        made.active.append([key, "inclusion", "GOLD", 20, "customers", "true", False, datetime(2024, 6, 1), None])
+    return made
+
+
+def read(made: Workbook, folder: Path) -> exchange.RuleFile:
+    made.save(folder / "rules.xlsx")
+    return exchange.read(folder / "rules.xlsx")
+
+
+def changed(cell: str, value: object, shown_as: str = "") -> Workbook:
+    made = book()
+    made.active[cell] = value
+    if shown_as:
+        made.active[cell].number_format = shown_as
+    return made
+
+
+SHOWN = """
+    cell | value            | format       | says                                                | because
+    -----+------------------+--------------+-----------------------------------------------------+---------------------------------------
+    G2   | =TRUE()          | General      | cell G2: it is a formula without a value (=TRUE())  | no program has worked it out
+    D2   | =10+10           | General      | cell D2: it is a formula without a value (=10+10)   | so too a number
+    A2   | 7                | 000          | cell A2: it holds the number 7 and shows it otherwise (format '000') | a key 007 is no key 7
+    A2   | 7                | "R-"0        | cell A2: it holds the number 7 and shows it otherwise | nor is R-7
+    A2   | 123456789012     | General      | cell A2: it holds the number 123456789012           | it shows 1.23457E+11
+    D2   | 0.5              | 0%           | cell D2: it holds the number 0.5 and shows it otherwise | it shows 50 %
+    D2   | 20               | 0%           | cell D2: it holds the number 20                     | and this 2000 %
+    D2   | 20000            | 0,           | cell D2: it holds the number 20000                  | it shows thousands
+    D2   | 20.4             | 0            | cell D2: it holds the number 20.4                   | it shows 20
+    D2   | 20.4             | General      | its weight '20.4' is not a whole number             | it shows what it is, and that is no weight
+    D2   | 45444            | yyyy-mm-dd   | cell D2: it is a day or a time (2024-06-01          | a day is no weight
+    A2   | 45444            | yyyy-mm-dd   | where a text is expected                            | nor a key
+    H2   | 45444            | General      | its effective_from '45444' is no day                | and a number is no day
+    H2   | 45444            | mmm yyyy     | its format 'mmm yyyy' does not show the whole day   | the day of the month is not to be seen
+    H2   | 45444.999        | yyyy-mm-dd   | cell H2: it holds a time of day (2024-06-01 23:58   | which would end a day early
+    H2   | 0.5              | hh:mm        | cell H2: it holds a time of day (12:00:00)          | a time is no day
+    H2   | 1.5              | [h]:mm       | cell H2: it holds a time of day (1 day, 12:00:00)   | nor is a length of time
+"""
+
+
+@pytest.mark.parametrize("case", cases(SHOWN))
+def test_a_cell_that_shows_something_else_than_it_holds_is_refused(tmp_path: Path, case: Row) -> None:
+    """By sheet and cell; nothing else is said of its row."""
+    value = case["value"] if case["value"].startswith("=") else float(case["value"])
+    with pytest.raises(InvalidRule) as refused:
+        read(changed(case["cell"], value, case["format"]), tmp_path)
+    assert case["says"] in str(refused.value)
+    assert len(refused.value.faults) == 1
+
+
+SAME = """
+    cell | value   | format     | column         | read       | because
+    -----+---------+------------+----------------+------------+-------------------------------------------
+    A2   | 7       | General    | key            | 7          | a number that shows its digits is that text
+    A2   | 7       | 0          | key            | 7          | so does this
+    D2   | 1000    | #,##0      | weight         | 1000       | separators are no part of a number
+    D2   | 20      | 0.00       | weight         | 20         | nor are decimals that are zeros
+    I2   | 45444   | dd/mm/yyyy | effective_to   | 2024-06-01 | a day in any order of its parts
+    I2   | 45444   | d. mmmm yy | effective_to   | 2024-06-01 | in words
+"""
+
+
+@pytest.mark.parametrize("case", cases(SAME))
+def test_a_cell_that_shows_what_it_holds_is_read(tmp_path: Path, case: Row) -> None:
+    """Whatever the format, if the same value is to be seen."""
+    made = changed("H2", datetime(2024, 1, 1))
+    made.active[case["cell"]] = float(case["value"])
+    made.active[case["cell"]].number_format = case["format"]
+    versions = read(made, tmp_path).versions
+    version = next(v for v in versions if v.key != "A-2" and v.key in ("A-1", "7"))
+    found = {"key": version.key, "weight": version.weight, "effective_to": version.effective.end}
+    assert str(found[case["column"]]) == case["read"]
+
+
+def merged(made: Workbook) -> None:
+    made.active["I2"] = datetime(2026, 6, 30)
+    made.active.merge_cells("I2:I3")
+
+
+def hidden_row(made: Workbook) -> None:
+    made.active.row_dimensions[3].hidden = True
+
+
+def hidden_column(made: Workbook) -> None:
+    made.active.column_dimensions["G"].hidden = True
+
+
+def error(made: Workbook) -> None:
+    made.active["F2"] = "#N/A"
+    made.active["F2"].data_type = "e"
+
+
+def other_name(made: Workbook) -> None:
+    made.active.title = "Sheet1"
+    made.create_sheet("types")
+
+
+def chart(made: Workbook) -> None:
+    other_name(made)
+    drawn = BarChart()
+    drawn.add_data(Reference(made["Sheet1"], min_col=4, min_row=1, max_row=3))
+    made.create_chartsheet("rules").add_chart(drawn)
+
+
+def far_column(made: Workbook) -> None:
+    made.active["XFD2"] = "far"
+
+
+SHEETS: tuple[tuple[Callable[[Workbook], None], str], ...] = (
+    (merged, "cells I2:I3: they are merged: the first of them holds the value, the others hold none"),
+    (hidden_row, "row 3: it is hidden. Show it (clear the filter), or delete it"),
+    (hidden_column, "columns G:G: they are hidden"),
+    (error, "cell F2: it shows the error #N/A"),
+    (other_name, "it has no sheet 'rules' of cells; it has 'Sheet1', 'types'. Name the sheet with the rules 'rules'"),
+    (chart, "it has no sheet 'rules' of cells; it has 'Sheet1', 'types', 'rules'"),
+    (far_column, "sheet rules row 2: it has 16384 cells, the header has 9"),
+)
+
+
+@pytest.mark.parametrize(("change", "says"), SHEETS, ids=[change.__name__ for change, _ in SHEETS])
+def test_a_sheet_that_hides_what_it_says_is_refused(
+    tmp_path: Path, change: Callable[[Workbook], None], says: str
+) -> None:
+    """What is merged, hidden, an error or no sheet of cells is named, and what to do."""
+    made = book()
+    change(made)
+    with pytest.raises(InvalidRule) as refused:
+        read(made, tmp_path)
+    assert says in str(refused.value)
+
+
+def test_all_cells_at_fault_are_named_at_once(tmp_path: Path) -> None:
+    """A fault in a row hides none in another."""
+    made = book()
+    made.active["G2"], made.active["A3"] = "=TRUE()", datetime(2024, 6, 1)
+    made.active.append(["A-3", "bonus", "GOLD", 20, "customers", "true", False, datetime(2024, 6, 1)])
+    with pytest.raises(InvalidRule) as refused:
+        read(made, tmp_path)
+    assert [fault.which.rpartition("sheet rules ")[2] for fault in refused.value.faults] == [
+        "cell G2", "cell A3", "row 4, rule A-3"
+    ]  # fmt: skip
+
+
+def test_cells_without_a_value_cost_nothing(tmp_path: Path) -> None:
+    """One coloured cell in the last row, and 20,000 above: two rules are read, in the memory that two rules take."""
+    made = book()
+    made.active["XFD1048576"].fill = COLOUR
+    for row in range(4, 20_000):
+        made.active.cell(row, 5).fill = COLOUR
+    made.save(tmp_path / "rules.xlsx")
+    del made
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert [version.key for version in exchange.read(tmp_path / "rules.xlsx").versions] == ["A-1", "A-2"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no workbook"], ids=["empty", "cut off", "a text"])
+def test_what_is_no_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
+    """With the file's name."""
+    (tmp_path / "rules.xlsx").write_bytes(content)
+    with pytest.raises(ChangeRefused, match=r"rules\.xlsx: it cannot be read as a workbook"):
+        exchange.read(tmp_path / "rules.xlsx")
+
+
+CSV = "key,kind,membership_type,weight,frame,sql,effective_from{}\nA-1,inclusion,GOLD,20,customers,a > 1,2024-01-01{}\n"
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_columns_are_parted_by_what_parts_their_names(tmp_path: Path, sign: str) -> None:
+    """Commas, or the semicolons and tabs that spreadsheets write where a comma is the sign of decimals."""
+    (tmp_path / "rules.csv").write_text(CSV.format("", "").replace(",", sign))
+    (version,) = exchange.read(tmp_path / "rules.csv").versions
+    assert (version.key, version.weight, version.sql) == ("A-1", 20, "a > 1")
+
+
+def test_empty_columns_at_the_end_are_none(tmp_path: Path) -> None:
+    """Spreadsheets write them for cells that once held something."""
+    (tmp_path / "rules.csv").write_text(CSV.format(",,,", ",,,"))
+    assert len(exchange.read(tmp_path / "rules.csv").versions) == 1
+
+
+CSV_FAULTS = """
+    header | row    | says                                            | because
+    -------+--------+-------------------------------------------------+---------------------------------------------
+    ,      | ,x     | it has 8 cells, the header has 7                | a value under no name is not dropped
+    ,,name | ,,x    | rules.csv: column 8 has no name. Name it, or remove it | nor is an empty column between others
+"""
+
+
+@pytest.mark.parametrize("case", cases(CSV_FAULTS))
+def test_a_value_without_a_column_is_refused(tmp_path: Path, case: Row) -> None:
+    """Once, with its place."""
+    (tmp_path / "rules.csv").write_text(CSV.format(case["header"], case["row"]))
+    with pytest.raises(InvalidRule, match=case["says"].replace("(", r"\(")) as refused:
+        exchange.read(tmp_path / "rules.csv")
+    assert str(refused.value).count("no name") <= 1
+
+
+NUMBERS = """
+    was        | becomes    | says                                | because
+    -----------+------------+-------------------------------------+----------------------------------------
+    20,cust    | 1_000,cust | its weight '1_000' is not a whole   | only a program writes a number so
+    20,cust    | ٢٠,cust    | its weight '٢٠' is not a whole      | digits of another script look otherwise
+    2024-01-01 | 20240101   | its effective_from '20240101' is no day | a day has one form
+    2024-01-01 | 2024-W01-1 | is no day                           | weeks are counted in several ways
+"""
+
+
+@pytest.mark.parametrize("case", cases(NUMBERS))
+def test_numbers_and_days_have_one_form(tmp_path: Path, case: Row) -> None:
+    """What Python would take for one is refused as it was written."""
+    (tmp_path / "rules.csv").write_text(CSV.format("", "").replace(case["was"], case["becomes"]))
+    with pytest.raises(InvalidRule) as refused:
+        exchange.read(tmp_path / "rules.csv")
+    assert case["says"] in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("key;name\nA;Müller".encode("cp1252"), "byte 0xFC in line 2 is none. Save it as UTF-8"),
+        ("key;name".encode("utf-16"), "it is not UTF-8 text but UTF-16. Save it as UTF-8"),
+    ],
+    ids=["of Windows", "of 16 bits"],
+)
+def test_an_encoding_is_named(tmp_path: Path, content: bytes, says: str) -> None:
+    """With the byte that is none, and the name that a spreadsheet has for the right one."""
+    (tmp_path / "rules.csv").write_bytes(content)
+    with pytest.raises(ChangeRefused) as refused:
+        exchange.read(tmp_path / "rules.csv")
+    assert says in str(refused.value)
+
+
+WORDS: dict[str, Any] = {
+    "010": 10, "+5": 5, "0x1F": 31, "0o17": 15, "1_000": "1_000", "0b1": "0b1", "12:30": "12:30", "190:20:30": "190:20:30",
+    "NO": "NO", "no": "no", "on": "on", "Yes": "Yes", "y": "y", "true": True, "FALSE": False, "TrUe": "TrUe",
+    "~": None, "null": None, "nil": "nil", "2.50": Decimal("2.50"), "1e3": Decimal(1000), ".5": Decimal("0.5"), "1.": Decimal(1),
+    "1,5": "1,5", "2024-06-01": date(2024, 6, 1), "2024-6-1": "2024-6-1", "2024-06-01 23:59:59": "2024-06-01 23:59:59",
+    "<<": "<<", "=": "=",
+}  # fmt: skip
+"""What a word without quotes is by YAML 1.2's core schema, and days."""
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_yaml_is_read_by_its_core_schema(word: str) -> None:
+    """NO is a country and 12:30 no number; a value that 1.1 guessed is a text, and the field says whether it may be one."""
+    faults: list[Any] = []
+    read = yaml_file.entries(f"rules:\n- key: A-1\n  name: {word}\n", "rules.yaml", faults)
+    ((_, entry),) = read["rules"]
+    assert (entry["name"], type(entry["name"])) == (WORDS[word], type(WORDS[word]))
+    assert not faults
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_text_is_written_so_that_every_reader_takes_it_for_one(word: str) -> None:
+    """In quotes, if a reader of YAML 1.1 or 1.2 would take it for something else."""
+    text = yaml.dump({"name": word}, Dumper=yaml_file._Dumper)
+    assert yaml.load(text, Loader=yaml_file._Loader) == yaml.safe_load(text) == {"name": word}
