@@ -67,6 +67,9 @@ def propose_in(
         unchanged=tuple(s.key for s in steps if s.key in known.keys and not s.changes),
         membership_types=tuple(m.key for m in types),
     )
+    same = [f"rule {key}" for key in changes.unchanged]
+    same += [f"membership type {m.key}" for m in membership_types if known.types.get(m.key) == m]
+    raise_all(ChangeRefused, _drafted_otherwise(connection, same))
     drafted = [s for s in steps if s.changes]
     if not drafted and not types:
         return Proposal(changes, None, published=False)
@@ -74,6 +77,21 @@ def propose_in(
     _draft_types(connection, types, known)
     _draft_rules(connection, change, drafted)
     return Proposal(changes, change, _published(connection, change))
+
+
+def _drafted_otherwise(connection: Connection, same: Sequence[str]) -> Iterable[Fault]:
+    """What is to stay as it is published, and was drafted otherwise by the same login: one of the two is not meant."""
+    for row in _rows(connection, OWN_DRAFTS, objects=list(same)):
+        which, change = row["object"][0].upper() + row["object"][1:], row["change_id"]
+        what = f"you have drafted it otherwise in change {change}, and here it is as it is published."
+        yield Fault(which, what, f"Take the draft back: `rules change withdraw {change}`; or leave it out here.")
+
+
+OWN_DRAFTS = """
+    SELECT DISTINCT d.object, c.change_id FROM rules.change_overview AS c, LATERAL rules.diff(c.change_id) AS d
+    WHERE c.state IN ('draft', 'in review', 'approved') AND session_user::text = ANY (string_to_array(c.authors, ', '))
+        AND d.object = ANY (CAST(:objects AS text[])) ORDER BY 2, 1
+"""
 
 
 def _begun(connection: Connection, title: str, reason: str) -> int:

@@ -15,7 +15,18 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-PARTS = ("ownership", "tenants", "commit", "approvals", "brakes", "values", "questions", "catalogue", "rights")
+PARTS = (
+    "ownership",
+    "tenants",
+    "commit",
+    "approvals",
+    "brakes",
+    "values",
+    "questions",
+    "drafts",
+    "catalogue",
+    "rights",
+)
 SQL = Path(__file__).parent.parent / "sql"
 
 
