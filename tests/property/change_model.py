@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -32,6 +33,12 @@ class Change:
     edits: dict[str, Row] = field(default_factory=dict)
 
 
+def written(row: Row, named: Mapping[str, int | date | None]) -> Row:
+    """The row with the columns that an update gives values."""
+    columns = dict(zip(("weight", "effective_from", "effective_to"), row, strict=False)) | named
+    return (*columns.values(), row[3])  # type: ignore[return-value]
+
+
 class Model:
     """Rules with a weight each, changes by number as the database gave it, and what was known at each moment."""
 
@@ -45,20 +52,20 @@ class Model:
         open_ones = ("draft", "in review", "approved")
         return next((n for n, c in self.changes.items() if key in c.drafts and c.state in open_ones), None)
 
-    def edit(self, login: str, key: str, weight: int | None, first: date | None, end: date | None) -> bool:
-        """UPDATE of the row without an end; False where nothing is to be drafted."""
+    def edit(self, login: str, key: str, named: Mapping[str, int | date | None]) -> bool:
+        """UPDATE of ``named`` columns of the row without an end; False where nothing is to be drafted."""
         old = next((row for row in self.known.get(key, ()) if row[2] is None), None)
         if old is None:
             return False
-        new: Row = (weight or old[0], first or old[1], end, old[3])
+        new = written(old, named)
         must(new[2] is None or new[2] > new[1])
-        if new == old:
-            return False
         holder = self.holder(key)
-        must(holder is None or login in self.changes[holder].authors)
         earlier = self.changes[holder].edits.get(key) if holder else None
+        if new == old and earlier in (None, old):
+            return False
+        must(holder is None or login in self.changes[holder].authors)
         if earlier:
-            new = tuple(n if n != o else e for n, o, e in zip(new, old, earlier, strict=True))  # type: ignore[assignment]
+            new = written((*earlier[:3], old[3]), named)
             must(new[2] is None or new[2] > new[1])
         reworded = new[0] != old[0]
         new = (*new[:3], None if reworded else old[3])

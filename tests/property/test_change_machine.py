@@ -177,14 +177,21 @@ class Office(RuleBasedStateMachine):
                 *(key, weight, first, end),
             )
 
-    @rule(name=login, key=key, weight=st.none() | weight, first=st.none() | day, end=st.none() | day)
-    def edit(self, name: str, key: str, weight: int | None, first: date | None, end: date | None) -> None:
+    @rule(
+        name=login,
+        key=key,
+        named=st.fixed_dictionaries(
+            {}, optional={"weight": weight, "effective_from": day, "effective_to": st.none() | day}
+        ).filter(bool),
+    )
+    def edit(self, name: str, key: str, named: dict[str, int | date | None]) -> None:
+        """Any columns, often to what they were before or are as published: what was written last counts."""
         self.move(
-            lambda: self.model.edit(name, key, weight, first, end),
+            lambda: self.model.edit(name, key, named),
             name,
-            "UPDATE rules.rule SET weight = coalesce(%s, weight), effective_from = coalesce(%s, effective_from),"
-            " effective_to = %s WHERE rule_key = %s AND effective_to IS NULL",
-            *(weight, first, end, key),
+            f"UPDATE rules.rule SET {', '.join(f'{column} = %s' for column in named)}"
+            " WHERE rule_key = %s AND effective_to IS NULL",
+            *(*named.values(), key),
         )
 
     @rule(name=login, number=pick)
@@ -240,7 +247,7 @@ class Office(RuleBasedStateMachine):
             self.check_and_approve(other, number)
             if meddled:
                 author, edited = self.model.begun[change], next(iter(self.model.changes[change].drafts))
-                self.edit(author, edited, meddled, None, None)
+                self.edit(author, edited, {"weight": meddled, "effective_to": None})
             self.schedule(name, number)
 
     @invariant()
