@@ -1,12 +1,15 @@
 """
 Mutate the rules, and see that nothing hostile gets through: ``python -m tests.fuzz_rules --rules N [--seed S] [--jobs J]``.
 
-Every mutant goes through the whole chain, the cheap gates first. What all of
-them accept is handed to an oracle that shares no code with the gates
-(:mod:`tests.plan_oracle`). Exit 1 if it finds a relation, a function or a class
-outside the lists; the rule is printed. What gate 2a or the comparison of the two
-readers refuses is shown to gate 2b as well: a mutant that it accepts is printed
-as one that they alone refused, with what the oracle finds in it.
+Of the rules some are made hostile, whatever they come out as (:mod:`tests.hostile`); the others are mutants. Each goes
+through the whole chain, the cheap gates first. Judges that share no code with the gates say whether what all of them
+accept is a leak: whatever was made hostile is one; so is a mutant with a relation, a function or a class outside the
+lists (:mod:`tests.plan_oracle`); and what is about days, orders or joins is run, on two days, with its rows in two
+orders (:mod:`tests.two_days`), and over rows of which joins are to make no product (:mod:`tests.joined_rows`). Exit 1
+if there is a leak; the rule is printed. An order of which somebody was warned is none.
+
+What gate 2a or the comparison of the two readers refuses is shown to gate 2b as well: a mutant that it accepts is
+printed as one that they alone refused, with what the oracle finds in it.
 """
 
 from __future__ import annotations
@@ -15,13 +18,16 @@ import argparse
 import hashlib
 import logging
 import multiprocessing
+import re
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule
@@ -33,7 +39,10 @@ from rules_engine.language.allowed import allowed
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
 from tests.gate import AS_OF, local_spark, rule_of
+from tests.hostile import KINDS, hostile
+from tests.joined_rows import JoinedRows
 from tests.mutants import mutant, worlds
+from tests.two_days import TwoDays, TwoOrders
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,6 +53,19 @@ SHARE = (6, 2, 1, 1)
 BEFORE_2B = ("gate 2a", "two readers")
 """The layers of Spark that stand before gate 2b."""
 
+_ABOUT_DAYS = re.compile(
+    r"date|time|day|month|year|hour|minute|second|now|cast|trunc|[0-9]:[0-9]|joined", re.IGNORECASE
+)
+_ABOUT_ORDER = re.compile(r"\bover\b|_by\b|collect|array_sort", re.IGNORECASE)
+_ABOUT_JOINS = re.compile(
+    r"\bjoin\b|\bfrom\b.*(\bfrom\b|,)|\b(exists|in)\s*\(\s*(select|with)\b|\(\s*select\b", re.IGNORECASE | re.DOTALL
+)
+"""Rules that are run, too: on two days, with their rows in two orders, and counted. The others cannot be about it."""
+MADE = 0.15
+"""The share of rules that are made hostile."""
+SLOW = 5
+"""Seconds from which on a rule takes too long over the few rows that it is run over."""
+
 
 @dataclass
 class Found:
@@ -53,6 +75,10 @@ class Found:
     layers: Counter[str] = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
+    hostile: Counter[str] = field(default_factory=Counter)
+    """How many of each kind were made hostile."""
+    run: int = 0
+    """How many were run, in one way or more."""
 
     @property
     def by_pure_gates(self) -> int:
@@ -64,6 +90,8 @@ class Found:
         self.layers += other.layers
         self.leaks += other.leaks
         self.alone += other.alone
+        self.hostile += other.hostile
+        self.run += other.run
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {count:,}" for name, count in self.layers.most_common())
@@ -90,9 +118,10 @@ def _layer(faults: tuple[Fault, ...]) -> str:
 class Fuzzer:
     """Chunks of mutants on one Spark; each chunk depends on the seed and its number alone, but for repeats."""
 
-    def __init__(self, spark: SparkSession, seed: int) -> None:
+    def __init__(self, spark: SparkSession, seed: int, made: float = MADE, kinds: Sequence[str] = tuple(KINDS)) -> None:
         from tests.plan_oracle import Oracle
 
+        self.spark, self.made, self.kinds = spark, made, kinds
         logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
         self.seed, self.seen = seed, set[bytes]()
         functions, of_tables = registered(spark)
@@ -100,6 +129,7 @@ class Fuzzer:
         self.worlds = worlds([*listed, *listed, *sorted(functions | of_tables), "transform", "identifier", "cast"])
         self.sessions = [rule_session(spark, world.schema) for world in self.worlds]
         self.oracles = [Oracle(spark, world.schema) for world in self.worlds]
+        self.twice = cache(lambda at, kind: kind(spark, self.worlds[at].schema))
 
     def chunk(self, number: int, size: int, chain: Chain = whole_chain) -> Found:
         random, found = Random(f"{self.seed}/{number}"), Found()
@@ -110,25 +140,73 @@ class Fuzzer:
         return found
 
     def _one(self, at: int, chain: Chain, random: Random, found: Found) -> str:
-        world = self.worlds[at]
-        line = mutant(world, random)
+        world, kind = self.worlds[at], ""
+        if random.random() < self.made:
+            kind = random.choice(self.kinds)
+        line = hostile(kind, world, random) if kind else mutant(world, random)
         text = hashlib.blake2b(f"{at} {line.form} {line.frame} {line.sql}".encode(), digest_size=8).digest()
         if text in self.seen:
             return "a text seen before"
         self.seen.add(text)
+        found.hostile.update([kind] if kind else [])
         try:
             version = rule_of(line, world.schema)
         except InvalidRule:
             return "model"
         for layer, faults in chain(self.sessions[at], version, world.schema):
             if faults:
-                if layer in BEFORE_2B and not analysed.faults(self.sessions[at], version, world.schema, AS_OF):
-                    leaks = self.oracles[at].leaks(version.form, version.sql, version.frame)
-                    found.alone.append(f"{layer} {faults[0].code}, {leaks or 'clean'}: {version.form} {version.sql!r}")
+                self._alone(at, version, layer, faults, found)
                 return layer
-        if leaks := self.oracles[at].leaks(version.form, version.sql, version.frame):
+        if leaks := [*self._leaks(at, version, kind, found, whole=chain is whole_chain)]:
             found.leaks.append(f"{leaks}: {version.form} {version.sql!r}")
         return "accepted"
+
+    def _alone(self, at: int, version: RuleVersion, layer: str, faults: tuple[Fault, ...], found: Found) -> None:
+        """Note what no other layer would have refused."""
+        if layer in BEFORE_2B and not analysed.faults(self.sessions[at], version, self.worlds[at].schema, AS_OF):
+            leaks = self.oracles[at].leaks(version.form, version.sql, version.frame)
+            found.alone.append(f"{layer} {faults[0].code}, {leaks or 'clean'}: {version.form} {version.sql!r}")
+
+    def _leaks(self, at: int, version: RuleVersion, kind: str, found: Found, *, whole: bool) -> Iterator[str]:
+        """What is wrong with an accepted rule; it is run where the ``whole`` chain saw it: others might run for ever."""
+        if kind and not (kind == "order" and self._is_warned(at, version)):
+            yield f"made hostile, {kind}"
+            return
+        leaks = self.oracles[at].leaks(version.form, version.sql, version.frame)
+        yield from leaks
+        if not leaks and whole and not kind:
+            yield from self._in_time(at, version, found)
+
+    def _in_time(self, at: int, version: RuleVersion, found: Found) -> Iterator[str]:
+        """What running a rule shows, and whether it ended soon, if need be the second time: others use the machine."""
+        for judge in (TwoDays, TwoOrders, JoinedRows):
+            self.twice(at, judge)
+        said, took = self._timed(at, version)
+        found.run += bool(said)
+        yield from filter(None, said)
+        if took > SLOW and (again := self._timed(at, version)[1]) > SLOW:
+            yield f"{again:.0f} seconds over a few rows"
+
+    def _timed(self, at: int, version: RuleVersion) -> tuple[list[str], float]:
+        began, stop = time.monotonic(), Timer(4 * SLOW, self.spark.sparkContext.cancelAllJobs)
+        stop.start()
+        said = [*self._answers(at, version)]
+        stop.cancel()
+        return said, time.monotonic() - began
+
+    def _answers(self, at: int, version: RuleVersion) -> Iterator[str]:
+        """For each way in which a rule is run what is wrong with its answer, or nothing."""
+        asked = (version.form, version.sql, version.frame)
+        if _ABOUT_DAYS.search(version.sql):
+            yield "the clock" if self.twice(at, TwoDays).differ(*asked) else ""
+        if _ABOUT_ORDER.search(version.sql):
+            picks = self.twice(at, TwoOrders).differ(*asked) and not self._is_warned(at, version)
+            yield "the order of the rows" if picks else ""
+        if _ABOUT_JOINS.search(version.sql):
+            yield ", ".join(self.twice(at, JoinedRows).products(*asked))
+
+    def _is_warned(self, at: int, version: RuleVersion) -> bool:
+        return bool(analysed.warnings(self.sessions[at], version, self.worlds[at].schema, AS_OF))
 
 
 def _work(
@@ -163,6 +241,10 @@ def run(rules: int, seed: int, jobs: int) -> Found:
     return total
 
 
+def _shares(counted: Counter[str]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counted.items()))
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz_rules", description=__doc__.strip().splitlines()[0])
     parser.add_argument("--rules", type=int, default=10_000, metavar="N")
@@ -179,7 +261,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"{total.made:,} rules, seed {said.seed}: {asked:,} ({asked / total.made:.1%}) reached Spark, "
         f"{total.layers['accepted']:,} accepted by the whole chain, {len(total.leaks)} leaks, "
-        f"{len(total.alone):,} refused by gate 2a or the two readers alone, "
+        f"{len(total.alone):,} refused by gate 2a or the two readers alone, {total.run:,} run, "
+        f"{total.hostile.total():,} made hostile ({_shares(total.hostile)}), "
         f"{time.monotonic() - started:,.0f} s"
     )
     return 1 if total.leaks else 0

@@ -39,12 +39,13 @@ _CASTING = {"int": "integer", "bigint": "long", "smallint": "short", "tinyint": 
 
 @dataclass(frozen=True, slots=True)
 class _Cast:
-    """A cast: the types in Spark's JSON, whether the rule asks for it, and what is cast."""
+    """A cast: the types in Spark's JSON, whether the rule asks for it, and what is cast: a constant, or of a row."""
 
     source: Any
     target: Any
     asked: bool
     constant: bool
+    of_rows: bool
     shown: str
 
 
@@ -131,7 +132,7 @@ def _cast_faults(cast: _Cast, called: Counter[str]) -> Iterator[Fault]:
     if not asked and isinstance(cast.target, str) and called[cast.target] > 0:
         called[cast.target] -= 1
         asked = True
-    if "date" in became and not (asked and not cast.constant and cast.target == "date"):
+    if "date" in became and not (asked and cast.of_rows and cast.target == "date"):
         yield refuse("SQL-341", name=cast.shown, hint=_CURES["date"])
     elif not asked and not cast.constant:
         target = cast.target if isinstance(cast.target, str) else "value of another type"
@@ -164,8 +165,21 @@ def _casts(spark: SparkSession, plan: Any) -> Iterator[_Cast]:
         literal = child.getClass().getName() == f"{CATALYST}{LITERAL}" and is_text(source)
         if literal and (child.value() is None or _is_written_out(str(child.value()), target)):
             continue
-        asked, constant = node.getTagValue(tag).isDefined(), child.foldable()
-        yield _Cast(source, target, asked, constant, str(child.sql())[:60])
+        asked, constant, of_rows = node.getTagValue(tag).isDefined(), child.foldable(), _is_of_rows(child)
+        yield _Cast(source, target, asked, constant, of_rows, str(child.sql())[:60])
+
+
+def _is_of_rows(expression: Any) -> bool:
+    """
+    Whether a value is known only once a row is read.
+
+    Of left('todayx', 5) and the like Spark says that it is no constant, and yet replaces it before it looks for its
+    clock.
+    """
+    return any(node.getClass().getSimpleName() in _OF_ROWS for node in every(expression))
+
+
+_OF_ROWS = {"AttributeReference", "NamedLambdaVariable"}
 
 
 def _shown(node: Node) -> str:

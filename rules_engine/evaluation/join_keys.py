@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault
 from rules_engine.evaluation.plans import Node, held, number
-from rules_engine.evaluation.spread import ATTRIBUTE, EXPRESSIONS, LOGICAL, Spread, Spreads, join_type
+from rules_engine.evaluation.spread import ATTRIBUTE, EXPRESSIONS, LOGICAL, Spread, Spreads, asks_outside, join_type
 from rules_engine.language.allowed import refuse
 
 EQUAL = {f"{EXPRESSIONS}EqualTo", f"{EXPRESSIONS}EqualNullSafe"}
 OUTER = -1
 """Stands for the row outside where relations are named by their place."""
 QUERIES = {f"{EXPRESSIONS}{name}" for name in ("Exists", "ScalarSubquery", "ListQuery")}
+_BETWEEN = {"Not", "And", "Or"}
 SAME_ROWS = {f"{LOGICAL}{name}" for name in ("SubqueryAlias", "Filter", "Sort", "Project", "Distinct", "Window")}
 
 
@@ -29,7 +30,7 @@ def faults(root: Node) -> Iterator[Fault]:
     if root.name.startswith("plans."):
         reader.query(root)
     else:
-        reader.expression(root)
+        reader.expression(root, alone=True)
     yield from reader.found
 
 
@@ -65,18 +66,27 @@ class _Reader:
         about.tied |= any(self._tells(self.spreads.of(v), self.spreads.of_number(c)) for v, c in pairs)
         return columns, about
 
-    def expression(self, node: Node, *, negated: bool = False) -> None:
-        """Judge the sub-queries of an expression."""
-        if node.name == f"{EXPRESSIONS}InSubquery":
+    def expression(self, node: Node, *, negated: bool = False, alone: bool = False) -> None:
+        """
+        Judge the sub-queries of an expression.
+
+        ``negated`` says whether it is asked for by NOT, and ``alone`` whether a row is kept by nothing but it and
+        what stands beside it by AND: there Spark turns NOT IN into a join, elsewhere into a loop.
+        """
+        word = node.name.removeprefix(EXPRESSIONS)
+        if word == "InSubquery":
             *values, asked = node.children
+            if negated and not alone:
+                self.found.append(refuse("SQL-333"))
             self._subquery(asked, () if negated else values, several=negated and len(values) > 1)
             for value in values:
                 self.expression(value)
             return
         if node.name in QUERIES:
             self._subquery(node, ())
+        flipped, together = negated != (word == "Not"), word in {"Not", "Or" if negated else "And"}
         for child in (*node.children, *(part for part in node.beside if part.name.startswith(EXPRESSIONS))):
-            self.expression(child, negated=node.name == f"{EXPRESSIONS}Not")
+            self.expression(child, negated=flipped and word in _BETWEEN, alone=alone and together)
 
     def _subquery(self, node: Node, outer: Sequence[Node], *, several: bool = False) -> None:
         for plan in held(node, "plan"):
@@ -106,14 +116,14 @@ class _Reader:
         """Judge what a step's expressions ask, and note whether they hold its rows to the row outside."""
         for part in plan.beside:
             if part.name.startswith(EXPRESSIONS):
-                self.expression(part)
-                about.correlated |= _asks_outside(part)
+                self.expression(part, alone=plan.name in {f"{LOGICAL}Filter", f"{LOGICAL}Join"})
+                about.correlated |= asks_outside(part)
         for term in terms:
             if term.name in EQUAL:
                 about.tied |= self._holds_outside(*term.children) or self._holds_outside(*reversed(term.children))
 
     def _holds_outside(self, inside: Node, outside: Node) -> bool:
-        apart = not _asks_outside(inside) and _asks_outside(outside) and not _columns(outside)
+        apart = not asks_outside(inside) and asks_outside(outside) and not _columns(outside)
         return apart and self._tie(inside, outside)
 
     def _joined(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
@@ -234,14 +244,10 @@ def _columns(node: Node) -> set[int]:
     return own.union(*map(_columns, node.children))
 
 
-def _asks_outside(node: Node) -> bool:
-    return node.name == f"{EXPRESSIONS}OuterReference" or any(map(_asks_outside, node.children))
-
-
 def _places(side: Node, relations: Sequence[_Relation]) -> frozenset[int]:
     columns = _columns(side)
     found = {at for at, relation in enumerate(relations) if columns & relation.columns}
-    return frozenset(found | ({OUTER} if _asks_outside(side) else set()))
+    return frozenset(found | ({OUTER} if asks_outside(side) else set()))
 
 
 def _merge(group: dict[int, int], left: frozenset[int], right: frozenset[int]) -> bool:

@@ -134,7 +134,7 @@ class Spreads:
         for column in columns:
             at = number(column) or 0
             if column.name != ATTRIBUTE:
-                self._known[at] = spread(column)
+                self._known[at] = Spread.ONE if asks_outside(column) else spread(column)
             numbers.append(at)
         return numbers
 
@@ -194,6 +194,11 @@ class Spreads:
         for own, column in zip(self._queries.get(int(plan.fields["cteId"]), ()), columns, strict=False):
             self._known[column] = self._known.get(own, self._beyond)
         return columns
+
+
+def asks_outside(node: Node) -> bool:
+    """Whether a value is of the row outside: in a sub-query it is the same for all rows."""
+    return node.name == f"{EXPRESSIONS}OuterReference" or any(map(asks_outside, node.children))
 
 
 def _rows_of(view: Node) -> Node:

@@ -14,6 +14,9 @@ from rules_engine.language.examples import example_schema
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
 from tests.fuzz_rules import Fuzzer
+from tests.gate import SCHEMA
+from tests.hostile import KINDS
+from tests.joined_rows import JoinedRows
 from tests.plan_oracle import Oracle
 from tests.spec.table import Row, cases
 
@@ -55,6 +58,47 @@ def test_a_chain_with_layers_switched_off_leaks(fuzzer: Fuzzer) -> None:
         if not missed:
             break
     assert missed == set()
+
+
+GATES = {
+    "clock": "rules_engine.evaluation.analysed.clock_faults",
+    "product": "rules_engine.evaluation.join_keys.faults",
+    "cost": "rules_engine.evaluation.analysed.growth_faults",
+    "order": "rules_engine.evaluation.analysed.order_faults",
+    "machine": "rules_engine.evaluation.analysed.machine_faults",
+}
+"""Kinds of hostile rules, and what refuses most of each kind."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gate_that_is_switched_off_leaks_its_kind(fuzzer: Fuzzer, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that are made hostile are refused; without the gate for their kind most of them get through."""
+    monkeypatch.setattr(fuzzer, "made", 1.0)
+    monkeypatch.setattr(fuzzer, "kinds", (kind,))
+    assert fuzzer.chunk(2, 40).leaks == []
+    monkeypatch.setattr(GATES[kind], lambda *_: ())
+    leaks = fuzzer.chunk(3, 40).leaks
+    assert len(leaks) > 8
+    assert all(f"made hostile, {kind}" in leak for leak in leaks)
+
+
+PRODUCTS = """
+    rule                                                                                           | product                   | because
+    -----------------------------------------------------------------------------------------------+---------------------------+---------------------------
+    exists (select 1 from orders o where o.customer_id = customer.customer_id)                     |                           | a key
+    exists (select 1 from orders o where o.amount > customer.spend)                                | a loop of 40 × 40 rows    | a range
+    customer_id in (select c.customer_id from customer c join orders o on c.customer_id * 0 = o.customer_id * 0) | 1600 rows of 40 × 40 | a key of one value
+    customer_id in (select c.customer_id from customer c join orders o on c.customer_id = o.customer_id < true)  | a loop of 40 × 40 rows | a comparison compared
+    customer_id in (select c.customer_id from customer c cross join (select max(amount) m from orders) o) |                    | a single row
+    customer_id not in (select customer_id from orders) or spend > 5                               | a loop of 40 × 40 rows    | NOT IN beside OR
+"""
+
+
+@pytest.mark.parametrize("row", cases(PRODUCTS))
+def test_products_are_counted(spark: SparkSession, row: Row) -> None:
+    """What the judge of joins finds of rules, with no gate before it."""
+    found = JoinedRows(spark, SCHEMA).products(Form.PREDICATE, row["rule"], "customer")
+    assert found == ([row["product"]] if row["product"] else [])
 
 
 SMUGGLED = {
