@@ -57,6 +57,10 @@ class Hit:
     weight: int
     category: str = ""
 
+    def __hash__(self) -> int:
+        """By what names a version alone: records are written by looking up what was made of their hits before."""
+        return hash((self.key, self.version))
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:

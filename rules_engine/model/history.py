@@ -112,10 +112,15 @@ class HistoryRecord:
         """
         subject = self.subject if type(self.subject) is int else json.dumps(self.subject)
         decided = f"{self.granted:d},{self.event.value},{self.reason.value},{self.first_granted}"
-        own = f"{subject},{json.dumps(self.membership_type)},{decided},{self.inclusion_sum},{self.exclusion_sum}"
+        own = f"{subject},{_quoted(self.membership_type)},{decided},{self.inclusion_sum},{self.exclusion_sum}"
         run = (self.created_at, self.rule_set_digest, self.as_of, self.run_id, self.engine_version, self.correction)
-        text = f"{own},{_hits_text(self.hits)},{_run_text(*run, tuple(self.snapshots.items()), self.policy)}"
+        text = f"{own},{self.hits_text},{_run_text(*run, tuple(self.snapshots.items()), self.policy)}"
         return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def hits_text(self) -> str:
+        """The hits as JSON."""
+        return f"[{', '.join(map(_hit_text, self.hits))}]"
 
     def content(self) -> dict[str, Any]:
         """The record as JSON-ready values, equal for equal records."""
@@ -169,8 +174,13 @@ def read(which: str, content: Mapping[str, Any], said_hash: str | None) -> Histo
 
 # A run repeats what it says and what hits from record to record: remembered, a hash takes a third of the time.
 @lru_cache(maxsize=100_000)
-def _hits_text(hits: tuple[Hit, ...]) -> str:
-    return json.dumps([hit_content(hit) for hit in hits])
+def _hit_text(hit: Hit) -> str:
+    return json.dumps(hit_content(hit))
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return json.dumps(text)
 
 
 @lru_cache(maxsize=256)

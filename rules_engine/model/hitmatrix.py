@@ -9,7 +9,7 @@ of two membership types, so a type's words are a contiguous slice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -18,6 +18,8 @@ from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, RuleVersion
 
 BITS = 63
+
+_WORD = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +81,25 @@ class HitMatrix:
 
     def hits(self, membership_type: str, words: Sequence[int]) -> tuple[Hit, ...]:
         """The hits that count towards the sums, decoded from a type's own words."""
-        versions = self.decode(membership_type, words)
-        return tuple(Hit(v.key, v.version, v.kind, v.weight, v.category) for v in versions if not v.shadow)
+        return self.reader(membership_type)(words)
+
+    def reader(self, membership_type: str) -> Callable[[Sequence[int]], tuple[Hit, ...]]:
+        """What :meth:`hits` is for one type, for many rows: it looks at the bits that are set, however many rules."""
+        first, after = self.slice_of(membership_type)
+        of_word: list[dict[int, Hit]] = [{} for _ in range(first, after)]
+        for v, cell in self.cells:
+            if v.membership_type == membership_type and not v.shadow:
+                of_word[cell.word - first][cell.mask] = Hit(v.key, v.version, v.kind, v.weight, v.category)
+
+        def hits(words: Sequence[int]) -> tuple[Hit, ...]:
+            found = []
+            for word, held in zip(words, of_word, strict=False):
+                rest = word & _WORD
+                while rest:
+                    lowest = rest & -rest
+                    if hit := held.get(lowest):
+                        found.append(hit)
+                    rest ^= lowest
+            return tuple(found)
+
+        return hits

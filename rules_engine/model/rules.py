@@ -158,6 +158,9 @@ class Policy:
         said = canonical_json([membership_type.key, *told])
         return cls(*told, hashlib.sha256(said.encode()).hexdigest()[:12])
 
+    def __hash__(self) -> int:
+        return hash(self.version)
+
     def content(self) -> dict[str, Any]:
         """The policy as JSON-ready values."""
         return {

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from rules_engine.model.history import HistoryRecord, Subject, Unreadable, read, record_from
+from rules_engine.model.decisions import Hit
+from rules_engine.model.history import (
+    HistoryRecord,
+    Subject,
+    Unreadable,
+    created_text,
+    hit_content,
+    read,
+    record_from,
+)
 from rules_engine.model.publications import Chain, Publication, chain_of, publication_from
+from rules_engine.model.rules import Policy
 from rules_engine.publication.records import SubjectType, subject_checked
 
 encode = TypeSerializer().serialize
@@ -88,12 +100,57 @@ def item_of(record: HistoryRecord, subject_type: SubjectType) -> dict[str, Any]:
     """The record as an item: its content by attribute, its keys, and its part of the run."""
     subject = subject_checked(record.subject, subject_type)
     shard = zlib.crc32(str(subject).encode()) % SHARDS
-    content = record.content() | {
-        "sort_key": record.sort_key,
-        "run_shard": f"{record.run_id}#{shard}",
-        "content_hash": record.content_hash,
+    created = created_text(record.created_at)
+    first = record.first_granted
+    run = _of_run(
+        record.rule_set_digest, tuple(record.snapshots.items()), record.as_of, record.run_id, record.engine_version
+    )
+    return {
+        "subject": {"N" if type(subject) is int else "S": str(subject)},
+        "sort_key": {"S": f"{created}#{record.membership_type}"},
+        "created_at": {"S": created},
+        "membership_type": {"S": record.membership_type},
+        "granted": {"BOOL": record.granted},
+        "event": {"S": record.event.value},
+        "reason": {"S": record.reason.value},
+        "inclusion_sum": {"N": str(record.inclusion_sum)},
+        "exclusion_sum": {"N": str(record.exclusion_sum)},
+        "hits": {"L": list(map(_hit, record.hits))},
+        "first_granted": {"S": first.isoformat()} if first else {"NULL": True},
+        "format": {"N": str(record.format)},
+        "policy": _policy(record.policy),
+        "correction": {"BOOL": record.correction},
+        "content_hash": {"S": record.content_hash},
+        "run_shard": {"S": f"{record.run_id}#{shard}"},
+        **run,
     }
-    return {name: encode(content[name]) for name in ATTRIBUTES}
+
+
+# boto3's serializer takes three times as long for an item as all else; what a run repeats is remembered.
+@lru_cache(maxsize=100_000)
+def _hit(hit: Hit) -> dict[str, Any]:
+    said: dict[str, Any] = encode(hit_content(hit))
+    return said
+
+
+@lru_cache(maxsize=256)
+def _policy(policy: Policy | None) -> dict[str, Any]:
+    said: dict[str, Any] = encode(policy.content() if policy else None)
+    return said
+
+
+@lru_cache(maxsize=256)
+def _of_run(
+    rule_set_digest: str, snapshots: tuple[tuple[str, str], ...], as_of: date, run_id: str, engine_version: str
+) -> dict[str, dict[str, Any]]:
+    said = {
+        "rule_set_digest": rule_set_digest,
+        "snapshots": dict(snapshots),
+        "as_of": as_of.isoformat(),
+        "run_id": run_id,
+        "engine_version": engine_version,
+    }
+    return {name: encode(value) for name, value in said.items()}
 
 
 def subject_of(item: Mapping[str, Any]) -> Subject:

@@ -12,8 +12,7 @@ from typing import Any
 
 from psycopg2 import errors
 
-from rules_engine.model.decisions import Hit
-from rules_engine.model.history import HistoryRecord, Unreadable, created_text, hit_content, read, record_from
+from rules_engine.model.history import HistoryRecord, Unreadable, created_text, read, record_from
 from rules_engine.model.rules import Policy
 from rules_engine.publication.records import SubjectType, collided, subject_checked
 
@@ -45,11 +44,6 @@ def _text(value: str) -> str:
     return value.translate(ESCAPED)
 
 
-@lru_cache(maxsize=100_000)
-def _hits(hits: tuple[Hit, ...]) -> str:
-    return _text(json.dumps([hit_content(hit) for hit in hits]))
-
-
 @lru_cache(maxsize=256)
 def _policy(policy: Policy | None) -> str:
     return _text(json.dumps(policy.content())) if policy else r"\N"
@@ -74,11 +68,12 @@ def line(record: HistoryRecord, subject_type: SubjectType) -> str:
     subject = subject_checked(record.subject, subject_type)
     key = subject.translate(ESCAPED) if isinstance(subject, str) else subject
     first = record.first_granted or r"\N"
+    hits = record.hits_text.replace("\\", r"\\")  # of what COPY takes for signs of its own, JSON has this one alone
     snapshots = tuple(record.snapshots.items())
     run = _of_run(record.rule_set_digest, snapshots, record.as_of, record.run_id, record.engine_version)
     return (
         f"{key}\t{_keys(record.created_at, record.membership_type)}\t{record.granted:d}\t{record.event.value}"
-        f"\t{record.reason.value}\t{record.inclusion_sum}\t{record.exclusion_sum}\t{_hits(record.hits)}\t{first}\t{run}"
+        f"\t{record.reason.value}\t{record.inclusion_sum}\t{record.exclusion_sum}\t{hits}\t{first}\t{run}"
         f"\t{record.format}\t{_policy(record.policy)}\t{record.correction:d}\t{record.content_hash}\n"
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +13,12 @@ from rules_engine.model.history import HistoryRecord, created_from
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import MembershipType, Policy
+
+Read = Callable[[Sequence[int]], tuple[Hit, ...]]
+"""A type's own words to its hits."""
+
+EVENTS = {event.value: event for event in Event}
+REASONS = {reason.value: reason for reason in Reason}
 
 
 @dataclass(frozen=True)
@@ -25,15 +30,16 @@ class Records:
     matrix: HitMatrix
 
     def __call__(self, rows: Iterator[Mapping[str, Any]]) -> Iterator[HistoryRecord]:
-        decode = lru_cache(maxsize=100_000)(self.matrix.hits)
-        policies = {m.key: Policy.of(m) for m in self.types}
+        readers, policies = dict[str, Read](), {m.key: Policy.of(m) for m in self.types}
         created_at = created_from(self.manifest.created_at)
         snapshots = MappingProxyType(dict(self.manifest.snapshots))
         for row in rows:
             key = row["membership_type"]
+            if key not in readers:
+                readers[key] = self.matrix.reader(key)
             if key not in policies:  # a type that is gone, of which memberships lapse
                 policies[key] = Policy.of(MembershipType(key))
-            yield _record(row, self.manifest, created_at, snapshots, policies[key], decode)
+            yield _record(row, self.manifest, created_at, snapshots, policies[key], readers[key])
 
 
 def _record(
@@ -42,7 +48,7 @@ def _record(
     created_at: datetime,
     snapshots: Mapping[str, str],
     policy: Policy,
-    decode: Callable[[str, Sequence[int]], tuple[Hit, ...]],
+    read: Read,
 ) -> HistoryRecord:
     first: date | None = row["first_granted"]
     return HistoryRecord(
@@ -50,11 +56,11 @@ def _record(
         created_at=created_at,
         membership_type=row["membership_type"],
         granted=row["granted"],
-        event=Event(row["event"]),
-        reason=Reason(row["reason"]),
+        event=EVENTS[row["event"]],
+        reason=REASONS[row["reason"]],
         inclusion_sum=row["inclusion_sum"],
         exclusion_sum=row["exclusion_sum"],
-        hits=decode(row["membership_type"], tuple(row["words"])) if row["words"] else (),
+        hits=read(row["words"]) if row["words"] else (),
         first_granted=first,
         rule_set_digest=manifest.rule_set_digest,
         snapshots=snapshots,

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rules_engine.errors import HistoryCollision, RunRefused
+from rules_engine.model.decisions import Hit
+from rules_engine.model.history import HistoryRecord
+from rules_engine.model.rules import Kind
 from rules_engine.ports import Inserted
 from rules_engine.publication.dynamodb import DynamoDBHistory, connect
+from rules_engine.publication.dynamodb_items import ATTRIBUTES, encode, item_of, record_of
 from rules_engine.publication.pace import Pace
 from tests.contract.conftest import READS_AND_INSERTS, Operations, new_table
-from tests.contract.history_records import granted, revoked, run_of
+from tests.contract.history_records import granted, never, revoked, run_of
 
 Make = Callable[..., DynamoDBHistory]
+
+
+RECORDS = [
+    granted(1),
+    granted("M-1"),
+    revoked(2),
+    never(3),
+    replace(granted(4), policy=None),
+    replace(granted(5), correction=True, first_granted=None),
+    replace(granted(6), hits=(Hit('Ö "quoted" \\', 3, Kind.EXCLUSION, -7, "\t"),)),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: str(record.subject))
+def test_an_item_is_the_records_content(record: HistoryRecord) -> None:
+    """What is remembered from record to record is what boto3's own serializer makes of each."""
+    item = item_of(record, "string" if isinstance(record.subject, str) else "bigint")
+    shard = item["run_shard"]["S"]
+    content = record.content() | {"sort_key": record.sort_key, "content_hash": record.content_hash, "run_shard": shard}
+    assert item == {name: encode(content[name]) for name in ATTRIBUTES}
+    assert record.hits_text == json.dumps(content["hits"])
+    assert record_of(item) == record
 
 
 def test_it_only_inserts_and_reads(make_dynamodb: Make, dynamodb_url: str) -> None:
