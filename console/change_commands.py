@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from console.desk import Desk, at_desk, now
+from console.difference import told
 from console.screen import row, table
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RunRefused
@@ -17,7 +17,7 @@ from rules_engine.lake.lists import taken
 from rules_engine.model.frames import Schema
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
-from rules_repo.changes import ChangeBook, Difference, Standing
+from rules_repo.changes import ChangeBook, Standing
 from rules_repo.lints import warnings
 from rules_repo.selection import read as selecting
 
@@ -44,7 +44,7 @@ def list_changes(desk: Desk) -> None:
     drawn = table("change", "state", "title", "by", "approved by", "what")
     for each in found:
         what = ", ".join(filter(None, [each.rules, each.policies]))
-        row(drawn, each.change_id, each.state, each.title, each.authors, each.approved_by, _cut(what))
+        row(drawn, each.change_id, each.state, each.title, each.authors, each.approved_by, what)
     desk.screen.answer([asdict(each) for each in found], drawn, f"{len(found)} changes.")
 
 
@@ -55,7 +55,7 @@ def show(desk: Desk, change: Number) -> None:
         book = ChangeBook(installation.database_url)
         standing, differences = _standing(book, change), book.diff(change)
     content = asdict(standing) | {"differences": [asdict(each) for each in differences]}
-    desk.screen.answer(content, *_told(standing), drawn(differences))
+    desk.screen.answer(content, *_told(standing), *told(differences))
 
 
 @at_desk
@@ -74,13 +74,13 @@ def check(desk: Desk, change: Number) -> None:
         advice = _advice(installation, drafts)
         findings = " ".join(str(fault) for fault in faults) or "the language's gates refuse nothing."
         statement = "SELECT rules.record_check(:change, :saw, :passed, :findings)"
-        told = {"change": change, "saw": standing.content_hash, "passed": not faults, "findings": findings}
-        book.ask(statement, **told)
+        found = {"change": change, "saw": standing.content_hash, "passed": not faults, "findings": findings}
+        book.ask(statement, **found)
     if faults:
-        desk.screen.note(_verdict(told))
+        desk.screen.note(_verdict(found))
         raise InvalidRule(*faults)
     desk.screen.answer(
-        told | {"warnings": [str(w) for w in advice]}, *(f"Warning: {w}" for w in advice), _verdict(told)
+        found | {"warnings": [str(w) for w in advice]}, *(f"Warning: {w}" for w in advice), _verdict(found)
     )
 
 
@@ -153,9 +153,9 @@ def _advice(installation: Installation, drafts: tuple[RuleVersion, ...]) -> tupl
     return warnings([*known, *drafts], installation.repository.membership_types(), keys)
 
 
-def _verdict(told: dict[str, object]) -> str:
-    verdict = "passed" if told["passed"] else "failed"
-    return f"Change {told['change']}: the check {verdict} and is recorded. It says {told['saw']}."
+def _verdict(found: dict[str, object]) -> str:
+    verdict = "passed" if found["passed"] else "failed"
+    return f"Change {found['change']}: the check {verdict} and is recorded. It says {found['saw']}."
 
 
 def _standing(book: ChangeBook, change: int) -> Standing:
@@ -173,14 +173,3 @@ def _told(standing: Standing) -> tuple[str, ...]:
         f"{passed}, {approved}, {standing.approvals_needed} needed",
         f"It says {standing.content_hash}\n",
     )
-
-
-def drawn(differences: tuple[Difference, ...]) -> Table:
-    found = table("which", "days", "field", "was", "becomes")
-    for each in differences:
-        row(found, each.object, each.days, each.field, each.was, each.becomes)
-    return found
-
-
-def _cut(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

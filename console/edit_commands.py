@@ -9,18 +9,20 @@ from typing import Annotated
 
 import typer
 
-from console.change_commands import drawn
 from console.desk import Desk, at_desk, day
+from console.difference import told
 from console.screen import row, table
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_repo.changes import ChangeBook
+from rules_repo.rows import rule_values
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The rule's key, such as BOND-001.")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as BOND-001/2.")]
 Change = Annotated[int | None, typer.Option("--change", help="The change to draft it in; your open one without it.")]
 Why = Annotated[str, typer.Option("--reason", help="Why.")]
 Until = Annotated[str, typer.Option("--until", help="The first day on which the rule counts again.")]
+To = Annotated[int, typer.Option("--to", help="The version whose wording is to count again.")]
 On = Annotated[str, typer.Option("--on", help="The first day on which the rule no longer counts.")]
 First = Annotated[str | None, typer.Option("--from", help="The first day on which that counts.")]
 Period = Annotated[str | None, typer.Option("--period", help="First day of the period meant, where there are several.")]
@@ -54,7 +56,7 @@ def new(
     given = _given(kind, membership, weight, sql, frame, name, owner, reason_text, first)
     given = {"rule_key": key, **given}
     marks = ", ".join(f":{column}" for column in given)
-    _drafted(desk, change, f"INSERT INTO rules.rule ({', '.join(given)}) VALUES ({marks})", key, **given)
+    _drafted(desk, change, f"INSERT INTO rules.rule ({', '.join(given)}) VALUES ({marks})", key, given)
 
 
 @at_desk
@@ -81,6 +83,22 @@ def edit(
 
 
 @at_desk
+def revert(desk: Desk, key: Key, to: To, reason: Why, period: Period = None, change: Change = None) -> None:
+    """Draft the wording of an earlier version again, for the days that the rule has now."""
+    with opened(desk.settings()) as installation:
+        found = installation.repository.versions(key)
+    known = {recorded.version.version: recorded.version for recorded in found}
+    if to not in known:
+        there = ", ".join(map(str, sorted(known))) or "none: there is no such rule"
+        raise RunRefused(Fault(f"Rule {key}", f"it has no version {to}.", f"There are: {there}."))
+    periods = {str(recorded.version.effective.first) for recorded in found if recorded.recorded_to is None}
+    if len(periods) > 1 and period is None:
+        remedy = f"Say which: --period {' or --period '.join(sorted(periods))}."
+        raise RunRefused(Fault(f"Rule {key}", f"it has {len(periods)} periods.", remedy))
+    _updated(desk, change, key, period, rule_values(known[to]), (f"{key} as in version {to}", reason))
+
+
+@at_desk
 def retire(desk: Desk, key: Key, on: On, period: Period = None, change: Change = None) -> None:
     """Draft the end of a rule. Nothing is deleted: it counted until then."""
     _updated(desk, change, key, period, {"effective_to": day(on, "--on")})
@@ -103,7 +121,7 @@ def diff(desk: Desk, one: Version, other: Version) -> None:
     """Show the fields in which two versions differ."""
     with opened(desk.settings()) as installation:
         found = ChangeBook(installation.database_url).diff_versions(one, other)
-    desk.screen.answer([asdict(each) for each in found], drawn(found))
+    desk.screen.answer([asdict(each) for each in found], *told(found))
 
 
 @at_desk
@@ -111,16 +129,16 @@ def log(desk: Desk, key: Key) -> None:
     """Show everything ever known of a rule: which change made it, why, and who approved it."""
     with opened(desk.settings()) as installation:
         found = ChangeBook(installation.database_url).history(key)
-    told = table("version", "weight", "from", "to", "known from", "until", "change", "because", "approved by")
+    drawn = table("version", "weight", "from", "to", "known from", "until", "change", "because", "approved by")
     for each in found:
         known = [
             f"{moment:%Y-%m-%d %H:%M}" if moment else "now" for moment in (each["recorded_from"], each["recorded_to"])
         ]
         days = each["effective_from"], each["effective_to"]
-        row(told, each["version"], each["weight"], *days, *known, each["change_id"], each["reason"], each["approvers"])
+        row(drawn, each["version"], each["weight"], *days, *known, each["change_id"], each["reason"], each["approvers"])
     if not found:
         raise RunRefused(Fault(f"Rule {key}", "there is no such rule.", "`rules list` lists all."))
-    desk.screen.answer([dict(each) for each in found], told)
+    desk.screen.answer([dict(each) for each in found], drawn)
 
 
 def _given(
@@ -158,17 +176,32 @@ def _sql(said: str | None) -> str | None:
         raise RunRefused(Fault(f"File {said[1:]}", f"it cannot be read: {problem}.", "Name a text file.")) from problem
 
 
-def _updated(desk: Desk, change: int | None, key: str, period: str | None, given: Mapping[str, object]) -> None:
+def _updated(
+    desk: Desk,
+    change: int | None,
+    key: str,
+    period: str | None,
+    given: Mapping[str, object],
+    begin: tuple[str, str] | None = None,
+) -> None:
     sets = ", ".join(f"{column} = :{column}" for column in given)
     statement = f"UPDATE rules.rule SET {sets} WHERE rule_key = :rule_key"
     if chosen := day(period, "--period"):
         statement += " AND rules.rule.effective_from = :period"
-    _drafted(desk, change, statement, key, **given, rule_key=key, **({"period": chosen} if chosen else {}))
+    values = {**given, "rule_key": key} | ({"period": chosen} if chosen else {})
+    _drafted(desk, change, statement, key, values, begin)
 
 
-def _drafted(desk: Desk, change: int | None, statement: str, key: str, **values: object) -> None:
+def _drafted(
+    desk: Desk,
+    change: int | None,
+    statement: str,
+    key: str,
+    values: Mapping[str, object],
+    begin: tuple[str, str] | None = None,
+) -> None:
     with opened(desk.settings()) as installation:
-        count, held = ChangeBook(installation.database_url).draft(change, key, statement, **values)
+        count, held = ChangeBook(installation.database_url).draft(change, key, statement, values, begin)
     if not count:
         raise RunRefused(Fault(f"Rule {key}", "there is no such rule, or no such period.", "`rules show` shows both."))
     next_step = f"drafted in change {held}. Hand it in: rules change submit {held} --reason …"

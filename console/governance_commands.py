@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from console.desk import Desk, at_desk, day, moment, now
+from console.difference import told
 from console.screen import row, table
 from jobs import anchor_step, freeze_step
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.rule_sets import freeze as frozen
-from rules_repo import audit
+from rules_repo import audit, audit_story
 from rules_repo.frozen import name_of
 from rules_repo.governance import require_approvals
 
@@ -49,14 +51,30 @@ def freeze(desk: Desk, out: Out, as_of: Day = None, known_at: Known = None) -> N
 
 @at_desk
 def log(desk: Desk, key: Key = None, last: Last = 50) -> None:
-    """Show the newest audit entries: who changed what, when and why."""
+    """Show the newest audit entries: who changed what, when and why; of one rule its story, before and after."""
+    if key is not None:
+        return _story(desk, key, last)
     with opened(desk.settings()) as installation:
         entries = audit.log(installation.database_url, key, last)
     drawn = table("entry", "at", "login", "did", "which", "because")
     for e in entries:
         which = f"{e.relation} {' '.join(str(value) for value in e.row_key.values())}"
         row(drawn, e.position, f"{e.at:%Y-%m-%d %H:%M:%S}", e.login, e.operation.lower(), which, e.reason)
-    desk.screen.answer([asdict(e) for e in entries], drawn)
+    return desk.screen.answer([asdict(e) for e in entries], drawn)
+
+
+def _story(desk: Desk, key: str, last: int) -> None:
+    with opened(desk.settings()) as installation:
+        steps = audit_story.story(installation.database_url, key)[-last:]
+    desk.screen.answer([asdict(step) for step in steps], *(line for step in steps for line in _step(step)))
+
+
+def _step(step: audit_story.Step) -> Iterator[str]:
+    which = f" (change {step.change})" if step.change else ""
+    why = f": {step.reason}" if step.reason else ""
+    yield f"{step.at:%Y-%m-%d %H:%M:%S}  {step.login}  {step.what}{which}{why}"
+    if step.fields:
+        yield from (f"  {line}" for line in "\n".join(told(step.fields)).rstrip().split("\n"))
 
 
 @at_desk

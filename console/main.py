@@ -38,7 +38,11 @@ WORDS = {
 GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "rules": (
         "The rules: list, show, draft, pause, compare.",
-        RULES | {word: f"edit_commands.{word}" for word in ("new", "edit", "retire", "pause", "resume", "diff", "log")},
+        RULES
+        | {
+            word: f"edit_commands.{word}"
+            for word in ("new", "edit", "revert", "retire", "pause", "resume", "diff", "log")
+        },
     ),
     "change": (
         "Changes to rules: drafted, reviewed, approved, published.",

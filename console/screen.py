@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from rules_engine import ports
@@ -50,7 +51,7 @@ class Screen:
             if isinstance(piece, str):
                 self.out.file.write(piece + "\n")
             else:
-                self.out.print(piece, markup=False)
+                self.out.print(_fitting(piece, self.out), markup=False)
 
     def listing(
         self, headers: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[str] = ()
@@ -116,6 +117,21 @@ def table(*headers: str, right: Iterable[str] = ()) -> Table:
         least = 14 if wide else None
         drawn.add_column(header, justify=side, header_style="bold", overflow="fold", no_wrap=not wide, min_width=least)
     return drawn
+
+
+def _fitting(piece: RenderableType, screen: Console) -> RenderableType:
+    """The piece; a table that is too wide for its columns to stand whole folds them, so that nothing is cut."""
+    if isinstance(piece, Table) and sum(map(_least, piece.columns)) > screen.width:
+        for column in piece.columns:
+            column.no_wrap, column.min_width = False, None
+    return piece
+
+
+def _least(column: Column) -> int:
+    """Characters that a column takes at least, with the space to the next."""
+    if not column.no_wrap:
+        return (column.min_width or 0) + 2
+    return max(cell_len(str(cell)) for cell in (column.header, *column.cells)) + 2
 
 
 def row(drawn: Table, *cells: object, style: str = "") -> None:

@@ -136,13 +136,23 @@ class ChangeBook:
         with translated(self._engine), self._engine.begin() as connection:
             return connection.execute(text(statement), values).scalar()
 
-    def draft(self, change: int | None, key: str, statement: str, **values: object) -> tuple[int, int | None]:
+    def draft(
+        self,
+        change: int | None,
+        key: str,
+        statement: str,
+        values: Mapping[str, object],
+        begin: tuple[str, str] | None = None,
+    ) -> tuple[int, int | None]:
         """
-        Edit a rule within a chosen change, or in the login's own open one without it.
+        Edit a rule within a chosen change; without it in the login's own open one, or one begun with title and reason.
 
         Returns how many rows were edited, and the change that holds the draft: None where it was published at once.
         """
         with translated(self._engine), self._engine.begin() as connection:
+            if change is None and begin is not None:
+                said = dict(zip(("title", "reason"), begin, strict=True))
+                change = connection.execute(text("SELECT rules.begin_change(:title, :reason)"), said).scalar_one()
             if change is not None:
                 connection.execute(text("SELECT rules.work_on(:change)"), {"change": change})
             count = connection.execute(text(statement), values).rowcount

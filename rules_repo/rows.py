@@ -71,6 +71,12 @@ def type_values(membership_type: MembershipType) -> dict[str, Any]:
     }
 
 
+def rule_values(version: RuleVersion) -> dict[str, Any]:
+    """The columns of ``rules.rule`` that a wording becomes, without its key, its number and its days."""
+    content = {name: value for name, value in version.content().items() if name not in ("key", "version")}
+    return content | {name: canonical_json(content[name]) for name in ("parameters", "metadata")}
+
+
 def wording(version: RuleVersion) -> str:
     """What a version says, without its number and its days: equal wordings are equal texts."""
     return canonical_json({name: value for name, value in version.content().items() if name != "version"})

@@ -1,0 +1,172 @@
+"""The story of one rule, told from the audit: who drafted, checked, approved, published or paused it, when and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import text
+
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.canonical import canonical_json
+from rules_repo.changes import Difference
+from rules_repo.connection import connected, snapshot
+
+Row = Mapping[str, Any]
+
+UNSAID = {"id", "change_id", "rule_id", "tenant", "version", "derived_from", "edited", "content_hash"}
+"""Columns of a draft that are of the database and nothing that a rule says."""
+
+MOVES = {
+    ("draft", "in review"): "handed in",
+    ("approved", "scheduled"): "published",
+    ("draft", "scheduled"): "published without approval",
+    ("in review", "draft"): "it became a draft again",
+    ("approved", "draft"): "edited again: its approvals are void",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one login did to a rule in one commit, and the fields of the rule that it changed; ``change`` may be 0."""
+
+    at: datetime
+    login: str
+    what: str
+    change: int
+    reason: str
+    fields: tuple[Difference, ...] = ()
+
+
+def story(url: str, key: str) -> tuple[Step, ...]:
+    """
+    Every step of a rule's life, oldest first.
+
+    Raises:
+        RunRefused: If the audit knows no such rule, or the database cannot be reached.
+    """
+    with snapshot(connected(url)) as connection:
+        entries = [dict(row) for row in connection.execute(text(_ENTRIES), {"key": key}).mappings()]
+    if not entries:
+        raise RunRefused(Fault(f"Rule {key}", "the audit knows no such rule.", "`rules list` lists all."))
+    return tuple(_steps(entries, f"rule {key}"))
+
+
+_ENTRIES = """
+    WITH rule AS (SELECT id::text FROM rules.rule_identity WHERE key = :key), changes AS (
+        SELECT DISTINCT coalesce(e.after, e.before) ->> 'change_id' AS id FROM rules.audit_entry AS e
+        WHERE e.relation = 'draft_rule' AND coalesce(e.after, e.before) ->> 'rule_id' IN (SELECT id FROM rule))
+    SELECT e.at, e.login, e.transaction, e.relation, e.operation, e.before, e.after, e.reason
+    FROM rules.audit_entry AS e
+    WHERE e.relation IN ('draft_row', 'rule_pause')
+            AND coalesce(e.after, e.before) ->> 'rule_id' IN (SELECT id FROM rule)
+        OR e.relation = 'change' AND coalesce(e.after, e.before) ->> 'id' IN (SELECT id FROM changes)
+        OR e.relation IN ('approval', 'check_result') AND e.after ->> 'change_id' IN (SELECT id FROM changes)
+    ORDER BY e.position
+"""
+
+
+@dataclass(slots=True)
+class _Drafts:
+    """The rows of the rule's drafts by change, and those that were published last."""
+
+    key: str
+    rows: dict[int, dict[int, Row]] = field(default_factory=dict)
+    published: tuple[Row, ...] = ()
+
+    def edited(self, change: int, entries: Iterable[Row]) -> tuple[Difference, ...]:
+        """Take in the entries of one commit about the rows of a change, and say what they made of the rule."""
+        there = self.rows.setdefault(change, {})
+        before = list(there.values()) or list(self.published)
+        for entry in entries:
+            row = entry["after"] or entry["before"]
+            if entry["operation"] == "DELETE":
+                there.pop(row["id"], None)
+            else:
+                there[row["id"]] = row
+                if not row["edited"] and not any(_same(row, known) for known in before):
+                    before.append(row)  # as it is published
+        return tuple(d for row in there.values() for d in self._differences(_counterpart(row, before), row)) + tuple(
+            d
+            for row in before
+            if not any(_counterpart(after, [row]) for after in there.values())
+            for d in self._differences(row, None)
+        )
+
+    def _differences(self, was: Row | None, becomes: Row | None) -> Iterator[Difference]:
+        either = becomes or was or {}
+        for name in sorted(set(either) - UNSAID):
+            one, other = (None if row is None else _shown(row.get(name)) for row in (was, becomes))
+            if one != other and (one or other):
+                yield Difference(self.key, either["effective"], name, one, other)
+
+
+def _same(one: Row, other: Row) -> bool:
+    return all(one[name] == other[name] for name in set(one) - UNSAID)
+
+
+def _counterpart(row: Row, among: Iterable[Row]) -> Row | None:
+    """The row that another one takes the place of: made of the same period, or from the same day on."""
+    first = row["effective"].partition(",")[0]
+    alike = (r for r in among if r["derived_from"] == row["derived_from"] is not None)
+    return next(alike, None) or next((r for r in among if r["effective"].partition(",")[0] == first), None)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else canonical_json(value)
+
+
+def _steps(entries: Iterable[Row], key: str) -> Iterator[Step]:
+    drafts = _Drafts(key)
+    for _, several in groupby(entries, key=lambda e: e["transaction"]):
+        commit = list(several)
+        edits: dict[int, list[Row]] = {}
+        for entry in commit:
+            if entry["relation"] == "draft_row":
+                edits.setdefault(_row(entry)["change_id"], []).append(entry)
+        for change, about in edits.items():
+            known = change in drafts.rows
+            what = "amended its draft" if known else "drafted it"
+            if changed := drafts.edited(change, about):
+                yield Step(about[0]["at"], about[0]["login"], what, change, "", changed)
+            elif known and not drafts.rows[change]:
+                yield Step(about[0]["at"], about[0]["login"], "took its draft back", change, "")
+        if pauses := [entry for entry in commit if entry["relation"] == "rule_pause"]:
+            yield _paused(pauses)
+        for entry in commit:
+            yield from _moved(entry, drafts)
+
+
+def _row(entry: Row) -> Row:
+    return entry["after"] or entry["before"]  # type: ignore[no-any-return]
+
+
+def _paused(entries: list[Row]) -> Step:
+    """A pause as it is recorded at last; one that was closed before its time was ended."""
+    first, rows = entries[0], {_row(entry)["id"]: _row(entry) for entry in entries}
+    ended = any(row["closed_by"] for row in rows.values())
+    days = next((row["effective"] for row in rows.values() if not row["closed_by"]), "")
+    what = "ended its pause" if ended else f"paused it, {days}"
+    return Step(first["at"], first["login"], what, 0, next(iter(rows.values()))["reason"])
+
+
+def _moved(entry: Row, drafts: _Drafts) -> Iterator[Step]:
+    """What an entry of a change, a check or a verdict says of the rules in it."""
+    row, was, who = _row(entry), entry["before"] or {}, (entry["at"], entry["login"])
+    match entry["relation"]:
+        case "change" if was and was["state"] != row["state"]:
+            if row["state"] == "scheduled":
+                drafts.published = tuple(drafts.rows.get(row["id"], {}).values())
+            if row["state"] != "approved":  # the approval says it
+                what = MOVES.get((was["state"], row["state"]), f"moved it to '{row['state']}'")
+                yield Step(*who, what, row["id"], row["reason"])
+        case "approval":
+            yield Step(*who, "approved" if row["granted"] else "rejected", row["change_id"], row["reason"])
+        case "check_result":
+            what = f"checked: {'passed' if row['passed'] else 'failed'}"
+            yield Step(*who, what, row["change_id"], row["findings"])
