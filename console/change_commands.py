@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,11 +11,10 @@ import typer
 from console.desk import Desk, at_desk, now
 from console.difference import told
 from console.screen import row, table
+from jobs.asking import ask
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RunRefused
 from rules_engine.lake.lists import taken
-from rules_engine.model.frames import Schema
-from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Standing
 from rules_repo.lints import warnings
@@ -60,21 +59,19 @@ def show(desk: Desk, change: Number) -> None:
 
 @at_desk
 def check(desk: Desk, change: Number) -> None:
-    """Check the SQL of a change against the lake as declared, and record what was found; exit 3 if it is refused."""
-    from rules_engine.language import gate
-
+    """Ask every gate that a run asks about a change, and record what was found; exit 3 if it is refused."""
     with opened(desk.settings()) as installation:
         book = ChangeBook(installation.database_url)
         standing, drafts = _standing(book, change), book.drafts(change)
         lists, drafted = book.lists(change)
         asked = (*drafts, *_naming(drafted, installation, {version.key for version in drafts}))
-        schema = declared(installation, lists)
-        faults = list(taken(installation.lake, lists))
-        faults += [fault for version in asked for fault in gate.faults(version, schema)]
-        advice = _advice(installation, drafts)
-        findings = " ".join(str(fault) for fault in faults) or "the language's gates refuse nothing."
+        answer = ask(installation, asked, now().date(), lists)
+        faults = [*taken(installation.lake, lists), *answer.faults]
+        advice = [*_advice(installation, drafts), *answer.warnings]
+        findings = " ".join(str(fault) for fault in faults) or "no gate refuses anything."
         statement = "SELECT rules.record_check(:change, :saw, :passed, :findings)"
-        found = {"change": change, "saw": standing.content_hash, "passed": not faults, "findings": findings}
+        found = {"change": change, "saw": standing.content_hash, "passed": not faults}
+        found["findings"] = f"{findings} (Asked: {answer.by}.)"
         book.ask(statement, **found)
     if faults:
         desk.screen.note(_verdict(found))
@@ -121,20 +118,6 @@ def _moved(desk: Desk, statement: str, said: str, **values: object) -> None:
         "change moved", move=statement.partition("(")[0].removeprefix("SELECT rules."), change=values.get("change")
     )
     desk.screen.answer({"answer": answer}, said.format(answer))
-
-
-def declared(installation: Installation, lists: Sequence[ReferenceList] = ()) -> Schema:
-    """What rules may name, as the lake declares it; read from the data by Spark where a frame declares no columns."""
-    lake = installation.lake
-    if not all(frame.columns for frame in lake.frames):
-        return installation.evaluator.schema(installation.newest_day() or now().date(), lists)
-    return Schema(
-        subject=lake.subject_frame.name,
-        subject_key=lake.subject_key,
-        columns={each.name: each.columns for each in lists}
-        | {frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
-        subject_keys={frame.name: frame.subject_key for frame in lake.frames if frame.subject_key},
-    )
 
 
 def _naming(lists: Collection[str], installation: Installation, besides: Collection[str]) -> tuple[RuleVersion, ...]:

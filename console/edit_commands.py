@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from console.desk import Desk, at_desk, day
+from console.desk import Desk, at_desk, day, now
 from console.difference import told
 from console.screen import row, table
+from jobs.asking import judge
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_repo.changes import ChangeBook
@@ -201,7 +202,8 @@ def _drafted(
     begin: tuple[str, str] | None = None,
 ) -> None:
     with opened(desk.settings()) as installation:
-        count, held = ChangeBook(installation.database_url).draft(change, key, statement, values, begin)
+        judged = judge(installation, now().date(), desk.screen.note)
+        count, held = ChangeBook(installation.database_url).draft(change, key, statement, values, judged, begin)
     if not count:
         raise RunRefused(Fault(f"Rule {key}", "there is no such rule, or no such period.", "`rules show` shows both."))
     next_step = f"drafted in change {held}. Hand it in: rules change submit {held} --reason …"

@@ -16,6 +16,7 @@ RULES = {
     "show": "rule_commands.show",
     "import": "rule_commands.import_rules",
     "export": "rule_commands.export_rules",
+    "check": "rule_commands.check",
 }
 WORDS = {
     **RULES,

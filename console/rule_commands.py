@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +13,9 @@ from rich.console import RenderableType
 
 from console.desk import Desk, at_desk, day, now
 from console.screen import row, table
-from jobs.wiring import opened
-from rules_engine.errors import Fault, RunRefused, did_you_mean
+from jobs.asking import ask, judge, with_shared
+from jobs.wiring import Installation, opened
+from rules_engine.errors import Fault, InvalidRule, RunRefused, did_you_mean, raise_all
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
 from rules_repo.lints import warnings
 from rules_repo.overview import Listed, overview
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rules_repo.repository import Recorded
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Only those in force on this day.")]
+InForce = Annotated[str | None, typer.Option("--as-of", help="The day whose rules are asked about.")]
 Type = Annotated[str | None, typer.Option("--type", help="Only those of this membership type.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The rule's key, such as BOND-001.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A .yaml, .yml, .csv or .xlsx file.")]
@@ -100,6 +102,7 @@ def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = 
     contents = exchange.read(file, types)
     title = f"Import of {file.name}"
     with opened(desk.settings()) as installation:
+        _judged(desk, installation, contents.versions)
         propose = installation.repository.propose
         proposal = propose(contents.versions, contents.membership_types, title, reason, dry_run)
     parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
@@ -111,6 +114,37 @@ def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = 
         row(drawn, name.replace("_", " "), len(keys), "" if name == "unchanged" else ", ".join(keys))
     told = {"dry_run": dry_run, "change": None if dry_run else proposal.change, "published": proposal.published}
     desk.screen.answer(told | parts, drawn, _verdict(proposal, dry_run))
+
+
+def _judged(desk: Desk, installation: Installation, versions: Iterable[RuleVersion]) -> None:
+    """Ask the gates about wordings that are not known yet, with the parameters and lists that are shared now."""
+    from rules_repo.changes import ChangeBook
+    from rules_repo.rows import wording
+
+    known = {wording(version) for version in installation.repository.rules()}
+    if new := [version for version in versions if wording(version) not in known]:
+        book = ChangeBook(installation.database_url)
+        shared = book.parameters()
+        judge(installation, now().date(), desk.screen.note)([with_shared(v, shared) for v in new], book.lists(0)[0])
+
+
+@at_desk
+def check(desk: Desk, as_of: InForce = None) -> None:
+    """Ask every gate about all rules in force on a day, before a run does: today's and tomorrow's without --as-of."""
+    chosen = day(as_of, "--as-of")
+    days = [chosen] if chosen else [now().date(), now().date() + timedelta(days=1)]
+    faults: list[Fault] = []
+    told: list[dict[str, Any]] = []
+    with opened(desk.settings()) as installation:
+        for each in days:
+            rule_set = installation.repository.rule_set(each, now())
+            answer = ask(installation, rule_set.versions, each, rule_set.reference_lists)
+            faults += [fault for fault in answer.faults if fault not in faults]
+            told.append({"as_of": each, "rules": len(rule_set.versions), "digest": rule_set.digest, "asked": answer.by})
+    raise_all(InvalidRule, faults)
+    desk.screen.answer(
+        told, *(f"{d['as_of']}: all {d['rules']} rules in force are accepted. Asked: {d['asked']}." for d in told)
+    )
 
 
 def _verdict(proposal: Proposal, dry_run: bool) -> str:

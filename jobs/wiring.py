@@ -275,9 +275,10 @@ class Installation:
     def explained(self, as_of: date, known_at: datetime, progress: Progress = silent) -> Explained:
         """Where each rule in force goes when it is evaluated, and what that costs; nothing is written."""
         from rules_engine.evaluation.explained import explained
+        from rules_engine.evaluation.failures import Live
 
-        rule_set = self.repository.rule_set(as_of, known_at)
-        self.evaluator.check(rule_set)
+        whole = self.repository.rule_set(as_of, known_at)
+        rule_set = self.evaluator.accepted(Live(whole, HitMatrix.of(whole))).rule_set
         schema = self.evaluator.schema(as_of, rule_set.reference_lists)
         return explained(self.evaluator.spark, HitMatrix.of(rule_set), schema, self.lake, as_of, progress)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from rules_engine.model.canonical import ParameterValue, decode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
 from rules_repo.connection import connected, snapshot, translated
@@ -52,14 +53,21 @@ class Difference:
     becomes: str | None
 
 
-_DRAFTS = """
-    SELECT rule_key, 1 AS version, name, kind, membership_type, weight, category, rule_type, form, frame, sql,
+_COLUMNS = """
+    rule_key, 1 AS version, name, kind, membership_type, weight, category, rule_type, form, frame, sql,
         rules.with_shared(parameters, sql, (SELECT coalesce(jsonb_object_agg(q.name, q.value), '{}')
             FROM rules.parameter AS q) || (
             SELECT coalesce(jsonb_object_agg(p.key, p.content -> 'value'), '{}') FROM rules.draft_policy AS p
             WHERE p.change_id = :change AND p.object = 'parameter')) AS parameters,
-        when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to
-    FROM rules.draft WHERE change_id = :change AND edited ORDER BY row_id
+        when_unknown, reason_code, reason_text, owner, override, shadow, metadata, effective_from, effective_to"""
+
+_DRAFTS = f"SELECT {_COLUMNS} FROM rules.draft WHERE change_id = :change AND edited ORDER BY row_id"
+
+_HELD = "SELECT max(change_id) FROM rules.draft WHERE rule_key = :key"
+
+_WORDINGS = f"""
+    SELECT {_COLUMNS} FROM rules.draft WHERE change_id = :change AND rule_key = :key AND edited
+    UNION ALL SELECT {_COLUMNS} FROM rules.rule WHERE CAST(:change AS bigint) IS NULL AND rule_key = :key
 """
 
 
@@ -122,8 +130,17 @@ class ChangeBook:
     def lists(self, change: int) -> tuple[tuple[ReferenceList, ...], frozenset[str]]:
         """The reference lists as they will be known once a change is published, and which of them it drafts."""
         with snapshot(self._engine) as connection:
-            rows = [dict(row) for row in connection.execute(text(_LISTS), {"change": change}).mappings()]
+            return self._lists(connection, change)
+
+    def _lists(self, connection: Connection, change: int | None) -> tuple[tuple[ReferenceList, ...], frozenset[str]]:
+        rows = [dict(row) for row in connection.execute(text(_LISTS), {"change": change or 0}).mappings()]
         return all_of(list_of, rows, "Reference list"), frozenset(row["name"] for row in rows if row["drafted"])
+
+    def parameters(self) -> Mapping[str, ParameterValue]:
+        """The shared parameters as known now, by name."""
+        with snapshot(self._engine) as connection:
+            rows = connection.execute(text("SELECT name, value FROM rules.parameter ORDER BY name")).mappings()
+            return {row["name"]: decode_parameter(row["value"]) for row in rows}
 
     def history(self, key: str) -> tuple[Mapping[str, Any], ...]:
         """Everything ever known of a rule, with why and by whose approval."""
@@ -142,10 +159,13 @@ class ChangeBook:
         key: str,
         statement: str,
         values: Mapping[str, object],
+        judge: Judge,
         begin: tuple[str, str] | None = None,
     ) -> tuple[int, int | None]:
         """
         Edit a rule within a chosen change; without it in the login's own open one, or one begun with title and reason.
+
+        ``judge`` is asked about the rule's wordings as they then are; what it raises takes the edit back.
 
         Returns how many rows were edited, and the change that holds the draft: None where it was published at once.
         """
@@ -156,5 +176,12 @@ class ChangeBook:
             if change is not None:
                 connection.execute(text("SELECT rules.work_on(:change)"), {"change": change})
             count = connection.execute(text(statement), values).rowcount
-            held = "SELECT max(change_id) FROM rules.draft WHERE rule_key = :key"
-            return count, connection.execute(text(held), {"key": key}).scalar()
+            held = connection.execute(text(_HELD), {"key": key}).scalar()
+            if count:
+                rows = connection.execute(text(_WORDINGS), {"change": held, "key": key}).mappings()
+                judge(all_of(version_of, [dict(row) for row in rows], "Rule"), self._lists(connection, held)[0])
+            return count, held
+
+
+Judge = Callable[[Sequence[RuleVersion], Sequence[ReferenceList]], None]
+"""Raises InvalidRule about wordings that no run would accept, under these reference lists."""

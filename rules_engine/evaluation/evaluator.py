@@ -9,11 +9,11 @@ from datetime import date
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
-from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.evaluation import counting
 from rules_engine.evaluation.among import values
 from rules_engine.evaluation.facts import of_facts, words_said
-from rules_engine.evaluation.failures import Apart, Live, survivors
+from rules_engine.evaluation.failures import Apart, Live, refusals, survivors
 from rules_engine.evaluation.few_rows import few_rows, stored
 from rules_engine.evaluation.gating import RuleGate
 from rules_engine.evaluation.indexing import index
@@ -101,7 +101,22 @@ class SparkEvaluator:
         return {name: place.snapshot for name, place in self._open(as_of)[1].items()}
 
     def check(self, rule_set: RuleSet) -> None:
-        self._gate(rule_set).check(rule_set)
+        self.accepted(Live(rule_set, HitMatrix.of(rule_set)))
+
+    def accepted(self, live: Live) -> Live:
+        """
+        What the gates accept: all of it; or, where failing rules are held, what is left without their types.
+
+        Raises:
+            InvalidRule: With every fault, where rules are refused that are not held, or nothing is left.
+        """
+        try:
+            self._gate(live.rule_set).check(live.rule_set)
+        except InvalidRule as refused:
+            if self.on_failure is OnFailure.ABORT:
+                raise
+            return live.without(refusals(live.rule_set, refused))
+        return live
 
     def warnings(self, rule_set: RuleSet) -> tuple[Fault, ...]:
         """What was said of the rules of a checked rule set and refuses none of them."""
@@ -117,7 +132,7 @@ class SparkEvaluator:
         corrected: Sequence[str] = (),
     ) -> Evaluation:
         """As the port says. Under ``folder`` also ``work``, and ``standing`` where there was a run before."""
-        self.check(rule_set)
+        whole = self.accepted(Live(rule_set, matrix))
         seconds: dict[str, float] = {}
         with told():
             with phase("check subjects", seconds, self.spark, progress):
@@ -128,7 +143,7 @@ class SparkEvaluator:
                 made = dict[str, Made]()  # by the last try
                 live = survivors(
                     lambda live: made.update(hits=self._stage_hits(live, folder)),
-                    Live(rule_set, matrix), apart, self.on_failure,
+                    whole, apart, self.on_failure,
                 )  # fmt: skip
             with phase("decide", seconds, self.spark, progress):
                 hits = self.spark.read.parquet(f"{folder}/{HITS}")

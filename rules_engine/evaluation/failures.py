@@ -9,7 +9,7 @@ than one rule may is halved, too, so that no search waits as long as the run did
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -194,6 +194,30 @@ class Apart:
 
         with suppress(Py4JError, ConnectionError):
             self.stuck = self.stuck or not settled(self._spark)
+
+
+def refusals(rule_set: RuleSet, refused: InvalidRule) -> list[Failure]:
+    """
+    The rules that a gate refuses, as failures, one a rule.
+
+    Raises:
+        InvalidRule: As it was, if it tells of anything that is no rule of the set.
+    """
+    faults: dict[str, list[Fault]] = {}
+    for fault in refused.faults:
+        faults.setdefault(fault.which, []).append(fault)
+    found = []
+    for version in rule_set.versions:
+        if said := faults.pop(f"Rule {version.key}", []):
+            what, remedy = _together(f.what for f in said), _together(f.remedy for f in said)
+            found.append(Failure(version.id, version.membership_type, what, remedy, said[0].code))
+    if faults:
+        raise refused
+    return found
+
+
+def _together(texts: Iterable[str]) -> str:
+    return " ".join(dict.fromkeys(filter(None, texts)))
 
 
 def _held_type(key: str, rule_set: RuleSet, failures: Sequence[Failure]) -> HeldType:

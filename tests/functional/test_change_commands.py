@@ -38,10 +38,15 @@ def test_a_change_goes_its_way_by_commands(people: People) -> None:
     assert (known[-1]["reason"], known[-1]["approvers"]) == ("loans matter less", "bob")
 
 
+BAD = """
+    INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql, effective_from)
+    VALUES ('BAD-001', 'inclusion', 'GOLD', 10, 'customers', $$reflect('java.lang.Runtime', 'x') = 'y'$$, '2024-01-01')
+"""
+
+
 def test_a_change_whose_sql_is_refused_cannot_be_approved(people: People) -> None:
     """The gates' verdict is recorded, and the approval asks for it."""
-    words = "--kind inclusion --type GOLD --weight 10 --frame customers --from 2024-01-01".split()
-    people.ann.fine("rules", "new", "BAD-001", *words, "--sql", "reflect('java.lang.Runtime', 'x') = 'y'")
+    people.office("ann", BAD)
     people.ann.fine("change", "submit", 2, "--reason", "let us see")
     assert people.bob("change", "check", 2).exit_code == 3
     code, (fault,) = people.bob.refused("change", "approve", 2)

@@ -1,0 +1,124 @@
+"""The one gate: what a run will say of rules is asked of the same gates before they count, and of the same Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
+from rules_engine.language import lexical
+from rules_engine.model.canonical import ParameterValue
+from rules_engine.model.frames import Schema
+from rules_engine.model.reference_lists import ReferenceList
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import MembershipType, RuleVersion
+
+if TYPE_CHECKING:
+    from jobs.wiring import Installation
+    from rules_engine.evaluation.gating import RuleGate
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gates say of some wordings: ``faults`` refuse, ``warnings`` do not; ``by`` names who was asked."""
+
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    by: str
+
+
+def ask(
+    installation: Installation, versions: Sequence[RuleVersion], as_of: date, lists: Sequence[ReferenceList] = ()
+) -> Answer:
+    """
+    Ask every gate about wordings, the try on rows included, under the frames that the lake declares.
+
+    Several wordings of one rule, of several periods, are asked one after the other. What was accepted under these
+    frames by this Spark is not asked again.
+
+    Raises:
+        RunRefused: If there is no lake, or no Spark, to ask.
+    """
+    from rules_engine.evaluation.gating import RuleGate
+
+    schema, spark = declared(installation, as_of, lists), installation.evaluator.spark
+    key = spark.sparkContext.applicationId, schema.digest
+    if key not in _GATES:
+        _GATES[key] = RuleGate(spark, schema, installation.settings.limits)
+    gate = _GATES[key]
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    for several in _at_once(versions):
+        types = {version.membership_type for version in several}
+        known_at = datetime.combine(as_of, time(), UTC)
+        rule_set = RuleSet(as_of, known_at, tuple(MembershipType(key) for key in types), several, tuple(lists))
+        try:
+            gate.check(rule_set)
+        except InvalidRule as refused:
+            faults += refused.faults
+        warnings += gate.warnings(rule_set)
+    by = f"Spark {spark.version}, frames {schema.digest[:12]}"
+    return Answer(tuple(faults), tuple(dict.fromkeys(warnings)), by)
+
+
+_GATES: dict[tuple[str, str], RuleGate] = {}
+"""By Spark application and frames."""
+
+
+def judge(
+    installation: Installation, as_of: date, tell: Callable[[str], None]
+) -> Callable[[Sequence[RuleVersion], Sequence[ReferenceList]], None]:
+    """
+    The gates as a judge of wordings that are about to be drafted: it raises InvalidRule if they are refused.
+
+    Spark is started here, before any transaction is open. Where there is none to ask, that is told, and the judge
+    accepts what it cannot judge: no such draft can be approved before `rules change check`.
+    """
+    try:
+        declared(installation, as_of)
+        _ = installation.evaluator
+    except RunRefused as refused:
+        why = " ".join(f"{fault.which}: {fault.what}" for fault in refused.faults)
+        tell(f"No gate was asked: {why} Ask them before it counts: rules change check.")
+        return lambda _versions, _lists: None
+
+    def judged(versions: Sequence[RuleVersion], lists: Sequence[ReferenceList]) -> None:
+        answer = ask(installation, versions, as_of, lists)
+        raise_all(InvalidRule, answer.faults)
+        for warning in answer.warnings:
+            tell(f"Warning: {warning}")
+
+    return judged
+
+
+def with_shared(version: RuleVersion, shared: Mapping[str, ParameterValue]) -> RuleVersion:
+    """The version with the shared parameters that its SQL names and that it does not give itself."""
+    words = {token.word for token in lexical.tokens(version.sql) if token.kind is lexical.Kind.PARAMETER}
+    named = {name: value for name, value in shared.items() if f":{name}" in words}
+    return replace(version, parameters={**named, **version.parameters})
+
+
+def _at_once(versions: Iterable[RuleVersion]) -> Iterator[tuple[RuleVersion, ...]]:
+    """The wordings in parts that hold each rule once."""
+    timelines: dict[str, list[RuleVersion]] = {}
+    for version in versions:
+        timelines.setdefault(version.key, []).append(version)
+    for several in zip_longest(*timelines.values()):
+        yield tuple(version for version in several if version is not None)
+
+
+def declared(installation: Installation, as_of: date, lists: Sequence[ReferenceList] = ()) -> Schema:
+    """What rules may name, as the lake declares it; read from the data by Spark where a frame declares no columns."""
+    lake = installation.lake
+    if not all(frame.columns for frame in lake.frames):
+        return installation.evaluator.schema(installation.newest_day() or as_of, lists)
+    return Schema(
+        subject=lake.subject_frame.name,
+        subject_key=lake.subject_key,
+        columns={each.name: each.columns for each in lists}
+        | {frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
+        subject_keys={frame.name: frame.subject_key for frame in lake.frames if frame.subject_key},
+    )
