@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -34,6 +34,7 @@ from bench import staged_run
 from bench.measure import Meter
 from bench.publication_report import write
 from bench.staged_run import RUN
+from rules_engine.model.history import HistoryRecord
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.publication import dynamodb_local
 from rules_engine.publication.dynamodb import BATCH, DynamoDBHistory, connect
@@ -132,7 +133,7 @@ def server_seconds(pid: int) -> float:
     return float(times.user + times.system + ended + sum(each.user + each.system for each in living))
 
 
-def _records(staged: FolderRunStore) -> Iterator[Any]:
+def _records(staged: FolderRunStore) -> Iterable[HistoryRecord]:
     return staged.decisions(RUN, HitMatrix.of(staged.rule_set(RUN)))
 
 

@@ -26,6 +26,14 @@ def silent(_: str, __: float) -> None:
     """Progress that nobody watches."""
 
 
+Taken = Callable[[int], None]
+"""Told how many more records a history is done with."""
+
+
+def untold(_: int) -> None:
+    """Where nobody counts along."""
+
+
 class RuleSource(Protocol):
     """Where rule sets come from: the repository, or a frozen file."""
 
@@ -97,9 +105,11 @@ class Inserted:
 class History(Protocol):
     """The insert-only history of decisions: key (subject, created date + membership type)."""
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         """
         Insert records; one that is there already with the same content counts as already there.
+
+        ``taken`` is told on the way of each lot that is done with: watching, and no promise.
 
         Raises:
             HistoryCollision: If a key is taken by other content; the message names both records.
@@ -293,6 +303,6 @@ class RunStore(Protocol):
         """All runs, by created date."""
         ...
 
-    def decisions(self, run_id: str, matrix: HitMatrix) -> Iterator[HistoryRecord]:
+    def decisions(self, run_id: str, matrix: HitMatrix) -> Iterable[HistoryRecord]:
         """The staged decisions of an evaluated run as history records, decoded from the packed words."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
@@ -110,17 +110,20 @@ class HistoryRecord:
 
         Computed over values, never over what a store made of them; a record of form 1 is hashed as it is read.
         """
-        subject = self.subject if type(self.subject) is int else json.dumps(self.subject)
         decided = f"{self.granted:d},{self.event.value},{self.reason.value},{self.first_granted}"
-        own = f"{subject},{_quoted(self.membership_type)},{decided},{self.inclusion_sum},{self.exclusion_sum}"
-        run = (self.created_at, self.rule_set_digest, self.as_of, self.run_id, self.engine_version, self.correction)
-        text = f"{own},{self.hits_text},{_run_text(*run, tuple(self.snapshots.items()), self.policy)}"
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        decided = f"{decided},{self.inclusion_sum},{self.exclusion_sum}"
+        return hash_of(self.subject, self.membership_type, decided, self.hits_text, self.run_text)
 
     @cached_property
     def hits_text(self) -> str:
         """The hits as JSON."""
-        return f"[{', '.join(map(_hit_text, self.hits))}]"
+        return hits_text(map(hit_text, self.hits))
+
+    @property
+    def run_text(self) -> str:
+        """What the record says of its run and its type's policy, as JSON."""
+        run = (self.created_at, self.rule_set_digest, self.as_of, self.run_id, self.engine_version, self.correction)
+        return _run_text(*run, tuple(self.snapshots.items()), self.policy)
 
     def content(self) -> dict[str, Any]:
         """The record as JSON-ready values, equal for equal records."""
@@ -174,8 +177,21 @@ def read(which: str, content: Mapping[str, Any], said_hash: str | None) -> Histo
 
 # A run repeats what it says and what hits from record to record: remembered, a hash takes a third of the time.
 @lru_cache(maxsize=100_000)
-def _hit_text(hit: Hit) -> str:
+def hit_text(hit: Hit) -> str:
+    """A hit as JSON."""
     return json.dumps(hit_content(hit))
+
+
+def hits_text(hits: Iterable[str]) -> str:
+    """Hits that are JSON each, as the JSON of them all."""
+    return f"[{', '.join(hits)}]"
+
+
+def hash_of(subject: Subject, membership_type: str, decided: str, hits: str, run: str) -> str:
+    """The content hash of a record that says this; ``decided`` is what it decided in a fixed order, the others JSON."""
+    key = subject if type(subject) is int else json.dumps(subject)
+    text = f"{key},{_quoted(membership_type)},{decided},{hits},{run}"
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=4096)

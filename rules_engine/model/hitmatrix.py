@@ -9,9 +9,10 @@ of two membership types, so a type's words are a contiguous slice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
 
 from rules_engine.model.decisions import Hit
 from rules_engine.model.rule_sets import RuleSet
@@ -19,6 +20,7 @@ from rules_engine.model.rules import Kind, RuleVersion
 
 BITS = 63
 
+_T = TypeVar("_T")
 _WORD = (1 << 64) - 1
 
 
@@ -81,25 +83,30 @@ class HitMatrix:
 
     def hits(self, membership_type: str, words: Sequence[int]) -> tuple[Hit, ...]:
         """The hits that count towards the sums, decoded from a type's own words."""
-        return self.reader(membership_type)(words)
+        return tuple(hits_of(words, self.bits(membership_type)))
 
-    def reader(self, membership_type: str) -> Callable[[Sequence[int]], tuple[Hit, ...]]:
-        """What :meth:`hits` is for one type, for many rows: it looks at the bits that are set, however many rules."""
+    def bits(self, membership_type: str) -> Bits:
+        """What each bit of a type's own words says, shadow versions left out: :meth:`hits` for many rows."""
         first, after = self.slice_of(membership_type)
-        of_word: list[dict[int, Hit]] = [{} for _ in range(first, after)]
+        bits: Bits = tuple({} for _ in range(first, after))
         for v, cell in self.cells:
             if v.membership_type == membership_type and not v.shadow:
-                of_word[cell.word - first][cell.mask] = Hit(v.key, v.version, v.kind, v.weight, v.category)
+                bits[cell.word - first][cell.mask] = Hit(v.key, v.version, v.kind, v.weight, v.category)
+        return bits
 
-        def hits(words: Sequence[int]) -> tuple[Hit, ...]:
-            found = []
-            for word, held in zip(words, of_word, strict=False):
-                rest = word & _WORD
-                while rest:
-                    lowest = rest & -rest
-                    if hit := held.get(lowest):
-                        found.append(hit)
-                    rest ^= lowest
-            return tuple(found)
 
-        return hits
+Bits = tuple[dict[int, Hit], ...]
+"""For each of a type's own words: bit value to hit."""
+
+
+def hits_of(words: Sequence[int], said: Sequence[Mapping[int, _T]]) -> list[_T]:
+    """What is said of the bits that are set, in canonical order, however many rules there are."""
+    found = []
+    for word, of_bits in zip(words, said, strict=False):
+        rest = word & _WORD
+        while rest:
+            lowest = rest & -rest
+            if lowest in of_bits:
+                found.append(of_bits[lowest])
+            rest ^= lowest
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 from rules_engine.errors import Fault, RunInterrupted, RunRefused, raise_all
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.publications import Chain, Publication
-from rules_engine.ports import Inserted
+from rules_engine.ports import Inserted, Taken, untold
 from rules_engine.publication.dynamodb_calls import Calls, Request
 from rules_engine.publication.dynamodb_calls import connect as connect  # noqa: PLC0414  for whoever makes a history
 from rules_engine.publication.dynamodb_items import (
@@ -43,7 +43,8 @@ Pair = tuple[HistoryRecord, HistoryRecord]
 class _Ledger:
     """What became of the records of one insert; threads write into it."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Taken) -> None:
+        self.taken = taken
         self.given = 0
         self.inserted = 0
         self.seen: Counter[str] = Counter()
@@ -55,6 +56,7 @@ class _Ledger:
             self.inserted += inserted
             self.seen.update(record.run_id for record in batch)
             self.collisions += collisions
+            self.taken(len(batch))
 
 
 class DynamoDBHistory:
@@ -110,7 +112,7 @@ class DynamoDBHistory:
                     break
         self._check()
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         """
         Insert records, 25 a call, from several threads.
 
@@ -123,7 +125,7 @@ class DynamoDBHistory:
             RunInterrupted: If DynamoDB failed on the way. Insert the same records again.
         """
         self._check()
-        ledger = _Ledger()
+        ledger = _Ledger(taken)
         try:
             with ThreadPoolExecutor(self._pace.workers) as pool:
                 self._feed(pool, records, ledger)

@@ -17,10 +17,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.publications import Chain, Publication, chain_of, publication_from
-from rules_engine.ports import Inserted
+from rules_engine.ports import Inserted, Taken, untold
 from rules_engine.publication.names import LAST_PART
-from rules_engine.publication.postgres_copy import Chunks, line, read_row, record_of
-from rules_engine.publication.records import SubjectType, in_chunks, subject_checked
+from rules_engine.publication.postgres_copy import Chunks, read_row, record_of
+from rules_engine.publication.postgres_lines import Chunk, chunks
+from rules_engine.publication.records import SubjectType, subject_checked
 
 LONGEST_NAME = 63 - len("_current")
 """In bytes: PostgreSQL cuts names at 63 without a word, and the view's name is the longest made of a table's."""
@@ -188,7 +189,7 @@ class PostgresHistory:
                 )
             )
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         """
         Insert all of the records or, if anything is wrong, none of them.
 
@@ -200,19 +201,11 @@ class PostgresHistory:
             RunRefused: If the database cannot be reached or a record cannot be stored; nothing was written.
             RunInterrupted: If the database failed on the way. Insert the same records again.
         """
-        given = inserted = 0
         with self._refused("be reached"):
             connection = self._engine.connect()
         with self._interrupted(), connection:
-            chunks = Chunks(self._as_writer(connection), self._table)
-            with ThreadPoolExecutor(1) as writer:  # while the database takes one chunk, the next one is written out
-                under_way: Future[int] | None = None
-                for chunk in in_chunks(records, self._chunk):
-                    given += len(chunk)
-                    lines = "".join([line(record, self._subject_type) for record in chunk])
-                    inserted += under_way.result() if under_way else 0
-                    under_way = writer.submit(chunks.insert, lines, len(chunk))
-                inserted += under_way.result() if under_way else 0
+            into = Chunks(self._as_writer(connection), self._table)
+            given, inserted = _copied(chunks(records, self._subject_type, self._chunk), into, taken)
             connection.commit()
         return Inserted(inserted, given - inserted)
 
@@ -324,6 +317,20 @@ class PostgresHistory:
         )
 
 
+def _copied(written: Iterable[Chunk], into: Chunks, taken: Taken) -> tuple[int, int]:
+    """How many records were given and how many of them are new; while one chunk is copied, the next is written out."""
+    given = inserted = 0
+    with ThreadPoolExecutor(1) as writer:
+        under_way: Future[int] | None = None
+        for lines, size in written:
+            inserted += under_way.result() if under_way else 0
+            taken(size)
+            given += size
+            under_way = writer.submit(into.insert, lines, size)
+        inserted += under_way.result() if under_way else 0
+    return given, inserted
+
+
 def address_of(url: str) -> URL:
     try:
         address = make_url(url)
@@ -338,8 +345,9 @@ def address_of(url: str) -> URL:
 
 def engine_of(address: URL) -> Engine:
     # Every use opens a connection of its own: nothing is left open when the work is done.
-    patience = {} if "connect_timeout" in address.query else {"connect_timeout": 10}
-    return create_engine(address, poolclass=NullPool, connect_args=patience)
+    said = {"connect_timeout": 10, "client_encoding": "utf8"}  # lines are copied as bytes
+    own = {name: value for name, value in said.items() if name not in address.query}
+    return create_engine(address, poolclass=NullPool, connect_args=own)
 
 
 def cause_of(problem: Exception) -> BaseException | None:

@@ -12,12 +12,12 @@ from typing import Any
 
 from psycopg2 import errors
 
-from rules_engine.model.history import HistoryRecord, Unreadable, created_text, read, record_from
+from rules_engine.model.history import HistoryRecord, Subject, Unreadable, created_text, read, record_from
 from rules_engine.model.rules import Policy
 from rules_engine.publication.records import SubjectType, collided, subject_checked
 
 AT_ONCE = 1 << 20
-"""Characters that COPY is given at once: between two portions the writer waits for its turn in Python."""
+"""Bytes that COPY is given at once: between two portions the writer waits for its turn in Python."""
 
 COLUMNS = (
     "subject, sort_key, created_at, membership_type, granted, event, reason, inclusion_sum, exclusion_sum, hits, "
@@ -35,6 +35,7 @@ WHERE held.content_hash IS DISTINCT FROM given.content_hash ORDER BY given.subje
 """
 """Row by row through the primary key: as a join it reads the whole history for each chunk until that is analysed."""
 
+NONE = r"\N"
 ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -63,19 +64,33 @@ def _keys(created_at: datetime, membership_type: str) -> str:
     return "\t".join([_text(f"{created}#{membership_type}"), created, _text(membership_type)])
 
 
-def line(record: HistoryRecord, subject_type: SubjectType) -> str:
-    """The record as a line of COPY's text format, in the order of the table's columns."""
-    subject = subject_checked(record.subject, subject_type)
-    key = subject.translate(ESCAPED) if isinstance(subject, str) else subject
-    first = record.first_granted or r"\N"
-    hits = record.hits_text.replace("\\", r"\\")  # of what COPY takes for signs of its own, JSON has this one alone
+def escaped(subject: Subject) -> Subject:
+    """A subject as COPY reads it."""
+    return subject.translate(ESCAPED) if isinstance(subject, str) else subject
+
+
+def of_run(record: HistoryRecord) -> tuple[str, str, str]:
+    """What the lines of a record's run and type have in common: its keys, what is said of the run, its policy."""
     snapshots = tuple(record.snapshots.items())
     run = _of_run(record.rule_set_digest, snapshots, record.as_of, record.run_id, record.engine_version)
-    return (
-        f"{key}\t{_keys(record.created_at, record.membership_type)}\t{record.granted:d}\t{record.event.value}"
-        f"\t{record.reason.value}\t{record.inclusion_sum}\t{record.exclusion_sum}\t{hits}\t{first}\t{run}"
-        f"\t{record.format}\t{_policy(record.policy)}\t{record.correction:d}\t{record.content_hash}\n"
-    )
+    keys = _keys(record.created_at, record.membership_type)
+    return keys, run, f"{record.format}\t{_policy(record.policy)}\t{record.correction:d}"
+
+
+def line(record: HistoryRecord, subject_type: SubjectType) -> str:
+    """The record as a line of COPY's text format, in the order of the table's columns."""
+    key = escaped(subject_checked(record.subject, subject_type))
+    decided = f"{record.granted:d}\t{record.event.value}\t{record.reason.value}"
+    own = f"{decided}\t{record.inclusion_sum}\t{record.exclusion_sum}"
+    first = record.first_granted.isoformat() if record.first_granted else None
+    return line_of(key, own, record.hits_text, first, of_run(record), record.content_hash)
+
+
+def line_of(key: Subject, own: str, hits: str, first: str | None, run: tuple[str, str, str], content_hash: str) -> str:
+    """A line, of an escaped subject, of what was decided of it, and of what :func:`of_run` says."""
+    keys, of_run, policy = run
+    hits = hits.replace("\\", r"\\")  # of what COPY takes for signs of its own, JSON has this one alone
+    return f"{key}\t{keys}\t{own}\t{hits}\t{first or NONE}\t{of_run}\t{policy}\t{content_hash}\n"
 
 
 @dataclass
@@ -91,7 +106,7 @@ class Chunks:
     table: str
     aside: bool = False
 
-    def insert(self, lines: str, size: int) -> int:
+    def insert(self, lines: bytes, size: int) -> int:
         """How many of the records were new."""
         if not self.aside:
             self.cursor.execute("SAVEPOINT before_chunk")
@@ -113,8 +128,8 @@ class Chunks:
         self.cursor.execute("TRUNCATE incoming")
         return inserted
 
-    def _copy(self, table: str, lines: str) -> None:
-        self.cursor.copy_expert(f"COPY {table} ({COLUMNS}) FROM STDIN", io.StringIO(lines), AT_ONCE)
+    def _copy(self, table: str, lines: bytes) -> None:
+        self.cursor.copy_expert(f"COPY {table} ({COLUMNS}) FROM STDIN", io.BytesIO(lines), AT_ONCE)
 
 
 def record_of(row: Mapping[str, Any]) -> HistoryRecord:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from rules_engine.model.decisions import Event, Hit, Reason
+from rules_engine.model.decisions import Event, Reason
 from rules_engine.model.history import HistoryRecord, created_from
-from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.hitmatrix import Bits, HitMatrix, hits_of
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import MembershipType, Policy
 
-Read = Callable[[Sequence[int]], tuple[Hit, ...]]
-"""A type's own words to its hits."""
+BATCH = 20_000
+"""Decisions read at once."""
 
 EVENTS = {event.value: event for event in Event}
 REASONS = {reason.value: reason for reason in Reason}
@@ -26,20 +26,55 @@ class Records:
     """What turns a run's staged rows into history records; it can be sent to where the rows are."""
 
     manifest: Manifest
-    types: tuple[MembershipType, ...]
-    matrix: HitMatrix
+    policies: Mapping[str, Policy]
+    bits: Mapping[str, Bits]
+
+    @classmethod
+    def of(cls, manifest: Manifest, types: Iterable[MembershipType], matrix: HitMatrix) -> Records:
+        bits = {key: matrix.bits(key) for key, _, _ in matrix.slices}
+        return cls(manifest, {m.key: Policy.of(m) for m in types}, bits)
 
     def __call__(self, rows: Iterator[Mapping[str, Any]]) -> Iterator[HistoryRecord]:
-        readers, policies = dict[str, Read](), {m.key: Policy.of(m) for m in self.types}
+        policies = dict(self.policies)
         created_at = created_from(self.manifest.created_at)
         snapshots = MappingProxyType(dict(self.manifest.snapshots))
         for row in rows:
             key = row["membership_type"]
-            if key not in readers:
-                readers[key] = self.matrix.reader(key)
             if key not in policies:  # a type that is gone, of which memberships lapse
                 policies[key] = Policy.of(MembershipType(key))
-            yield _record(row, self.manifest, created_at, snapshots, policies[key], readers[key])
+            yield _record(row, self.manifest, created_at, snapshots, policies[key], self.bits.get(key, ()))
+
+
+Rows = Iterator[Mapping[str, Any]]
+
+
+def local_batches(*paths: str) -> Iterator[Any]:
+    """The Arrow batches of local Parquet files, or of a folder of them, a few in memory at a time."""
+    from pyarrow import dataset
+
+    files = dataset.dataset(paths[0] if len(paths) == 1 else list(paths), format="parquet")
+    yield from files.to_batches(batch_size=BATCH, batch_readahead=2, fragment_readahead=1)
+
+
+def local_rows(path: str) -> Rows:
+    """The rows of a local Parquet folder, in batches that fit memory."""
+    for batch in local_batches(path):
+        yield from batch.to_pylist()
+
+
+@dataclass(frozen=True)
+class StagedDecisions:
+    """The history records of a run staged on this machine; read again each time they are gone over."""
+
+    records: Records
+    folder: str
+
+    def __iter__(self) -> Iterator[HistoryRecord]:
+        return self.records(local_rows(self.folder))
+
+    def batches(self) -> Iterator[Any]:
+        """The staged rows that they are made of, as Arrow batches."""
+        return local_batches(self.folder)
 
 
 def _record(
@@ -48,7 +83,7 @@ def _record(
     created_at: datetime,
     snapshots: Mapping[str, str],
     policy: Policy,
-    read: Read,
+    bits: Bits,
 ) -> HistoryRecord:
     first: date | None = row["first_granted"]
     return HistoryRecord(
@@ -60,7 +95,7 @@ def _record(
         reason=REASONS[row["reason"]],
         inclusion_sum=row["inclusion_sum"],
         exclusion_sum=row["exclusion_sum"],
-        hits=read(row["words"]) if row["words"] else (),
+        hits=tuple(hits_of(row["words"] or (), bits)),
         first_granted=first,
         rule_set_digest=manifest.rule_set_digest,
         snapshots=snapshots,

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import get_ident
@@ -31,12 +31,7 @@ from rules_engine.model.manifest import Manifest, manifest_from
 from rules_engine.model.publications import Chain, Publication, found, needed, newest, publication_from
 from rules_engine.model.rule_sets import RuleSet, freeze, thaw
 from rules_engine.ports import OpenRun, RunStatus
-from rules_engine.publication.staged_records import Records
-
-BATCH = 20_000
-"""Decisions read at once."""
-
-Rows = Iterator[Mapping[str, Any]]
+from rules_engine.publication.staged_records import Records, Rows, StagedDecisions, local_rows
 
 
 class Files(Protocol):
@@ -97,14 +92,6 @@ class LocalFiles:
     def remove(self, path: str) -> None:
         if Path(path).is_dir():
             shutil.rmtree(path)
-
-
-def local_rows(path: str) -> Rows:
-    """The rows of a local Parquet folder, in batches that fit memory."""
-    from pyarrow import dataset
-
-    for batch in dataset.dataset(path, format="parquet").to_batches(batch_size=BATCH):
-        yield from batch.to_pylist()
 
 
 def local_digests(path: str) -> Mapping[str, str]:
@@ -225,15 +212,16 @@ class FolderRunStore:
                 pruned.append(run.run_id)
         return tuple(pruned)
 
-    def decisions(self, run_id: str, matrix: HitMatrix) -> Iterator[HistoryRecord]:
-        return self.records_of(run_id, matrix)(self.rows(f"{self.folder(run_id)}/{DECISIONS}"))
+    def decisions(self, run_id: str, matrix: HitMatrix) -> Iterable[HistoryRecord]:
+        folder, records = f"{self.folder(run_id)}/{DECISIONS}", self.records_of(run_id, matrix)
+        return StagedDecisions(records, folder) if self.rows is local_rows else records(self.rows(folder))
 
     def records_of(self, run_id: str, matrix: HitMatrix) -> Records:
         """What makes history records of an evaluated run's staged rows, here or where executors are."""
         manifest = self.manifest(run_id)
         if manifest is None:
             raise RunRefused(Fault(f"Run {run_id}", "it was not evaluated to its end.", "Run it again: `rules run`."))
-        return Records(manifest, self.rule_set(run_id).membership_types, matrix)
+        return Records.of(manifest, self.rule_set(run_id).membership_types, matrix)
 
     def _status(self, run_id: str) -> RunStatus | None:
         """What is known of a run; of a broken one what is broken, so that it harms no other."""
