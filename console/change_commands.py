@@ -17,7 +17,7 @@ from rules_engine.errors import Fault, InvalidRule, RunRefused
 from rules_engine.lake.lists import taken
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Standing
-from rules_repo.lints import warnings
+from rules_repo.lints import between, warnings
 from rules_repo.selection import read as selecting
 
 Number = Annotated[int, typer.Argument(metavar="CHANGE", help="The number of the change.")]
@@ -67,7 +67,7 @@ def check(desk: Desk, change: Number) -> None:
         asked = (*drafts, *_naming(drafted, installation, {version.key for version in drafts}))
         answer = ask(installation, asked, now().date(), lists)
         faults = [*taken(installation.lake, lists), *answer.faults]
-        advice = [*_advice(installation, drafts), *answer.warnings]
+        advice = [*_advice(installation, drafts), *between(book.timelines(change)), *answer.warnings]
         findings = " ".join(str(fault) for fault in faults) or "no gate refuses anything."
         statement = "SELECT rules.record_check(:change, :saw, :passed, :findings)"
         found = {"change": change, "saw": standing.content_hash, "passed": not faults}

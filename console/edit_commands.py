@@ -16,6 +16,7 @@ from jobs.asking import judge
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_repo.changes import ChangeBook
+from rules_repo.lints import between
 from rules_repo.rows import rule_values
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The rule's key, such as BOND-001.")]
@@ -203,7 +204,10 @@ def _drafted(
 ) -> None:
     with opened(desk.settings()) as installation:
         judged = judge(installation, now().date(), desk.screen.note)
-        count, held = ChangeBook(installation.database_url).draft(change, key, statement, values, judged, begin)
+        book = ChangeBook(installation.database_url)
+        count, held = book.draft(change, key, statement, values, judged, begin)
+        for warning in between(book.timelines(held, key) if held else ()):
+            desk.screen.note(f"Warning: {warning}")
     if not count:
         raise RunRefused(Fault(f"Rule {key}", "there is no such rule, or no such period.", "`rules show` shows both."))
     next_step = f"drafted in change {held}. Hand it in: rules change submit {held} --reason …"

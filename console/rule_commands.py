@@ -17,7 +17,7 @@ from jobs.asking import ask, judge, with_shared
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RunRefused, did_you_mean, raise_all
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
-from rules_repo.lints import warnings
+from rules_repo.lints import between, warnings
 from rules_repo.overview import Listed, overview
 from rules_repo.selection import read as selecting
 
@@ -106,7 +106,9 @@ def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = 
         propose = installation.repository.propose
         proposal = propose(contents.versions, contents.membership_types, title, reason, dry_run)
     parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
-    for warning in warnings(contents.versions, contents.membership_types, [*parts["added"], *parts["changed"]]):
+    new = [*parts["added"], *parts["changed"]]
+    days = between(version for version in contents.versions if version.key in new)
+    for warning in (*warnings(contents.versions, contents.membership_types, new), *days):
         desk.screen.note(f"Warning: {warning}")
     desk.log("imported", dry_run=dry_run, **{name: len(keys) for name, keys in parts.items()})
     drawn = table("", "how many", "which", right=["how many"])

@@ -127,6 +127,13 @@ class ChangeBook:
             rows = connection.execute(text(_DRAFTS), {"change": change}).mappings()
             return all_of(version_of, [dict(row) for row in rows], "Rule")
 
+    def timelines(self, change: int, key: str | None = None) -> tuple[RuleVersion, ...]:
+        """All days that a change drafts of its rules, or of one; with those that it leaves as they are published."""
+        query = f"SELECT {_COLUMNS} FROM rules.draft WHERE change_id = :change AND rule_key = coalesce(:key, rule_key)"
+        with snapshot(self._engine) as connection:
+            rows = connection.execute(text(query), {"change": change, "key": key}).mappings()
+            return all_of(version_of, [dict(row) for row in rows], "Rule")
+
     def lists(self, change: int) -> tuple[tuple[ReferenceList, ...], frozenset[str]]:
         """The reference lists as they will be known once a change is published, and which of them it drafts."""
         with snapshot(self._engine) as connection:

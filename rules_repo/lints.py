@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from rules_engine.errors import Fault
 from rules_engine.model.rules import Kind, MembershipType, RuleVersion
+from rules_repo.timeline import by_key
 
 
 def warnings(
@@ -28,6 +30,25 @@ def warnings(
     keys = set(about) if about is not None else {v.key for v in versions}
     asked = (v for v in versions if v.key in keys)
     return tuple(f for v in asked for f in (*_alone(v), *_among(v, weights, types.get(v.membership_type))))
+
+
+def between(versions: Iterable[RuleVersion]) -> Iterator[Fault]:
+    """The warnings about the days of rules: where a rule stops for some days, or counts for a single one (R-REPO-2)."""
+    for key, timeline in by_key(versions).items():
+        for one, following in pairwise(timeline):
+            end, first = one.effective.end, following.effective.first
+            if end is not None and end < first:
+                days = f"{(first - end).days} day{'s' if (first - end).days > 1 else ''}"
+                what = (
+                    f"it does not count for {days}, from {end} until {first}: an end is the first day without, so"
+                    " whoever is a member by it loses the membership and gets it back."
+                )
+                yield Fault(f"Rule {key}", what, f"End the earlier period on {first}, if there is to be no gap.")
+        for version in timeline:
+            first, end = version.effective.first, version.effective.end
+            if end is not None and (end - first).days == 1:
+                what = f"it counts on one day alone, {first}: its end, {end}, is the first day without."
+                yield Fault(f"Rule {key}", what, "Give a later end, if more days are meant.")
 
 
 def _alone(version: RuleVersion) -> Iterator[Fault]:

@@ -75,6 +75,22 @@ def test_the_rules_of_tomorrow_are_asked_about_today(people: People) -> None:
     assert (code, [(f["which"], f["code"]) for f in faults]) == (3, [("Rule GOLD-001", "SQL-122")])
 
 
+def test_a_day_without_is_warned_of_wherever_it_is_written(people: People, tmp_path: Path) -> None:
+    """K17: edited, imported and checked; and nobody is refused for it."""
+    gap = RULES.replace("{from: 2024-01-01}\n    metadata", "{from: 2024-01-01, to: 2024-01-02}\n    metadata")
+    (tmp_path / "gap.yaml").write_text(gap)
+    assert "it counts on one day alone" in people.ann("import", tmp_path / "gap.yaml", "--dry-run").stderr
+    people.ann.fine("rules", "retire", "GOLD-002", "--on", "2026-06-30")
+    more = people.ann(
+        *("rules", "new", "GOLD-002", "--kind", "exclusion", "--type", "GOLD", "--weight", 25, "--frame", "holdings"),
+        *("--sql", "product = 'LOAN'", "--from", "2026-07-01"),
+    )
+    assert "it does not count for 1 day, from 2026-06-30 until 2026-07-01" in more.stderr
+    number = people.ann.json("change", "list")[0]["change_id"]
+    people.ann.fine("change", "submit", number, "--reason", "a test")
+    assert any("for 1 day, from 2026-06-30" in said for said in people.bob.json("change", "check", number)["warnings"])
+
+
 def test_without_a_lake_it_is_said_that_nobody_was_asked(people: People, tmp_path: Path) -> None:
     """The draft is kept, the message says who has to be asked, and what cannot ask is no check."""
     people.ann.settings["RULES_LAKE"] = str(tmp_path / "nowhere.toml")

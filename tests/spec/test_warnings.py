@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
-from rules_repo.lints import warnings
+from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
+from rules_repo.lints import between, warnings
 from tests.spec.table import Row, cases
 
 GOLD = MembershipType("GOLD", margin=10)
@@ -64,3 +66,27 @@ def test_only_the_rules_asked_about_are_warned_of() -> None:
     """A change is told about its own rules, among all the others."""
     here, there = rule("+25"), rule("+35")
     assert [fault.which for fault in warnings([here, there], [GOLD], {here.key})] == [f"Rule {here.key}"]
+
+
+DAYS = """
+    periods                                            | says                                             | because
+    ---------------------------------------------------+--------------------------------------------------+---------------------------
+    2024-01-01 2026-07-01; 2026-07-01                   |                                                  | one ends where the next begins
+    2024-01-01 2026-06-30; 2026-07-01                   | it does not count for 1 day, from 2026-06-30 until 2026-07-01: an end is the first day without | the last day was meant
+    2024-01-01 2025-01-01; 2026-01-01                   | for 365 days, .* End the earlier period on 2026-01-01 | a year without
+    2024-01-01 2024-01-02                              | it counts on one day alone, 2024-01-01: its end, 2024-01-02, is the first day without | two days were meant
+    2024-01-01 2024-01-03                              |                                                  | two days are two days
+    2024-01-01                                         |                                                  | until further notice
+    2024-01-01 2024-06-01; 2024-06-02; 2023-01-01 2023-12-31 | from 2023-12-31 until 2024-01-01.*from 2024-06-01 until 2024-06-02 | every gap, in order
+"""
+
+
+@pytest.mark.parametrize("case", cases(DAYS))
+def test_days_between_periods_are_warned_of(case: Row) -> None:
+    """All periods of a rule together."""
+    timeline = []
+    for text in case["periods"].split(";"):
+        first, *end = (date.fromisoformat(day) for day in text.split())
+        timeline.append(replace(rule("+20"), effective=EffectivePeriod(first, *end)))
+    said = " ".join(map(str, between(timeline)))
+    assert re.search(case["says"], said) if case["says"] else not said
