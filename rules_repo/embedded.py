@@ -53,11 +53,14 @@ def stop(data_dir: Path) -> bool:
     if not is_running(data_dir):
         return False
     pg_ctl = Path(_wheel().__file__ or "").parent / "pginstall" / "bin" / "pg_ctl"
-    command = [str(pg_ctl), "-D", str(data_dir), "-w", "-m", "fast", "stop"]
+    command = [str(pg_ctl), "-D", str(data_dir), "-w", "-t", "120", "-m", "fast", "stop"]
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=60, user=_owner())
+        subprocess.run(command, check=True, capture_output=True, timeout=130, user=_owner())
     except (OSError, subprocess.SubprocessError) as problem:
-        raise RunRefused(_fault(data_dir, f"it does not stop: {problem}.")) from problem
+        if not is_running(data_dir):
+            return True  # somebody else stopped it in the meantime
+        said = (getattr(problem, "stderr", None) or b"").decode(errors="replace").strip() or str(problem)
+        raise RunRefused(_fault(data_dir, f"it does not stop: {said.rstrip('.')}.")) from problem
     return True
 
 

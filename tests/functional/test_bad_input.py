@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rules_repo import exchange
+from rules_repo.repository import Repository
 from tests import small_lake
 from tests.functional.rules_command import RulesCommand
 from tests.spec.table import Row, cases, rows
@@ -82,7 +84,10 @@ def faults_of_a_run(home: Path, tenant: str, table: str) -> dict[str, str]:
         f' sql: "{row["sql"]}", effective: {{from: 2024-01-01}}}}\n'
         for n, row in enumerate(rows(table), 1)
     )
-    command = place(home, tenant, GOOD + bad)
+    command = place(home, tenant)
+    (home / tenant / "bad.yaml").write_text(GOOD + bad, encoding="utf-8")
+    written = exchange.read(home / tenant / "bad.yaml")
+    Repository(command.json("db", "url")["url"]).publish(written.versions)  # past the gates, as SQL may
     code, faults = command.refused(*RUN)
     assert code == 3
     assert untouched(command)
