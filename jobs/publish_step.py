@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from jobs.insert_on_executors import Place, insert
+from jobs.telling import in_lines
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.publication.names import runs_root, table_name
 from rules_engine.publication.records import SubjectType
@@ -59,7 +60,7 @@ def step(argv: Sequence[str]) -> Summary:
         table = table_name(told.environment, told.tenant, "memberships", "history")
         place = Place(table, subject, told.endpoint, told.region, told.write_rate)
         history = place.history()
-        done = publish(told.run_id, store, history, told.at, partial(insert, spark, store, history, place))
+        done = publish(told.run_id, store, history, told.at, partial(insert, spark, store, history, place, in_lines))
         return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
     finally:
         spark.stop()

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.telling import inserting
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.evaluation import session
@@ -268,6 +269,7 @@ class Installation:
             known_at,
             run_id,
             progress,
+            inserting(self.store, self.history, progress),
             correction=correction,
             exact=exact,
         )

@@ -311,18 +311,19 @@ def run(
     known_at: datetime | None = None,
     run_id: str | None = None,
     progress: Progress = silent,
+    insert: Insert | None = None,
     *,
     correction: bool = False,
     exact: bool = False,
 ) -> Outcome:
     """Load, evaluate and publish one run; a run that was published before is only reconciled."""
     rule_set = source.rule_set(as_of, known_at or created_at)
-    before = settled(store, history, created_at)
+    before = settled(store, history, created_at, insert)
     manifest = evaluate(
         rule_set, evaluator, store, created_at, settings, run_id, progress, correction=correction, exact=exact
     )
     progress("Publishing", 0.0)
-    inserted = publish(manifest.run_id, store, history, created_at)
+    inserted = publish(manifest.run_id, store, history, created_at, insert)
     if before.inserted and before.run_id == manifest.run_id:
         return Outcome(manifest, before.inserted, evaluated=False)
     return Outcome(manifest, inserted, found(before.chain, manifest.run_id) is None, before.run_id)

@@ -22,7 +22,7 @@ from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
 from rules_engine.model.publications import Chain, Publication, chain_of, needed
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, Policy, RuleVersion
-from rules_engine.ports import Inserted, OpenRun, Progress, RunStatus
+from rules_engine.ports import Inserted, OpenRun, Progress, RunStatus, Taken, untold
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,14 @@ class InMemoryHistory:
     def close(self, entry: Publication) -> None:
         self.closed.add(entry.number)
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         before, given = len(self.table), 0
         for record in records:
             given += 1
             there = self.table.setdefault((record.subject, record.sort_key), record)
             if there != record:
                 raise HistoryCollision(_collision(there, record))
+            taken(1)
         inserted = len(self.table) - before
         return Inserted(inserted, given - inserted)
 

@@ -18,7 +18,7 @@ from typing import Any
 from rules_engine.errors import RulesError
 from rules_engine.model.history import HistoryRecord, Subject
 from rules_engine.model.publications import Chain, Publication
-from rules_engine.ports import History, Inserted
+from rules_engine.ports import History, Inserted, Taken, untold
 from tests.in_memory import InMemoryHistory
 from tests.unit.house import MONDAY, House, Population, moment
 
@@ -35,8 +35,8 @@ class Passing:
 
     history: History
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
-        return self.history.insert(records)
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
+        return self.history.insert(records, taken)
 
     def journey(self, subject: Subject) -> tuple[HistoryRecord, ...]:
         return self.history.journey(subject)
@@ -69,7 +69,7 @@ class Mortal(Passing):
             raise Killed
         self.steps += 1
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         given: list[HistoryRecord] = []
         for record in records:
             try:

@@ -322,12 +322,14 @@ def _copied(written: Iterable[Chunk], into: Chunks, taken: Taken) -> tuple[int, 
     given = inserted = 0
     with ThreadPoolExecutor(1) as writer:
         under_way: Future[int] | None = None
+        last = 0
         for lines, size in written:
             inserted += under_way.result() if under_way else 0
-            taken(size)
-            given += size
+            taken(last)
+            given, last = given + size, size
             under_way = writer.submit(into.insert, lines, size)
         inserted += under_way.result() if under_way else 0
+        taken(last)
     return given, inserted
 
 

@@ -54,6 +54,14 @@ def test_a_part_of_a_run_is_completed(make_history: MakeHistory) -> None:
     assert history.count("run-1") == 60
 
 
+def test_what_is_told_on_the_way_adds_up_to_all(make_history: MakeHistory) -> None:
+    """Lot by lot, of records that are new and of those that were there: whoever watches is told of each once."""
+    history, told = make_history(), list[int]()
+    history.insert(run_of(60)[20:50])
+    history.insert(run_of(60), told.append)
+    assert (sum(told), len(told) > 0) == (60, True)
+
+
 def test_a_collision_names_both_records(make_history: MakeHistory) -> None:
     """A key taken by other content is refused; the message names the key and both runs, and the old record stays."""
     history = make_history()

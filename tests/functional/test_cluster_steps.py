@@ -188,8 +188,10 @@ def test_the_staged_run_is_published(cluster: ClusterOfOne, evaluated: dict[str,
     history.create()
     words = ("--runs", (cluster.root / "runs").as_uri(), "--run-id", "run-1", "--at", "2024-06-01T05:00:00+00:00")
     words += (*PLACE, "--endpoint", endpoint)
-    done = summary(cluster.submit("publish_step.py", *words, python=sys.executable))
+    published = cluster.submit("publish_step.py", *words, python=sys.executable)
+    done, decided = summary(published), f"{evaluated['decided']:,}"
     assert evaluated["decided"] > 0
+    assert f"Publishing: {decided} of {decided} records, " in published.stdout
     assert done == {"run_id": "run-1", "inserted": evaluated["decided"], "already_there": 0}
     staged = FolderRunStore(str(cluster.root / "runs" / "test_steps_dynamodb"))
     assert [status.published for status in staged.runs()] == [datetime.fromisoformat("2024-06-01T05:00:00+00:00")]

@@ -15,7 +15,7 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
 from rules_engine.model.publications import Chain, Publication
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.ports import History, Inserted, Progress, RunStore
+from rules_engine.ports import History, Inserted, Progress, RunStore, Taken, untold
 from tests.in_memory import InMemoryEvaluator, InMemoryHistory
 from tests.in_memory_register import InMemoryRegister
 from tests.streams import AnyRecordCounts
@@ -42,7 +42,7 @@ class DoomedHistory(InMemoryHistory):
         self._dies("claimed")
         return claimed
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         given = list(records)
         if isinstance(self.doom, int) and self.doom < len(given):
             super().insert(given[: self.doom])

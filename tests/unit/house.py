@@ -14,7 +14,7 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
-from rules_engine.ports import Inserted, Progress
+from rules_engine.ports import Inserted, Progress, Taken, untold
 from rules_engine.run import Outcome
 from tests.in_memory import InMemoryEvaluator, InMemoryHistory, InMemoryRules, InMemoryRunStore, Staging
 
@@ -88,7 +88,7 @@ class BreakingHistory(InMemoryHistory):
 
     inserts: int = 1
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         if not self.inserts:
             return super().insert(records)
         doomed, self.inserts = self.inserts, 0
@@ -100,7 +100,7 @@ class BreakingHistory(InMemoryHistory):
 class ForgetfulHistory(InMemoryHistory):
     """A history that says it inserted everything and drops the last record."""
 
-    def insert(self, records: Iterable[HistoryRecord]) -> Inserted:
+    def insert(self, records: Iterable[HistoryRecord], taken: Taken = untold) -> Inserted:
         given = list(records)
         super().insert(given[:-1])
         return Inserted(len(given), 0)
