@@ -33,8 +33,8 @@ MARGIN = 1
 Outcomes: TypeAlias = NDArray[Any]
 
 
-def made(root: Path, customers: int, seed: int = 1) -> FolderRunStore:
-    """The store that holds the run; it is made once for each number of customers."""
+def made(root: Path, customers: int, seed: int = 1, files: int = 0) -> FolderRunStore:
+    """The store that holds the run, in so many files or as few as hold it; it is made once for a number of customers."""
     store = FolderRunStore(str(root / f"{customers}-{seed}"))
     if store.manifest(RUN):
         return store
@@ -46,7 +46,7 @@ def made(root: Path, customers: int, seed: int = 1) -> FolderRunStore:
     types = [t.key for t in rules.membership_types]
     everybody = chance.permutation(customers) + 1
     counts = {key: dict.fromkeys(OUTCOMES, 0) for key in types}
-    for number, subjects in enumerate(np.array_split(everybody, -(-customers * len(types) // ROWS))):
+    for number, subjects in enumerate(np.array_split(everybody, files or -(-customers * len(types) // ROWS))):
         parts = [_decided(rules, key, subjects, chance, counts[key]) for key in types]
         table = pa.concat_tables(parts)
         table = table.take(chance.permutation(len(table)))  # a shuffle leaves them in no order

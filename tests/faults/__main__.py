@@ -28,8 +28,9 @@ from rules_engine.publication.dynamodb import DynamoDBHistory, connect
 from rules_engine.publication.pace import Pace
 from rules_engine.publication.postgres import PostgresHistory
 from rules_repo import embedded
-from tests import nights
+from tests import lost_executor, nights
 from tests.contract.conftest import JARS, new_table
+from tests.faults.test_lost_spark import in_its_own_process
 from tests.faults.test_publication import LosingReplies, Throttling
 from tests.in_memory import InMemoryHistory
 from tests.nights import Figures, Unguarded
@@ -155,6 +156,16 @@ def disturbed(client: Any) -> Callable[[Make, random.Random], Figures]:
     return nights_of
 
 
+def lost_an_executor(endpoint: str) -> Figures:
+    """A publication from the executors of a small cluster."""
+    with tempfile.TemporaryDirectory() as folder:
+        found, there, done = in_its_own_process(lost_executor.killed, folder, endpoint)
+    assert 0 < there < done.inserted + done.already_there, "it was not killed in the middle"
+    assert done.already_there > 0, "nothing was inserted again"
+    figures: Figures = found
+    return figures
+
+
 @contextmanager
 def servers(wanted: bool) -> Iterator[dict[str, Make]]:
     """Where histories are made: in memory, and on servers of their own."""
@@ -206,6 +217,11 @@ def lines(makes: dict[str, Make], seed: int) -> Iterator[tuple[str, str, Figures
             "half of the replies lost after the commit",
             "dynamodb",
             disturbed(lost)(makes["dynamodb"], random.Random(seed)),
+        )
+        yield (
+            "an executor killed in the middle of a publication",
+            "dynamodb",
+            lost_an_executor(client.meta.endpoint_url),
         )
     yield (
         "CONTROL, no guard: all orders",
