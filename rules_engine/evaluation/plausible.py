@@ -7,6 +7,7 @@ rows and stay small. They hold no clock and no chance: days are counted back fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ NUMBERS = ("1", "25", "4000")
 ELEMENTS = 3
 """Of every list; a map has two entries."""
 
+_LENGTH = re.compile(r"^(?:var)?char\((\d+)\)$", re.IGNORECASE)
+
 
 def columns(spark: SparkSession, types: Mapping[str, str], key: str, as_of: date, row: str) -> Iterator[str]:
     """
@@ -36,6 +39,8 @@ def columns(spark: SparkSession, types: Mapping[str, str], key: str, as_of: date
     for (name, type_), found in zip(types.items(), with_types, strict=True):
         subject = name.lower() == key.lower()
         value = f"{row} + 1" if subject else _value(found.dataType, as_of, row)
+        if (said := _LENGTH.search(type_)) and not subject:  # Spark itself casts to a text of any length
+            value = f"left({value}, {said[1]})"
         yield f"CAST({value} AS {type_}) AS `{name}`"
 
 
@@ -50,13 +55,8 @@ def _value(type_: DataType, as_of: date, row: str) -> str:
         case "boolean":
             return f"{row} <> 1"
         case "string" | "binary" | "char" | "varchar":
-            return _text(type_, row)
+            return _one_of([f"'{text}'" for text in TEXTS], row)
     return _nested(type_, as_of, row)
-
-
-def _text(type_: DataType, row: str) -> str:
-    longest = getattr(type_, "length", None)
-    return _one_of([f"'{text[:longest]}'" for text in TEXTS], row)
 
 
 def _nested(type_: DataType, as_of: date, row: str) -> str:
