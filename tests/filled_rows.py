@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ROWS = 24
 """Rows of each frame; a column has fewer values than that, but for the subject's key on the subject's frame."""
 
+INTERPRETED = {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""Over a few rows it takes longer to compile a rule than to run it."""
+
 TEXTS = ("GB", "x", "today", "12:30", "now", "FR", "2004-06-01", "T00:00", None, "tomorrow", "epoch", "5")
 
 
@@ -23,7 +26,7 @@ def filled(spark: SparkSession, schema: Schema, zone: str = "UTC", backwards: bo
     """A session as rules are run in, with a few rows in every frame, in one order or the other."""
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     own = pin(spark)
-    for key, value in {**FEW_ROWS, "spark.sql.session.timeZone": zone}.items():
+    for key, value in {**FEW_ROWS, **INTERPRETED, "spark.sql.session.timeZone": zone}.items():
         own.conf.set(key, value)
     for frame, columns in schema.columns.items():
         unique = schema.subject_key.lower() if frame.lower() == schema.subject.lower() else ""

@@ -63,7 +63,7 @@ _ABOUT_JOINS = re.compile(
 """Rules that are run, too: on two days, with their rows in two orders, and counted. The others cannot be about it."""
 MADE = 0.15
 """The share of rules that are made hostile."""
-SLOW = 5
+SLOW = 20
 """Seconds from which on a rule takes too long over the few rows that it is run over."""
 
 
@@ -188,7 +188,7 @@ class Fuzzer:
             yield f"{again:.0f} seconds over a few rows"
 
     def _timed(self, at: int, version: RuleVersion) -> tuple[list[str], float]:
-        began, stop = time.monotonic(), Timer(4 * SLOW, self.spark.sparkContext.cancelAllJobs)
+        began, stop = time.monotonic(), Timer(3 * SLOW, self.spark.sparkContext.cancelAllJobs)
         stop.start()
         said = [*self._answers(at, version)]
         stop.cancel()
@@ -210,16 +210,16 @@ class Fuzzer:
 
 
 def _work(
-    seed: int, size: int, numbers: multiprocessing.Queue[int | None], results: multiprocessing.Queue[Found]
+    seed: int, made: float, size: int, numbers: multiprocessing.Queue[int | None], results: multiprocessing.Queue[Found]
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with local_spark() as spark:
-        fuzzer = Fuzzer(spark, seed)
+        fuzzer = Fuzzer(spark, seed, made)
         while (number := numbers.get()) is not None:
             results.put(fuzzer.chunk(number, size))
 
 
-def run(rules: int, seed: int, jobs: int) -> Found:
+def run(rules: int, seed: int, jobs: int, made: float = MADE) -> Found:
     """All chunks, spread over processes that each have a Spark of their own."""
     size = min(CHUNK, -(-rules // jobs))
     chunks = -(-rules // size)
@@ -227,14 +227,19 @@ def run(rules: int, seed: int, jobs: int) -> Found:
     numbers, results = context.Queue(), context.Queue()
     for number in [*range(chunks), *[None] * jobs]:
         numbers.put(number)
-    workers = [context.Process(target=_work, args=(seed, size, numbers, results), daemon=True) for _ in range(jobs)]
+    workers = [
+        context.Process(target=_work, args=(seed, made, size, numbers, results), daemon=True) for _ in range(jobs)
+    ]
     for worker in workers:
         worker.start()
-    total, started = Found(), time.monotonic()
+    total, shown, started = Found(), 0, time.monotonic()
     for number in range(1, chunks + 1):
         total.add(results.get())
         if number % PRINTED == 0 or number == chunks:
             seconds = time.monotonic() - started
+            for leak in total.leaks[shown:]:
+                print("LEAK", leak)
+            shown = len(total.leaks)
             print(f"{total.made:,} rules in {seconds:,.0f} s, {total.made / seconds:,.0f}/s: {total}", flush=True)
     for worker in workers:
         worker.join()
@@ -250,11 +255,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rules", type=int, default=10_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--made", type=float, default=MADE, metavar="SHARE", help="the share that is made hostile")
     said = parser.parse_args(arguments)
     started = time.monotonic()
-    total = run(said.rules, said.seed, said.jobs)
-    for leak in total.leaks:
-        print("LEAK", leak)
+    total = run(said.rules, said.seed, said.jobs, said.made)
     for refused in total.alone:
         print("ALONE", refused)
     asked = total.by_pure_gates

@@ -92,6 +92,12 @@ def _untied(maker: Maker, one: str, other: str, a: str, b: str) -> str:
     if ways < 0.45:
         parts = {"a": f"{a}{maker.key}", "b": f"{b}{maker.key}", "filter": f"{b}{maker.key} > 5"}
         said = maker.any(*words.NO_KEY, **parts)
+    elif ways < 0.6:  # the same of one column on both sides, so that their types fit
+        name, kind = (
+            maker.column(one) if one == other else (maker.key, kind_of(maker.world.schema.columns[one][maker.key]))
+        )
+        lost = maker.any(*words.LOST[kind], *words.LOST["any"], x="{0}" + name)
+        said = maker.any(*words.AGAINST, one=lost.format(a), other=lost.format(b))
     elif ways < 0.75:
         table = maker.random.choice((words.ONE_NUMBER, words.ONE_NUMBER, words.ONE_TEXT, words.FEW))
         said = maker.any(*words.AGAINST, one=maker.of(table, one, a), other=maker.of(table, other, b))
@@ -120,6 +126,11 @@ def _by_made_keys(maker: Maker) -> Line:
     one, other = (maker.random.choice(maker.frames) for _ in range(2))
     table = maker.random.choice((words.ONE_NUMBER, words.ONE_NUMBER, words.ONE_TEXT, words.FEW))
     k, j = maker.of(table, one), maker.of(table, other)
+    if maker.random.random() < 0.3:
+        (x, _), (y, _) = maker.column(one), maker.column(other)
+        k, j = (
+            maker.any(*words.SAME_FOR_ALL, x=name, frame=frame, key=maker.key) for name, frame in ((x, one), (y, other))
+        )
     how = maker.any(*words.JOINS[:5])
     met, hidden = maker.any(
         f"{how} v on w.k = v.k#k",
@@ -238,6 +249,13 @@ def clock(maker: Maker) -> Line:
     said = maker.any(*words.TODAY)
     cut = maker.random.randint(1, len(said) - 1)
     text = maker.any(*words.WRITTEN, a=said[:cut], b=said[cut:], n=len(said), frame=maker.frame)
+    ways = maker.random.random()
+    if ways < 0.4:
+        read = maker.any(*[form for form in words.READ if form not in words.AS_DAYS])
+        if ways < 0.1:
+            return maker.either(f"exists(array({text}), v -> {read.format(t='v', day=maker.day(), frame=maker.frame)})")
+        made = read.format(t="t", day="d", frame=maker.frame)
+        return maker.selected(f"{maker.day()} as d, {text} as t", made)
     return maker.either(maker.any(*words.READ, t=text, day=maker.day(), frame=maker.frame))
 
 

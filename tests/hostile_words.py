@@ -24,6 +24,21 @@ FEW = {
     "day": ("dayofweek({x})", "month({x})", "quarter({x})", "weekday({x})", "if({x} > :as_of, 1, 0)", "day({x}) % 3"),
     "any": ("if({x} is null, 1, 0)", "nvl2({x}, 1, 0)", "cast({x} is null as int)", "int({x} is not null)"),
 }
+SAME_FOR_ALL = ("count(*) over ()", "max({x}) over ()", "min({x}) over ()", "(select max({x}) from {frame})", "(select count(*) from {frame})", "max({x} is null) over ()",
+                "rank() over (order by {x} is null)", "max({x}) over (partition by {x} is null)", "dense_rank() over (order by {x} is null)", "max({x} is null) over (partition by {x})",
+                "(select max({x}) from {frame} where {x} is not null)", "ntile(2) over (order by {key})", "min({x}) over (partition by 1)", "max({x}) over (partition by {key} * 0)",
+                "first_value({x}) over (partition by {x} is null order by {key})", "coalesce(max({x}) over (), {x})", "max({x}) over () || ''", "greatest(max({x}) over (), max({x}) over ())")
+LOST = {
+    "number": ("floor({x} / 1000000)", "cast({x} / 1000000 as int)", "ceil({x} * 0.0000001)", "bigint({x} / 1e9)", "cast({x} / 10000000 as decimal(10,0))", "{x} + 1e300", "round({x} / 1e9)",
+               "{x} / 1000000 / 1000000 / 1000000 / 1000000 / 1000000", "{x} * 0.000000000000000000000000000001", "coalesce({x} + null, 0)", "nvl({x} - null, 5)", "{x} * 1e-300 * 1e-300",
+               "coalesce(if({x} is null, {x}, null), 0)", "named_struct('a', {x} * 0, 'b', {x}).a", "element_at(array({x} * 0, {x}), 1)", "coalesce(try_divide({x}, 0), 1)", "floor({x} * 1e-9)"),
+    "text": ("trim(both 'abcdefghijklmnopqrstuvwxyz0123456789' from {x})", "btrim({x}, 'abcdefghijklmnopqrstuvwxyz0123456789')", "coalesce(try_cast({x} as int), 0)",
+             "coalesce(concat({x}, null), 'a')", "nvl(concat({x}, nullif({x}, {x})), 'a')", "coalesce(left({x}, 0), {x})", "coalesce(cast(null as string), 'a', {x})", "ltrim('abcdefghij0123456789', left({x}, 1))",
+             "coalesce(try_to_timestamp({x}, 'yyyy-MM-dd'), timestamp '2024-01-01 00:00:00')", "substring({x}, 900)", "concat(left({x}, 0), space(3))", "coalesce(if({x} is null, {x}, null), 'a')"),
+    "day": ("coalesce(date_add({x}, null), date '2024-01-01')", "coalesce(nullif({x}, {x}), date '2024-01-01')", "trunc({x}, 'YEAR')", "date_sub({x}, datediff({x}, date '2024-01-01'))"),
+    "any": ("coalesce(nullif({x}, {x}), {x}) is null",),
+}
+"""Of a column, what loses on its way what tells rows apart."""
 NO_KEY = ("{a} = {b} < true", "{a} = {b} <= true", "{a} = {b} >= false", "{a} = {b} in (true, false)", "{a} = {b} between false and true", "{a} <> {b}",
           "{a} = {b} is not null", "{a} = {b} = false", "not ({a} = {b})", "{a} = {b} or true", "{a} = {b} or {filter}", "{a} >= {b}",
           "if({a} = {b}, true, true)", "case when {a} = {b} then true else {filter} end", "({a} = {b}) <=> false", "({a} = {b}) <> true", "{a} < {b}",
@@ -84,6 +99,8 @@ READ = ("cast({t} as date) = {day}", "cast({t} as timestamp) > {day}", "{day} < 
         "case when {day} > :as_of then {day} else {t} end = {day}", "nullif({day}, {t}) is null", "timestampadd(day, 1, {t}) > {day}", "extract(year from {t}) = 2024",
         "from_utc_timestamp({t}, 'UTC') > {day}", "try_to_timestamp({t}) > {day}", "{day} in (select {t} from {frame})", "weekofyear({t}) = 5",
         "to_timestamp({t}, 'HH:mm') > {day}", "to_date({t}, 'HH:mm') > {day}", "date_part('year', {t}) = 2024", "timestampdiff(day, {t}, {day}) > 1", "{day} <=> {t}")
+AS_DAYS = ("cast({t} as date) = {day}", "date({t}) > {day}", "try_cast({t} as date) > {day}")
+"""What is read as a day by a cast that the rule asks for: of a value that a row brings it knows no clock."""
 PICKS = ("row_number() over (order by {o})", "row_number() over (partition by {x} order by {o})", "ntile(4) over (order by {o})", "lag({x}) over (order by {o})",
          "last_value({x}) over (order by {o})", "first_value({x}) over (order by {o})", "lead({x}) over (order by {o})", "nth_value({x}, 2) over (order by {o})",
          "count(*) over (order by {o} rows 2 preceding)", "sum({n}) over (order by {o} rows between unbounded preceding and current row)")

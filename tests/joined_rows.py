@@ -16,6 +16,7 @@ from rules_engine.evaluation.rule_session import active
 from rules_engine.evaluation.session import FEW_ROWS, pin
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from tests.filled_rows import INTERPRETED
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,7 +32,7 @@ class JoinedRows:
 
     def __init__(self, spark: SparkSession, schema: Schema) -> None:
         self.session, self.schema = pin(spark), schema
-        for key, value in FEW_ROWS.items():
+        for key, value in {**FEW_ROWS, **INTERPRETED}.items():
             self.session.conf.set(key, value)
         for frame, columns in schema.columns.items():
             rows = [tuple(_value(type_, at) for type_ in columns.values()) for at in range(ROWS)]

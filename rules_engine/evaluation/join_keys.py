@@ -120,11 +120,9 @@ class _Reader:
                 about.correlated |= asks_outside(part)
         for term in terms:
             if term.name in EQUAL:
-                about.tied |= self._holds_outside(*term.children) or self._holds_outside(*reversed(term.children))
-
-    def _holds_outside(self, inside: Node, outside: Node) -> bool:
-        apart = not asks_outside(inside) and asks_outside(outside) and not _columns(outside)
-        return apart and self._tie(inside, outside)
+                inside, outside = sorted(term.children, key=asks_outside)
+                apart = not asks_outside(inside) and asks_outside(outside) and not _columns(outside)
+                about.tied |= apart and self._tie(term)
 
     def _joined(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
         """A join, with those that it is made of."""
@@ -188,13 +186,16 @@ class _Reader:
 
     def _sides(self, term: Node, relations: Sequence[_Relation]) -> tuple[frozenset[int], frozenset[int]] | None:
         """The relations on either side of an equality that tells rows apart."""
-        if term.name not in EQUAL or not self._tie(*term.children):
+        if term.name not in EQUAL or not self._tie(term):
             return None
         left, right = (_places(side, relations) for side in term.children)
         return (left, right) if left and right and not left & right - {OUTER} else None
 
-    def _tie(self, left: Node, right: Node) -> bool:
-        return self._tells(self.spreads.of(left), self.spreads.of(right))
+    def _tie(self, term: Node) -> bool:
+        """Whether an equality tells rows apart; by ``<=>`` NULLs meet, so there are to be no more than the lake has."""
+        if term.name.endswith("EqualNullSafe") and not all(map(self.spreads.is_given, term.children)):
+            return False
+        return self._tells(*map(self.spreads.of, term.children))
 
     @staticmethod
     def _tells(left: Spread, right: Spread) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 
+from rules_engine.evaluation.lossless import is_factor, is_near, is_scaled, keeps_all, written
 from rules_engine.evaluation.plans import Node, held, number
 
 LOGICAL, EXPRESSIONS = "plans.logical.", "expressions."
@@ -28,18 +29,23 @@ def _names(words: str) -> frozenset[str]:
 
 
 SAME = _names(
-    "Alias Lower Upper StringTrim StringTrimLeft StringTrimRight StringTrimBoth InitCap Reverse Md5 Sha1 Sha2 "
-    "UnaryMinus UnaryPositive Coalesce Nvl ParseToDate ParseToTimestamp GetStructField Abs Floor Ceil "
+    "Alias Lower Upper InitCap Reverse Md5 Sha1 Sha2 UnaryMinus UnaryPositive ParseToDate ParseToTimestamp Abs "
     "OuterReference KnownNotNull"
 )
 """Of as many values as their first argument."""
+TRIMMED = _names("StringTrim StringTrimLeft StringTrimRight StringTrimBoth")
+"""Likewise, where blanks are cut off; a few where it is said what, for that may be all."""
+ROUNDED = _names("Floor Ceil")
+"""Likewise, but for a number that was scaled."""
+REPLACED = _names("Coalesce Nvl")
+"""Likewise, where the first is NULL no more often than a column; else all may be what stands in its place."""
 SHIFTED = _names(
     "Add Subtract TryAdd TrySubtract DateAdd DateSub AddMonths TimestampAdd DateAddInterval DateAddYMInterval TimeAdd "
     "TimestampAddInterval TimestampAddYMInterval DatetimeSub NullIf"
 )
-"""Likewise, where every other argument is written out."""
+"""Likewise, where every other argument is written out and not so large that the first vanishes beside it."""
 SCALED = _names("Multiply Divide TryMultiply TryDivide")
-"""Likewise, where the other argument is a number other than 0."""
+"""Likewise, where the other argument is a number that leaves digits to tell values apart by."""
 JOINED = _names("Concat ConcatWs CreateNamedStruct CreateArray")
 """As many as the argument of most."""
 SHORTENED = _names(
@@ -57,6 +63,8 @@ PICKED = frozenset(
     for word in "aggregate.Max aggregate.Min aggregate.MaxBy aggregate.MinBy aggregate.Sum aggregate.Average "
     "aggregate.First aggregate.Last Lag Lead NthValue".split()
 )
+_ONE_OF_PART = {"Max", "Min", "First", "NthValue"}
+"""Of a part's rows in their order they may pick the same from first to last."""
 COUNTED = _names("RowNumber Rank DenseRank NTile aggregate.Count aggregate.CountIf CumeDist PercentRank")
 ATTRIBUTE, LITERAL = f"{EXPRESSIONS}AttributeReference", f"{EXPRESSIONS}Literal"
 
@@ -67,6 +75,8 @@ class Spreads:
     def __init__(self, beyond: Spread = Spread.ONE) -> None:
         self._known: dict[int, Spread] = {}
         self._queries: dict[int, Sequence[int]] = {}
+        self._given = set[int]()
+        """The attributes that are NULL only where a column of the lake is."""
         self._beyond = beyond
 
     def outputs(self, plan: Node, below: Sequence[Sequence[int]]) -> Sequence[int]:
@@ -100,34 +110,71 @@ class Spreads:
         if name == ATTRIBUTE:
             known = self._known.get(number(node) or 0, self._beyond)
             return min(known, Spread.FEW) if node.fields.get("dataType") == "boolean" else known
-        if name == f"{EXPRESSIONS}Cast":
-            return Spread.ONE if node.fields.get("dataType") == "boolean" else self.of(node.children[0])
         parts = node.children or node.beside
-        if name in SAME and parts:
-            return self.of(parts[0])
+        if name == f"{EXPRESSIONS}Cast":
+            return min(self.of(parts[0]), _cast(parts[0], node.fields.get("dataType")))
+        if name in SAME | TRIMMED | ROUNDED | REPLACED and parts:
+            return self._of_first(name, parts)
         if name in SHIFTED:
-            return self._beside_written(parts, lambda _: True)
+            return self._beside_written(parts, is_near)
         if name in SCALED:
-            return self._beside_written(parts, lambda value: value.strip("0.-") != "")
-        return self._fewer(name, parts)
+            return self._beside_written(parts, is_factor, once=True)
+        return self._fewer(node, parts)
 
-    def _fewer(self, name: str, parts: Sequence[Node]) -> Spread:
+    def _of_first(self, name: str, parts: Sequence[Node]) -> Spread:
+        """That of the first argument, unless much of it may be cut off or replaced."""
+        if name in REPLACED and not self.is_given(parts[0]):
+            return min(Spread.FEW, *map(self.of, parts))
+        cut = (name in TRIMMED and len(parts) > 1) or (name in ROUNDED and is_scaled(parts[0]))
+        return min(self.of(parts[0]), Spread.FEW if cut else Spread.MANY)
+
+    def is_given(self, node: Node) -> bool:
+        """Whether a value is NULL only where a column of the lake is: NULL meets NULL by ``<=>``, and by COALESCE."""
+        name, parts = node.name, node.children or node.beside
+        if name == ATTRIBUTE:
+            at = number(node) or 0
+            return at in self._given or (self._beyond is Spread.MANY and at not in self._known)
+        if name == LITERAL:
+            return node.fields.get("value") is not None
+        if name == f"{EXPRESSIONS}Cast":
+            return _cast(parts[0], node.fields.get("dataType")) is Spread.MANY and self.is_given(parts[0])
+        if name in SAME | TRIMMED | ROUNDED | REPLACED and "Parse" not in name:
+            return self.is_given(parts[0])
+        return name in JOINED | SHIFTED | SCALED and "Null" not in name and all(map(self.is_given, parts))
+
+    def _fewer(self, node: Node, parts: Sequence[Node]) -> Spread:
+        name = node.name
         if name in JOINED:
-            return max(map(self.of, parts), default=Spread.ONE)
-        if name in SHORTENED and all(_written(part) is not None for part in parts[1:]):
+            spread = max(map(self.of, parts), default=Spread.ONE)
+            return spread if all(map(self._may_stand_beside, parts)) else Spread.ONE
+        if name == f"{EXPRESSIONS}GetStructField":
+            return self._field(parts[0], int(node.fields.get("ordinal", 0)))
+        if name in SHORTENED and all(written(part) is not None for part in parts[1:]):
             return min(Spread.FEW, self.of(parts[0])) if parts else Spread.ONE
-        if name in CUT and _written(parts[-1 if len(parts) == 2 or "Sub" in name else 1]) not in {None, "0"}:
+        if name in CUT and written(parts[-1 if len(parts) == 2 or "Sub" in name else 1]) not in {None, "0"}:
             return min(Spread.FEW, self.of(parts[0]))
         if name in CHOSEN:
             branches = parts[1:] if name.endswith("If") else [*parts[1::2], *(parts[-1:] if len(parts) % 2 else ())]
-            return min((self.of(branch) for branch in branches if _written(branch) != "null"), default=Spread.ONE)
+            return min((self.of(branch) for branch in branches if written(branch) != "null"), default=Spread.ONE)
         return Spread.ONE
 
-    def _beside_written(self, parts: Sequence[Node], fits: Callable[[str], bool]) -> Spread:
-        """That of the one argument that is not written out."""
-        told = [_written(part) for part in parts]
-        open_ = [part for part, value in zip(parts, told, strict=True) if value is None]
-        return self.of(open_[0]) if len(open_) == 1 and all(fits(v) for v in told if v is not None) else Spread.ONE
+    def _may_stand_beside(self, part: Node) -> bool:
+        """Whether a part of a text does not make all of it NULL."""
+        return self.is_given(part) or self.of(part) is not Spread.ONE
+
+    def _field(self, struct: Node, ordinal: int) -> Spread:
+        """Of a struct that stands there, or of a column; of one that was made in a step before nothing is known."""
+        if struct.name == f"{EXPRESSIONS}CreateNamedStruct":
+            return self.of(struct.children[2 * ordinal + 1])
+        return self.of(struct) if self.is_given(struct) else Spread.ONE
+
+    def _beside_written(self, parts: Sequence[Node], fits: Callable[[Node], bool], *, once: bool = False) -> Spread:
+        """That of the one argument that is not written out; a few, where that is scaled more than ``once``."""
+        told = [part for part in parts if written(part) is not None]
+        open_ = [part for part in parts if written(part) is None]
+        if len(open_) != 1 or not all(map(fits, told)):
+            return Spread.ONE
+        return min(self.of(open_[0]), Spread.FEW if once and is_scaled(open_[0]) else Spread.MANY)
 
     def _note(self, columns: Sequence[Node], spread: Callable[[Node], Spread]) -> list[int]:
         numbers = []
@@ -135,6 +182,7 @@ class Spreads:
             at = number(column) or 0
             if column.name != ATTRIBUTE:
                 self._known[at] = Spread.ONE if asks_outside(column) else spread(column)
+                self._given |= {at} if self.is_given(column) else set()
             numbers.append(at)
         return numbers
 
@@ -142,6 +190,7 @@ class Spreads:
         """The columns of rows that are there, all of one spread."""
         columns = held(plan, "output") or held(plan, "projectList")
         self._known.update({number(column) or 0: spread for column in columns})
+        self._given.update(number(column) or 0 for column in columns)
         return [number(column) or 0 for column in columns]
 
     def projected(self, plan: Node) -> Sequence[int]:
@@ -163,9 +212,22 @@ class Spreads:
             return self.of(node.children[0])
         if node.name in COUNTED:
             return Spread.FEW
-        if node.name.endswith((".AggregateExpression", ".WindowExpression", ".Alias")):
+        if node.name == f"{EXPRESSIONS}WindowExpression":
+            return min(self._computed(node.children[0]), self._of_parts(*node.children))
+        if node.name.endswith((".AggregateExpression", ".Alias")):
             return self._computed(node.children[0])
         return self.of(node)
+
+    def _of_parts(self, function: Node, specification: Node) -> Spread:
+        """How many values a window function may at least be held to: where it has one for each part, as its parts."""
+        *by, frame = specification.children
+        name = (function.children[0] if function.name.endswith(".AggregateExpression") else function).name
+        parts = [part for part in by if not part.name.endswith(".SortOrder")]
+        bounds = {bound.name.rpartition(".")[2] for bound in frame.children}
+        whole = len(parts) == len(by) or bounds == {"UnboundedPreceding$", "UnboundedFollowing$"}
+        if not whole and name.rpartition(".")[2] not in _ONE_OF_PART:
+            return Spread.MANY
+        return max(map(self.of, parts), default=Spread.ONE)
 
     def generated(self, plan: Node) -> Sequence[int]:
         """The columns of LATERAL VIEW."""
@@ -179,6 +241,7 @@ class Spreads:
         """Of UNION and the like: as few values as in any of the queries."""
         for columns in zip(*below, strict=False):
             self._known[columns[0]] = min(self._known.get(column, self._beyond) for column in columns)
+            self._given -= set() if self._given.issuperset(columns) else {columns[0]}
         return below[0]
 
     def expanded(self, plan: Node) -> Sequence[int]:
@@ -193,7 +256,13 @@ class Spreads:
         columns = [number(column) or 0 for column in held(plan, "output")]
         for own, column in zip(self._queries.get(int(plan.fields["cteId"]), ()), columns, strict=False):
             self._known[column] = self._known.get(own, self._beyond)
+            self._given |= {column} if own in self._given else set()
         return columns
+
+
+def _cast(child: Node, target: object) -> Spread:
+    """How many values a cast lets through."""
+    return Spread.ONE if target == "boolean" else Spread.MANY if keeps_all(child, target) else Spread.FEW
 
 
 def asks_outside(node: Node) -> bool:
@@ -226,13 +295,3 @@ _MORE: Mapping[str, Callable[[Spreads, Node], Sequence[int]]] = {
     "Generate": Spreads.generated,
 }
 """Steps that add to the columns below."""
-
-
-def _written(node: Node) -> str | None:
-    """The value of a literal, by itself or cast or negated; None for anything else."""
-    while node.name.rpartition(".")[2] in {"Cast", "UnaryMinus", "UnaryPositive"} and node.children:
-        node = node.children[0]
-    if node.name != LITERAL:
-        return None
-    value = node.fields.get("value")
-    return "null" if value is None else str(value)

@@ -138,6 +138,12 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
             yield from _lenient(node)
 
 
+def _stands_for_values(star: exp.Star) -> bool:
+    """Whether a star is neither what a SELECT returns nor what count(*) counts."""
+    above = star.parent.parent if isinstance(star.parent, exp.Column) else star.parent
+    return not isinstance(above, exp.Select | exp.Count | exp.Distinct)
+
+
 def _lenient(node: exp.Expr) -> Iterator[Fault]:
     """More that sqlglot reads and Spark does not."""
     match node:
@@ -147,6 +153,9 @@ def _lenient(node: exp.Expr) -> Iterator[Fault]:
             yield refuse("SQL-101", position(node), name=" after IS")
         case exp.Tuple() if not node.expressions:
             yield refuse("SQL-101", position(node), name=" near '()'")
+        case exp.Star() if _stands_for_values(node):
+            hint = "Name the columns: what a frame gains later would else change the rule."
+            yield refuse("SQL-103", position(node.parent or node), name="a * among values", hint=hint)
 
 
 def _is_quantifier(node: exp.Expr) -> bool:
