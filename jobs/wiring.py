@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
-SMALL = 128 * 2**20
-"""Bytes below which Spark's JVM compiles quickly rather than well."""
-
 
 class Installation:
     """Everything one set of settings comes to. Open it with :func:`opened`, which closes what was started."""
@@ -129,7 +126,7 @@ class Installation:
             work,
             master,
             memory,
-            quick=self._lake_is_small,
+            quick=declaration.is_small(self.lake),
             classes=self._classes,
             keep_classes=self.keep_classes,
         )
@@ -140,15 +137,6 @@ class Installation:
         release = self.java_home / "release"
         of = sha256(release.read_bytes() if release.exists() else str(self.java_home).encode()).hexdigest()[:12]
         return self.home / "java" / f"spark-{version('pyspark')}-{of}.jsa"
-
-    @property
-    def _lake_is_small(self) -> bool:
-        """Whether every frame lies in local files, of all days together less than :data:`SMALL`."""
-        places = {frame.path.split("{")[0] for frame in self.lake.frames}
-        if any("://" in place for place in places):
-            return False
-        files = (f for place in places for f in [Path(place), *Path(place).rglob("*")] if f.is_file())
-        return sum(f.stat().st_size for f in files) < SMALL
 
     @cached_property
     def evaluator(self) -> SparkEvaluator:

@@ -96,5 +96,22 @@ def _column(name: str, about: Mapping[str, Any] | str) -> Column:
     return Column(name, str(about["type"]), str(about.get("meaning", "")), float(about.get("nulls", 1.0)))
 
 
+SMALL = 48 * 2**20
+"""
+Bytes below which the JVM compiles quickly rather than well (``session.QUICK``).
+
+Of 100 rules, 300,000 rows and 13 MB are evaluated sooner so; 4,000,000 rows and 111 MB take half as long again.
+"""
+
+
+def is_small(lake: Lake) -> bool:
+    """Whether every frame lies in local files, of all days together less than :data:`SMALL`."""
+    places = {frame.path.split("{")[0] for frame in lake.frames}
+    if any("://" in place for place in places):
+        return False
+    files = (f for place in places for f in [Path(place), *Path(place).rglob("*")] if f.is_file())
+    return sum(f.stat().st_size for f in files) < SMALL
+
+
 def _absolute(path: str, base: str) -> str:
     return path if not path or "://" in path or path.startswith("/") else f"{base}/{path}"

@@ -164,13 +164,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _in_throw_away_database(corpus: Corpus, work: Path, repeat: int, plans: bool) -> dict[str, Any]:
     from rules_engine.evaluation import session
     from rules_engine.java import find_java
+    from rules_engine.lake.declaration import is_small
     from rules_repo import embedded
 
     server = embedded.start(work / "postgres")
     try:
         url = embedded.ensure_database(server, "acceptance")
-        spark = session.start(find_java(work / "java"), work / "spark", memory="8g", quick=True)
-        evaluator = SparkEvaluator(spark, corpus.lake())
+        lake = corpus.lake()
+        spark = session.start(find_java(work / "java"), work / "spark", memory="8g", quick=is_small(lake))
+        evaluator = SparkEvaluator(spark, lake)
         evaluator.snapshots(AS_OF)
         return run_corpus(corpus, evaluator, url, work, repeat, plans)
     finally:

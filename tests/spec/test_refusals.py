@@ -121,7 +121,7 @@ READ_TWICE = ", ".join(
 
 LARGE = {
     "SQL-001": (Form.PREDICATE, " \n\t ", "nothing is written"),
-    "SQL-002": (Form.PREDICATE, "visits in (" + "1, " * 6000 + "1)", "a list that belongs into a frame"),
+    "SQL-002": (Form.PREDICATE, "visits in (" + "1, " * 45_000 + "1)", "a list that belongs into a frame"),
     "SQL-011": (Form.PREDICATE, "country = 'FR\u202e'", "a mark that turns the text around"),
     "SQL-012": (Form.PREDICATE, "(" * 41 + "active" + ")" * 41, "brackets"),
     "SQL-012 case": (Form.PREDICATE, "case when active then " * 41 + "true" + " end" * 41, "CASE in CASE"),

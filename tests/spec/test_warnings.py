@@ -16,7 +16,7 @@ GOLD = MembershipType("GOLD", margin=10)
 
 
 def rule(text: str) -> RuleVersion:
-    """``+20`` or ``-20`` with words: override, shadow, nobody (no owner), silent (no reason), :name (a parameter)."""
+    """``+20`` or ``-20`` with words: override, shadow, nobody (no owner), silent (no reason), long (SQL), :name (a parameter)."""
     weight, *words = text.split()
     named = {word[1:]: 1 for word in words if word.startswith(":")}
     return RuleVersion(
@@ -26,7 +26,7 @@ def rule(text: str) -> RuleVersion:
         membership_type="GOLD",
         weight=abs(int(weight)),
         form=Form.PREDICATE,
-        sql="x > :used AND y <> '::unused'",
+        sql="x > :used AND y <> '::unused'" + (" " * 32_000 if "long" in words else ""),
         frame="customers",
         owner="" if "nobody" in words else "team",
         reason_text="" if "silent" in words else "because",
@@ -45,6 +45,7 @@ WARNINGS = """
     +20 silent                | it has no reason text                     | a decision quotes it
     +20 :used                 |                                           | a parameter that the SQL names is used
     +20 :unused               | its SQL does not use its parameter 'unused' | one that stands in a text only is not
+    +20 long                  | its SQL has 32,029 characters, and is slow | a long list belongs into a reference list
     +60 override; -50         |                                           | ahead by the margin is head-room enough
     +50 override; -50         | the exclusions it can meet weigh 50       | an override must outweigh every exclusion
     +60 override; -30; -40    | Give it 80 or more                        | it can meet both at once

@@ -257,3 +257,13 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stdout.count("WRONG")) == (code, wrong), done.stdout + done.stderr
     assert "SQL-107" in done.stdout
+
+
+def test_a_generated_rule_may_be_long() -> None:
+    """Of 147 cohort queries 33 had 16 to 57 KB: a text of 120,000 characters is read, and quickly refused beyond."""
+    codes = ", ".join(f"'C{number:06}'" for number in range(10_900))
+    form, sql = Form.PREDICATE, f"country in ({codes})"
+    assert len(sql) > 119_000
+    assert gate.faults(example_rule(form, sql), example_schema()) == ()
+    (fault,) = gate.faults(example_rule(form, sql + " or country = 'x'" * 800), example_schema())
+    assert fault.code == "SQL-002"
