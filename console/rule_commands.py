@@ -37,6 +37,7 @@ Why = Annotated[str, typer.Option("--reason", help="Why the rules change.")]
 Select = Annotated[
     str, typer.Option("--select", help="Such as: 'key:BOND-* type:GOLD -kind:exclusion tag:x status:live column:city'.")
 ]
+Example = Annotated[bool, typer.Option("--template", help="Write an example to FILE, to begin with.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
@@ -95,10 +96,14 @@ def _drawn(recorded: tuple[Recorded, ...]) -> Iterator[RenderableType]:
 
 
 @at_desk
-def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = False, reason: Why = "") -> None:
+def import_rules(
+    desk: Desk, file: File, types: Types = None, dry_run: DryRun = False, reason: Why = "", template: Example = False
+) -> None:
     """Draft the rules of a file in a change, all or nothing; rules it does not name stay."""
     from rules_repo import exchange  # its readers of YAML and XLSX are loaded by who needs them
 
+    if template:
+        return _template(desk, file, types)
     contents = exchange.read(file, types)
     title = f"Import of {file.name}"
     with opened(desk.settings()) as installation:
@@ -115,7 +120,19 @@ def import_rules(desk: Desk, file: File, types: Types = None, dry_run: DryRun = 
     for name, keys in parts.items():
         row(drawn, name.replace("_", " "), len(keys), "" if name == "unchanged" else ", ".join(keys))
     told = {"dry_run": dry_run, "change": None if dry_run else proposal.change, "published": proposal.published}
-    desk.screen.answer(told | parts, drawn, _verdict(proposal, dry_run))
+    return desk.screen.answer(told | parts, drawn, _verdict(proposal, dry_run))
+
+
+def _template(desk: Desk, file: Path, types: Path | None) -> None:
+    from rules_repo import exchange
+    from rules_repo.template import EXAMPLE
+
+    there = [path for path in (file, types) if path is not None and path.exists()]
+    raise_all(RunRefused, [Fault(f"File {path}", "it is there already.", "Name another one.") for path in there])
+    exchange.write(EXAMPLE, file, types)
+    desk.screen.answer(
+        {"file": str(file)}, f"Two example rules are in {file}. docs/rule-files.md tells what each column says."
+    )
 
 
 def _judged(desk: Desk, installation: Installation, versions: Iterable[RuleVersion]) -> None:
