@@ -153,6 +153,16 @@ def _asked_outside(maker: Maker) -> Line:
     outer, key, frame = f"{maker.frame}.", maker.key, maker.frame
     tie = _untied(maker, frame, other, outer, "o.")
     asked = f"o.{key} > {outer}{key}"
+    if maker.random.random() < 0.2:  # NOT NOT IN would be IN, which ties
+        denied = maker.any(
+            f"{key} not in (select o.{key} from {other} o where {asked})",
+            f"({key}, 1) not in (select o.{key}, 1 from {other} o)",
+            f"{key} not in (select {key} from {other}) or {key} > 5",
+            f"case when {key} in (select {key} from {other}) and {key} > 5 then false else not ({key} in (select {key} from {other})) end",
+            f"not ({key} in (select {key} from {other}) and {key} > 5)",
+            f"coalesce({key} not in (select {key} from {other}), true)",
+        )
+        return maker.query(f"select {key} from {frame} where {denied}")
     return maker.either(
         maker.any(
             f"exists (select 1 from {other} o where {tie} and {asked})",
@@ -161,8 +171,6 @@ def _asked_outside(maker: Maker) -> Line:
             f"1 in (select 1 from {other} o where {asked})",
             f"'a' in (select 'a' from {other} o where {tie} and {asked})",
             f"{key} in (select {outer}{key} from {other} o where {asked})",
-            f"{key} not in (select o.{key} from {other} o where {asked})",
-            f"({key}, 1) not in (select o.{key}, 1 from {other} o)",
             f"{key} * 0 in (select o.{key} * 0 from {other} o where {asked})",
         )
     )

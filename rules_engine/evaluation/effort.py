@@ -64,8 +64,9 @@ def _sorted(given: Sequence[Size]) -> float:
 
 
 def _searched(given: Sequence[Size]) -> float:
-    """Spark compares what it looks for at each character of a text."""
-    return given[0].whole * max(1, given[1].whole) + sum(size.whole for size in given[2:])
+    """Spark compares what it looks for, or cuts off, at each character of a text."""
+    looked_for = given[1].whole if len(given) > 1 else 1
+    return given[0].whole * max(1, looked_for) + sum(size.whole for size in given[2:])
 
 
 def _compared(given: Sequence[Size]) -> float:
@@ -84,5 +85,6 @@ _STEPS: Mapping[str, Callable[[Sequence[Size]], float]] = {
     **dict.fromkeys(("ArraySort", "SortArray"), _sorted),
     **dict.fromkeys(("ArrayDistinct", "ArrayUnion", "ArrayIntersect", "ArrayExcept", "ArraysOverlap"), _compared),
     **dict.fromkeys("Contains SplitPart StringInstr StringLocate StringReplace SubstringIndex".split(), _searched),
+    **dict.fromkeys("StringTrim StringTrimBoth StringTrimLeft StringTrimRight".split(), _searched),
 }
 """Calls that look at their arguments more than once, or not at all of what they make."""

@@ -122,6 +122,10 @@ _CALLED = {
     "StringReplace": "replace",
     "StringSpace": "space",
     "StringTranslate": "translate",
+    "StringTrim": "trim",
+    "StringTrimBoth": "btrim",
+    "StringTrimLeft": "ltrim",
+    "StringTrimRight": "rtrim",
     "WindowExpression": "a window whose frame moves",
 }
 
