@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Annotated
 
@@ -12,10 +12,11 @@ from console.desk import Desk, History, at_desk, day, moment
 from console.ledger import Ledger
 from console.screen import row, table
 from jobs.wiring import Installation, opened
-from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean
+from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean, raise_all
 from rules_engine.model import journeys
 from rules_engine.model.history import HistoryRecord, Subject, created_text
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.proving import ledger_faults
 
 Key = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The subject's key, as in the lake.")]
 Type = Annotated[str | None, typer.Option("--type", help="Of this membership type alone.")]
@@ -42,9 +43,18 @@ def explain(
     with opened(desk.settings(history=history)) as installation:
         records = _records(installation, customer, membership)
         told = _told(records, chosen, run)
+        raise_all(RunRefused, _odd(told.values()))
         ledgers = [Ledger.of(record, _rule_set(installation, record)) for record in told.values()]
     drawn = (piece for ledger in ledgers for piece in ledger.drawn())
     desk.screen.answer([ledger.content() for ledger in ledgers], *drawn)
+
+
+def _odd(records: Iterable[HistoryRecord]) -> Iterator[Fault]:
+    """Records that do not explain themselves: what was decided is not what stands there."""
+    for record in records:
+        for why in ledger_faults(record):
+            which = f"Record ({record.subject}, {record.sort_key})"
+            yield Fault(which, f"it does not add up: {why}.", "Prove the history: rules audit verify --history.")
 
 
 @at_desk

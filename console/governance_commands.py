@@ -15,6 +15,7 @@ from jobs import anchor_step, freeze_step
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.rule_sets import freeze as frozen
+from rules_engine.proving import Proof, prove
 from rules_repo import audit, audit_story
 from rules_repo.frozen import name_of
 from rules_repo.governance import require_approvals
@@ -29,6 +30,9 @@ Approvals = Annotated[
 ]
 Anchors = Annotated[
     list[str] | None, typer.Option("--anchor", help="File or s3://bucket/key with anchors; may be given several times.")
+]
+OfHistory = Annotated[
+    bool, typer.Option("--history", help="Prove the history, too: every record against the run that decided it.")
 ]
 To = Annotated[
     str, typer.Option("--to", help="File that gets a line, or s3://bucket/key in a bucket with Object Lock.")
@@ -78,14 +82,16 @@ def _step(step: audit_story.Step) -> Iterator[str]:
 
 
 @at_desk
-def verify(desk: Desk, anchor: Anchors = None) -> None:
+def verify(desk: Desk, anchor: Anchors = None, history: OfHistory = False) -> None:
     """Prove the audit: chain, entries, tables, schema, anchors; otherwise exit 5 and what is wrong, counted in full."""
     noted = tuple(each for target in anchor or () for each in anchor_step.noted(target))
     with opened(desk.settings()) as installation:
         verdict = audit.verify(installation.database_url, noted)
-    if verdict.faults:
-        many = Fault("The audit", f"{verdict.total} faults were found; {verdict.entries} entries were read.")
-        raise RunRefused(many, *verdict.faults)
+        with desk.screen.progress() as progress:
+            proof = prove(installation.history, installation.store, progress) if history else Proof()
+    if total := verdict.total + proof.total:
+        read = f"{verdict.entries} entries{f' and {proof.records} records' if history else ''} were read."
+        raise RunRefused(Fault("The audit", f"{total} faults were found; {read}"), *verdict.faults, *proof.faults)
     content = {
         "entries": verdict.entries,
         "withheld": verdict.withheld,
@@ -96,7 +102,13 @@ def verify(desk: Desk, anchor: Anchors = None) -> None:
     against = (
         f" {len(noted)} anchors are in the chain." if noted else " Note the newest hash: rules audit anchor --to …"
     )
-    desk.screen.answer(content, f"{verdict.entries} entries hold together.{withheld}{against}")
+    said = [f"{verdict.entries} entries hold together.{withheld}{against}"]
+    if history:
+        content |= {"runs": proof.runs, "records": proof.records, "runs_without_staged_decisions": proof.apart}
+        said.append(f"{proof.records} records of {proof.runs} runs are what was decided.")
+        if proof.apart:
+            said.append(f"What {len(proof.apart)} of the runs staged is not here: of them counts and sums are proved.")
+    desk.screen.answer(content, *said)
 
 
 @at_desk
