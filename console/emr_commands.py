@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ import typer
 from console.desk import Desk, at_desk, moment, now
 from jobs import aws, emr
 from jobs import package as packaging
-from rules_engine.errors import Fault, RunRefused, raise_all
+from jobs.nodes import Architecture, Nodes, Sizes, architecture_of, sizes_on
+from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.model.history import created_text
 
 RunId = Annotated[str, typer.Option("--run-id", help="Id of the run; submitting it twice runs it once.")]
@@ -26,6 +28,17 @@ Logs = Annotated[str | None, typer.Option("--logs", help="URI for the logs of a 
 Subnet = Annotated[str | None, typer.Option("--subnet", help="Subnet of a transient cluster.")]
 ServiceRole = Annotated[str | None, typer.Option("--service-role", help="Service role of a transient cluster.")]
 Profile = Annotated[str | None, typer.Option("--instance-profile", help="Instance profile of a transient cluster.")]
+InstanceType = Annotated[
+    str,
+    typer.Option("--instance-type", help="What the nodes are: their processor, and how much Spark is given."),
+]
+CoreNodes = Annotated[int, typer.Option("--core-nodes", min=1, help="How many nodes work, beside the primary one.")]
+Python = Annotated[str, typer.Option("--python", help="Version of Python on the nodes.")]
+Folder = Annotated[Path, typer.Argument(help="Folder to fill; an earlier package in it is replaced.")]
+Architectures = Annotated[
+    list[Architecture] | None, typer.Option("--architecture", help="Processor of the nodes; may be given twice.")
+]
+Wheels = Annotated[Path | None, typer.Option("--wheels", help="Folder of wheels, in place of the package index.")]
 Publish = Annotated[bool, typer.Option("--publish/--evaluate-only", help="Publish to the history as well.")]
 
 
@@ -43,31 +56,43 @@ def submit(
     subnet: Subnet = None,
     service_role: ServiceRole = None,
     instance_profile: Profile = None,
+    instance_type: InstanceType = "m7i.2xlarge",
+    core_nodes: CoreNodes = 2,
+    python: Python = "3.11",
     publish: Publish = True,
 ) -> None:
     """Put a run on EMR: on a running cluster, or on one of its own that ends itself."""
     settings = desk.settings()
     at = created_text(moment(created_at, "--created-at") or now())
+    said = {"--logs": logs, "--subnet": subnet, "--service-role": service_role, "--instance-profile": instance_profile}
+    faults = [] if cluster else [*_unsaid(said)]
+    sizes = collected(lambda: sizes_on(instance_type, core_nodes), faults) or Sizes()
+    raise_all(RunRefused, faults)
+    nodes = Nodes(architecture_of(instance_type), python)
     names = settings.environment, settings.tenant
-    job = emr.Job(run_id, at, artefacts.rstrip("/"), rule_set, lake, runs, *names)
-    place = cluster or _transient(logs, subnet, service_role, instance_profile)
+    job = emr.Job(run_id, at, artefacts.rstrip("/"), rule_set, lake, runs, *names, nodes, sizes)
+    place = cluster or emr.Cluster(
+        logs or "", subnet or "", service_role or "", instance_profile or "", instance_type, core_nodes
+    )
     cluster_id, steps = emr.submit_run(aws.client("emr", settings.region), job, cluster=place, publish=publish)
     desk.log("submitted", run_id=run_id, cluster=cluster_id, steps=list(steps))
     content = {"run_id": run_id, "created_at": at, "cluster": cluster_id, "steps": list(steps)}
     desk.screen.answer(content, f"Run {run_id} is on cluster {cluster_id}: steps {', '.join(steps)}.")
 
 
-def _transient(logs: str | None, subnet: str | None, role: str | None, profile: str | None) -> emr.Cluster:
-    said = {"--logs": logs, "--subnet": subnet, "--service-role": role, "--instance-profile": profile}
+def _unsaid(said: Mapping[str, str | None]) -> Iterator[Fault]:
     remedy = "Give it, or name a running cluster with --cluster."
-    raise_all(RunRefused, (Fault(o, "a transient cluster needs it.", remedy) for o, value in said.items() if not value))
-    return emr.Cluster(logs or "", subnet or "", role or "", profile or "")
+    return (Fault(option, "a transient cluster needs it.", remedy) for option, value in said.items() if not value)
 
 
 @at_desk
-def package(desk: Desk, folder: Annotated[Path, typer.Argument(help="Folder to fill.")]) -> None:
-    """Write what a cluster is pointed at: the zip for --py-files, the entry files, the bootstrap script."""
+def package(
+    desk: Desk, folder: Folder, python: Python = "3.11", architecture: Architectures = None, wheels: Wheels = None
+) -> None:
+    """Write what a cluster is pointed at: job zip, entry files, an archive of libraries for each step, Dockerfile."""
     desk.settings()
-    packaging.stage(folder)
+    nodes = [Nodes(each, python) for each in architecture or [Architecture.X86_64]]
+    with desk.screen.progress() as progress:
+        packaging.stage(folder, nodes, wheels, progress)
     files = sorted(path.name for path in folder.iterdir())
     desk.screen.answer({"folder": str(folder), "files": files}, f"{folder}: {', '.join(files)}")

@@ -10,26 +10,22 @@ rule SQL and reaches only the lake, publishing writes the history.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from jobs import job_zip
 from jobs.aws import told
+from jobs.nodes import Nodes, Sizes
 from rules_engine.evaluation import session
 
 Request = dict[str, Any]
 """A request of the AWS API, or a part of one."""
 
 RELEASE = "emr-spark-8.1.0"
-PYTHON = "/usr/bin/python3.11"
-"""Named, because it is not what every release starts by itself."""
-SERVERLESS_PYTHON = [
-    f"--conf spark.emr-serverless.driverEnv.PYSPARK_PYTHON={PYTHON}",
-    f"--conf spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON={PYTHON}",
-    f"--conf spark.executorEnv.PYSPARK_PYTHON={PYTHON}",
-]
-ENGLISH = [
-    word for jvm in ("driver", "executor") for word in ("--conf", f"spark.{jvm}.extraJavaOptions={session.LANGUAGE}")
-]
+LIBRARIES = "libraries"
+"""What the folder is called into which Spark unpacks a step's archive, below where its driver and executors work."""
+
+ENGLISH = {f"spark.{jvm}.extraJavaOptions": session.LANGUAGE for jvm in ("driver", "executor")}
 """The one language in which letters change their case, in every JVM of a job."""
 
 IDLE_SECONDS = 3600
@@ -43,7 +39,7 @@ class Job:
     One run as EMR executes it. All addresses are URIs that the cluster reads.
 
     ``created_at`` is the run's logical time as ISO text; ``artefacts`` is the
-    folder that :func:`jobs.package.stage` filled.
+    folder that :func:`jobs.package.stage` filled, for ``nodes``.
     """
 
     run_id: str
@@ -54,6 +50,20 @@ class Job:
     runs: str
     environment: str
     tenant: str
+    nodes: Nodes = field(default_factory=Nodes)
+    sizes: Sizes = field(default_factory=Sizes)
+
+    @property
+    def python(self) -> str:
+        """Named to Spark, because it is not what every release starts by itself."""
+        return f"/usr/bin/python{self.nodes.python}"
+
+    @property
+    def program(self) -> str:
+        return f"{self.artefacts}/{job_zip.ZIP}"
+
+    def libraries(self, step: str) -> str:
+        return f"{self.artefacts}/{self.nodes.archive(step)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +80,37 @@ class Cluster:
 
 
 def freeze_step(job: Job, as_of: str, secret: str) -> Request:
-    """Freezes the rule set of a day; ``secret`` names the database URL in Secrets Manager, it never holds it."""
+    """
+    Freezes the rule set of a day; ``secret`` names the database URL in Secrets Manager, it never holds it.
+
+    It starts no Spark, for which a driver on YARN's side would wait: its archive comes to the primary node beside the
+    job zip.
+    """
+    files = ["--py-files", f"{job.program},{job.libraries('freeze')}"]
+    spark = ["--deploy-mode", "client", *files, *_settings({"spark.pyspark.python": job.python} | ENGLISH)]
     words = ["--as-of", as_of, "--known-at", job.created_at, "--database-secret", secret, "--target", job.rule_set]
-    words += ["--tenant", job.tenant]
-    return _step(f"freeze {job.run_id}", ["--deploy-mode", "client", *_program(job, "freeze_step.py")], words)
+    return _step(job, "freeze", spark, [*words, "--tenant", job.tenant])
 
 
 def evaluate_step(job: Job) -> Request:
     """Evaluates and stages a run; it is told of no database and no history."""
-    return _step(
-        f"evaluate {job.run_id}", ["--deploy-mode", "cluster", *_program(job, "evaluate_step.py")], _words(job)
-    )
+    return _step(job, "evaluate", _on_cluster(job, "evaluate"), _words(job))
 
 
 def publish_step(job: Job) -> Request:
     """Inserts a staged run into the history of its environment and tenant."""
     words = ["--runs", job.runs, "--run-id", job.run_id, "--at", job.created_at, *_place(job)]
-    return _step(f"publish {job.run_id}", ["--deploy-mode", "cluster", *_program(job, "publish_step.py")], words)
+    return _step(job, "publish", _on_cluster(job, "publish"), words)
 
 
 def serverless_job(job: Job, application: str, role: str, logs: str) -> Request:
     """The request of EMR Serverless to evaluate a run; the token makes a second one the same job."""
+    driver = "spark.emr-serverless.driverEnv"
+    python = {f"{driver}.PYSPARK_PYTHON": job.python, f"{driver}.PYSPARK_DRIVER_PYTHON": job.python}
+    python |= {"spark.executorEnv.PYSPARK_PYTHON": job.python}
+    libraries = {f"{driver}.PYTHONPATH": LIBRARIES, "spark.executorEnv.PYTHONPATH": LIBRARIES}
+    settings = _settings(python | libraries | ENGLISH | _executors(job.sizes))
+    files = ["--py-files", job.program, "--archives", f"{job.libraries('evaluate')}#{LIBRARIES}"]
     return {
         "applicationId": application,
         "clientToken": job.run_id,
@@ -100,24 +120,19 @@ def serverless_job(job: Job, application: str, role: str, logs: str) -> Request:
             "sparkSubmit": {
                 "entryPoint": f"{job.artefacts}/evaluate_step.py",
                 "entryPointArguments": _words(job),
-                "sparkSubmitParameters": " ".join(
-                    ["--py-files", f"{job.artefacts}/rules.zip", *SERVERLESS_PYTHON, *ENGLISH]
-                ),
+                "sparkSubmitParameters": " ".join([*files, *settings]),
             }
         },
         "configurationOverrides": {"monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": logs}}},
     }
 
 
-def job_flow(name: str, cluster: Cluster, steps: Sequence[Request] = (), libraries_from: str | None = None) -> Request:
+def job_flow(name: str, cluster: Cluster, steps: Sequence[Request] = ()) -> Request:
     """
     The request for a transient cluster, which ends itself: after its last step, on a failed one, or left idle.
 
     With no steps it lives as long as starting takes; add them at once.
-    ``libraries_from`` is the folder of artefacts whose wheels are installed;
-    evaluating alone needs none.
     """
-    bootstrap = [_bootstrap(libraries_from)] if libraries_from else []
     extra = {"SecurityConfiguration": cluster.security} if cluster.security else {}
     return {
         "Name": name,
@@ -129,7 +144,6 @@ def job_flow(name: str, cluster: Cluster, steps: Sequence[Request] = (), librari
         "VisibleToAllUsers": True,
         "StepConcurrencyLevel": 1,
         "AutoTerminationPolicy": {"IdleTimeout": IDLE_SECONDS},
-        "BootstrapActions": bootstrap,
         "Instances": {
             "Ec2SubnetId": cluster.subnet,
             "KeepJobFlowAliveWhenNoSteps": False,
@@ -160,8 +174,7 @@ def submit_run(client: Any, job: Job, *, cluster: Cluster | str, publish: bool =
     name = f"rules {job.run_id}"
     with told(f"Run {job.run_id}"):
         running = _cluster_named(client, name)
-        request = job_flow(name, cluster, steps, job.artefacts if publish else None)
-        running = running or client.run_job_flow(**request)["JobFlowId"]
+        running = running or client.run_job_flow(**job_flow(name, cluster, steps))["JobFlowId"]
     return submit(client, steps, running, "TERMINATE_CLUSTER")
 
 
@@ -195,15 +208,25 @@ def _cluster_named(client: Any, name: str) -> str | None:
     return next((c["Id"] for page in pages for c in page["Clusters"] if c["Name"] == name), None)
 
 
-def _program(job: Job, entry: str) -> list[str]:
-    return [
-        "--py-files",
-        f"{job.artefacts}/rules.zip",
-        "--conf",
-        f"spark.pyspark.python={PYTHON}",
-        *ENGLISH,
-        f"{job.artefacts}/{entry}",
-    ]
+def _on_cluster(job: Job, step: str) -> list[str]:
+    """A step whose driver and executors are containers of YARN, each with the libraries unpacked in its folder."""
+    path = {f"spark.{who}Env.PYTHONPATH": LIBRARIES for who in ("yarn.appMaster", "executor")}
+    driver = {"spark.pyspark.python": job.python, "spark.driver.memory": f"{job.sizes.driver}g"}
+    files = ["--py-files", job.program, "--archives", f"{job.libraries(step)}#{LIBRARIES}"]
+    return ["--deploy-mode", "cluster", *files, *_settings(driver | path | ENGLISH | _executors(job.sizes))]
+
+
+def _executors(sizes: Sizes) -> dict[str, str]:
+    return {
+        "spark.executor.cores": str(sizes.cores),
+        "spark.executor.memory": f"{sizes.executor}g",
+        "spark.executor.memoryOverhead": f"{sizes.beside}g",
+        "spark.sql.shuffle.partitions": str(sizes.partitions),
+    }
+
+
+def _settings(settings: Mapping[str, str]) -> list[str]:
+    return [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
 
 
 def _words(job: Job) -> list[str]:
@@ -221,17 +244,13 @@ def _place(job: Job) -> list[str]:
     return ["--environment", job.environment, "--tenant", job.tenant]
 
 
-def _step(name: str, spark: Sequence[str], words: Sequence[str]) -> Request:
+def _step(job: Job, step: str, spark: Sequence[str], words: Sequence[str]) -> Request:
+    command = ["spark-submit", *spark, f"{job.artefacts}/{step}_step.py", *words]
     return {
-        "Name": name,
+        "Name": f"{step} {job.run_id}",
         "ActionOnFailure": "TERMINATE_CLUSTER",
-        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["spark-submit", *spark, *words]},
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": command},
     }
-
-
-def _bootstrap(artefacts: str) -> Request:
-    script = {"Path": f"{artefacts}/bootstrap.sh", "Args": [f"{artefacts}/wheels"]}
-    return {"Name": "Install what a zip cannot carry", "ScriptBootstrapAction": script}
 
 
 def _nodes(role: str, instance_type: str, count: int) -> Request:

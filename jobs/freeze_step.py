@@ -32,10 +32,10 @@ ARGUMENTS.add_argument("--database-secret", help=f"name in Secrets Manager of th
 
 
 def step(argv: Sequence[str]) -> Summary:
+    told = ARGUMENTS.parse_args(argv)
     from rules_repo.connection import of_tenant
     from rules_repo.repository import Repository
 
-    told = ARGUMENTS.parse_args(argv)
     url = secret_url(told.database_secret) if told.database_secret else environment_url(os.environ)
     if told.tenant:
         url = of_tenant(url, told.tenant)

@@ -1,123 +1,146 @@
 """
-The one artefact that clusters run: a pure-Python zip for ``--py-files``, and the entry files beside it (R-OPS-1).
+Everything that a cluster is pointed at, in one folder that starts the steps beside Spark alone (R-OPS-1).
 
-A packed virtual environment carries absolute links and does not travel; a zip
-of sources runs wherever the Python version fits.
+The job zip, an entry file for each step, for each step and processor an archive of the libraries that it needs, a
+Dockerfile for an image that holds them, checksums, and a bill of materials. What would not start is refused, all of it
+at once, and then nothing is written.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from rules_engine.errors import Fault, RunRefused, raise_all
+from jobs import bill_of_materials, job_zip, libraries
+from jobs.nodes import PYTHONS, Nodes
+from jobs.wheels import Wheel, gather
+from rules_engine.errors import Fault, RunRefused, collected, raise_all
+from rules_engine.ports import Progress, silent
 
-OURS = ("rules_engine", "rules_repo", "jobs")
-DEPENDENCIES = ("sqlglot",)
-"""Distributions that evaluating needs besides Spark: all of them pure Python."""
+CHECKSUMS = "SHA256SUMS"
+DOCKERFILE = "Dockerfile"
+BILL = "sbom.cdx.json"
 
-DATA = (".py", ".toml")
-"""What of ours travels: modules, and the tables that they read as package resources."""
+ENTRY = '''\
+"""Starts the {step} step; made by `rules emr package` for Python {python}."""
 
-ARCHIVE = "rules.zip"
-ENTRIES = ("freeze_step.py", "evaluate_step.py", "publish_step.py")
-BOOTSTRAP = "bootstrap.sh"
-COMPILED = (".so", ".pyd", ".dll", ".dylib")
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time a zip can hold, so that equal content gives equal bytes."""
+import sys
+
+try:
+    from jobs.start import start
+except ModuleNotFoundError:
+    print("rules.zip: Python does not find it. Give it to Spark: --py-files …/rules.zip", file=sys.stderr)
+    sys.exit(5)
+
+start("{step}", __file__, "{python}", {modules})
+'''
 
 
-def build(target: Path) -> Path:
+def stage(
+    folder: Path, nodes: Sequence[Nodes] = (Nodes(),), source: Path | None = None, progress: Progress = silent
+) -> Path:
     """
-    Write the zip to ``target`` and return it; the same sources give the same bytes.
+    Fill ``folder`` for these nodes, in place of an earlier package; the wheels are the index's, or of a folder.
 
     Raises:
-        RunRefused: If a dependency is not installed or works only compiled.
+        RunRefused: With every fault of what would not start, and of the folder itself. Nothing is written then.
     """
-    sources = members()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in sorted(sources.items()):
-            archive.writestr(_entry(name), path.read_bytes())
-    return target
+    faults = [*_python_faults(nodes), *_source_faults(source)]
+    sources = collected(job_zip.members, faults) or {}
+    can_ask = not faults
+    faults += _folder_faults(folder)
+    with tempfile.TemporaryDirectory(prefix="wheels-") as place:
+        chosen = {}
+        for number, each in enumerate(dict.fromkeys(nodes) if can_ask else ()):
+            progress(f"Wheels for {each}", number / (2 * len(nodes)))
+            chosen[each] = collected(partial(_wheels, each, Path(place), source, sources), faults) or {}
+        raise_all(RunRefused, faults)
+        progress("Writing the archives", 0.5)
+        return _replace(folder, lambda part: _fill(part, chosen))
 
 
-def stage(folder: Path) -> Path:
-    """Write everything a cluster is pointed at into ``folder``: the zip, the entry files, the bootstrap script."""
-    build(folder / ARCHIVE)
-    for name in (*ENTRIES, BOOTSTRAP):
-        shutil.copyfile(Path(__file__).with_name(name), folder / name)
-    return folder
+def _wheels(
+    nodes: Nodes, place: Path, source: Path | None, sources: Mapping[str, Path]
+) -> Mapping[str, tuple[Wheel, ...]]:
+    own = place / nodes.architecture
+    own.mkdir()
+    return libraries.chosen(gather(nodes, own, source), nodes, sources)
 
 
-def members() -> Mapping[str, Path]:
+def _folder_faults(folder: Path) -> Iterator[Fault]:
+    if folder.is_file():
+        yield Fault(f"Folder {folder}", "it is a file.", "Name a folder.")
+    elif folder.is_dir() and any(folder.iterdir()) and not (folder / CHECKSUMS).is_file():
+        yield Fault(f"Folder {folder}", "it holds something that is no package.", "Name another, or empty it.")
+
+
+def _python_faults(nodes: Sequence[Nodes]) -> Iterator[Fault]:
+    for python in sorted({each.python for each in nodes} - set(PYTHONS)):
+        remedy = f"Take one that the release has: --python {PYTHONS[0]}."
+        yield Fault(f"Python {python}", f"the steps run on {', '.join(PYTHONS)}.", remedy)
+
+
+def _source_faults(source: Path | None) -> Iterator[Fault]:
+    if source is not None and not source.is_dir():
+        yield Fault(f"Wheels {source}", "there is no such folder.", "Name one, or leave --wheels out.")
+
+
+def write_program(folder: Path, python: str) -> None:
     """
-    Name in the zip to source file.
+    Write the job zip and the entry files for nodes of a Python: all that a step is beside its libraries.
 
     Raises:
-        RunRefused: With every fault of every dependency.
+        RunRefused: If what the zip holds is not there.
     """
-    distributions = {name: _distribution(name) for name in DEPENDENCIES}
-    raise_all(RunRefused, (fault for name, found in distributions.items() for fault in _faults(name, found)))
-    ours = [file for package in OURS for file in _own(package)]
-    theirs = [file for found in distributions.values() if found for file in _pure(found)]
-    return dict(ours + theirs)
+    job_zip.build(folder / job_zip.ZIP)
+    sources = job_zip.members()
+    for step in libraries.STEPS:
+        text = ENTRY.format(step=step, python=python, modules=tuple(sorted(libraries.modules_of(step, sources))))
+        (folder / f"{step}_step.py").write_text(text, encoding="utf-8")
 
 
-def _own(package: str) -> Iterator[tuple[str, Path]]:
-    spec = importlib.util.find_spec(package)
-    for root in (spec and spec.submodule_search_locations) or ():
-        for path in Path(root).rglob("*"):
-            if path.suffix in DATA:
-                yield f"{package}/{path.relative_to(root).as_posix()}", path
+def _fill(folder: Path, chosen: Mapping[Nodes, Mapping[str, tuple[Wheel, ...]]]) -> None:
+    (python,) = {each.python for each in chosen}
+    write_program(folder, python)
+    for nodes, steps in chosen.items():
+        for step, wheels in steps.items():
+            libraries.write(folder / nodes.archive(step), wheels)
+    image = Path(__file__).with_name("serverless.dockerfile").read_text(encoding="utf-8")
+    (folder / DOCKERFILE).write_text(image.replace("python3.11", f"python{python}"), encoding="utf-8")
+    zipped = {name: metadata.version(name) for name in job_zip.DEPENDENCIES}
+    held = (wheel for steps in chosen.values() for wheels in steps.values() for wheel in wheels)
+    (folder / BILL).write_text(bill_of_materials.bill(zipped, held), encoding="utf-8")
+    (folder / CHECKSUMS).write_text("".join(_sums(folder)), encoding="utf-8")
 
 
-def _distribution(name: str) -> metadata.Distribution | None:
+def _sums(folder: Path) -> Iterator[str]:
+    """Lines that ``sha256sum --check`` reads."""
+    for path in sorted(folder.iterdir()):
+        yield f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+
+
+def _replace(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """
+    Put a filled folder in place of what is there, once it is whole.
+
+    Raises:
+        RunRefused: If it cannot be written.
+    """
+    folder = folder.absolute()
     try:
-        return metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _pure(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
-    """The modules of a distribution; scripts and data that lie elsewhere are not part of it."""
-    for file in distribution.files or ():
-        if file.suffix == ".py" and ".." not in file.parts:
-            yield file.as_posix(), Path(str(file.locate()))
-
-
-def _faults(name: str, distribution: metadata.Distribution | None) -> Iterable[Fault]:
-    if distribution is None:
-        yield Fault(f"Dependency {name}", "it is not installed.", f"Install it: pip install {name}.")
-        return
-    for module in compiled_only(str(f) for f in distribution.files or ()):
-        yield Fault(
-            f"Dependency {name}",
-            f"'{module}' is compiled and has no Python source beside it, so it runs on one kind of machine only.",
-            f"Install the pure one: pip install --force-reinstall --no-binary {name} {name}.",
-        )
-
-
-def compiled_only(files: Iterable[str]) -> list[str]:
-    """
-    The compiled modules among the files of a distribution that have no source of the same name.
-
-    >>> compiled_only(["a/b.py", "a/b.cpython-311-x86_64-linux-gnu.so", "a/c.so"])
-    ['a/c.so']
-    """
-    paths = [PurePosixPath(file) for file in files]
-    sources = {path.with_suffix("") for path in paths if path.suffix == ".py"}
-    compiled = [path for path in paths if path.suffix in COMPILED]
-    return [str(path) for path in compiled if path.with_name(path.name.split(".")[0]) not in sources]
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3
-    entry.external_attr = 0o644 << 16
-    return entry
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+            part = Path(place) / "new"
+            part.mkdir()
+            fill(part)
+            if folder.exists():
+                folder.rename(Path(place) / "old")
+            part.rename(folder)
+    except OSError as problem:
+        what = f"it cannot be written: {problem.strerror}."
+        raise RunRefused(Fault(f"Folder {folder}", what, "Make room or choose another.")) from problem
+    return folder

@@ -15,8 +15,11 @@ an adapter turns them into one of these.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +91,12 @@ def raise_all(error: type[RulesError], faults: Iterable[Fault]) -> None:
     """Raise ``error`` with every fault, or return if there is none."""
     if found := tuple(faults):
         raise error(*found)
+
+
+def collected(work: Callable[[], T], faults: list[Fault]) -> T | None:
+    """What work gives; or nothing, and its faults beside those found before, so that they are told together."""
+    try:
+        return work()
+    except RulesError as error:
+        faults += [fault for fault in error.faults if fault not in faults]
+        return None

@@ -10,7 +10,7 @@ here. The tear-down is no part of the outcome: a failed step is a failed run.
 
 Airflow Variables, all needed unless a default is given:
 
-    rules_artefacts_uri     folder with rules.zip, the entry files, bootstrap.sh and wheels/
+    rules_artefacts_uri     folder that holds what `rules emr package` made
     rules_lake_uri          the lake's declaration, s3://…/frames.toml
     rules_rule_sets_uri     folder for frozen rule sets
     rules_runs_uri          folder for staged runs
@@ -57,6 +57,14 @@ RULE_SET = f"{{{{ var.value.rules_rule_sets_uri ~ '/' ~ {MOMENT}.strftime('%Y-%m
 PYTHON = "/usr/bin/python3.11"
 INSTANCE_TYPE = "m7i.2xlarge"
 CORE_NODES = 2
+ARCHITECTURE = "x86_64"
+# What fills two such nodes: two executors on each, beside the driver.
+SIZES = {
+    "spark.executor.cores": "4",
+    "spark.executor.memory": "5g",
+    "spark.executor.memoryOverhead": "4g",
+    "spark.sql.shuffle.partitions": "32",
+}
 
 
 def nodes(role: str, count: int) -> dict[str, Any]:
@@ -79,12 +87,6 @@ CLUSTER = {
     "VisibleToAllUsers": True,
     "StepConcurrencyLevel": 1,
     "AutoTerminationPolicy": {"IdleTimeout": 3600},
-    "BootstrapActions": [
-        {
-            "Name": "Install what a zip cannot carry",
-            "ScriptBootstrapAction": {"Path": f"{ARTEFACTS}/bootstrap.sh", "Args": [f"{ARTEFACTS}/wheels"]},
-        }
-    ],
     "Instances": {
         "Ec2SubnetId": "{{ var.value.rules_subnet_id }}",
         "KeepJobFlowAliveWhenNoSteps": False,
@@ -95,38 +97,59 @@ CLUSTER = {
 }
 
 
-def step(name: str, deploy_mode: str, *words: str) -> dict[str, Any]:
+def step(name: str, spark: list[str], *words: str) -> dict[str, Any]:
     """A spark-submit of one entry file; a failure ends the cluster."""
-    submit = ["spark-submit", "--deploy-mode", deploy_mode, "--py-files", f"{ARTEFACTS}/rules.zip"]
-    english = [f"spark.{jvm}.extraJavaOptions=-Duser.language=en" for jvm in ("driver", "executor")]
-    settings = [word for said in (f"spark.pyspark.python={PYTHON}", *english) for word in ("--conf", said)]
-    python = [*settings, f"{ARTEFACTS}/{name}_step.py"]
     return {
         "Name": f"{name} {RUN_ID}",
         "ActionOnFailure": "TERMINATE_CLUSTER",
-        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": [*submit, *python, *words]},
+        "HadoopJarStep": {
+            "Jar": "command-runner.jar",
+            "Args": ["spark-submit", *spark, f"{ARTEFACTS}/{name}_step.py", *words],
+        },
     }
+
+
+def settings(said: dict[str, str]) -> list[str]:
+    return [word for key, value in said.items() for word in ("--conf", f"{key}={value}")]
+
+
+ENGLISH = {f"spark.{jvm}.extraJavaOptions": "-Duser.language=en" for jvm in ("driver", "executor")}
+
+
+def on_primary_node(name: str) -> list[str]:
+    """A step that starts no Spark; its libraries come with the job zip."""
+    files = ["--py-files", f"{ARTEFACTS}/rules.zip,{ARTEFACTS}/{name}-{ARCHITECTURE}.zip"]
+    return ["--deploy-mode", "client", *files, *settings({"spark.pyspark.python": PYTHON} | ENGLISH)]
+
+
+def on_cluster(name: str) -> list[str]:
+    """A step whose libraries Spark unpacks where its driver and executors work."""
+    libraries = f"{ARTEFACTS}/{name}-{ARCHITECTURE}.zip#libraries"
+    driver = {"spark.pyspark.python": PYTHON, "spark.driver.memory": "4g"}
+    path = {f"spark.{who}Env.PYTHONPATH": "libraries" for who in ("yarn.appMaster", "executor")}
+    files = ["--py-files", f"{ARTEFACTS}/rules.zip", "--archives", libraries]
+    return ["--deploy-mode", "cluster", *files, *settings(driver | path | ENGLISH | SIZES)]
 
 
 PLACE = ("--environment", "{{ var.value.rules_environment }}", "--tenant", "{{ var.value.rules_tenant }}")
 
 FREEZE = step(
     "freeze",
-    "client",
+    on_primary_node("freeze"),
     *("--as-of", AS_OF, "--known-at", CREATED_AT),
     *("--database-secret", "{{ var.value.rules_database_secret }}", "--target", RULE_SET),
     *PLACE[2:],
 )
 EVALUATE = step(
     "evaluate",
-    "cluster",
+    on_cluster("evaluate"),
     *("--rule-set", RULE_SET, "--lake", "{{ var.value.rules_lake_uri }}"),
     *("--runs", RUNS, "--run-id", RUN_ID, "--created-at", CREATED_AT),
     *PLACE,
 )
 PUBLISH = step(
     "publish",
-    "cluster",
+    on_cluster("publish"),
     *("--runs", RUNS, "--run-id", RUN_ID, "--at", CREATED_AT),
     *PLACE,
 )

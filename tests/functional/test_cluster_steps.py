@@ -89,8 +89,8 @@ def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return found
 
 
-def _as_the_bootstrap_does(bare: Path) -> None:
-    """What a pure-Python zip cannot carry and evaluating needs: numpy, pandas and pyarrow, with what these need."""
+def _as_spark_unpacks_them(bare: Path) -> None:
+    """What the archive of the evaluate step holds: numpy, pandas and pyarrow, with what these need."""
     (packages,) = (bare / "lib").glob("python*/site-packages")
     for library in ("numpy", "pandas", "pyarrow", "dateutil", "pytz", "six", "tzdata"):
         for part in Path(sysconfig.get_path("platlib")).glob(f"{library}*"):
@@ -100,11 +100,12 @@ def _as_the_bootstrap_does(bare: Path) -> None:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> ClusterOfOne:
     root = tmp_path_factory.mktemp("cluster")
-    package.stage(root / "artefacts")
+    (root / "artefacts").mkdir()
+    package.write_program(root / "artefacts", f"{sys.version_info[0]}.{sys.version_info[1]}")
     write(root / "lake")
     (root / "rule_set.json").write_text(freeze(RULES), encoding="utf-8")
     venv.create(root / "bare", with_pip=False)
-    _as_the_bootstrap_does(root / "bare")
+    _as_spark_unpacks_them(root / "bare")
     return ClusterOfOne(root, find_java(root / "java"))
 
 

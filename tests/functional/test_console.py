@@ -299,12 +299,6 @@ def test_a_cluster_of_its_own_needs_four_words_more(tmp_path: Path) -> None:
     assert (code, [f["which"] for f in faults]) == (5, ["--logs", "--subnet", "--service-role", "--instance-profile"])
 
 
-def test_the_package_is_written_where_it_is_wanted(tmp_path: Path) -> None:
-    """`rules emr package` leaves the zip and the entry files that the steps name."""
-    answer = RulesCommand(tmp_path).json("emr", "package", tmp_path / "artefacts")
-    assert {"rules.zip", "evaluate_step.py", "publish_step.py", "bootstrap.sh"} <= set(answer["files"])
-
-
 @pytest.mark.slow
 def test_the_demo_plays_three_days_and_all_its_checks_hold(tmp_path: Path, spark: object) -> None:
     """Lake, rules, three runs, a change by SQL and the report, on real stations; then it can be asked about."""

@@ -86,7 +86,7 @@ def test_the_evaluate_step_is_told_of_no_database_and_no_history() -> None:
 
 def test_the_cluster_is_that_of_the_golden_file() -> None:
     """A transient cluster: ends after the last step, on a failed one and left idle, logs in S3."""
-    assert emr.job_flow(f"rules {JOB.run_id}", CLUSTER, libraries_from=JOB.artefacts) == golden("emr_job_flow.json")
+    assert emr.job_flow(f"rules {JOB.run_id}", CLUSTER) == golden("emr_job_flow.json")
 
 
 def test_the_serverless_request_is_that_of_the_golden_file() -> None:

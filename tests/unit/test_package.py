@@ -1,131 +1,298 @@
-"""The artefact that clusters run is pure Python, the same every time, and enough on its own."""
+"""What a cluster is pointed at: whole, the same every time, or refused with every fault before anything is written."""
 
+from __future__ import annotations
+
+import hashlib
+import json
+import re
 import subprocess
 import sys
 import zipfile
-from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-from jobs import package
+from jobs import job_zip, libraries, package, wheels
+from jobs.nodes import Architecture, Nodes, sizes_on
 from rules_engine.errors import RunRefused
+from tests.spec.table import Row, cases
+
+ROOT = Path(__file__).resolve().parents[2]
+BOTH = (Nodes(Architecture.X86_64), Nodes(Architecture.ARM64))
+NEEDED = {"boto3": ("botocore",), "alembic": ("sqlalchemy",), "pandas": ("numpy", "tzdata")}
+COMPILED = ("numpy", "psycopg2_binary")
+FILES = {"psycopg2_binary": "psycopg2/__init__.py"}
+PINS = (
+    "alembic==1 boto3==1 botocore==1 numpy==1 pandas==1 psycopg2-binary==1 pyarrow==1 SQLAlchemy==1 tzdata==1".split()
+)
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return package.build(tmp_path_factory.mktemp("artefact") / "rules.zip")
+def wheel(folder: Path, name: str, version: str = "1", tag: str = "py3-none-any", needs: tuple[str, ...] = ()) -> Path:
+    """A wheel of one module, that says what it needs."""
+    path = folder / f"{name}-{version}-{tag}.whl"
+    info = f"{name}-{version}.dist-info"
+    said = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nLicense: MIT\n"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(FILES.get(name, f"{name}/__init__.py"), f"made_for = {tag!r}\n" * 50)
+        archive.writestr(f"{name}-{version}.data/scripts/{name}", "#!python\n")
+        archive.writestr(f"{info}/METADATA", said + "".join(f"Requires-Dist: {each}\n" for each in needs))
+        archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return path
 
 
-def fresh_interpreter(archive: Path, program: str) -> "subprocess.CompletedProcess[str]":
-    """A Python without site-packages, environment or working folder: standard library and the zip, nothing else."""
-    start = f"import sys; sys.path.insert(0, {str(archive)!r})\n"
-    return subprocess.run(
-        [sys.executable, "-I", "-S", "-c", start + program], capture_output=True, text=True, check=False, timeout=60
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a wheel for every pin, two of them compiled for each processor."""
+    place = tmp_path / "house"
+    place.mkdir()
+    for pin in PINS:
+        name = pin.partition("==")[0].lower().replace("-", "_")
+        tags = [f"cp311-cp311-manylinux_2_28_{each.machine}" for each in Architecture if name in COMPILED]
+        for tag in tags or ["py3-none-any"]:
+            wheel(place, name, tag=tag, needs=NEEDED.get(name, ()))
+    pins = tmp_path / "libraries.txt"
+    pins.write_text("# pinned\n" + "\n".join(PINS) + "\n")
+    monkeypatch.setattr(wheels, "PINS", pins)
+    return place
+
+
+@pytest.fixture
+def staged(house: Path, tmp_path: Path) -> Path:
+    return package.stage(tmp_path / "package", BOTH, house)
+
+
+def refused(*words: Any) -> list[str]:
+    with pytest.raises(RunRefused) as said:
+        package.stage(*words)
+    return [str(fault) for fault in said.value.faults]
+
+
+def test_the_package_holds_everything_a_step_names(staged: Path) -> None:
+    """The zip, and for each step an entry file and an archive for each processor; no more than that and what tells of it."""
+    steps = {f"{step}{what}" for step in libraries.STEPS for what in ("_step.py", "-x86_64.zip", "-arm64.zip")}
+    assert {path.name for path in staged.iterdir()} == {
+        "rules.zip",
+        "Dockerfile",
+        "SHA256SUMS",
+        "sbom.cdx.json",
+    } | steps
+
+
+def test_an_archive_holds_what_its_step_imports_and_what_that_needs(staged: Path) -> None:
+    """The evaluator, which runs rule SQL, gets no client of a store; scripts are left out."""
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(staged / "evaluate-x86_64.zip").namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"numpy", "pandas", "pyarrow", "tzdata"}
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(staged / "freeze-arm64.zip").namelist()}
+    assert {top for top in tops if "." not in top} == {"alembic", "boto3", "botocore", "psycopg2", "sqlalchemy"}
+
+
+def test_an_archive_is_for_its_processor(staged: Path) -> None:
+    """Of a compiled library the wheel for that machine, unpacked as an installation would."""
+    for each in Architecture:
+        held = zipfile.ZipFile(staged / f"evaluate-{each}.zip")
+        assert f"manylinux_2_28_{each.machine}" in held.read("numpy/__init__.py").decode()
+        assert held.testzip() is None
+
+
+def test_the_same_sources_and_wheels_give_the_same_bytes(staged: Path, house: Path, tmp_path: Path) -> None:
+    """A second package is byte for byte the first, the bill of materials included."""
+    again = package.stage(tmp_path / "again", BOTH, house)
+    assert (again / "SHA256SUMS").read_text() == (staged / "SHA256SUMS").read_text()
+
+
+def test_the_checksums_are_those_of_the_files(staged: Path) -> None:
+    """In the form that `sha256sum --check` reads, of every file but themselves."""
+    lines = [line.split("  ") for line in (staged / "SHA256SUMS").read_text().splitlines()]
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in staged.iterdir()}
+    assert {name: digest for digest, name in lines} == {n: d for n, d in found.items() if n != "SHA256SUMS"}
+
+
+def test_the_bill_of_materials_names_every_wheel(staged: Path, house: Path) -> None:
+    """CycloneDX: each wheel with its digest, one for each processor where they differ, and what is in the zip."""
+    bill = json.loads((staged / "sbom.cdx.json").read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    named = {c["purl"].partition("file_name=")[2]: c for c in bill["components"] if "hashes" in c}
+    assert set(named) == {path.name for path in house.iterdir()}
+    for name, component in named.items():
+        assert component["hashes"][0]["content"] == hashlib.sha256((house / name).read_bytes()).hexdigest()
+        assert component["licenses"] == [{"license": {"name": "MIT"}}]
+    assert [c["name"] for c in bill["components"] if "hashes" not in c] == ["sqlglot"]
+
+
+def test_a_package_replaces_an_earlier_one(staged: Path, house: Path) -> None:
+    """Whole: what the earlier one held beside is gone, and no unfinished folder stays."""
+    assert package.stage(staged, BOTH[:1], house) == staged
+    assert not list(staged.glob("*arm64*"))
+    assert [path.name for path in staged.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_missing_wheel_is_named_for_each_processor(house: Path, tmp_path: Path) -> None:
+    """Everything that there is no wheel of, at once, with what to do; nothing is written."""
+    next(house.glob("numpy*x86_64.whl")).unlink()
+    next(house.glob("pyarrow*")).unlink()
+    said = refused(tmp_path / "package", BOTH, house)
+    assert [s.split(":")[0] for s in said] == ["Library numpy==1", "Library pyarrow==1", "Library pyarrow==1"]
+    assert "there is no wheel of it for Python 3.11 on Linux x86_64. Put it there" in said[0]
+    assert not (tmp_path / "package").exists()
+
+
+def test_of_two_wheels_the_one_that_an_installation_would_take(house: Path, tmp_path: Path) -> None:
+    """The newest C library that the nodes have, and none that is newer than theirs."""
+    for glibc in ("2_17", "2_34", "2_35"):
+        wheel(house, "numpy", tag=f"cp311-cp311-manylinux_{glibc}_x86_64")
+    held = zipfile.ZipFile(package.stage(tmp_path / "package", [BOTH[0]], house) / "evaluate-x86_64.zip")
+    assert "manylinux_2_34_x86_64" in held.read("numpy/__init__.py").decode()
+
+
+def test_a_wheel_for_another_python_is_none(house: Path, tmp_path: Path) -> None:
+    """Nodes of 3.13 cannot load what was compiled for 3.11."""
+    said = refused(tmp_path / "package", [Nodes(python="3.13")], house)
+    assert [s.split(":")[0] for s in said] == ["Library numpy==1", "Library psycopg2-binary==1"]
+
+
+def test_what_is_wrong_with_the_command_is_told_together(tmp_path: Path) -> None:
+    """A Python that the steps do not run on, wheels that are nowhere, a folder of something else."""
+    (tmp_path / "precious").write_text("mine")
+    said = refused(tmp_path, [Nodes(python="3.9")], tmp_path / "nowhere")
+    assert [s.split(":")[0] for s in said] == ["Python 3.9", f"Wheels {tmp_path / 'nowhere'}", f"Folder {tmp_path}"]
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_library_that_another_needs_must_be_pinned(house: Path, tmp_path: Path) -> None:
+    """A requirement that nothing pinned satisfies, or only a version that is too old; what others need elsewhere is not."""
+    needs = ("numpy>=2", "six", 'winsdk; sys_platform == "win32"', 'old; python_version < "3.11"', 'more; extra == "x"')
+    wheel(house, "pandas", needs=needs)
+    said = refused(tmp_path / "package", [BOTH[0]], house)
+    assert sorted(s.partition(" Pin")[0] for s in said) == [
+        "Library numpy>=2: pandas 1 needs it, and 1 is pinned.",
+        "Library six: pandas 1 needs it, and no version is pinned.",
+    ]
+
+
+def test_a_module_that_no_library_holds_is_refused(
+    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were boto3 left out of the publish step, it would end at an import: who imports it is said, in that step alone."""
+    monkeypatch.setattr(libraries, "STEPS", {**libraries.STEPS, "publish": libraries.SPARKS_ARROW})
+    said = refused(tmp_path / "package", [BOTH[0]], house)
+    assert [s.split(":")[0] for s in said] == ["Module boto3", "Module botocore"]
+    assert "rules_engine.publication.dynamodb_" in said[0]
+    assert "imports it in the publish step" in said[0]
+
+
+def test_a_folder_that_cannot_be_written_is_refused(house: Path, tmp_path: Path) -> None:
+    """A file where a folder must be."""
+    (tmp_path / "file").write_text("")
+    (said,) = refused(tmp_path / "file" / "package", [BOTH[0]], house)
+    assert "it cannot be written: File exists. Make room or choose another." in said
+
+
+def test_the_pins_are_those_that_are_tested() -> None:
+    """A cluster gets the versions of constraints.txt; each is there because a step needs it."""
+    tested = set((ROOT / "constraints.txt").read_text().splitlines())
+    assert set(wheels.pinned()) <= tested
+    assert len(set(wheels.pinned())) == len(wheels.pinned())
+
+
+def test_the_image_starts_the_steps_as_its_file_says(staged: Path, tmp_path: Path) -> None:
+    """What the Dockerfile runs, run here: an archive unpacked, and a Python told of it and of the job zip."""
+    text = (staged / "Dockerfile").read_text()
+    (command,) = re.findall(r"^RUN ((?:.*\\\n)*.*)", text, re.MULTILINE)
+    copied = re.findall(r"\S+(?= /opt/rules/$|(?= .* /opt/rules/$))", re.findall(r"^COPY (.*)", text, re.MULTILINE)[0])
+    opt = tmp_path / "opt"
+    opt.mkdir()
+    for name in copied:
+        real = name.replace("${STEP}", "freeze").replace("${ARCHITECTURE}", "x86_64")
+        (opt / real).write_bytes((staged / real).read_bytes())
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "image"], check=True)
+    python = tmp_path / "image" / "bin" / "python"
+    told = {"STEP": "freeze", "ARCHITECTURE": "x86_64", "PYTHON": str(python), "PATH": "/usr/bin:/bin"}
+    subprocess.run(["sh", "-ec", command.replace("/opt/rules", str(opt))], env=told, check=True)
+    program = "import psycopg2, jobs.freeze_step; print(psycopg2.__file__)"
+    done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout.strip()) == ("", str(opt / "libraries" / "psycopg2" / "__init__.py"))
+
+
+SIZES = """
+    instance     | nodes | executor | beside | partitions | because
+    -------------+-------+----------+--------+------------+-----------------------------------------------
+    m7i.2xlarge  | 2     | 5        | 4      | 32         | two executors of nine gigabytes beside the driver's five, of 24
+    m7g.xlarge   | 1     | 4        | 3      | 8          | one executor beside the driver
+    r7i.4xlarge  | 10    | 13       | 9      | 320        | more memory a core
+    m6id.8xlarge | 4     | 7        | 4      | 256        | the letters after the number change nothing
+"""
+
+
+@pytest.mark.parametrize("row", cases(SIZES))
+def test_sizes_follow_the_nodes(row: Row) -> None:
+    """The driver and the executors of a node fit into the three quarters of it that YARN has."""
+    sizes = sizes_on(row["instance"], int(row["nodes"]))
+    found = (sizes.executor, sizes.beside, sizes.partitions)
+    assert found == (int(row["executor"]), int(row["beside"]), int(row["partitions"]))
+
+
+@pytest.mark.parametrize("instance", ["c7i.xlarge", "m7i.large", "t3.micro", "metal"])
+def test_a_node_that_is_too_small_or_unknown_is_refused(instance: str) -> None:
+    """Before a cluster is started on which no executor would be."""
+    with pytest.raises(RunRefused, match=r"Instance type .* such as m7i\.2xlarge"):
+        sizes_on(instance, 2)
+
+
+@pytest.fixture
+def entry(staged: Path) -> Path:
+    return staged / "freeze_step.py"
+
+
+def begun(entry: Path, *path: Path) -> subprocess.CompletedProcess[str]:
+    """An entry file in a Python that has nothing installed but what is on its path."""
+    start = f"import runpy, sys; sys.path[:0] = {[str(p) for p in path]!r}; runpy.run_path({str(entry)!r})"
+    return subprocess.run([sys.executable, "-I", "-S", "-c", start], capture_output=True, text=True, check=False)
+
+
+def test_a_driver_finds_the_archive_that_lies_beside_it(entry: Path) -> None:
+    """In client mode Spark has unpacked nothing when the step starts: it goes as far as its own command line."""
+    done = begun(entry, entry.with_name("rules.zip"))
+    assert (done.returncode, done.stderr.splitlines()[-1].partition("error:")[2]) == (
+        2,
+        " the following arguments are required: --as-of, --known-at, --target",
     )
 
 
-def test_the_core_runs_from_the_zip_alone(archive: Path) -> None:
-    """Model, language and run load in an interpreter that has nothing installed, and from the zip (R-OPS-1)."""
-    done = fresh_interpreter(
-        archive,
-        "import pkgutil, importlib, rules_engine.run, rules_engine.language, rules_engine.model\n"
-        "for package in (rules_engine.language, rules_engine.model):\n"
-        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
-        "        importlib.import_module(module.name)\n"
-        "import sqlglot\n"
-        "print(sqlglot.parse_one('a = 1 AND b IN (2, 3)', read='spark').sql('spark'))\n"
-        "print(rules_engine.run.__file__)",
-    )
-    assert done.stderr == ""
-    assert done.stdout.splitlines() == ["a = 1 AND b IN (2, 3)", f"{archive}/rules_engine/run.py"]
+def test_a_driver_finds_the_archive_on_its_path(entry: Path, tmp_path: Path) -> None:
+    """As EMR hands it on for the step that starts no Spark."""
+    (tmp_path / "away").mkdir()
+    away = entry.rename(tmp_path / "away" / entry.name)
+    done = begun(away, tmp_path / "package" / "rules.zip", tmp_path / "package" / "freeze-x86_64.zip")
+    assert done.returncode == 2, done.stderr
 
 
-def test_without_the_zip_nothing_of_it_is_found(tmp_path: Path) -> None:
-    """The interpreter of the test above has indeed no site-packages: what loads there came out of the zip."""
-    done = fresh_interpreter(tmp_path / "none.zip", "import sqlglot")
-    assert "No module named 'sqlglot'" in done.stderr
+def test_a_step_without_its_libraries_says_so(entry: Path) -> None:
+    """Each that is missing, and the words that give them to Spark; no traceback, the operator's exit code."""
+    for path in entry.parent.glob("freeze-*.zip"):
+        path.unlink()
+    done = begun(entry, entry.with_name("rules.zip"))
+    assert done.returncode == 5
+    assert "Libraries alembic, boto3, botocore, psycopg2, sqlalchemy: they cannot be imported here. Give" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_the_same_sources_give_the_same_bytes(archive: Path, tmp_path: Path) -> None:
-    """A second build is byte for byte the first, so its digest can name it."""
-    assert package.build(tmp_path / "again.zip").read_bytes() == archive.read_bytes()
+def test_a_step_on_another_python_says_so(house: Path, tmp_path: Path) -> None:
+    """Packaged for a Python that this one is not: what was compiled for it would not load."""
+    entry = package.stage(tmp_path / "other", [BOTH[0]], house) / "freeze_step.py"
+    entry.write_text(entry.read_text().replace('"3.11"', '"3.99"'))
+    done = begun(entry, entry.with_name("rules.zip"))
+    assert done.returncode == 5
+    assert "the libraries were packaged for 3.99. Name it to Spark: --conf spark.pyspark.python=" in done.stderr
 
 
-def test_rules_are_checked_from_the_zip_alone(archive: Path) -> None:
-    """The allow-list is a table beside the modules: it is in the zip and found there."""
-    done = fresh_interpreter(
-        archive,
-        "from rules_engine.language import gate\n"
-        "from rules_engine.model.frames import Schema\n"
-        "from rules_engine.model.rules import *\n"
-        "from rules_engine.model.rule_sets import RuleSet\n"
-        "from datetime import date, datetime\n"
-        "schema = Schema('people', 'id', {'people': {'id': 'bigint', 'age': 'int'}}, {'people': 'id'})\n"
-        "def rule(key, sql): return RuleVersion(key=key, version=1, kind=Kind.INCLUSION, membership_type='M', weight=1,\n"
-        "    form=Form.PREDICATE, sql=sql, frame='people')\n"
-        "rules = RuleSet(date(2024, 6, 1), datetime(2024, 6, 1), (MembershipType('M'),),\n"
-        "    (rule('GOOD', 'abs(age) > 20'), rule('BAD', \"reflect('a', 'b')\")))\n"
-        "print([fault.which for fault in gate.check(rules, schema)])",
-    )
-    assert (done.stderr, done.stdout) == ("", "['Rule BAD']\n")
+def test_a_step_without_the_zip_says_so(entry: Path) -> None:
+    """The first thing one forgets."""
+    done = begun(entry)
+    assert (done.returncode, done.stderr.startswith("rules.zip: Python does not find it. Give it")) == (5, True)
 
 
-def test_it_holds_sources_and_nothing_else(archive: Path) -> None:
-    """No compiled file and no test travels; the order is that of names."""
-    names = zipfile.ZipFile(archive).namelist()
-    assert {Path(name).suffix for name in names} == set(package.DATA)
-    assert {name.split("/")[0] for name in names} == {*package.OURS, *package.DEPENDENCIES}
-    assert names == sorted(names)
-
-
-def test_a_dependency_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every missing dependency is named at once, before anything is written."""
-    monkeypatch.setattr(package, "DEPENDENCIES", ("no-such-library", "sqlglot", "nor-this-one"))
-    with pytest.raises(RunRefused) as refused:
-        package.members()
-    assert [fault.which for fault in refused.value.faults] == ["Dependency no-such-library", "Dependency nor-this-one"]
-
-
-def test_a_dependency_that_works_only_compiled_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """psycopg2 is a C extension: the refusal names a file of it and says what to do."""
-    monkeypatch.setattr(package, "DEPENDENCIES", ("psycopg2-binary",))
-    with pytest.raises(RunRefused, match=r"psycopg2/_psycopg\..* is compiled .* Install the pure one"):
-        package.members()
-
-
-def test_staging_puts_everything_a_step_names_into_one_folder(tmp_path: Path) -> None:
-    """The zip, an entry file per step and the bootstrap script: what the addresses in a step point at."""
-    names = {path.name for path in package.stage(tmp_path).iterdir()}
-    assert names == {"rules.zip", "freeze_step.py", "evaluate_step.py", "publish_step.py", "bootstrap.sh"}
-
-
-def needed(names: set[str]) -> set[str]:
-    """Distributions, and those they need without being asked for extras."""
-    found: set[str] = set()
-    while names:
-        name = names.pop()
-        found.add(name)
-        wanted = [Requirement(text) for text in metadata.requires(name) or ()]
-        here = {canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})}
-        names |= here - found
-    return found
-
-
-def test_the_bootstrap_installs_what_freezing_and_publishing_load(archive: Path, tmp_path: Path) -> None:
-    """These steps import in an interpreter that holds the zip, Spark and the libraries that the script names."""
-    script = Path(package.__file__).with_name("bootstrap.sh").read_text()
-    for name in needed({*script.split('--find-links "$wheels"')[1].split(), "pyspark"}):
-        for file in metadata.files(name) or ():
-            top = file.parts[0]
-            if top not in ("..", "__pycache__") and not (tmp_path / top).exists():
-                (tmp_path / top).symlink_to(Path(str(file.locate())).parents[len(file.parts) - 1] / top)
-    done = fresh_interpreter(
-        archive,
-        f"sys.path.append({str(tmp_path)!r})\n"
-        "import jobs.freeze_step, jobs.publish_step, rules_repo.repository, boto3, psycopg2\n"
-        "print(rules_repo.repository.__file__)",
-    )
-    assert (done.stderr, done.stdout) == ("", f"{archive}/rules_repo/repository.py\n")
+def test_the_zip_holds_what_starts_the_steps() -> None:
+    """An entry file imports nothing else."""
+    assert {"jobs/start.py", "jobs/entry.py"} <= set(job_zip.members())
