@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.language.allowed import allowed, refuse
+from rules_engine.language.cures import of_column
 from rules_engine.language.parsing import position
 from rules_engine.language.relations import Cell, Frames, Relation, Scope, found_in
 
@@ -85,7 +86,7 @@ class Columns:
 
     def _near(self, parts: list[str], scope: Scope) -> str:
         if len(parts) == 1:
-            return did_you_mean(parts[0], scope.names())
+            return did_you_mean(parts[0], scope.names()) or of_column(parts[0])
         own = [c for s in scope.chain() for r in s.relations if r.alias == parts[0] for c in r.columns or ()]
         return did_you_mean(parts[1], own)
 

@@ -12,6 +12,7 @@ blanks in their place (:func:`blanked`).
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,7 @@ from itertools import pairwise
 from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
 from rules_engine.language import comments
 from rules_engine.language.allowed import allowed, refuse
+from rules_engine.language.cures import is_odd_space, of_character
 from rules_engine.language.literals import is_invisible, literal
 from rules_engine.model.canonical import ParameterValue
 
@@ -173,6 +175,9 @@ def _one(token: Token) -> Iterator[Fault]:
         case Kind.TEXT:
             for character in filter(_is_hidden, token.text):
                 yield refuse("SQL-011", token.start, name=f"U+{ord(character):04X}")
+            for character in sorted(set(filter(is_odd_space, token.text))):
+                named = f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
+                yield refuse("SQL-020", token.start, name=named, hint=ord(character))
         case Kind.SYMBOL if token.text not in allowed().syntax.symbols:
             yield _symbol(token)
 
@@ -197,7 +202,7 @@ def _symbol(token: Token) -> Fault:
         case "::" | "!" | "&&" | "=>" | "<<" | ">>" | ">>>" | "|>" | "|" | ":" | "?":
             return refuse("SQL-015", token.start, name=f"'{token.text}'")
     shown = token.text if token.text.isascii() and token.text.isprintable() else f"U+{ord(token.text):04X}"
-    return refuse("SQL-003", token.start, name=shown)
+    return refuse("SQL-003", token.start, name=shown, hint=of_character(token.text))
 
 
 def _neighbours(before: Token, token: Token) -> Iterator[Fault]:

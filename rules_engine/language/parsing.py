@@ -11,6 +11,7 @@ from sqlglot.errors import ParseError
 
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.language.allowed import allowed, refuse
+from rules_engine.language.cures import ANYWHERE, of_condition
 from rules_engine.language.lexical import Kind, Token
 from rules_engine.language.moments import is_day, is_moment
 from rules_engine.model.rules import Form
@@ -45,9 +46,9 @@ def parse(text: str, form: Form, words: Sequence[Token]) -> exp.Expr:
             return sqlglot.parse_one(text, dialect="spark", into=exp.Condition)
         return sqlglot.parse_one(text, dialect="spark")
     except ParseError as problem:
-        raise Unreadable(_syntax(problem)) from problem
+        raise Unreadable(_syntax(problem, of_condition(text) if form is Form.PREDICATE else ANYWHERE)) from problem
     except (Exception, RecursionError) as problem:
-        raise Unreadable(refuse("SQL-101", name=f" ({type(problem).__name__})")) from problem
+        raise Unreadable(refuse("SQL-101", name=f" ({type(problem).__name__})", hint=ANYWHERE)) from problem
 
 
 def _form_faults(form: Form, words: Sequence[Token]) -> Iterator[Fault]:
@@ -57,26 +58,27 @@ def _form_faults(form: Form, words: Sequence[Token]) -> Iterator[Fault]:
         yield refuse("SQL-102", first.start, name=f"'{first.text[:20]}'")
     for before, token in pairwise(words):
         if token.word == "from" and token.kind is Kind.WORD and before.text in {"(", ","}:
-            yield refuse("SQL-101", before.start, name=f" near '{before.text} {token.text}'")
+            yield refuse("SQL-101", before.start, name=f" near '{before.text} {token.text}'", hint=ANYWHERE)
         if token.text == "," and (before.text in {"(", ","} or before.word in {"select", "by", "distinct"}):
-            yield refuse("SQL-101", token.start, name=" near ','")
+            yield refuse("SQL-101", token.start, name=" near ','", hint=ANYWHERE)
         if token.text == ")" and before.text == ",":
-            yield refuse("SQL-101", before.start, name=" near ', )'")
+            yield refuse("SQL-101", before.start, name=" near ', )'", hint=ANYWHERE)
         if before.word == "table" and before.kind is Kind.WORD and token.kind in {Kind.WORD, Kind.QUOTED}:
             yield refuse("SQL-103", before.start, name="TABLE for a query", hint="Write SELECT … FROM ….")
         if before.word == "select" and token.word == "top" and token.kind is Kind.WORD:
             yield refuse("SQL-103", token.start, name="TOP", hint=FIRST_ROWS)
         if before.text in _COMPARISONS and token.text in _COMPARISONS:
-            yield refuse("SQL-101", before.start, name=f" near '{before.text} {token.text}'")
+            near = f"{before.text} {token.text}"
+            yield refuse("SQL-101", before.start, name=f" near '{near}'", hint=of_condition(near))
 
 
-def _syntax(problem: ParseError) -> Fault:
+def _syntax(problem: ParseError, hint: str) -> Fault:
     for error in problem.errors:
         near = f"{error.get('highlight') or ''}{error.get('end_context') or ''}"[:20].strip()
         before = error.get("start_context") or ""
         where = f" near '{near}'" if near else " after its end"
-        return refuse("SQL-101", len(before) if len(before) < 100 else None, name=where)
-    return refuse("SQL-101")
+        return refuse("SQL-101", len(before) if len(before) < 100 else None, name=where, hint=hint)
+    return refuse("SQL-101", hint=hint)
 
 
 def node_faults(tree: exp.Expr, nodes: Sequence[exp.Expr], text: str, *, named: bool = False) -> Iterator[Fault]:
@@ -127,6 +129,8 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
             yield refuse("SQL-127", position(node))
         case exp.Distinct() if node.args.get("on"):
             yield refuse("SQL-103", position(node), name="DISTINCT ON", hint="Number the rows with a window function.")
+        case exp.EQ() | exp.NEQ() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE() if _with_null(node):
+            yield refuse("SQL-145", position(node), name=node.sql("spark"))
         case exp.Any() | exp.All() if _is_quantifier(node):
             name = f"a comparison with {node.key.upper()}"
             yield refuse("SQL-103", position(node), name=name, hint="Write EXISTS, or compare with min() or max().")
@@ -136,6 +140,10 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
             yield from _date_faults(node)
         case _:
             yield from _lenient(node)
+
+
+def _with_null(node: exp.Binary) -> bool:
+    return isinstance(node.left.unnest(), exp.Null) or isinstance(node.right.unnest(), exp.Null)
 
 
 def _stands_for_values(star: exp.Star) -> bool:
@@ -148,11 +156,13 @@ def _lenient(node: exp.Expr) -> Iterator[Fault]:
     """More that sqlglot reads and Spark does not."""
     match node:
         case exp.In() if not (node.args.get("query") or node.expressions):
-            yield refuse("SQL-101", position(node), name=" after IN")
+            yield refuse(
+                "SQL-101", position(node), name=" after IN", hint="Put the values in brackets: IN ('FR', 'BE')."
+            )
         case exp.Is() if not isinstance(node.expression, exp.Null | exp.Boolean):
-            yield refuse("SQL-101", position(node), name=" after IS")
+            yield refuse("SQL-101", position(node), name=" after IS", hint="Write = and <> between values.")
         case exp.Tuple() if not node.expressions:
-            yield refuse("SQL-101", position(node), name=" near '()'")
+            yield refuse("SQL-101", position(node), name=" near '()'", hint=ANYWHERE)
         case exp.Star() if _stands_for_values(node):
             hint = "Name the columns: what a frame gains later would else change the rule."
             yield refuse("SQL-103", position(node.parent or node), name="a * among values", hint=hint)

@@ -26,6 +26,7 @@ PREDICATES = """
     (spend > 5                                                                   | SQL-013 | a bracket never closed
     spend > 5)                                                                   | SQL-013 | a bracket never opened
     spend > :least                                                               | SQL-014 | a parameter nobody declared
+    country <> NULL                                                              | SQL-145 | a comparison that is unknown for everybody
     email::int > 1                                                               | SQL-015 | a cast that only some read
     not visits => 5                                                              | SQL-015 | an operator of other languages
     country = r'FR'                                                              | SQL-016 | a prefix changes what the text means
@@ -123,6 +124,7 @@ LARGE = {
     "SQL-001": (Form.PREDICATE, " \n\t ", "nothing is written"),
     "SQL-002": (Form.PREDICATE, "visits in (" + "1, " * 45_000 + "1)", "a list that belongs into a frame"),
     "SQL-011": (Form.PREDICATE, "country = 'FR\u202e'", "a mark that turns the text around"),
+    "SQL-020": (Form.PREDICATE, "country = 'Le\u00a0Mans'", "a space that no typed text is equal to"),
     "SQL-012": (Form.PREDICATE, "(" * 41 + "active" + ")" * 41, "brackets"),
     "SQL-012 case": (Form.PREDICATE, "case when active then " * 41 + "true" + " end" * 41, "CASE in CASE"),
     "SQL-018": (Form.PREDICATE, "spend > " + "9" * 61, "a number beyond any type"),
