@@ -77,4 +77,6 @@ def _module_faults(modules: tuple[str, ...], archive: str) -> list[str]:
         f"Give Spark their archive: --archives …/{archive}#libraries --conf spark.executorEnv.PYTHONPATH=libraries "
         "--conf spark.yarn.appMasterEnv.PYTHONPATH=libraries. In client mode it must lie beside the entry file, too."
     )
+    if "pyspark" not in modules:  # no Spark is started that would unpack it
+        remedy = f"Put {archive} on --py-files after rules.zip, or beside the entry file, and use --deploy-mode client."
     return [f"Libraries {', '.join(missing)}: they cannot be imported here. {remedy}"]

@@ -8,15 +8,17 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from jobs import job_zip, libraries, package, wheels
-from jobs.nodes import Architecture, Nodes, sizes_on
+from jobs import libraries, package, wheels
+from jobs.nodes import Architecture, Nodes
 from rules_engine.errors import RunRefused
-from tests.spec.table import Row, cases
 
 ROOT = Path(__file__).resolve().parents[2]
 BOTH = (Nodes(Architecture.X86_64), Nodes(Architecture.ARM64))
@@ -189,11 +191,38 @@ def test_a_folder_that_cannot_be_written_is_refused(house: Path, tmp_path: Path)
     assert "it cannot be written: File exists. Make room or choose another." in said
 
 
-def test_the_pins_are_those_that_are_tested() -> None:
-    """A cluster gets the versions of constraints.txt; each is there because a step needs it."""
-    tested = set((ROOT / "constraints.txt").read_text().splitlines())
-    assert set(wheels.pinned()) <= tested
-    assert len(set(wheels.pinned())) == len(wheels.pinned())
+def test_what_pip_knows_is_asked_without_a_folder(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheels of pip's own places, chosen for the nodes and not for this machine; what is missing is named there, too."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(house))
+    folder = package.stage(tmp_path / "package", [BOTH[1]])
+    assert "2_28_aarch64" in zipfile.ZipFile(folder / "evaluate-arm64.zip").read("numpy/__init__.py").decode()
+    next(house.glob("tzdata*")).unlink()
+    (said,) = refused(tmp_path / "another", [BOTH[1]])
+    assert said.startswith(
+        "Library tzdata==1: in the package index there is no wheel of it for Python 3.11 on Linux arm64."
+    )
+
+
+def test_an_index_that_does_not_answer_is_one_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one for each library; the way out is a folder of wheels."""
+    for name, value in {"INDEX_URL": "http://127.0.0.1:9/simple", "FIND_LINKS": "", "RETRIES": "1"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (said,) = refused(tmp_path / "package", [BOTH[0]])
+    assert said.startswith("Package index: it does not answer. Try again")
+
+
+def test_the_pins_are_what_the_steps_need_as_it_is_tested() -> None:
+    """A cluster gets the versions of constraints.txt, of the steps' libraries and of all that these need, and no more."""
+    assert set(wheels.pinned()) <= set((ROOT / "constraints.txt").read_text().splitlines())
+    waiting, found = [name for names in libraries.STEPS.values() for name in names], set()
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in found:
+            found.add(name)
+            wanted = map(Requirement, metadata.requires(name) or ())
+            waiting += [each.name for each in wanted if not each.marker or each.marker.evaluate(BOTH[0].markers)]
+    assert sorted(canonicalize_name(pin.partition("==")[0]) for pin in wheels.pinned()) == sorted(found)
 
 
 def test_the_image_starts_the_steps_as_its_file_says(staged: Path, tmp_path: Path) -> None:
@@ -213,31 +242,6 @@ def test_the_image_starts_the_steps_as_its_file_says(staged: Path, tmp_path: Pat
     program = "import psycopg2, jobs.freeze_step; print(psycopg2.__file__)"
     done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stderr, done.stdout.strip()) == ("", str(opt / "libraries" / "psycopg2" / "__init__.py"))
-
-
-SIZES = """
-    instance     | nodes | executor | beside | partitions | because
-    -------------+-------+----------+--------+------------+-----------------------------------------------
-    m7i.2xlarge  | 2     | 5        | 4      | 32         | two executors of nine gigabytes beside the driver's five, of 24
-    m7g.xlarge   | 1     | 4        | 3      | 8          | one executor beside the driver
-    r7i.4xlarge  | 10    | 13       | 9      | 320        | more memory a core
-    m6id.8xlarge | 4     | 7        | 4      | 256        | the letters after the number change nothing
-"""
-
-
-@pytest.mark.parametrize("row", cases(SIZES))
-def test_sizes_follow_the_nodes(row: Row) -> None:
-    """The driver and the executors of a node fit into the three quarters of it that YARN has."""
-    sizes = sizes_on(row["instance"], int(row["nodes"]))
-    found = (sizes.executor, sizes.beside, sizes.partitions)
-    assert found == (int(row["executor"]), int(row["beside"]), int(row["partitions"]))
-
-
-@pytest.mark.parametrize("instance", ["c7i.xlarge", "m7i.large", "t3.micro", "metal"])
-def test_a_node_that_is_too_small_or_unknown_is_refused(instance: str) -> None:
-    """Before a cluster is started on which no executor would be."""
-    with pytest.raises(RunRefused, match=r"Instance type .* such as m7i\.2xlarge"):
-        sizes_on(instance, 2)
 
 
 @pytest.fixture
@@ -270,11 +274,14 @@ def test_a_driver_finds_the_archive_on_its_path(entry: Path, tmp_path: Path) -> 
 
 def test_a_step_without_its_libraries_says_so(entry: Path) -> None:
     """Each that is missing, and the words that give them to Spark; no traceback, the operator's exit code."""
-    for path in entry.parent.glob("freeze-*.zip"):
+    for path in entry.parent.glob("*-*.zip"):
         path.unlink()
     done = begun(entry, entry.with_name("rules.zip"))
     assert done.returncode == 5
-    assert "Libraries alembic, boto3, botocore, psycopg2, sqlalchemy: they cannot be imported here. Give" in done.stderr
+    what = "Libraries alembic, boto3, botocore, psycopg2, sqlalchemy: they cannot be imported here. Put freeze-"
+    assert done.stderr.startswith(what)
+    done = begun(entry.with_name("evaluate_step.py"), entry.with_name("rules.zip"))
+    assert done.stderr.startswith("Libraries numpy, py4j, pyarrow, pyspark: they cannot be imported here. Give Spark")
     assert "Traceback" not in done.stderr
 
 
@@ -291,8 +298,3 @@ def test_a_step_without_the_zip_says_so(entry: Path) -> None:
     """The first thing one forgets."""
     done = begun(entry)
     assert (done.returncode, done.stderr.startswith("rules.zip: Python does not find it. Give it")) == (5, True)
-
-
-def test_the_zip_holds_what_starts_the_steps() -> None:
-    """An entry file imports nothing else."""
-    assert {"jobs/start.py", "jobs/entry.py"} <= set(job_zip.members())
