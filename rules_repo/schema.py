@@ -66,6 +66,7 @@ def upgrade(url: str) -> str:
         _check_known(_revision(connection), shown(url))
         connection.exec_driver_sql(PATH)
         command.upgrade(config, HEAD)
+        _check_restored(connection, shown(url))
         connection.execution_options(no_parameters=True).exec_driver_sql(LEAVE)
     return HEAD
 
@@ -134,6 +135,24 @@ def _revision(connection: Connection) -> str | None:
 
     options = {"version_table": "schema_version", "version_table_schema": SCHEMA}
     return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+ROLES = "rules_owner", "rules_views", "rules_analyst", "rules_approver", "rules_engine", "rules_auditor", "rules_admin"
+
+OWNER = "SELECT r.rolname FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner WHERE n.nspname = 'rules'"
+
+
+def _check_restored(connection: Connection, which: str) -> None:
+    """Refuse a dump that was restored where its roles were not: its owners and grants are lost."""
+    query = "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)"
+    there = set(connection.exec_driver_sql(query, ([*ROLES],)).scalars())
+    owner = connection.exec_driver_sql(OWNER).scalar()
+    missing = [name for name in ROLES if name not in there]
+    if missing or owner != "rules_owner":
+        said = f"the roles {', '.join(missing)} are missing" if missing else f"its schema belongs to {owner}"
+        what = f"{said}: a dump was restored where its roles were not, and what they own and may do is lost."
+        remedy = "Drop it, make the roles first (pg_dumpall --roles-only), and restore it again: docs/operating.md."
+        raise RunRefused(Fault(f"Rules database {which}", what, remedy))
 
 
 def _check_age(connection: Connection) -> None:
