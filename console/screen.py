@@ -29,7 +29,7 @@ TITLES: Mapping[type[RulesError], str] = {
     InvalidRule: "Rules to mend",
     ChangeRefused: "Change refused: nothing was changed",
     HistoryCollision: "History collision: nothing was overwritten",
-    RunRefused: "Refused: nothing was written",
+    RunRefused: "Refused",
     RunInterrupted: "Interrupted: run the same id again",
 }
 
@@ -37,8 +37,8 @@ TITLES: Mapping[type[RulesError], str] = {
 class Screen:
     """Where a command's answer goes. With ``as_json`` stdout holds one JSON document and nothing else."""
 
-    def __init__(self, *, as_json: bool = False) -> None:
-        self.as_json = as_json
+    def __init__(self, *, as_json: bool = False, writes: bool = False) -> None:
+        self.as_json, self.writes = as_json, writes
         self.out = Console(highlight=False, soft_wrap=False)
         self.err = Console(stderr=True, highlight=False)
 
@@ -71,6 +71,7 @@ class Screen:
     def refuse(self, error: RulesError) -> None:
         """Every fault of an error: which, what, what to do. A panel for eyes, lines for logs."""
         title = next((t for kind, t in TITLES.items() if isinstance(error, kind)), "Error")
+        title += ": nothing was written" if self.writes and isinstance(error, RunRefused) else ""
         if self.as_json:
             self.answer(
                 {"error": type(error).__name__, "exit_code": error.exit_code, "faults": fault_rows(error.faults)}

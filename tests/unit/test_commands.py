@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from typer.main import get_command
 
 from console.main import program
+from console.screen import Screen
+from rules_engine.errors import Fault, RunRefused
 
 
 def all_commands() -> dict[str, object]:
@@ -33,3 +36,12 @@ def test_the_manual_names_every_command() -> None:
 def test_every_command_answers_in_json() -> None:
     """A program can read any answer."""
     assert {words for words, c in all_commands().items() if "--json" not in str([p.opts for p in c.params])} == set()
+
+
+@pytest.mark.parametrize(("writes", "title"), [(True, "Refused: nothing was written"), (False, "Refused")])
+def test_only_who_asked_for_a_change_is_told_that_there_was_none(
+    capsys: pytest.CaptureFixture[str], writes: bool, title: str
+) -> None:
+    """A command that reads is refused, and nothing more is said of writing."""
+    Screen(writes=writes).refuse(RunRefused(Fault("The lake", "it is not there.")))
+    assert capsys.readouterr().err.splitlines()[0] == title
