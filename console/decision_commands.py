@@ -15,6 +15,7 @@ from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean, raise_all
 from rules_engine.model import journeys
 from rules_engine.model.history import HistoryRecord, Subject, created_text
+from rules_engine.model.publications import Chain
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.proving import ledger_faults
 
@@ -42,7 +43,7 @@ def explain(
         raise RunRefused(Fault("--run", "a day is asked about too.", "Give --as-of or --run, one of them."))
     with opened(desk.settings(history=history)) as installation:
         records = _records(installation, customer, membership)
-        told = _told(records, chosen, run)
+        told = _told(records, installation.history.chain() if chosen else (), chosen, run)
         raise_all(RunRefused, _odd(told.values()))
         ledgers = [Ledger.of(record, _rule_set(installation, record)) for record in told.values()]
     drawn = (piece for ledger in ledgers for piece in ledger.drawn())
@@ -84,8 +85,8 @@ def history_of(
     if chosen is None:
         raise RunRefused(Fault("--as-of", "it is empty.", "Write it as 2024-06-01."))
     with opened(desk.settings(history=history)) as installation:
-        records = _records(installation, customer, membership)
-    answer = journeys.answering(records, chosen, known)
+        records, chain = _records(installation, customer, membership), installation.history.chain()
+    answer = journeys.answering(records, chosen, chain, known)
     if not answer:
         raise RunRefused(_nothing_then(records, chosen))
     drawn = table("type", "member", "as of", "created", "event", "reason", "run")
@@ -127,7 +128,9 @@ def _nothing_then(records: tuple[HistoryRecord, ...], as_of: date) -> Fault:
     return Fault(f"Subject {first.subject}", what, f"{since} See `rules journey {first.subject}`.")
 
 
-def _told(records: tuple[HistoryRecord, ...], as_of: date | None, run: str | None) -> Mapping[str, HistoryRecord]:
+def _told(
+    records: tuple[HistoryRecord, ...], chain: Chain, as_of: date | None, run: str | None
+) -> Mapping[str, HistoryRecord]:
     """
     The records to explain: of a run, of a day, or the newest.
 
@@ -140,9 +143,9 @@ def _told(records: tuple[HistoryRecord, ...], as_of: date | None, run: str | Non
             return found
         known = list(dict.fromkeys(r.run_id for r in records))
         remedy = did_you_mean(run, known) or f"There are records of: {', '.join(known[-5:])}."
-        raise RunRefused(Fault(f"Subject {subject}", f"run '{run}' decided nothing about it.", remedy))
+        raise RunRefused(Fault(f"Subject {subject}", f"run '{run}' wrote nothing about it.", remedy))
     if as_of:
-        if found := journeys.answering(records, as_of):
+        if found := journeys.answering(records, as_of, chain):
             return found
         raise RunRefused(_nothing_then(records, as_of))
     if found := journeys.newest(records):

@@ -70,7 +70,7 @@ def submit(
     raise_all(RunRefused, faults)
     nodes = Nodes(architecture_of(instance_type), python)
     names = settings.environment, settings.tenant
-    job = emr.Job(run_id, at, artefacts.rstrip("/"), rule_set, lake, runs, *names, nodes, sizes)
+    job = emr.Job(run_id, at, artefacts.rstrip("/"), rule_set, lake, runs, *names, nodes, sizes, settings.write_policy)
     place = cluster or emr.Cluster(
         logs or "", subnet or "", service_role or "", instance_profile or "", instance_type, core_nodes
     )

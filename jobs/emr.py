@@ -17,6 +17,7 @@ from jobs import job_zip
 from jobs.aws import told
 from jobs.nodes import Nodes, Sizes
 from rules_engine.evaluation import session
+from rules_engine.model.decisions import WritePolicy
 
 Request = dict[str, Any]
 """A request of the AWS API, or a part of one."""
@@ -52,6 +53,7 @@ class Job:
     tenant: str
     nodes: Nodes = field(default_factory=Nodes)
     sizes: Sizes = field(default_factory=Sizes)
+    write_policy: str = WritePolicy.RESULTS
 
     @property
     def python(self) -> str:
@@ -237,6 +239,8 @@ def _words(job: Job) -> list[str]:
         "--run-id": job.run_id,
         "--created-at": job.created_at,
     }
+    if job.write_policy != WritePolicy.RESULTS:
+        words = {**words, "--write-policy": job.write_policy}
     return [word for pair in words.items() for word in pair] + _place(job)
 
 

@@ -19,6 +19,7 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.evaluation import session
 from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.lake.declaration import parse
+from rules_engine.model.decisions import WritePolicy
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import thaw
@@ -44,6 +45,9 @@ ARGUMENTS = words(
 ARGUMENTS.add_argument("--on-failure", type=OnFailure, default=OnFailure.ABORT, help="abort, or hold the type")
 ARGUMENTS.add_argument("--rule-seconds", type=float, default=Limits().rule_seconds, help="how long one rule may run")
 ARGUMENTS.add_argument("--planning-seconds", type=float, default=Limits().planning_seconds, help="to be planned")
+ARGUMENTS.add_argument(
+    "--write-policy", type=WritePolicy, default=WritePolicy.RESULTS, help="results, or changes alone"
+)
 ARGUMENTS.add_argument("--correction", action="store_true", help="correct an earlier day than the newest published")
 
 
@@ -60,7 +64,7 @@ def step(argv: Sequence[str]) -> Summary:
         root = runs_root(told.runs, told.environment, told.tenant, HistoryKind.DYNAMODB)
         store = FolderRunStore(root, files, digests=files.digests)
         inputs = (thaw(rule_set), evaluator, store, told.created_at, evaluator.settings)
-        return _summary(evaluate(*inputs, run_id=told.run_id, correction=told.correction))
+        return _summary(evaluate(*inputs, run_id=told.run_id, writes=told.write_policy, correction=told.correction))
     finally:
         session.stop(spark)
 

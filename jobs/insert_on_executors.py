@@ -90,7 +90,7 @@ def insert(
     at_once = max(1, min(spark.sparkContext.defaultParallelism, staged.rdd.getNumPartitions()))
     counts = WorkCounts.of(spark)
     part = InsertPart(records, place, place.rate / at_once if place.rate else None, counts)
-    with _told(counts, Telling(progress, records.manifest.decided, every=0)):
+    with _told(counts, Telling(progress, records.manifest.written, every=0)):
         told = staged.mapInArrow(part, "inserted bigint, already_there bigint, wrong string").collect()
     for row in told:
         if row["wrong"]:

@@ -52,7 +52,7 @@ def inserting(store: RunStore, history: History, progress: Progress) -> Insert:
     def insert(run_id: str) -> Inserted:
         records = store.decisions(run_id, HitMatrix.of(store.rule_set(run_id)))
         manifest = store.manifest(run_id)
-        return history.insert(records, Telling(progress, manifest.decided if manifest else 0))
+        return history.insert(records, Telling(progress, manifest.written if manifest else 0))
 
     return insert
 

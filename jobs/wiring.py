@@ -258,6 +258,7 @@ class Installation:
             run_id,
             progress,
             inserting(self.store, self.history, progress),
+            self.settings.write_policy,
             correction=correction,
             exact=exact,
         )

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from rules_engine import __version__
 from rules_engine.errors import Fault, RunInterrupted, RunRefused, raise_all
+from rules_engine.model.decisions import WritePolicy
 from rules_engine.model.history import created_text
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Manifest, run_identity
@@ -64,6 +65,7 @@ def evaluate(
     settings: Mapping[str, str],
     run_id: str | None = None,
     progress: Progress = silent,
+    writes: WritePolicy = WritePolicy.RESULTS,
     *,
     correction: bool = False,
     exact: bool = False,
@@ -120,6 +122,7 @@ def evaluate(
         previous_digest=against.manifest_digest if against else None,
         correction=correction,
         takes_back=corrected[-1].run_id if corrected else None,
+        writes=WritePolicy.RESULTS if correction or corrected else writes,
         files=dict(store.staged_files(run_id)),
     )
     manifest.balance()
@@ -209,7 +212,7 @@ def _adopted(store: RunStore, history: History) -> Chain:
     if not published:
         return ()
     manifest = store.manifest(max(published, key=lambda run: run.created_at).run_id)
-    if manifest is None or history.count(manifest.run_id) != manifest.decided:
+    if manifest is None or history.count(manifest.run_id) != manifest.written:
         return ()
     first = replace(publication_of(manifest, 1), previous_run=None)
     if history.claim(first):
@@ -265,9 +268,9 @@ def _reconciled(
     if entry.manifest_digest != manifest.digest:
         what = "it was published with another manifest than the one that is here."
         raise RunRefused(Fault(f"Run {manifest.run_id}", what, "Evaluate the day under another --run-id."))
-    if entry.closed and history.count(manifest.run_id) == manifest.decided:
+    if entry.closed and history.count(manifest.run_id) == manifest.written:
         store.mark_published(manifest.run_id, at)
-        return Inserted(0, manifest.decided)
+        return Inserted(0, manifest.written)
     return _insert(entry, manifest, store, history, at, insert)
 
 
@@ -285,12 +288,12 @@ def _insert(
     else:
         inserted = history.insert(store.decisions(manifest.run_id, HitMatrix.of(store.rule_set(manifest.run_id))))
     held = history.count(manifest.run_id)
-    if held != manifest.decided or inserted.inserted + inserted.already_there != manifest.decided:
+    if held != manifest.written or inserted.inserted + inserted.already_there != manifest.written:
         raise RunInterrupted(
             Fault(
                 f"Run {manifest.run_id}",
                 f"the history holds {held} of its records after {inserted.inserted} new and {inserted.already_there} "
-                f"known ones; the manifest says {manifest.decided}.",
+                f"known ones; the manifest says {manifest.written}.",
                 "Publish the run again; if the numbers stay, compare the staged decisions with the history.",
             )
         )
@@ -312,6 +315,7 @@ def run(
     run_id: str | None = None,
     progress: Progress = silent,
     insert: Insert | None = None,
+    writes: WritePolicy = WritePolicy.RESULTS,
     *,
     correction: bool = False,
     exact: bool = False,
@@ -320,7 +324,7 @@ def run(
     rule_set = source.rule_set(as_of, known_at or created_at)
     before = settled(store, history, created_at, insert)
     manifest = evaluate(
-        rule_set, evaluator, store, created_at, settings, run_id, progress, correction=correction, exact=exact
+        rule_set, evaluator, store, created_at, settings, run_id, progress, writes, correction=correction, exact=exact
     )
     progress("Publishing", 0.0)
     inserted = publish(manifest.run_id, store, history, created_at, insert)

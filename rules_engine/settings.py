@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.model.decisions import WritePolicy
 from rules_engine.model.failing import Limits, OnFailure
 
 FOLDER = "agile-rules-engine"
@@ -37,6 +38,7 @@ KNOWN = {
     "RULES_LAKE": "file that declares the frames of the lake",
     "RULES_RUNS": "folder or URI under which runs are staged",
     "RULES_HISTORY": " | ".join(HistoryKind),
+    "RULES_WRITE_POLICY": " | ".join(WritePolicy),
     "RULES_HISTORY_ENDPOINT": "http(s)://… of DynamoDB where it is not AWS itself",
     "RULES_ENV": "environment, the first part of every table name",
     "RULES_TENANT": "tenant, the second part of every table name",
@@ -63,6 +65,7 @@ class Settings:
     runs: str
     database_url: str | None = field(default=None, repr=False)
     history: HistoryKind = HistoryKind.POSTGRES
+    write_policy: WritePolicy = WritePolicy.RESULTS
     history_endpoint: str | None = None
     region: str | None = None
     environment: str = "local"
@@ -92,6 +95,7 @@ class Settings:
             runs=given.get("RULES_RUNS", f"{home}/{tenant}/runs"),
             database_url=given.get("RULES_DATABASE_URL"),
             history=HistoryKind(given.get("RULES_HISTORY", "postgres")),
+            write_policy=WritePolicy(given.get("RULES_WRITE_POLICY", WritePolicy.RESULTS)),
             history_endpoint=given.get("RULES_HISTORY_ENDPOINT"),
             region=_region(given),
             environment=given.get("RULES_ENV", "local"),
@@ -206,6 +210,12 @@ def _on_failure(word: str) -> Complaint:
     return f"'{word}' is none of them.", f"There are: {', '.join(OnFailure)}."
 
 
+def _write_policy(word: str) -> Complaint:
+    if word in list(WritePolicy):
+        return None
+    return f"'{word}' is none of them.", f"There are: {', '.join(WritePolicy)}."
+
+
 def _seconds(text: str) -> Complaint:
     if SECONDS.fullmatch(text):
         return None
@@ -217,6 +227,7 @@ CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_DATABASE_URL": _database,
     "RULES_RUNS": _absolute,
     "RULES_HISTORY": _history,
+    "RULES_WRITE_POLICY": _write_policy,
     "RULES_HISTORY_ENDPOINT": _endpoint,
     "RULES_ENV": _name,
     "RULES_TENANT": _name,

@@ -206,6 +206,7 @@ class InMemoryRunStore:
         return (
             _record(staged, manifest, matrix, Policy.of(types[staged.membership_type]))
             for staged in self.staging[self.opened[run_id].folder]
+            if manifest.writes.writes(staged.decision.event)
         )
 
 

@@ -21,6 +21,7 @@ Airflow Variables, all needed unless a default is given:
     rules_database_secret   name in Secrets Manager of the database's URL
     rules_environment       environment, such as prod: part of every table's name
     rules_tenant            tenant, likewise
+    rules_write_policy      results, or changes: which decisions become records          (default: results)
     rules_topic_arn         SNS topic that is told how it ended
     rules_loader_role       role that may read the secret and write frozen rule sets     (default: the nodes')
     rules_evaluator_role    role that may read the lake and write staged runs            (default: the nodes')
@@ -145,6 +146,7 @@ EVALUATE = step(
     on_cluster("evaluate"),
     *("--rule-set", RULE_SET, "--lake", "{{ var.value.rules_lake_uri }}"),
     *("--runs", RUNS, "--run-id", RUN_ID, "--created-at", CREATED_AT),
+    *("--write-policy", "{{ var.value.get('rules_write_policy', 'results') }}"),
     *PLACE,
 )
 PUBLISH = step(

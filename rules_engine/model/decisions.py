@@ -39,6 +39,25 @@ class Event(StrEnum):
     NOT_GRANTED = "NOT_GRANTED"
 
 
+CHANGING = frozenset(Event) - {Event.RETAINED, Event.NOT_GRANTED}
+"""The events after which somebody stands otherwise than before."""
+
+
+class WritePolicy(StrEnum):
+    """
+    Which decisions of a run become records (R-HIST-5): all, or those alone that change how somebody stands.
+
+    Members, registers and answers about days are the same of both.
+    """
+
+    RESULTS = "results"
+    CHANGES = "changes"
+
+    def writes(self, event: Event) -> bool:
+        """Whether a decision with this event becomes a record."""
+        return self is WritePolicy.RESULTS or event in CHANGING
+
+
 class Standing(StrEnum):
     """Where a subject stood before the decision: never a member, a member, or one whose membership was revoked."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from rules_engine.model.history import HistoryRecord
+from rules_engine.model.publications import Chain
 
 
 def newest(records: Iterable[HistoryRecord]) -> Mapping[str, HistoryRecord]:
@@ -15,15 +16,19 @@ def newest(records: Iterable[HistoryRecord]) -> Mapping[str, HistoryRecord]:
 
 
 def answering(
-    records: Iterable[HistoryRecord], as_of: date, known_at: datetime | None = None
+    records: Iterable[HistoryRecord], as_of: date, chain: Chain, known_at: datetime | None = None
 ) -> Mapping[str, HistoryRecord]:
     """
     Membership type to the record that answers for a day, as known at a moment; now where none is given.
 
     Among those created until then, about that day or an earlier one, it is that of the latest day, and of these the
-    one created last: a correction answers for its day, and for later days until a record of their own.
+    one created last. A correction answers for its day, and for later days until one of them was published: from then
+    on everybody stands as they did without it, those who were absent on the later day too.
     """
+    published = [e.as_of for e in chain if e.as_of <= as_of and (known_at is None or e.created_at <= known_at)]
+    corrected = max(published, default=None)
     known = [r for r in records if r.as_of <= as_of and (known_at is None or r.created_at <= known_at)]
+    known = [r for r in known if not r.correction or r.as_of == corrected]
     return {record.membership_type: record for record in sorted(known, key=lambda r: (r.as_of, r.created_at))}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.canonical import canonical_json
+from rules_engine.model.decisions import Event, WritePolicy
 from rules_engine.model.failing import HeldType, held_from
 
 FORMAT = 2
@@ -148,6 +149,8 @@ class Manifest:
     correction: bool = False
     takes_back: str | None = None
     """The run whose answers for the day this run's take the place of, if it corrects them."""
+    writes: WritePolicy = WritePolicy.RESULTS
+    """Which of its decisions become records; all of those of a correction, and of a run that takes answers back."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The staged files of decisions and standing, by their names below the run's folder, and their SHA-256."""
     format: int = FORMAT
@@ -161,8 +164,14 @@ class Manifest:
 
     @property
     def decided(self) -> int:
-        """Pairs with a decision: what the history must hold of this run."""
+        """Pairs with a decision."""
         return sum(t.decided for t in self.evaluation.types)
+
+    @property
+    def written(self) -> int:
+        """Decisions that become records, by the counted events: what the history must hold of this run."""
+        counted = (pair for t in self.evaluation.types for pair in t.events.items())
+        return sum(number for event, number in counted if self.writes.writes(Event(event)))
 
     @property
     def inputs(self) -> str:
@@ -262,6 +271,7 @@ def manifest_from(content: Mapping[str, Any]) -> Manifest:
         }
         said = _known(Manifest, content) | {
             "as_of": date.fromisoformat(content["as_of"]),
+            "writes": WritePolicy(content.get("writes", WritePolicy.RESULTS)),
             "evaluation": Evaluation(**evaluation),
             "format": content.get("format", 1),
             "as_read": _digest(content),

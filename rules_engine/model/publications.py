@@ -59,7 +59,7 @@ def publication_of(manifest: Manifest, number: int) -> Publication:
         created_from(manifest.created_at),
         manifest.digest,
         manifest.evaluation.decisions_digest,
-        manifest.decided,
+        manifest.written,
         manifest.correction,
     )
 

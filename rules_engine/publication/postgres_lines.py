@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rules_engine.model.decisions import WritePolicy
 from rules_engine.model.history import HistoryRecord, Subject, hash_of, hit_text, hits_text
 from rules_engine.model.hitmatrix import hits_of
 from rules_engine.publication.postgres_copy import escaped, line, line_of, of_run
@@ -33,8 +34,9 @@ def chunks(records: Iterable[HistoryRecord], subject_type: SubjectType, size: in
 
 def _staged(staged: StagedDecisions, subject_type: SubjectType) -> Iterator[str]:
     of_types: dict[str, Callable[..., str]] = {}
-    for batch in staged.batches():
-        _check_words(batch)
+    for each in staged.batches():
+        _check_words(each)
+        batch = _written(each, staged.records.manifest.writes)
         named = {name: batch.column(name) for name in COLUMNS}
         named["first_granted"] = named["first_granted"].cast("string")
         columns = [column.to_pylist() for column in named.values()]
@@ -46,6 +48,13 @@ def _staged(staged: StagedDecisions, subject_type: SubjectType) -> Iterator[str]
 
 
 COLUMNS = "membership_type subject granted event reason inclusion_sum exclusion_sum words first_granted".split()
+
+
+def _written(batch: Any, writes: WritePolicy) -> Any:
+    """Those rows of a batch that become records."""
+    if writes is WritePolicy.RESULTS:
+        return batch
+    return batch.filter([writes.writes(EVENTS[event]) for event in batch.column("event").to_pylist()])
 
 
 def _check_words(batch: Any) -> None:

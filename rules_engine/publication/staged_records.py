@@ -23,7 +23,7 @@ REASONS = {reason.value: reason for reason in Reason}
 
 @dataclass(frozen=True)
 class Records:
-    """What turns a run's staged rows into history records; it can be sent to where the rows are."""
+    """What turns those of a run's staged rows that become records into such; it can be sent to where the rows are."""
 
     manifest: Manifest
     policies: Mapping[str, Policy]
@@ -39,6 +39,8 @@ class Records:
         created_at = created_from(self.manifest.created_at)
         snapshots = MappingProxyType(dict(self.manifest.snapshots))
         for row in rows:
+            if not self.manifest.writes.writes(EVENTS[row["event"]]):
+                continue
             key = row["membership_type"]
             if key not in policies:  # a type that is gone, of which memberships lapse
                 policies[key] = Policy.of(MembershipType(key))

@@ -50,6 +50,14 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield boto3.client("emr", region_name=REGION)
 
 
+def test_a_write_policy_goes_to_the_evaluator_alone() -> None:
+    """It stands in the manifest that the publisher reads; the one that there is without a word is not said."""
+    changes = emr.evaluate_step(replace(JOB, write_policy="changes"))["HadoopJarStep"]["Args"]
+    assert changes[changes.index("--write-policy") + 1] == "changes"
+    assert "--write-policy" not in emr.evaluate_step(JOB)["HadoopJarStep"]["Args"]
+    assert "--write-policy" not in emr.publish_step(replace(JOB, write_policy="changes"))["HadoopJarStep"]["Args"]
+
+
 def states(client: Any, cluster_id: str) -> dict[str, str]:
     steps = client.list_steps(ClusterId=cluster_id)["Steps"]
     return {step["Name"]: step["Status"]["State"] for step in steps}

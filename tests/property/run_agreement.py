@@ -70,7 +70,7 @@ class Agreement(RuleBasedStateMachine):
             found = {
                 (subject, key): record
                 for subject in SUBJECTS
-                for key, record in answering(self.history.journey(subject), asked).items()
+                for key, record in answering(self.history.journey(subject), asked, self.history.chain()).items()
             }
             assert {pair: _answer(record) for pair, record in found.items()} == self.model.as_of(said, asked)
             last = self.model.answers_for(self.model.chain, asked)

@@ -143,10 +143,17 @@ class Model:
         return member, event, first
 
     def as_of(self, said: Mapping[str, Decided], day: date) -> Decided:
-        """What journeys answer about a day: of the latest day until then, what was published last."""
+        """
+        What journeys answer about a day: of the latest day until then, what was published last.
+
+        Corrections answer where theirs is the last day that was published.
+        """
         answers: Decided = {}
-        for run in sorted((run for run in said if self.nights[run].day <= day), key=lambda run: self.nights[run].day):
-            answers |= said[run]
+        known = [run for run in said if self.nights[run].day <= day]
+        last = max((self.nights[run].day for run in known), default=None)
+        for run in sorted(known, key=lambda run: self.nights[run].day):
+            if not self.nights[run].correction or self.nights[run].day == last:
+                answers |= said[run]
         return answers
 
     def now(self, said: Mapping[str, Decided]) -> dict[Pair, tuple[Answer, str]]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rules_engine.errors import RunRefused
 from rules_engine.model import history
-from rules_engine.model.decisions import Event, Reason
+from rules_engine.model.decisions import Event, Reason, WritePolicy
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, MembershipType
@@ -64,19 +64,22 @@ def rows(subjects: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, A
     return st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=8)
 
 
-def staged(folder: Path, given_rows: list[dict[str, Any]]) -> StagedDecisions:
+def staged(
+    folder: Path, given_rows: list[dict[str, Any]], writes: WritePolicy = WritePolicy.RESULTS
+) -> StagedDecisions:
     kind = pa.int64() if isinstance(given_rows[0]["subject"], int) else pa.string()
     table = pa.Table.from_pylist(given_rows, SCHEMA.set(0, pa.field("subject", kind)))
     pq.write_table(table, folder / "part-0.parquet")
-    return StagedDecisions(RECORDS, str(folder))
+    return StagedDecisions(replace(RECORDS, manifest=replace(MANIFEST, writes=writes)), str(folder))
 
 
 def as_records_say(hash_of: Any, subject_type: SubjectType = "bigint", subjects: Any = NUMBERS) -> Check:
-    @given(rows(subjects))
-    def check(given_rows: list[dict[str, Any]]) -> None:
+    @given(rows(subjects), st.sampled_from(WritePolicy))
+    def check(given_rows: list[dict[str, Any]], writes: WritePolicy) -> None:
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
             patched.setattr(postgres_lines, "hash_of", hash_of)
-            decisions = staged(Path(folder), given_rows)
+            decisions = staged(Path(folder), given_rows, writes)
+            assert all(writes.writes(record.event) for record in decisions)
             written = b"".join(lines for lines, _ in postgres_lines.chunks(decisions, subject_type, 3))
             assert written == "".join(line(record, subject_type) for record in decisions).encode()
 

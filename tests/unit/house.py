@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from rules_engine import run as running
 from rules_engine.errors import Fault, InvalidRule, RunInterrupted
-from rules_engine.model.decisions import Event
+from rules_engine.model.decisions import Event, WritePolicy
 from rules_engine.model.history import HistoryRecord, Subject
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
@@ -53,6 +53,7 @@ class House:
     rules: InMemoryRules = field(default_factory=lambda: InMemoryRules(TYPES, (BOND, DEBT)))
     staging: Staging = field(default_factory=dict)
     history: InMemoryHistory = field(default_factory=InMemoryHistory)
+    writes: WritePolicy = WritePolicy.RESULTS
 
     def __post_init__(self) -> None:
         self.evaluator = InMemoryEvaluator(POPULATION, self.staging)
@@ -62,14 +63,15 @@ class House:
         self, as_of: date, at: datetime | None = None, run_id: str | None = None, *, correction: bool = False
     ) -> Outcome:
         ports, created_at = (self.rules, self.evaluator, self.store, self.history), at or moment(as_of)
-        return running.run(*ports, as_of, created_at, {"ansi": "on"}, run_id=run_id, correction=correction)
+        said = {"run_id": run_id, "writes": self.writes, "correction": correction}
+        return running.run(*ports, as_of, created_at, {"ansi": "on"}, **said)
 
     def evaluate(self, as_of: date, at: datetime | None = None, *, correction: bool = False) -> str:
         """Evaluate and stage a day's run alone; its id."""
         created_at = at or moment(as_of)
         rule_set = self.rules.rule_set(as_of, created_at)
         ports = (rule_set, self.evaluator, self.store, created_at, {"ansi": "on"})
-        return running.evaluate(*ports, correction=correction).run_id
+        return running.evaluate(*ports, writes=self.writes, correction=correction).run_id
 
     def publish(self, run_id: str) -> Inserted:
         return running.publish(run_id, self.store, self.history, moment(WEDNESDAY))

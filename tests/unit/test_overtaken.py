@@ -36,7 +36,7 @@ def test_a_correction_takes_back_the_one_before_it() -> None:
     with pytest.raises(RunRefused, match=rf"run {granting}, published since, answers for 2024-06-04.*--correction"):
         house.publish(denying)
     house.publish(house.evaluate(TUESDAY, at=moment(WEDNESDAY, hour=10), correction=True))
-    assert answering(house.history.journey(1), TUESDAY)["GOLD"].granted is False
+    assert answering(house.history.journey(1), TUESDAY, house.history.chain())["GOLD"].granted is False
 
 
 def test_the_next_run_of_a_day_takes_back_its_correction() -> None:

@@ -30,6 +30,8 @@ ACCEPTED = """
     RULES_HISTORY=dynamodb AWS_REGION=eu-west-1 | region           | eu-west-1                                                | the region is AWS's own setting
     AWS_DEFAULT_REGION=eu-west-3                | region           | eu-west-3                                                | the region's older name is heard
     AWS_REGION=a AWS_DEFAULT_REGION=b           | region           | a                                                        | the newer name goes first
+    RULES_WRITE_POLICY=changes                  | write_policy     | changes                                                  | records of what changes alone
+                                                | write_policy     | results                                                  | without a word, every decision is a record
     RULES_HISTORY_ENDPOINT=http://localhost:80  | history_endpoint | http://localhost:80                                      | DynamoDB can be anywhere
     RULES_ENV=prod-eu                           | environment      | prod-eu                                                  | a dash is fine in a name
     RULES_SPARK_MASTER=local[2]                 | spark_master     | local[2]                                                 | cores can be counted
@@ -66,6 +68,7 @@ REFUSED = """
     RULES_HOME=rules                       | RULES_HOME             | whole path                      | where data is must not depend on where one stands
     RULES_HOME=s3://bucket/home            | RULES_HOME             | whole path on this machine      | servers keep their data on this machine
     RULES_RUNS=runs                        | RULES_RUNS             | depends on the folder           | runs must be found again from anywhere
+    RULES_WRITE_POLICY=all                 | RULES_WRITE_POLICY     | There are: results, changes     | no third policy
     RULES_HISTORY_ENDPOINT=localhost:8000  | RULES_HISTORY_ENDPOINT | is no http(s) URL               | an endpoint has a scheme
     RULES_TENANT=Acme_EU                   | RULES_TENANT           | cannot be part of a table's     | an underscore separates the parts of a table's name
     RULES_ENV=1st                          | RULES_ENV              | a letter first                  | a name starts with a letter
