@@ -7,6 +7,8 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from multiprocessing import SimpleQueue
 from pathlib import Path
@@ -62,9 +64,16 @@ def _kill_one(history: History, struck: list[int]) -> None:
     """Kill an executor outright once a tenth of the records is there."""
     while (there := history.count(staged_run.RUN)) < 4 * CUSTOMERS // 10:
         time.sleep(0.2)
-    one = next(child for child in psutil.Process().children(recursive=True) if EXECUTOR in " ".join(child.cmdline()))
-    os.kill(one.pid, signal.SIGKILL)
+    os.kill(next(_executors()), signal.SIGKILL)
     struck.append(there)
+
+
+def _executors() -> Iterator[int]:
+    """The process ids of this program's executors."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # a worker of Python that ended in the meantime
+            if EXECUTOR in " ".join(child.cmdline()):
+                yield child.pid
 
 
 def figures(history: History, store: FolderRunStore) -> Figures:
