@@ -80,7 +80,8 @@ AS_TEXT = ("cast({d} as string) = '1.0'", "string({d}) = '1.0'", "concat({d}, ''
            "cast(array({d}) as string) = '[1.0]'", "cast(struct({d}) as string) = '{{1.0}}'", "cast(cast({d} as string) as int) = 1",
            "element_at(map({d}, 1), 1e0) = 1", "map_contains_key(map({d}, 1), 0e0)", "size(map_keys(map({d}, 'a', -0e0, 'b'))) = 2", "coalesce('a', string({d})) = 'a'",
            "exists(array({d}), e -> string(e) = '1.0')", "array_contains(transform(array({d}), e -> cast(e as string)), '1.0')", "instr({d}, 'E') > 0")
-OF_DAYS = ("to_char({day}, 'yyyy') = '2024'", "to_char({day}, 'MM-dd') > '01'", "lower(to_char({day}, 'yyyy')) = '2024'", "to_char(timestamp({day}), 'HH') = '00'")
+OF_DAYS = ("to_char({day}, 'yyyy') = '2024'", "to_char({day}, 'MM-dd') > '01'", "lower(to_char({day}, 'yyyy')) = '2024'", "to_char(timestamp({day}), 'HH') = '00'", "cast(timestamp({day}) as decimal(20, 6)) > 5",
+           "try_cast(cast({day} as timestamp) as decimal(38, 6)) % 1 = 0", "decimal(date_trunc('hour', {day})) > 5", "int(cast(timestamp({day}) as decimal(20, 6))) > 5")
 RANGED = ("count(*) over (order by {day} range between interval 1 day preceding and current row)",
           "max({k}) over (partition by {k} order by {day} range between interval '30' day preceding and interval '1' day following)",
           "sum({k}) over (order by {day} range between interval 12 hours preceding and current row)")

@@ -24,7 +24,8 @@ FLOATING = ("double", "float")
 def machine_faults(plan: Any, root: Node, found: Parsed) -> Iterator[Fault]:
     """What of a plan, whose tree ``root`` is, depends on the machine; Spark says the types that are not in it."""
     nodes = [node for node, _ in walk(root)]
-    if any(node.name == MAP or _may_write_floating(node) for node in nodes):
+    moments = any("imestamp" in f"{node.name} {node.fields.get('dataType')}" for node in nodes)
+    if any(node.name == MAP or _may_write_floating(node) or (moments and _to_decimal(node)) for node in nodes):
         yield from _typed_faults(plan)
     if any(node.name == WINDOW and _days_by_interval(node) for node in nodes):
         hint = "Write a whole number: RANGE BETWEEN 30 PRECEDING AND CURRENT ROW counts days over a day."
@@ -40,6 +41,12 @@ def _may_write_floating(node: Node) -> bool:
         return False
     type_ = node.children[0].fields.get("dataType")
     return type_ is None or any(name in str(type_) for name in FLOATING)
+
+
+def _to_decimal(node: Node) -> bool:
+    """Whether a node makes a decimal of what may be a moment."""
+    type_ = node.children[0].fields.get("dataType", "timestamp") if node.name == CAST else ""
+    return str(type_).startswith("timestamp") and str(node.fields["dataType"]).startswith("decimal")
 
 
 def _days_by_interval(window: Node) -> bool:
@@ -58,8 +65,11 @@ _MONTHS = {"interval year", "interval month", "interval year to month"}
 
 
 def _typed_faults(plan: Any) -> Iterator[Fault]:
-    """Texts made of floating numbers, and maps that have such keys, by the types that Spark gave."""
+    """Texts of floating numbers, maps that have such keys, and decimals of moments, by the types that Spark gave."""
     for name, node in _nodes(plan):
+        if name == CAST and _type(node).startswith("decimal") and _type(node.child()).startswith("timestamp"):
+            hint = "Write unix_micros(x), or unix_seconds(x): a whole number."
+            yield refuse("SQL-324", name="a moment as a decimal (Spark 3.5 loses its microseconds)", hint=hint)
         if name == CAST and "string" in _type(node) and any(of in _type(node.child()) for of in FLOATING):
             hint = "Make it a decimal first: CAST(CAST(x AS DECIMAL(20, 2)) AS STRING)."
             yield refuse(
