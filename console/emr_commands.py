@@ -11,6 +11,7 @@ import typer
 from console.desk import Desk, at_desk, moment, now
 from jobs import aws, emr
 from jobs import package as packaging
+from jobs import upload as uploading
 from jobs.nodes import Architecture, Nodes, Sizes, architecture_of, sizes_on
 from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.model.history import created_text
@@ -96,3 +97,17 @@ def package(
         packaging.stage(folder, nodes, wheels, progress)
     files = sorted(path.name for path in folder.iterdir())
     desk.screen.answer({"folder": str(folder), "files": files}, f"{folder}: {', '.join(files)}")
+
+
+@at_desk
+def upload(
+    desk: Desk,
+    folder: Annotated[Path, typer.Argument(help="What `rules emr package` made.")],
+    target: Annotated[str, typer.Argument(help="Folder on S3, one for each version: s3://bucket/artefacts/0.1.0")],
+) -> None:
+    """Put a package where clusters read it; what is there already is never overwritten."""
+    settings = desk.settings()
+    target = target.rstrip("/")
+    done = uploading.upload(aws.client("s3", settings.region), folder, target)
+    told = f"uploaded {', '.join(done)}." if done else "everything is there already."
+    desk.screen.answer({"target": target, "uploaded": list(done)}, f"{target}: {told}")

@@ -69,7 +69,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "The register of members: built, proved, fed.",
         {word: f"register_commands.{word}" for word in ("rebuild", "verify", "follow", "numbers")},
     ),
-    "emr": ("Runs on EMR.", {"submit": "emr_commands.submit", "package": "emr_commands.package"}),
+    "emr": ("Runs on EMR.", {word: f"emr_commands.{word}" for word in ("package", "upload", "submit")}),
 }
 
 
