@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from rules_engine.model.decisions import Event
+from rules_engine.model.decisions import Event, WritePolicy
 from rules_engine.model.history import HistoryRecord
 from rules_engine.proving import ledger_faults, prove
 from tests.unit.house import MONDAY, TUESDAY, WEDNESDAY, House
@@ -28,6 +28,16 @@ def test_an_honest_history_is_proved(house: House) -> None:
     proof = prove(house.history, house.store)
     assert (proof.runs, proof.total, proof.apart) == (3, 0, [])
     assert proof.records == len(house.history.table)
+
+
+def test_a_history_of_changes_alone_is_proved() -> None:
+    """What is no change was not to be written, and is not missed; a record too few is."""
+    made = House(writes=WritePolicy.CHANGES)
+    for day in MONDAY, TUESDAY, WEDNESDAY:
+        made.run(day)
+    assert prove(made.history, made.store).total == 0
+    removed(made)
+    assert prove(made.history, made.store).total
 
 
 def altered(**fields: object) -> Callable[[House], None]:
