@@ -122,6 +122,26 @@ OWNED = """
 """
 """Whether this login may bring a table of an earlier version to this one; nothing where it is there."""
 
+READERS = """
+DO $$ BEGIN
+    IF to_regrole('"{table}_reader"') IS NULL THEN
+        CREATE ROLE "{table}_reader" NOLOGIN;
+    END IF;
+    GRANT USAGE ON SCHEMA history TO "{table}_reader";
+    GRANT SELECT ON history."{table}", history."{table}_chain", history."{table}_current" TO "{table}_reader";
+EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN
+    NULL;  -- another database makes it at the same moment; or its owner makes no roles, and an administrator does
+END $$;
+"""
+"""Who reads decisions, journeys and members and writes nothing: granted to auditors and analysts, login by login."""
+
+UNREAD = """
+    SELECT pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'history' AND c.relname = :name
+        AND NOT coalesce(has_table_privilege(to_regrole(format('%I', CAST(:reader AS text))), c.oid, 'SELECT'), false)
+"""
+"""Whether this login may let the readers of a table read it, who may not yet."""
+
 CLAIM = """
     INSERT INTO history."{table}_chain" (number, state, run_id, content) VALUES (:number, :state, :run_id, :content)
     ON CONFLICT DO NOTHING
@@ -180,6 +200,8 @@ class PostgresHistory:
             names = {"name": self._table, "chain": f"{self._table}_chain"}
             if connection.execute(text(OWNED), names).scalar():
                 connection.exec_driver_sql(SECOND_FORM.format(table=self._table) + GUARDS.format(table=self._table))
+            if connection.execute(text(UNREAD), {"name": self._table, "reader": f"{self._table}_reader"}).scalar():
+                connection.exec_driver_sql(READERS.format(table=self._table))
         if there not in (None, column):
             raise RunRefused(
                 Fault(
@@ -311,6 +333,8 @@ class PostgresHistory:
         cause = cause_of(problem)
         remedies = (words for kind, words in REFUSALS.items() if isinstance(cause, kind))
         remedy = next(remedies, "Check that PostgreSQL runs and the URL is right: `rules doctor`.")
+        if what == "be read" and isinstance(cause, errors.InsufficientPrivilege):
+            remedy = f'Ask an administrator: GRANT "{self._table}_reader" TO {self._url.username or "your login"}.'
         where = self._url.render_as_string(hide_password=True)
         return RunRefused(
             Fault(f"History '{self._table}' on {where}", f"it cannot {what}: {words_of(problem)}.", remedy)

@@ -40,6 +40,7 @@ class PostgresRegister:
         self._names = tables._asdict() | {
             "subject": "bigint" if subject_type == "bigint" else "text",
             "writer": f"{tables.rows.removesuffix('_register')}_history_writer",
+            "reader": f"{tables.rows.removesuffix('_register')}_history_reader",
             "collated": "bigint" if subject_type == "bigint" else 'text COLLATE "C"',
         }
 
@@ -194,6 +195,7 @@ class PostgresRegister:
         except (SQLAlchemyError, psycopg2.Error) as problem:
             cause, what = cause_of(problem), f"it cannot be used: {words_of(problem)}."
             remedy = next((words for kind, words in UNREADY.items() if isinstance(cause, kind)), None)
+            remedy = remedy and remedy.format(**self._names)
             if remedy or isinstance(cause, errors.DataError):
                 raise RunRefused(Fault(which, what, remedy or "Mend the record.")) from problem
             raise RunInterrupted(Fault(which, what, "Do the same again: what is there stays.")) from problem

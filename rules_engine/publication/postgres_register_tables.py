@@ -47,6 +47,9 @@ DO $$ BEGIN
         GRANT SELECT, INSERT, UPDATE, DELETE ON history."{rows}" TO "{writer}";
         GRANT SELECT, INSERT, UPDATE ON history."{rows}_mark" TO "{writer}";
     END IF;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{reader}') THEN
+        GRANT SELECT ON history."{numbers}", history."{rows}", history."{rows}_mark", history."{poison}" TO "{reader}";
+    END IF;
 END $$;
 """
 """
@@ -95,6 +98,6 @@ UNREADY: Mapping[type[psycopg2.Error], str] = {
     errors.UndefinedTable: "Build it first: `rules register rebuild`.",
     errors.UndefinedFunction: "Create the history first: `rules db upgrade`.",
     errors.InvalidSchemaName: "Create the history first: `rules db upgrade`.",
-    errors.InsufficientPrivilege: "Ask the owner of the register's tables for the right to use them.",
+    errors.InsufficientPrivilege: "Ask an administrator for the role that reads it, {reader}, or feeds it, {writer}.",
 }
 """Errors that trying again does not mend, and what does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,34 @@ def test_the_writer_may_insert_and_read_and_nothing_else(make_postgres: Make, po
     query = f"""SELECT privilege_type FROM information_schema.role_table_grants
                 WHERE table_schema = 'history' AND table_name = '{name}' AND grantee = '{name}_writer' ORDER BY 1"""
     assert execute(postgres_url, query) == [("INSERT",), ("SELECT",)]
+
+
+def test_an_auditor_reads_with_a_role_of_their_own(make_postgres: Make, postgres_url: str) -> None:
+    """K22: the refusal names the reading role, and whoever has it reads everything and writes nothing."""
+    history = make_postgres()
+    history.insert([granted(1)])
+    name, login = history._table, f"reads_{uuid.uuid4().hex[:8]}"
+    execute(postgres_url, f"CREATE ROLE {login} LOGIN")
+    theirs = PostgresHistory(postgres_url.replace("postgres@", f"{login}@", 1), name, "bigint")
+    with pytest.raises(RunRefused, match="cannot be read") as refused:
+        theirs.journey(1)
+    (fault,) = refused.value.faults
+    execute(postgres_url, fault.remedy.removeprefix("Ask an administrator: ").removesuffix("."))
+    assert theirs.journey(1) == (granted(1),)
+    assert (theirs.count("run-1"), list(theirs.members("GOLD")), len(list(theirs.records()))) == (1, [1], 1)
+    with pytest.raises(RunRefused, match=r"permission denied.*membership of the role"):
+        theirs.insert([granted(2)])
+
+
+def test_a_table_that_was_made_before_gets_its_readers(make_postgres: Make, postgres_url: str) -> None:
+    """When its owner comes by; again changes nothing."""
+    history = make_postgres()
+    reader = f'"{history._table}_reader"'
+    execute(postgres_url, f"DROP OWNED BY {reader}", f"DROP ROLE {reader}")
+    history.create()
+    history.create()
+    query = f"SELECT has_table_privilege('{history._table}_reader', 'history.\"{history._table}\"', 'SELECT')"
+    assert execute(postgres_url, query) == [(True,)]
 
 
 def test_the_adapter_writes_as_the_writer(make_postgres: Make, postgres_url: str) -> None:

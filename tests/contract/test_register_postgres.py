@@ -69,7 +69,7 @@ def test_whoever_writes_the_history_may_feed_its_register(pair: Pair, postgres_u
     own = PostgresRegister(_as(postgres_url, name), tables, "bigint")
     assert rebuild(history, own).rows == 30
     assert own.number(1) == number_of(1)
-    with pytest.raises(RunRefused, match="Ask the owner"):
+    with pytest.raises(RunRefused, match=f"the role that reads it, {history._table}_reader, or feeds it"):
         PostgresRegister(_as(postgres_url, f"{name}_not"), tables, "bigint").through()
 
 
