@@ -238,9 +238,8 @@ def _words(job: Job) -> list[str]:
         "--runs": job.runs,
         "--run-id": job.run_id,
         "--created-at": job.created_at,
+        "--write-policy": job.write_policy,
     }
-    if job.write_policy != WritePolicy.RESULTS:
-        words = {**words, "--write-policy": job.write_policy}
     return [word for pair in words.items() for word in pair] + _place(job)
 
 
