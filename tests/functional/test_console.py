@@ -228,7 +228,7 @@ UNKNOWN_SUBJECTS = """
     explain 99999            | the history holds no decision         | nobody of this key was ever hit
     journey ada              | 'ada' is no customer_id               | the lake's keys are whole numbers
     explain 1 --type GLOD    | the history holds no decision         | a type nobody decided about is none of his
-    explain 4 --run r-0      | run 'r-0' decided nothing about it    | a run that is none of his
+    explain 4 --run r-0      | run 'r-0' wrote nothing about it      | a run that is none of his
     explain 4 --as-of 2020-01-01 | nothing that was known then       | a day before the first one
     history 4 --as-of 2020-01-01 | nothing that was known then       | nobody decided about so early a day
     explain 4 --run r --as-of 2024-06-01 | a day is asked about too  | one question at a time
