@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.evaluation import join_keys
+from rules_engine.model.frames import Schema
+from rules_engine.model.rules import Form
 from tests.gate import FORMS, Layer, Line, judge, lines, spark_layers
+from tests.joined_rows import JoinedRows
 from tests.spec.table import Row, cases
 
 if TYPE_CHECKING:
@@ -54,3 +57,37 @@ def test_which_refusal_it_is(layers: dict[str, Layer], row: Row) -> None:
     """A join and a sub-query are told apart; an honest one gets no refusal."""
     found = judge(Line("line", FORMS[row["form"]], "", row["rule"]), layers)
     assert [fault.code for fault in found.faults] == ([row["code"]] if row["code"] else [])
+
+
+HELD = """
+    condition                                                                       | because
+    --------------------------------------------------------------------------------+-------------------------------------------
+    datediff(o.placed, c.joined) BETWEEN 0 AND 30                                   | days between a row and the one outside
+    abs(o.amount - c.spend) BETWEEN 1 AND 5                                         | an amount between
+    c.spend + 1 BETWEEN o.amount AND o.amount + 1                                   | what is outside alone, computed
+    nullif(o.amount - c.spend, 1) > 2                                               | what NULLIF tests
+    (o.amount = c.spend) BETWEEN false AND true                                     | a comparison that is always true of something
+"""
+FRAMES = Schema(
+    "customer",
+    "customer_id",
+    {
+        "customer": {"customer_id": "bigint", "spend": "decimal(12,2)", "joined": "date"},
+        "orders": {"customer_id": "bigint", "amount": "decimal(12,2)", "placed": "date"},
+    },
+    {"customer": "customer_id", "orders": "customer_id"},
+)
+
+
+@pytest.mark.parametrize("case", cases(HELD))
+@pytest.mark.parametrize("asked", ["EXISTS", "NOT EXISTS"])
+def test_rows_meet_by_their_key_whatever_else_is_compared(spark: SparkSession, case: Row, asked: str) -> None:
+    """What names the row outside within BETWEEN and NULLIF lets no sub-query's rows meet all rows."""
+    query = (
+        f"SELECT c.customer_id FROM customer c WHERE {asked} "
+        f"(SELECT 1 FROM orders o WHERE o.customer_id = c.customer_id AND {case['condition']})"
+    )
+    rows = JoinedRows(spark, FRAMES)
+    assert rows.products(Form.STATEMENT, query) == []
+    rows.session.conf.set("spark.sql.alwaysInlineCommonExpr", "false")
+    assert rows.products(Form.STATEMENT, query) or spark.version < "4"
