@@ -18,7 +18,6 @@ from rules_engine.model.rules import MembershipType, RuleVersion
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
-    from rules_engine.evaluation.gating import RuleGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,8 @@ def ask(
     Raises:
         RunRefused: If there is no lake, or no Spark, to ask.
     """
-    from rules_engine.evaluation.gating import RuleGate
-
-    schema, spark = declared(installation, as_of, lists), installation.evaluator.spark
-    key = spark.sparkContext.applicationId, schema.digest
-    if key not in _GATES:
-        _GATES[key] = RuleGate(spark, schema, installation.settings.limits)
-    gate = _GATES[key]
+    schema = declared(installation, as_of, lists)
+    gate = installation.evaluator.gate(schema)
     faults: list[Fault] = []
     warnings: list[Fault] = []
     for several in _at_once(versions):
@@ -60,12 +54,8 @@ def ask(
         except InvalidRule as refused:
             faults += refused.faults
         warnings += gate.warnings(rule_set)
-    by = f"Spark {spark.version}, frames {schema.digest[:12]}"
+    by = f"Spark {gate.spark.version}, frames {schema.digest[:12]}"
     return Answer(tuple(faults), tuple(dict.fromkeys(warnings)), by)
-
-
-_GATES: dict[tuple[str, str], RuleGate] = {}
-"""By Spark application and frames."""
 
 
 def judge(
@@ -75,14 +65,16 @@ def judge(
     The gates as a judge of wordings that are about to be drafted: it raises InvalidRule if they are refused.
 
     Spark is started here, before any transaction is open. Where there is none to ask, that is told, and the judge
-    accepts what it cannot judge: no such draft can be approved before `rules change check`.
+    accepts what it cannot judge; an approval needs the check of somebody else, who has to ask.
     """
     try:
         declared(installation, as_of)
         _ = installation.evaluator
     except RunRefused as refused:
         why = " ".join(f"{fault.which}: {fault.what}" for fault in refused.faults)
-        tell(f"No gate was asked: {why} Ask them before it counts: rules change check.")
+        tell(
+            f"No gate was asked: {why} Ask them by `rules change check`; by `rules check`, if it is published already."
+        )
         return lambda _versions, _lists: None
 
     def judged(versions: Sequence[RuleVersion], lists: Sequence[ReferenceList]) -> None:

@@ -24,6 +24,8 @@ class Proof:
     runs: int = 0
     records: int = 0
     total: int = 0
+    before: int = 0
+    """Records of the first form from before the chain began: an earlier version wrote them, and nothing proves them."""
     faults: list[Fault] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
     """Runs whose staged decisions are not here: of them records, counts and chain are proved, and not each decision."""
@@ -49,11 +51,13 @@ def prove(history: History, store: RunStore, progress: Progress = silent) -> Pro
         proof.runs += 1
         proof.wrongly(_of_run(entry, history, store, proof))
     runs = {entry.run_id for entry in chain}
-    proof.wrongly(
-        Fault(_named(record), "its run is not in the chain of publications.", REMEDY)
-        for record in history.records()
-        if isinstance(record, HistoryRecord) and record.run_id not in runs
-    )
+    for record in history.records() if chain else ():
+        if isinstance(record, Unreadable) or record.run_id in runs:
+            continue
+        if record.format == 1 and record.created_at < chain[0].created_at:
+            proof.before += 1
+        else:
+            proof.wrongly([Fault(_named(record), "its run is not in the chain of publications.", REMEDY)])
     return proof
 
 
@@ -113,17 +117,15 @@ def _staged(entry: Publication, store: RunStore, proof: Proof) -> tuple[Staged |
         return None, None
     if manifest.digest != entry.manifest_digest:
         return None, Fault(which, "its manifest is not the one that the chain names.", REMEDY)
-    try:
-        manifest.altered(files := store.staged_files(entry.run_id))
-    except RunRefused as refused:
-        if not store.staged_files(entry.run_id):
-            proof.apart.append(entry.run_id)
-            return None, None
-        file = refused.faults[0]
-        return None, Fault(which, f"what it staged was altered: {file.which}: {file.what}", REMEDY)
-    if not files:  # staged by a version that did not name its files
+    files = store.staged_files(entry.run_id)
+    if not (files and manifest.files):  # pruned, or staged by a version that did not name its files
         proof.apart.append(entry.run_id)
         return None, None
+    try:
+        manifest.altered(files)
+    except RunRefused as refused:
+        file = refused.faults[0]
+        return None, Fault(which, f"what it staged was altered: {file.which}: {file.what}", REMEDY)
     return _hashes(store.decisions(entry.run_id, HitMatrix.of(store.rule_set(entry.run_id)))), None
 
 

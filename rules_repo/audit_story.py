@@ -97,11 +97,12 @@ class _Drafts:
         )
 
     def _differences(self, was: Row | None, becomes: Row | None) -> Iterator[Difference]:
-        either = becomes or was or {}
-        for name in sorted(set(either) - UNSAID):
-            one, other = (None if row is None else _shown(row.get(name)) for row in (was, becomes))
+        before, after = _said(was), _said(becomes)
+        for name in sorted({*before, *after}):
+            one = before.get(name, "") if was else None
+            other = after.get(name, "") if becomes else None
             if one != other and (one or other):
-                yield Difference(self.key, either["effective"], name, one, other)
+                yield Difference(self.key, (becomes or was or {})["effective"], name, one, other)
 
 
 def _same(one: Row, other: Row) -> bool:
@@ -113,6 +114,15 @@ def _counterpart(row: Row, among: Iterable[Row]) -> Row | None:
     first = row["effective"].partition(",")[0]
     alike = (r for r in among if r["derived_from"] == row["derived_from"] is not None)
     return next(alike, None) or next((r for r in among if r["effective"].partition(",")[0] == first), None)
+
+
+def _said(row: Row | None) -> dict[str, str]:
+    """What a draft says, field by field as text; nothing of no draft."""
+    if row is None:
+        return {}
+    first, end = row["effective"].strip("[)").split(",")
+    said = {name: _shown(value) for name, value in row.items() if name not in UNSAID | {"effective"}}
+    return said | {"effective_from": first, "effective_to": end}
 
 
 def _shown(value: Any) -> str:

@@ -279,9 +279,12 @@ class SparkEvaluator:
             return decided
         return decided.unionByName(self.spark.read.parquet(f"{folder}/{STANDING}").select(*wanted))
 
-    def _gate(self, rule_set: RuleSet) -> RuleGate:
-        schema = self.schema(rule_set.as_of, rule_set.reference_lists)
+    def gate(self, schema: Schema) -> RuleGate:
+        """The gates under a schema; what they accepted is not asked again."""
         return self._gates.setdefault(schema.digest, RuleGate(self.spark, schema, self.limits))
+
+    def _gate(self, rule_set: RuleSet) -> RuleGate:
+        return self.gate(self.schema(rule_set.as_of, rule_set.reference_lists))
 
     def _frames(self, as_of: date) -> dict[str, DataFrame]:
         return self._open(as_of)[2]

@@ -104,6 +104,17 @@ def test_a_run_whose_staged_decisions_are_gone_is_proved_by_itself(house: House)
     assert prove(house.history, house.store).total == 1
 
 
+def test_records_of_an_earlier_version_are_said_to_be_unproved(house: House) -> None:
+    """Before the chain began, in the first form: no fault. Dated back in the form of today: one."""
+    record = next(iter(house.history.table.values()))
+    older = replace(record, run_id="older", created_at=record.created_at.replace(year=2001))
+    house.history.insert([replace(older, policy=None)])
+    proof = prove(house.history, house.store)
+    assert (proof.before, proof.total) == (1, 0)
+    house.history.insert([replace(older, subject=77)])
+    assert prove(house.history, house.store).total == 1
+
+
 def test_a_record_that_adds_up_has_no_fault(house: House) -> None:
     """As every one that a run makes."""
     records: list[HistoryRecord] = list(house.history.table.values())
