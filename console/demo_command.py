@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.desk import Desk, History, at_desk, now
+from console.desk import Desk, History, now, writing
 from demo.figures import DemoReport
 from demo.scenario import CHANGED_RULE, DAYS, WEIGHT_BEFORE
 from jobs.wiring import opened
@@ -19,7 +19,7 @@ Seed = Annotated[int, typer.Option("--seed", help="The same seed makes the same 
 Report = Annotated[Path | None, typer.Option("--report", help="Where the HTML report goes.")]
 
 
-@at_desk
+@writing
 def demo(
     desk: Desk, customers: Customers = 100_000, seed: Seed = 7, report: Report = None, history: History = None
 ) -> None:

@@ -59,11 +59,12 @@ class Desk:
             self.screen.note(f"The log {self.log_file} cannot be written: {problem.strerror}.")
 
 
-WRITING = {"run", "demo", "import_rules", "new", "edit", "revert", "retire", "rebuild", "follow", "freeze"}
-"""Commands of which somebody asks, when they are refused, whether anything was written."""
+def writing(command: Callable[..., None]) -> Callable[..., None]:
+    """As :func:`at_desk`, of a command of which somebody asks, when it is refused, whether anything was written."""
+    return at_desk(command, writes=True)
 
 
-def at_desk(command: Callable[..., None]) -> Callable[..., None]:
+def at_desk(command: Callable[..., None], *, writes: bool = False) -> Callable[..., None]:
     """
     Make a command of a function: it gains ``--json``, loses ``desk``, and its errors become exit codes.
 
@@ -72,7 +73,7 @@ def at_desk(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def shown(**said: Any) -> None:
-        desk = Desk(Screen(as_json=said.pop("as_json", False), writes=command.__name__ in WRITING))
+        desk = Desk(Screen(as_json=said.pop("as_json", False), writes=writes))
         started = time.monotonic()
         code = _exit_code(desk, lambda: command(desk, **said))
         desk.log(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from console.desk import Desk, at_desk, day, now
+from console.desk import Desk, at_desk, day, now, writing
 from console.difference import told
 from console.screen import row, table
 from jobs.asking import judge
@@ -39,7 +39,7 @@ Owner = Annotated[Text, typer.Option("--owner", help="Who answers for it.")]
 Said = Annotated[Text, typer.Option("--reason-text", help="The reason in words that decisions quote.")]
 
 
-@at_desk
+@writing
 def new(
     desk: Desk,
     key: Key,
@@ -61,7 +61,7 @@ def new(
     _drafted(desk, change, f"INSERT INTO rules.rule ({', '.join(given)}) VALUES ({marks})", key, given)
 
 
-@at_desk
+@writing
 def edit(
     desk: Desk,
     key: Key,
@@ -84,7 +84,7 @@ def edit(
     _updated(desk, change, key, period, given)
 
 
-@at_desk
+@writing
 def revert(desk: Desk, key: Key, to: To, reason: Why, period: Period = None, change: Change = None) -> None:
     """Draft the wording of an earlier version again, for the days that the rule has now."""
     with opened(desk.settings()) as installation:
@@ -100,7 +100,7 @@ def revert(desk: Desk, key: Key, to: To, reason: Why, period: Period = None, cha
     _updated(desk, change, key, period, rule_values(known[to]), (f"{key} as in version {to}", reason))
 
 
-@at_desk
+@writing
 def retire(desk: Desk, key: Key, on: On, period: Period = None, change: Change = None) -> None:
     """Draft the end of a rule. Nothing is deleted: it counted until then."""
     _updated(desk, change, key, period, {"effective_to": day(on, "--on")})

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from console.desk import Desk, at_desk, day, moment, now
+from console.desk import Desk, at_desk, day, moment, now, writing
 from console.difference import told
 from console.screen import row, table
 from jobs import anchor_step, freeze_step
@@ -41,7 +41,7 @@ Days = Annotated[int, typer.Option("--days", min=1, help="How long an S3 object 
 Why = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
-@at_desk
+@writing
 def freeze(desk: Desk, out: Out, as_of: Day = None, known_at: Known = None) -> None:
     """Write the rule set of a day to one file that a run reads instead of the database."""
     chosen, known = day(as_of, "--as-of") or now().date(), moment(known_at, "--known-at") or now()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from console.desk import Desk, History, at_desk
+from console.desk import Desk, History, at_desk, writing
 from console.screen import fault_rows
 from jobs import registers
 from jobs.registers import register_of
@@ -23,7 +23,7 @@ AT_ONCE = 5_000
 """Numbers of the master that are taken at a time."""
 
 
-@at_desk
+@writing
 def rebuild(desk: Desk, history: History = None) -> None:
     """Make the register what the history says, from the history alone; membership numbers stay."""
     with opened(desk.settings(history=history)) as installation, desk.screen.progress() as progress:
@@ -57,7 +57,7 @@ def verify(
     desk.screen.answer(content, told, *filter(None, [poison]))
 
 
-@at_desk
+@writing
 def follow(
     desk: Desk,
     once: Annotated[

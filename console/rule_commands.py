@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from console.desk import Desk, at_desk, day, now
+from console.desk import Desk, at_desk, day, now, writing
 from console.screen import row, table
 from jobs.asking import ask, judge, with_shared
 from jobs.wiring import Installation, opened
@@ -95,7 +95,7 @@ def _drawn(recorded: tuple[Recorded, ...]) -> Iterator[RenderableType]:
     yield drawn
 
 
-@at_desk
+@writing
 def import_rules(
     desk: Desk, file: File, types: Types = None, dry_run: DryRun = False, reason: Why = "", template: Example = False
 ) -> None:

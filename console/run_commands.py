@@ -11,7 +11,7 @@ import typer
 from rich.console import RenderableType
 from rich.table import Table
 
-from console.desk import Desk, History, at_desk, day, moment, now
+from console.desk import Desk, History, at_desk, day, moment, now, writing
 from console.screen import fault_rows, row, table
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
@@ -46,7 +46,7 @@ ExplainPlan = Annotated[
 ]
 
 
-@at_desk
+@writing
 def run(
     desk: Desk,
     as_of: AsOf = None,
