@@ -14,10 +14,12 @@ import pytest
 
 from rules_engine.errors import InvalidRule
 from rules_engine.evaluation.gating import RuleGate
+from rules_engine.evaluation.session import pin
 from rules_engine.language.examples import example_schema
 from rules_engine.language.mistakes import documented, mistakes
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
+from tests.spec.table import Row, cases
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,6 +71,39 @@ def test_there_are_sixty_mistakes_of_people_from_everywhere() -> None:
     """From each of the places that people come from."""
     assert len(mistakes()) >= 60
     assert {"PostgreSQL", "SQL Server", "Oracle", "MySQL", "Excel", "pandas"} <= {row["from"] for row in mistakes()}
+
+
+IN_SILENCE = """
+    expression                                                                       | is    | because
+    ---------------------------------------------------------------------------------+-------+-----------------------------------
+    (SELECT x FROM VALUES (NULL), (1) AS t (x) ORDER BY x DESC LIMIT 1) IS NULL       | false | NULL is last in descending order
+    (SELECT x FROM VALUES (NULL), (1) AS t (x) ORDER BY x LIMIT 1) IS NULL            | true  | and first in ascending order
+    double('NaN') >= 0.9                                                              | true  | NaN is above every number
+    3 / 2 = 1.5                                                                       | true  | whole numbers are divided whole
+    3 div 2 = 1                                                                       | true  | div cuts
+    try_divide(1, 0) IS NULL                                                          | true  | a division that may fail
+    'FR' = 'fr'                                                                       | false | letters are compared as written
+    '' IS NULL                                                                        | false | an empty text is a text
+    add_months(DATE '2024-02-29', 12) = DATE '2025-02-28'                             | true  | a birthday on 29 February
+"""
+CURES = [
+    "rate >= 0.9 AND NOT isnan(rate)",
+    "visits div 2 = 1",
+    "try_divide(spend, visits) > 1",
+    "SELECT person_id FROM (SELECT person_id, row_number() OVER (ORDER BY spend DESC NULLS FIRST, person_id) AS place"
+    " FROM people) t WHERE place <= 10",
+]
+
+
+@pytest.mark.parametrize("case", cases(IN_SILENCE))
+def test_what_differs_in_silence_is_as_the_page_says(spark: SparkSession, case: Row) -> None:
+    """As Spark answers with our settings."""
+    assert str(pin(spark).sql(f"SELECT {case['expression']}").first()[0]).lower() == case["is"]
+
+
+def test_what_the_page_says_against_it_is_accepted(gate: RuleGate) -> None:
+    """Followed to the letter."""
+    assert refused(gate, CURES) == {}
 
 
 def test_the_page_is_current() -> None:
