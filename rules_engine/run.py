@@ -90,15 +90,13 @@ def evaluate(
     if found(chain, run_id) and (earlier := store.manifest(run_id)):
         return earlier
     raise_all(RunRefused, day_faults(chain, rule_set.as_of, correction=correction))
-    if exact and chain and created_at <= chain[-1].created_at:
-        what = f"it is not after {created_text(chain[-1].created_at)}, when run {chain[-1].run_id} was created."
-        raise RunRefused(Fault(f"Created date {created_text(created_at)}", what, "Give a later one, or none."))
+    created_at = _created(created_at, chain, exact=exact)
     against = predecessor(chain, rule_set.as_of, correction=correction)
     corrected = taken_back(chain, rule_set.as_of, correction=correction)
     before = _manifest_of(store, against)
     for entry in corrected:
         _manifest_of(store, entry)
-    opened = store.open(run_id, max(created_at, chain[-1].created_at + TICK) if chain else created_at)
+    opened = store.open(run_id, created_at)
     store.keep_rule_set(run_id, rule_set)
     evaluation = evaluator.evaluate(
         rule_set,
@@ -130,6 +128,21 @@ def evaluate(
         manifest.follows(before)
     store.keep_manifest(run_id, manifest)
     return manifest
+
+
+def _created(created_at: datetime, chain: Chain, *, exact: bool) -> datetime:
+    """
+    A run's created date, after that of the run published last.
+
+    Raises:
+        RunRefused: If it is not, and is to be ``exact``.
+    """
+    if not chain or created_at > chain[-1].created_at:
+        return created_at
+    if exact:
+        what = f"it is not after {created_text(chain[-1].created_at)}, when run {chain[-1].run_id} was created."
+        raise RunRefused(Fault(f"Created date {created_text(created_at)}", what, "Give a later one, or none."))
+    return chain[-1].created_at + TICK
 
 
 def _manifest_of(store: RunStore, entry: Publication | None) -> Manifest | None:

@@ -93,6 +93,7 @@ class _OfType:
         words: list[int] | None,
         first: str | None,
     ) -> str:
+        """The line of COPY of one decision; ``words`` are its hits as packed bits, ``first`` a day as text."""
         hits = hits_text(hits_of(words or (), self.texts))
         decided = f"{granted:d},{event},{reason},{first},{inclusion_sum},{exclusion_sum}"
         content_hash = hash_of(subject, self.membership_type, decided, hits, self.run_text)
