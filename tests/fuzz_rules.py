@@ -269,6 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--made", type=float, default=MADE, metavar="SHARE", help="the share that is made hostile")
     said = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its workers end, too
     started = time.monotonic()
     total = run(said.rules, said.seed, said.jobs, said.made)
     for refused in total.alone:

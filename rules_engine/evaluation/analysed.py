@@ -19,7 +19,7 @@ from rules_engine.evaluation.excess import sketch_faults
 from rules_engine.evaluation.growth import growth_faults
 from rules_engine.evaluation.machine import machine_faults
 from rules_engine.evaluation.orders import order_faults, order_warnings
-from rules_engine.evaluation.parsed import Parsed, named, read
+from rules_engine.evaluation.parsed import Parsed, broken, named, read
 from rules_engine.evaluation.plans import CATALYST, VIEW, Node, in_words, tree, view_name, walk
 from rules_engine.evaluation.rule_session import active, handles, rows_of
 from rules_engine.lake.reading import joinable
@@ -87,7 +87,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
     except InvalidRule as refused:
         return named(version, refused.faults)
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
-        return named(version, [refuse("SQL-399", name=type(problem).__name__)])
+        return named(version, [broken(problem)])
     return named(version, said)
 
 

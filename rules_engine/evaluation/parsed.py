@@ -93,7 +93,7 @@ def read(spark: SparkSession, version: RuleVersion, as_of: date) -> Parsed:
     except PySparkException as problem:
         raise InvalidRule(refuse("SQL-301", name=in_words(problem))) from problem
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
-        raise InvalidRule(refuse("SQL-399", name=type(problem).__name__)) from problem
+        raise InvalidRule(broken(problem)) from problem
     if differs:
         raise InvalidRule(refuse("SQL-353"))
     return Parsed(made, nodes)
@@ -119,6 +119,13 @@ def parsed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sche
     unseen = {field for node in found.nodes for field in node.unseen}
     said += [refuse("SQL-305", name=field) for field in sorted(unseen - lists.silent)]
     return named(version, said)
+
+
+def broken(problem: Exception) -> Fault:
+    """What is said of a rule that Spark, or reading what Spark printed of it, broke on."""
+    if isinstance(problem, RecursionError) or "java.lang.StackOverflowError" in str(problem):
+        return refuse("SQL-349")
+    return refuse("SQL-399", name=type(problem).__name__)
 
 
 def named(version: RuleVersion, found: list[Fault] | tuple[Fault, ...]) -> tuple[Fault, ...]:

@@ -89,8 +89,10 @@ def node_faults(tree: exp.Expr, nodes: Sequence[exp.Expr], text: str, *, named: 
     """
     listed, seen, written = allowed(), set[str](), text.lower()
     if any(type(node).__name__ in listed.refused_nodes for node in nodes):
-        nodes = [*tree.walk(prune=lambda node: type(node).__name__ in listed.refused_nodes)]
+        nodes = [*tree.walk(prune=lambda node: type(node).__name__ in listed.refused_nodes and not _keeps_key(node))]
     for node in nodes:
+        if _keeps_key(node):
+            continue
         for name in _names(node):
             if name not in listed.nodes and name not in listed.flags:
                 if name not in seen and not (
@@ -110,6 +112,28 @@ def _names(node: exp.Expr) -> Iterator[str]:
         values = value if isinstance(value, list) else [value]
         if value and any(not isinstance(v, exp.Expr) for v in values):
             yield f"{name}.{key}"
+
+
+def _keeps_key(node: exp.Expr) -> bool:
+    """Whether it is a ROLLUP of a few columns without the total over all: ``HAVING`` the first ``IS NOT NULL``."""
+    if not isinstance(node, exp.Rollup) or not isinstance(group := node.parent, exp.Group):
+        return False
+    keys, having = node.expressions or group.expressions, group.parent and group.parent.args.get("having")
+    alone = group.expressions in ([node], keys) and len(group.args.get("rollup") or ()) in {0, 1}
+    if not having or not alone or not 1 <= len(keys) <= _ROLLED or not all(isinstance(k, exp.Column) for k in keys):
+        return False
+    terms = having.this.flatten() if isinstance(having.this, exp.And) else [having.this]
+    return any(_is_not_null(term.unnest(), keys[0]) for term in terms)
+
+
+def _is_not_null(term: exp.Expr, column: exp.Expr) -> bool:
+    found = term.this.unnest()
+    return (
+        isinstance(term, exp.Not)
+        and isinstance(found, exp.Is)
+        and isinstance(found.expression, exp.Null)
+        and found.this.unnest() == column
+    )
 
 
 def _refused(node: exp.Expr, refused: str, text: str) -> Fault:
@@ -181,6 +205,8 @@ def _date_faults(cast: exp.Cast) -> Iterator[Fault]:
         yield refuse("SQL-116", position(cast.this), name=text[:40], hint=what)
 
 
+_ROLLED = 3
+"""Columns of a ROLLUP: each reads all rows once more."""
 _CHAINS = (exp.Connector, exp.Add | exp.Sub, exp.Mul, exp.DPipe, exp.SetOperation)
 
 
