@@ -1,0 +1,188 @@
+"""Packed words to decisions, many subjects at once: the arithmetic of ``model.decisions.decide`` on whole columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules_engine.model.decisions import Event, Reason, Standing
+from rules_engine.model.rules import Kind, MembershipType, Strategy, Tie, WhenUnknown
+
+Words: TypeAlias = NDArray[np.int64]
+Numbers: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
+Codes: TypeAlias = NDArray[np.int8]
+
+STANDINGS, REASONS, EVENTS = tuple(Standing), tuple(Reason), tuple(Event)
+"""What the codes of these columns stand for, by their place."""
+
+CHUNK = 16
+"""Bits of a word that are looked up at once."""
+
+
+class Term(NamedTuple):
+    """One rule as far as the sums go: which bit of which word is its outcome, and what a hit adds to which side."""
+
+    word: int
+    bit: int
+    kind: Kind
+    weight: int
+    when_unknown: WhenUnknown = WhenUnknown.MISS
+
+
+class Weighing(NamedTuple):
+    """A membership type's policy, any mixture of two of them included."""
+
+    strategy: Strategy
+    margin: int
+    tie: Tie
+    veto_weight: int | None
+
+    @classmethod
+    def of(cls, policy: MembershipType) -> Weighing:
+        return cls(policy.strategy, policy.margin, policy.tie, policy.veto_weight)
+
+
+@dataclass
+class Sides:
+    """What speaks for and against each subject: sums and maxima in weight units, whether anything hit at all."""
+
+    sums: dict[Kind, Numbers]
+    maxima: dict[Kind, Numbers]
+    any: dict[Kind, Flags]
+    held: Flags
+
+    @classmethod
+    def nothing(cls, subjects: int) -> Sides:
+        def zeros() -> dict[Kind, Numbers]:
+            return {kind: np.zeros(subjects, dtype=np.int64) for kind in Kind}
+
+        flags: dict[Kind, Flags] = {kind: np.zeros(subjects, dtype=bool) for kind in Kind}
+        return cls(zeros(), zeros(), flags, np.zeros(subjects, dtype=bool))
+
+    def at(self, rows: NDArray[np.intp]) -> Sides:
+        """The same of some of the subjects."""
+        sums, maxima = ({kind: column[rows] for kind, column in each.items()} for each in (self.sums, self.maxima))
+        return Sides(sums, maxima, {kind: flags[rows] for kind, flags in self.any.items()}, self.held[rows])
+
+    def add(self, kind: Kind, weight: int, hits: Flags) -> None:
+        """Count a rule that hit these subjects."""
+        self.sums[kind] = self.sums[kind] + hits * np.int64(weight)
+        self.maxima[kind] = np.maximum(self.maxima[kind], hits * np.int64(weight))
+        self.any[kind] = self.any[kind] | hits
+
+    def columns(self) -> list[Numbers]:
+        """Everything as columns of numbers, in a fixed order: equal rows are decided alike."""
+        numbers = [each[kind] for each in (self.sums, self.maxima) for kind in Kind]
+        flags = [*(self.any[kind] for kind in Kind), self.held]
+        return [*numbers, *(flag.astype(np.int64) for flag in flags)]
+
+
+def weighed(hits: Words, unknown: Words, terms: Iterable[Term]) -> Sides:
+    """
+    What the rules come to for each subject: a row of ``hits`` and of ``unknown``, which never share a bit.
+
+    Sixteen bits are looked up at a time, so that the cost follows the words and hardly the rules.
+    """
+    sides = Sides.nothing(len(hits))
+    by_word: dict[tuple[int, bool, Kind], list[Term]] = {}
+    for term in terms:
+        by_word.setdefault((term.word, term.when_unknown is WhenUnknown.HIT, term.kind), []).append(term)
+        if term.when_unknown is WhenUnknown.HOLD:
+            sides.held |= (unknown[:, term.word] & np.int64(1 << term.bit)) != 0
+    for (word, with_unknown, kind), found in by_word.items():
+        column = hits[:, word] | unknown[:, word] if with_unknown else hits[:, word]
+        mask = 0
+        for term in found:
+            mask |= 1 << term.bit
+        sides.any[kind] |= (column & np.int64(mask)) != 0
+        for first in range(0, 63, CHUNK):
+            here = [term for term in found if first <= term.bit < first + CHUNK]
+            if here:
+                _look_up(sides, kind, (column >> np.int64(first)) & np.int64((1 << CHUNK) - 1), here, first)
+    return sides
+
+
+def _look_up(sides: Sides, kind: Kind, chunk: Words, terms: Sequence[Term], first: int) -> None:
+    """Add what some bits of a word come to, by a table over all that they can be."""
+    sums: Numbers = np.zeros(1, dtype=np.int64)
+    maxima: Numbers = np.zeros(1, dtype=np.int64)
+    for bit in range(max(term.bit for term in terms) - first + 1):
+        weights = [term.weight for term in terms if term.bit - first == bit]
+        sums = np.concatenate([sums, sums + np.int64(sum(weights))])
+        maxima = np.concatenate([maxima, np.maximum(maxima, np.int64(max(weights, default=0)))])
+    at = chunk & np.int64(len(sums) - 1)
+    sides.sums[kind] += sums[at]
+    np.maximum(sides.maxima[kind], maxima[at], out=sides.maxima[kind])
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Decisions of one membership type, a row a subject: ``reason`` and ``event`` are places in their tuples."""
+
+    granted: Flags
+    reason: Codes
+    event: Codes
+    decided: Flags
+    """Whether there is a decision: something hit, it is held, or the subject was ever a member."""
+
+    def events(self) -> Mapping[str, int]:
+        """How many decisions there are of each event, none left out that is not zero."""
+        counts = np.bincount(self.event[self.decided], minlength=len(EVENTS))
+        return {event.value: int(count) for event, count in zip(EVENTS, counts, strict=True) if count}
+
+    @property
+    def held(self) -> int:
+        return int(np.count_nonzero(self.decided & (self.reason == _REASON[Reason.HELD])))
+
+
+_REASON = {reason: place for place, reason in enumerate(REASONS)}
+_EVENT = {event: place for place, event in enumerate(EVENTS)}
+NEVER, MEMBER, FORMER = (STANDINGS.index(s) for s in (Standing.NEVER, Standing.MEMBER, Standing.FORMER))
+
+
+def decided(sides: Sides, policy: Weighing, standing: Codes) -> Verdicts:
+    """Decide every subject, as :func:`rules_engine.model.decisions.decide` does one."""
+    weights = sides.maxima if policy.strategy is Strategy.MAX_WEIGHT else sides.sums
+    for_it, against = weights[Kind.INCLUSION], weights[Kind.EXCLUSION]
+    included, excluded = sides.any[Kind.INCLUSION], sides.any[Kind.EXCLUSION]
+    member = standing == MEMBER
+    blocked: Flags = np.zeros(len(standing), dtype=bool)
+    if policy.veto_weight is not None:
+        blocked |= sides.maxima[Kind.EXCLUSION] >= policy.veto_weight
+    if policy.strategy is Strategy.ANY_EXCLUSION_BLOCKS:
+        blocked |= excluded
+    tie = excluded & (for_it == against) & ~blocked
+    wins = ~blocked & (for_it - against >= policy.margin)
+    by_exclusions = excluded & included & (for_it >= policy.margin)
+    chosen = [sides.held, ~included, tie, wins, by_exclusions]
+    granted = np.select(chosen, [member, False, _tie(policy, member), True, False], default=False)
+    says = (Reason.HELD, Reason.NO_INCLUSION, Reason.TIE, None, Reason.EXCLUDED)
+    won = np.where(excluded, _REASON[Reason.OVERRIDE], _REASON[Reason.INCLUDED])
+    reasons = [won if reason is None else _REASON[reason] for reason in says]
+    reason = np.select(chosen, reasons, default=_REASON[Reason.BELOW_MARGIN]).astype(np.int8)
+    there = included | excluded | sides.held | (standing != NEVER)
+    return Verdicts(granted.astype(bool), reason, _events(granted, standing, by_exclusions), there)
+
+
+def _tie(policy: Weighing, member: Flags) -> Flags:
+    if policy.tie is Tie.KEEP:
+        return member
+    return np.full(len(member), policy.tie is Tie.GRANT or policy.margin <= 0)
+
+
+def _events(granted: Flags, standing: Codes, by_exclusions: Flags) -> Codes:
+    member = standing == MEMBER
+    cases = {
+        Event.GRANTED: granted & (standing == NEVER),
+        Event.RETAINED: granted & member,
+        Event.REINSTATED: granted & (standing == FORMER),
+        Event.REVOKED_EXCLUDED: ~granted & member & by_exclusions,
+        Event.REVOKED_LAPSED: ~granted & member,
+    }
+    codes = [_EVENT[event] for event in cases]
+    return np.select([*cases.values()], codes, default=_EVENT[Event.NOT_GRANTED]).astype(np.int8)
