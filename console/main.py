@@ -28,6 +28,7 @@ WORDS = {
     "history": "decision_commands.history_of",
     "members": "member_commands.members",
     "member": "member_commands.member",
+    "what-if": "review_commands.what_if_command",
     "catalog": "place_commands.catalog",
     "sql": "place_commands.sql",
     "demo": "demo_command.demo",

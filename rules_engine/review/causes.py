@@ -124,12 +124,12 @@ def patterns(comparison: Comparison, membership_type: str, rows: Rows) -> Patter
         if version
     }
     flags = [flag.astype(np.int64) for pair in outcomes.values() for flag in pair]
-    first, of_row = _distinct([*unchanged.columns(), standing.astype(np.int64), *flags])
+    first, of_row = distinct([*unchanged.columns(), standing.astype(np.int64), *flags])
     kept = {key: (true[first], unknown[first]) for key, (true, unknown) in outcomes.items()}
     return Patterns(unchanged.at(first), standing[first], kept, of_row)
 
 
-def _distinct(columns: Sequence[Numbers]) -> tuple[Rows, Rows]:
+def distinct(columns: Sequence[Numbers]) -> tuple[Rows, Rows]:
     """The first row of each distinct one, and for every row which of these it is."""
     codes: Numbers = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
