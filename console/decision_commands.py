@@ -1,4 +1,8 @@
-"""`rules explain`, `rules journey` and `rules history`: what was decided, read from the history without Spark."""
+"""
+`rules explain`, `rules journey` and `rules history`: what was decided, read from the history.
+
+Spark is started for one question alone: which values a run read.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,19 @@ from typing import Annotated
 import typer
 
 from console.desk import Desk, History, at_desk, day, moment
+from console.explanation import Explanation
 from console.ledger import Ledger
 from console.screen import row, table
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean, raise_all
 from rules_engine.model import journeys
 from rules_engine.model.history import HistoryRecord, Subject, created_text
+from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.publications import Chain
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.proving import ledger_faults
+from rules_engine.publication.staged_hits import bits_of
+from rules_engine.review.why import Why, why
 
 Key = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The subject's key, as in the lake.")]
 Type = Annotated[str | None, typer.Option("--type", help="Of this membership type alone.")]
@@ -25,6 +33,18 @@ AsOf = Annotated[str | None, typer.Option("--as-of", help="The decision that ans
 Run = Annotated[str | None, typer.Option("--run", help="What this run decided.")]
 KnownAt = Annotated[
     str | None, typer.Option("--known-at", help="Moment after which nothing that was recorded counts; now without it.")
+]
+
+
+Values = Annotated[
+    bool | None,
+    typer.Option(
+        "--values/--no-values",
+        help="The values that the rules read, out of the run's snapshot; said where --type is, and it takes Spark.",
+    ),
+]
+Nearest = Annotated[
+    bool, typer.Option("--nearest", help="The smallest change of facts, and of rules, that would turn the decision.")
 ]
 
 
@@ -36,26 +56,71 @@ def explain(
     as_of: AsOf = None,
     run: Run = None,
     history: History = None,
+    values: Values = None,
+    nearest: Nearest = False,
 ) -> None:
-    """Show a decision per membership type, the newest, as a ledger: every rule version and weight that hit."""
+    """Explain a decision per membership type, the newest: every rule, what it read, and what would turn it."""
     chosen = day(as_of, "--as-of")
     if chosen and run:
         raise RunRefused(Fault("--run", "a day is asked about too.", "Give --as-of or --run, one of them."))
+    if nearest and values is False:
+        raise RunRefused(Fault("--nearest", "it takes the values that were read.", "Leave out --no-values."))
+    asked = nearest or (values if values is not None else membership is not None)
     with opened(desk.settings(history=history)) as installation:
         records = _records(installation, customer, membership)
         told = _told(records, installation.history.chain() if chosen else (), chosen, run)
         raise_all(RunRefused, _odd(told.values()))
-        ledgers = [Ledger.of(record, _rule_set(installation, record)) for record in told.values()]
-    drawn = (piece for ledger in ledgers for piece in ledger.drawn())
-    desk.screen.answer([ledger.content() for ledger in ledgers], *drawn)
+        rules = {record.run_id: _rule_set(installation, record) for record in told.values()}
+        whys = [_why(installation, record, rules[record.run_id]) for record in told.values()]
+        if asked:
+            with desk.screen.progress() as progress:
+                progress("Reading what the run read", 0.0)
+                whys = [_valued(desk, installation, known, nearest=nearest) for known in whys]
+        pages = [
+            Explanation(Ledger.of(record, rules[record.run_id]), known, nearest=nearest)
+            for record, known in zip(told.values(), whys, strict=True)
+        ]
+    hint = [] if asked else [f"The values that were read: `rules explain {customer} --type {next(iter(told))}`"]
+    desk.screen.answer([page.content() for page in pages], *(piece for page in pages for piece in page.drawn()), *hint)
+
+
+def _why(installation: Installation, record: HistoryRecord, rule_set: RuleSet | None) -> Why | None:
+    """Why, as far as it is known without the values; None where the rules of the run are not on this machine."""
+    if rule_set is None:
+        return None
+    folder = installation.store.folder(record.run_id)
+    return why(record, rule_set, bits_of(folder, HitMatrix.of(rule_set), record.subject))
+
+
+def _valued(desk: Desk, installation: Installation, known: Why | None, *, nearest: bool) -> Why | None:
+    """
+    The same with the values that were read; where only these cannot be had, it is said, and the rest stands.
+
+    Raises:
+        RunRefused: If what is asked for is the nearest change, which takes the values.
+    """
+    if known is None:
+        desk.screen.note("The rules of this run are not on this machine: what they read cannot be shown.")
+        return None
+    try:
+        from rules_engine.review.values import with_values
+
+        rule_set = installation.store.rule_set(known.record.run_id)
+        return with_values(known, installation.spark, installation.lake, rule_set, nearest=nearest)
+    except RunRefused as refused:
+        if nearest:
+            raise
+        for fault in refused.faults:
+            desk.screen.note(str(fault))
+        return known
 
 
 def _odd(records: Iterable[HistoryRecord]) -> Iterator[Fault]:
     """Records that do not explain themselves: what was decided is not what stands there."""
     for record in records:
-        for why in ledger_faults(record):
+        for what in ledger_faults(record):
             which = f"Record ({record.subject}, {record.sort_key})"
-            yield Fault(which, f"it does not add up: {why}.", "Prove the history: rules audit verify --history.")
+            yield Fault(which, f"it does not add up: {what}.", "Prove the history: rules audit verify --history.")
 
 
 @at_desk

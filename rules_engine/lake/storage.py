@@ -32,19 +32,31 @@ def landed(spark: SparkSession, frame: Frame, as_of: date, naming: Naming = Nami
     Raises:
         RunRefused: If there is none.
     """
-    path, day = frame.path, ""
-    if DAY in path:
-        day = _newest_day(spark, frame, as_of)
-        path = path.replace(DAY, day)
-    files = _files(spark, path)
-    if not files:
+    day = _newest_day(spark, frame, as_of) if DAY in frame.path else ""
+    found = _landed_on(spark, frame, day, naming)
+    if found is None:
         raise RunRefused(
             Fault(
                 f"Frame '{frame.name}'",
-                f"there is no file at {path}.",
+                f"there is no file at {frame.path.replace(DAY, day)}.",
                 "Land the data, or mend the path in the lake's declaration.",
             )
         )
+    return found
+
+
+def landed_as(spark: SparkSession, frame: Frame, snapshot: str, naming: Naming = Naming.TIMES) -> Landed | None:
+    """The state of a frame that :func:`landed` named so; None where it is there no more, or is another by now."""
+    found = _landed_on(spark, frame, snapshot.rpartition("@")[0], naming)
+    return found if found and found.snapshot == snapshot else None
+
+
+def _landed_on(spark: SparkSession, frame: Frame, day: str, naming: Naming) -> Landed | None:
+    """The state of a frame's files of a day, empty where it is not dated; None where there is no file."""
+    path = frame.path.replace(DAY, day)
+    files = _files(spark, path)
+    if not files:
+        return None
     digest = hashlib.sha256("\n".join(sorted(_state(spark, f, path, naming) for f in files)).encode()).hexdigest()[:16]
     return Landed(path, f"{day}@{digest}" if day else digest)
 
