@@ -21,6 +21,7 @@ RULES = {
 WORDS = {
     **RULES,
     "freeze": "governance_commands.freeze",
+    "preview": "preview_command.preview",
     "run": "run_commands.run",
     "runs": "run_commands.runs",
     "explain": "decision_commands.explain",

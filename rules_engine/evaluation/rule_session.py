@@ -26,7 +26,7 @@ CLASSIC_SESSION = "org.apache.spark.sql.classic.SparkSession"
 
 def rule_session(spark: SparkSession, schema: Schema) -> SparkSession:
     """A session of its own on the same Spark; opened once for many rules, for that takes about a second."""
-    _hush()
+    hush()
     own = pin(spark)
     for frame, columns in schema.columns.items():
         _empty_view(own, frame, ", ".join(f"`{name}` {type_}" for name, type_ in columns.items()))
@@ -122,7 +122,7 @@ def unscaled(spark: SparkSession, column: Column) -> Column:
     return type(column)(between.column(whole(between.expression(column._jc))))
 
 
-def _hush() -> None:
+def hush() -> None:
     """Spark 4 logs every refused text with its stack; what is wrong with it is told as a fault."""
     try:
         from pyspark.logger import PySparkLogger

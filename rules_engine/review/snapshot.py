@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.evaluation.rule_session import hush
 from rules_engine.evaluation.session import pin
 from rules_engine.lake.lists import open_lists
 from rules_engine.lake.reading import open_frames, schema_of
@@ -55,6 +56,7 @@ def reopened(
             gone[frame.name] = said or "(not read)"
     if lake.subject_frame.name in gone:
         raise RunRefused(gone_fault(lake.subject_frame.name, gone[lake.subject_frame.name]))
+    hush()
     own = pin(spark)
     there = replace(lake, frames=tuple(frame for frame in lake.frames if frame.name in places))
     frames = open_frames(own, there, places) | open_lists(own, there, lists)
