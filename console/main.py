@@ -29,6 +29,7 @@ WORDS = {
     "history": "decision_commands.history_of",
     "members": "member_commands.members",
     "member": "member_commands.member",
+    "plan": "plan_commands.plan",
     "what-if": "review_commands.what_if_command",
     "catalog": "place_commands.catalog",
     "sql": "place_commands.sql",

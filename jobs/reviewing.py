@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.ports import Progress, silent
+from rules_engine.review.plan import Plan, plan
 from rules_engine.review.staged import Tables, local_tables
 
 if TYPE_CHECKING:
@@ -61,3 +67,60 @@ def written(flips: pa.Table, folder: Path, form: str, name: str = "flips") -> tu
         what = f"it cannot be written to: {problem.strerror or problem}."
         raise RunRefused(Fault(f"Folder {folder}", what, "Name another with --out.")) from problem
     return (str(file),)
+
+
+def saved(path: Path, text: str) -> tuple[str, ...]:
+    """
+    Write a page, and say where.
+
+    Raises:
+        RunRefused: If it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        what = f"it cannot be written: {problem.strerror or problem}."
+        raise RunRefused(Fault(f"File {path}", what, "Name another with --html.")) from problem
+    return (str(path),)
+
+
+def planned(
+    installation: Installation,
+    drafted: Callable[[RuleSet, date], RuleSet],
+    first_day: Callable[[date], date],
+    as_of: date | None,
+    known_at: datetime,
+    progress: Progress = silent,
+) -> Plan:
+    """
+    The plan of a draft: ``drafted`` makes it of the rules in force on a day, ``first_day`` says which day it counts on.
+
+    The data are those of ``as_of``, or of the newest landed day.
+    """
+    from rules_engine.evaluation.for_review import SparkReviewing
+
+    day = as_of or installation.newest_day() or known_at.date()
+    rules_day = first_day(day)
+    in_force = installation.repository.rule_set(rules_day, known_at)
+    after = drafted(in_force, rules_day)
+    before, after = (replace(each, as_of=day) for each in (in_force, after))
+    local = "://" not in installation.settings.runs
+    root = str(installation.home / "work") if local else installation.settings.runs
+    folder = f"{root}/review-{uuid4().hex[:12]}"
+    try:
+        return plan(
+            before,
+            after,
+            rules_day,
+            SparkReviewing(installation.evaluator),
+            installation.store,
+            tables_of(installation),
+            folder,
+            dict(installation.lake.segments),
+            progress,
+        )
+    finally:
+        from rules_engine.lake.storage import remove
+
+        remove(installation.spark, folder)

@@ -10,7 +10,7 @@ from typing import Any
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.model.frames import Absent, Column, Format, Frame, Lake, Naming
 
-LAKE_WORDS = {"subject", "frames", "absent", "snapshots"}
+LAKE_WORDS = {"subject", "frames", "absent", "snapshots", "segments"}
 FRAME_WORDS = {"path", "format", "key", "subject_key", "grain", "source_system", "columns", "options"}
 COLUMN_WORDS = {"type", "meaning", "nulls"}
 
@@ -56,7 +56,22 @@ def parse(text: str, base: str) -> Lake:
             faults.append(Fault(f"Frame '{name}'", f"{problem}.", "See docs/operating.md for the form of a frame."))
     raise_all(RunRefused, faults)
     said = Absent(body.get("absent", "keep")), Naming(body.get("snapshots", "times"))
-    return Lake(str(body.get("subject", "")), tuple(frames), *said)
+    return Lake(str(body.get("subject", "")), tuple(frames), *said, segments=_segments(body.get("segments", ())))
+
+
+def _segments(said: Any) -> tuple[tuple[str, str], ...]:
+    """Columns of the subject frame by their names, or names with the SQL that gives them."""
+    found: list[tuple[str, str]] = []
+    for each in said if isinstance(said, list | tuple) else [said]:
+        if isinstance(each, str):
+            found.append((each, f"`{each}`"))
+        elif isinstance(each, dict) and {*each} == {"name", "sql"}:
+            found.append((str(each["name"]), str(each["sql"])))
+        else:
+            what = f"it says a segment '{each}', which is none."
+            remedy = 'Write segments = ["country", { name = "age", sql = "..." }].'
+            raise RunRefused(Fault("Lake declaration", what, remedy))
+    return tuple(found)
 
 
 def _unknown_words(body: Mapping[str, Any]) -> Iterator[Fault]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from rules_engine.errors import Fault, RunRefused, raise_all
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+SEGMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,63}")
 
 
 class Format(StrEnum):
@@ -119,12 +120,19 @@ class Lake:
     frames: tuple[Frame, ...]
     absent: Absent = Absent.KEEP
     snapshots: Naming = Naming.TIMES
+    segments: tuple[tuple[str, str], ...] = ()
+    """Names, and Spark SQL over the subject's own row, by which effects are split; no decision follows from them."""
 
     def __post_init__(self) -> None:
         raise_all(RunRefused, self._faults())
 
     def _faults(self) -> Iterable[Fault]:
         names = [f.name.lower() for f in self.frames]
+        for name, sql in self.segments:
+            if not SEGMENT.fullmatch(name) or name.lower() == "subject" or not sql.strip():
+                yield Fault(f"Segment '{name}'", "it has no usable name, or no SQL.", "Name it of letters and digits.")
+        if len({name.lower() for name, _ in self.segments}) < len(self.segments):
+            yield Fault("The lake", "it declares a segment twice.", "Remove one.")
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield Fault("The lake", f"it declares the frame '{name}' twice.", "Remove one.")
         if self.subject.lower() not in names:

@@ -104,8 +104,8 @@ def stood(store: RunStore, against: str | None, tables: Tables, absent: pa.Array
         )
     carried = tables(f"{store.folder(against)}/{STANDING}", PAIR)
     parts = [decided, *([carried] if carried is not None else [])]
-    rows = pa.concat_tables([part.filter(pc.is_valid(part.column("first_granted"))).select(PAIR[:3]) for part in parts])
-    return Stood(rows.cast(schema), nobody if absent is None else absent.cast(like))
+    ever = (part.filter(pc.is_valid(part.column("first_granted"))).select(PAIR[:3]).cast(schema) for part in parts)
+    return Stood(pa.concat_tables(ever), nobody if absent is None else absent.cast(like))
 
 
 def absent_in(store: RunStore, manifest: Manifest, tables: Tables, like: pa.DataType) -> pa.Array:

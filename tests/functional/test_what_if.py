@@ -2,67 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rules_engine.errors import RulesError
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.model.rule_sets import RuleSet
-from rules_engine.model.rules import Kind, MembershipType, WhenUnknown
 from rules_engine.publication.staging import FolderRunStore
-from rules_engine.review.effect import Effect
 from rules_engine.review.scenario import Scenario, applied, sweep
 from rules_engine.review.staged import local_tables
 from rules_engine.review.what_if import review, swept, what_if
-from rules_engine.run import evaluate, publish
-from tests import small_lake
 from tests.in_memory import InMemoryHistory
+from tests.small_runs import EARLIER, RULES, Runs, counted, counts
 from tests.spec.table import cases
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-RULES = small_lake.rule_set(
-    small_lake.rule("IN", "spend >= 0"),
-    small_lake.rule("HIGH", "score > 1", weight=7),
-    small_lake.rule("OUT", "country = 'FR'", weight=12, kind=Kind.EXCLUSION, when_unknown=WhenUnknown.HOLD),
-    small_lake.rule("OLD", "joined < DATE '2010-01-01'", membership_type="PLUS", when_unknown=WhenUnknown.HIT),
-    small_lake.rule("MAY", "country = 'DE'", weight=3, shadow=True),
-    types=(MembershipType("GOLD", margin=2),),
-)
-
 SCENARIO = Scenario(weights=["OUT=17", "HIGH=9"], margins=["GOLD=8"], without=["OLD"])
-
-
-class Runs:
-    """Two runs over the small lake, the second decided against the first, and what they left."""
-
-    def __init__(self, spark: SparkSession, folder: Path) -> None:
-        self.lake = small_lake.write(folder / "lake", 300)
-        self.spark, self.store, self.history = spark, FolderRunStore(str(folder / "runs")), InMemoryHistory()
-        self.run(replace(RULES, versions=RULES.versions[:3]), 1)
-        self.last = self.run(RULES, 2)
-
-    def run(self, rule_set: RuleSet, hour: int, *, published: bool = True, store: FolderRunStore | None = None) -> str:
-        store, evaluator = store or self.store, SparkEvaluator(self.spark, self.lake)
-        at = datetime(2024, 6, 1, hour, tzinfo=UTC)
-        run_id = evaluate(rule_set, evaluator, store, at, evaluator.settings).run_id
-        if published:
-            publish(run_id, store, self.history, at)
-        return run_id
 
 
 @pytest.fixture(scope="module")
 def runs(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(spark, tmp_path_factory.mktemp("what-if"))
-
-
-def counts(effect: Effect) -> dict[str, tuple[object, ...]]:
-    return {t.membership_type: (t.after, dict(t.events)) for t in effect.types if t.events or t.after}
 
 
 def test_a_scenario_is_a_whole_evaluation_of_its_rules(runs: Runs, tmp_path: Path) -> None:
@@ -73,21 +35,15 @@ def test_a_scenario_is_a_whole_evaluation_of_its_rules(runs: Runs, tmp_path: Pat
     assert known.run.manifest.run_id == runs.last
     other = Runs.__new__(Runs)
     other.__dict__ |= {**runs.__dict__, "store": FolderRunStore(str(tmp_path / "runs")), "history": InMemoryHistory()}
-    other.run(replace(RULES, versions=RULES.versions[:3]), 1)
-    manifest = other.store.manifest(other.run(applied(SCENARIO, RULES), 2))
-    assert manifest is not None
-    whole = {t.membership_type: (t.members_after, dict(t.events)) for t in manifest.evaluation.types}
-    assert counts(effect) == {key: said for key, said in whole.items() if any(said)}
+    other.run(EARLIER, 1)
+    assert counts(effect) == counted(other.manifest(other.run(applied(SCENARIO, RULES), 2)))
 
 
 def test_a_run_asked_about_as_it_was_is_that_run(runs: Runs) -> None:
     """Without another weight everybody stands as the run's manifest says."""
     effect = what_if(review(runs.store, runs.last, local_tables), Scenario())
-    manifest = runs.store.manifest(runs.last)
-    assert manifest is not None
-    whole = {t.membership_type: (t.members_after, dict(t.events)) for t in manifest.evaluation.types}
     assert not effect.changes
-    assert counts(effect) == {key: said for key, said in whole.items() if any(said)}
+    assert counts(effect) == counted(runs.manifest(runs.last))
     assert effect.shadows[0].gained + effect.shadows[0].lost > 0
 
 

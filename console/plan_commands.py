@@ -1,0 +1,123 @@
+"""`rules plan`: what a draft would do to everybody, and why, before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from console.desk import Desk, History, at_desk, day, now
+from console.effects import drawn, in_words
+from console.review_commands import CHANGES, Detailed, Form, Out
+from console.screen import row, table
+from jobs.asking import with_shared
+from jobs.reviewing import planned, saved, written
+from jobs.wiring import Installation, opened
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.review.page import page
+from rules_engine.review.plan import Plan
+from rules_repo.drafted import Drafts, first_day_of, of_file
+
+Change = Annotated[
+    int | None, typer.Option("--change", help="The change to plan; without it the only one not published.")
+]
+File = Annotated[
+    Path | None, typer.Option("--file", help="Plan a file of rules instead: .yaml, .csv or .xlsx.", show_default=False)
+]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Day of the data; the newest landed day without it.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write a page with a picture for each membership type.")]
+
+Draft = tuple[str, Callable[[RuleSet, date], RuleSet], Callable[[date], date]]
+"""What is planned in words, the rule set it makes of the one in force on a day, and the day it counts from."""
+
+
+@at_desk
+def plan(
+    desk: Desk,
+    change: Change = None,
+    file: File = None,
+    as_of: AsOf = None,
+    out: Out = None,
+    form: Form = "parquet",
+    html: Html = None,
+    detailed_exitcode: Detailed = False,
+    history: History = None,
+) -> None:
+    """Say who would gain and who would lose if a draft went live, and by which of its edits; nothing is written."""
+    if change is not None and file is not None:
+        raise RunRefused(Fault("--file", "a change is named too.", "Give --change or --file, one of them."))
+    chosen = day(as_of, "--as-of")
+    with opened(desk.settings(history=history)) as installation, desk.screen.progress() as progress:
+        words, drafted, first_day = _of_file(installation, file) if file else _of_change(installation, change)
+        progress("Starting Spark", 0.0)
+        found = planned(installation, drafted, first_day, chosen, now(), progress)
+    files = written(found.effect.flips, out, form) if out else ()
+    files += saved(html, page(words, found)) if html else ()
+    content: dict[str, Any] = {"plan_of": words, **found.content(), "files": files}
+    pieces: list[RenderableType] = [*_looked_at(found), "", *drawn(found.effect), *_segments(found)]
+    pieces += [in_words(found.effect), *(f"Written: {name}" for name in files)]
+    desk.screen.answer(content, f"Plan of {words}", *pieces)
+    if detailed_exitcode and found.effect.changes:
+        raise typer.Exit(CHANGES)
+
+
+def _of_change(installation: Installation, number: int | None) -> Draft:
+    drafts = Drafts(installation.database_url)
+    standing = drafts.chosen(number)
+    which = standing.change_id
+    return (
+        f"change {which} · {standing.title} · {standing.state}",
+        lambda before, on: drafts.rule_set(standing, before, on),
+        lambda on: drafts.first_day(which, on),
+    )
+
+
+def _of_file(installation: Installation, path: Path) -> Draft:
+    from rules_repo.changes import ChangeBook
+    from rules_repo.exchange import read
+
+    said, shared = read(path), ChangeBook(installation.database_url).parameters()
+    versions = [with_shared(version, shared) for version in said.versions]
+    return (
+        f"file {path.name}",
+        lambda before, on: of_file(before, versions, said.membership_types, on),
+        lambda on: first_day_of(versions, on),
+    )
+
+
+def _looked_at(found: Plan) -> Iterator[str]:
+    """What was evaluated to say so, and on what."""
+    of = f"on the data of {found.as_of}"
+    of += f", by the rules of {found.rules_day}" if found.rules_day != found.as_of else ""
+    yield f"{len(found.effect.edits)} edits, {of}; decided against {found.against or 'an empty history'}."
+    few = len(found.evaluated)
+    if found.reused:
+        named = f" ({', '.join(found.evaluated[:5])}{', …' if few > 5 else ''})" if few else ""
+        said = f"The hits of run {found.reused} are of the same snapshots"
+        yield f"{said}: {few} of {found.versions} rules were evaluated{named}."
+    else:
+        yield f"No run's hits are of these snapshots: all {found.versions} rules were evaluated."
+    yield from (f"  · {edit}" for edit in found.effect.edits)
+
+
+def _segments(found: Plan) -> Iterator[RenderableType]:
+    """Groups that lose out of proportion, or the sentence that there is none."""
+    if not found.segments:
+        return
+    named = [each for each in found.segments if each.named]
+    if not named:
+        yield "No group that the lake declares loses out of proportion.\n"
+        return
+    numbers = ("members", "gained", "lost", "share", "others")
+    shown = table("loses out of proportion", "type", *numbers, right=numbers)
+    for each in named:
+        share = f"{each.lost / each.before:.1%}", f"{each.others:.1%}"
+        counts = f"{each.before:,}", f"{each.gained:,}", f"{each.lost:,}"
+        row(shown, f"{each.segment} {each.group}", each.membership_type, *counts, *share)
+    yield shown
+    yield ""
