@@ -65,6 +65,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {
             "upgrade": "place_commands.upgrade",
             "url": "place_commands.url",
+            "psql": "place_commands.psql",
             "govern": "governance_commands.govern",
         },
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,19 @@ from rich.console import RenderableType
 from console.desk import Desk, at_desk
 from console.screen import row, table
 from console.statement import execute
-from jobs.wiring import opened
+from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.frames import Frame, Lake
-from rules_repo import schema
+from rules_repo import client, embedded, schema
+from rules_repo.listening import LOGIN, Loopback
 
 AsSql = Annotated[bool, typer.Option("--sql", help="Print the SQL for a database administrator, and change nothing.")]
 Since = Annotated[str | None, typer.Option("--since", help="With --sql: the revision the database is at.")]
+Tcp = Annotated[
+    bool, typer.Option("--tcp", help="Have the embedded server listen on the loopback address, with a password.")
+]
+Statement = Annotated[str | None, typer.Option("--command", "-c", help="Run this statement, then end.")]
+Script = Annotated[Path | None, typer.Option("--file", "-f", help="Run the statements of this file, then end.")]
 FrameName = Annotated[str | None, typer.Argument(metavar="FRAME", help="All frames without it.")]
 
 
@@ -36,11 +43,39 @@ def upgrade(desk: Desk, as_sql: AsSql = False, since: Since = None) -> None:
 
 
 @at_desk
-def url(desk: Desk) -> None:
+def url(desk: Desk, tcp: Tcp = False) -> None:
     """Print the repository's URL for an SQL client, password and all."""
     with opened(desk.settings()) as installation:
-        found = installation.database_url
-    desk.screen.answer({"url": found}, found)
+        if not tcp:
+            return desk.screen.answer({"url": installation.database_url}, installation.database_url)
+        loopback, name = _loopback(installation), installation.database_name
+    jdbc, kept = loopback.jdbc(name), str(loopback.file)
+    desk.screen.note(f"JDBC: {jdbc}, login {LOGIN}; the password is kept in {kept}.")
+    desk.screen.note("The server listens there until `rules down`.")
+    content = {"url": loopback.url(name), "jdbc": jdbc, "login": LOGIN, "password_file": kept}
+    return desk.screen.answer(content, loopback.url(name))
+
+
+def _loopback(installation: Installation) -> Loopback:
+    """The embedded server, made to listen; a repository that is elsewhere listens where its server was told to."""
+    if installation.settings.database_url:
+        what = "it is the one of RULES_DATABASE_URL, whose server listens where it was told to."
+        raise RunRefused(Fault("Rules database", what, "Leave --tcp out: `rules db url`."))
+    listening = embedded.listen(installation.postgres_folder)
+    embedded.ensure_database(installation.database_url, installation.database_name)
+    return listening
+
+
+@at_desk
+def psql(desk: Desk, command: Statement = None, file: Script = None) -> None:
+    """Open psql on the rules repository, set so that a refusal is one sentence."""
+    if desk.screen.as_json:
+        raise RunRefused(Fault("--json", "psql answers in its own words.", "Ask `rules sql STATEMENT --json`."))
+    with opened(desk.settings()) as installation:
+        words, settings = client.psql(installation.database_url)
+    asked = [["-c", text] for text in (command,) if text] + [["-f", str(path)] for path in (file,) if path]
+    words = [*words, *(word for pair in asked for word in pair)]
+    os.execve(words[0], words, {**os.environ, **settings})  # noqa: S606  no shell reads the words
 
 
 @at_desk

