@@ -29,7 +29,7 @@ from rules_engine.evaluation.tallies import decisions, ended, oversized, tallies
 from rules_engine.evaluation.words import SUBJECT
 from rules_engine.evaluation.work_counts import BARE, MERGED
 from rules_engine.lake.lists import open_lists
-from rules_engine.lake.reading import check_subjects, open_frames, schema_of
+from rules_engine.lake.reading import check_subjects, open_frames, reads_every_file, schema_of
 from rules_engine.lake.storage import Landed, days, exists, landed, remove
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.frames import Absent, Lake, Schema
@@ -61,6 +61,7 @@ class SparkEvaluator:
         on_failure: OnFailure = OnFailure.ABORT,
     ) -> None:
         speaks_english(spark)
+        reads_every_file(spark)
         self.spark = pin(spark)
         self.lake = lake
         self.limits, self.on_failure = limits, on_failure

@@ -39,21 +39,32 @@ PINNED = {
     "spark.sql.json.filterPushdown.enabled": "false",
     "spark.sql.icu.caseMappings.enabled": "false",
     "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate": "true",
+    "spark.sql.legacy.ctePrecedencePolicy": "CORRECTED",
+    "spark.sql.legacy.nullInEmptyListBehavior": "false",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.execution.sortBeforeRepartition": "true",
+    "mapreduce.input.linerecordreader.line.maxlength": "2147483647",
 }
 """
 Settings that change what a rule means or what is read; recorded in every manifest.
 
+The last is Hadoop's: a line of CSV or JSON that is longer is left out without a word. All that can change an answer
+stands in docs/spark-settings.md, with why.
+
 Lines of CSV and JSON are read whole, the columns that no rule asks too: what is cut off or wrong in one of them is
-found. The last two are of Spark 4 and make it answer as 3.5 does: letters change their case by Java's tables, and of
-two decimals whose common type has more than 38 digits the fraction is kept (a value that no longer fits is an error,
-where Spark 4 would drop the fraction and find 1.4 equal to 1).
+found. Those of case mappings and fraction digits are of Spark 4 and make it answer as 3.5 does: letters change their
+case by Java's tables, and of two decimals whose common type has more than 38 digits the fraction is kept (a value that
+no longer fits is an error, where Spark 4 would drop the fraction and find 1.4 equal to 1).
 """
 
 OF_THE_PLACE = (
     "spark.sql.adaptive. spark.sql.artifact. spark.sql.autoBroadcastJoinThreshold spark.sql.broadcastTimeout "
     "spark.sql.catalog. spark.sql.classic. spark.sql.connect. spark.sql.pyspark. "
     "spark.sql.catalogImplementation spark.sql.cbo. spark.sql.codegen. spark.sql.defaultSizeInBytes "
-    "spark.sql.execution. spark.sql.extensions spark.sql.files.max spark.sql.files.min spark.sql.files.openCostInBytes "
+    "spark.sql.execution.pyspark.udf. spark.sql.execution.pyspark.python spark.sql.execution.python.udf. "
+    "spark.sql.execution.arrow.compression. spark.sql.execution.broadcast spark.sql.execution.interruptOnCancel "
+    "spark.sql.extensions spark.sql.files.max spark.sql.files.min spark.sql.files.openCostInBytes "
     "spark.sql.hive.metastore spark.sql.join. spark.sql.maxBroadcastTableSize spark.sql.maxSinglePartitionBytes "
     "spark.sql.parquet.columnarReaderBatchSize spark.sql.parquet.compression.codec spark.sql.parquet.output. "
     "spark.sql.parquet.filterPushdown spark.sql.parquet.fs. spark.sql.shuffle. spark.sql.sources.commitProtocolClass "
@@ -178,7 +189,7 @@ def start(
     options = f"{QUICK if quick else ''} {_archived(java_home, classes, keep=keep_classes)}"
     local = _local(work, memory, options) | ({"spark.sql.shuffle.partitions": "2"} if quick else {})
     for key, value in {**local, **GUARDED, **(more or {}), **SPEED, **PINNED}.items():
-        builder = builder.config(key, value)
+        builder = builder.config(key, value) if key.startswith("spark.") else builder
     try:
         spark = builder.getOrCreate()
     except Exception as problem:
@@ -206,9 +217,15 @@ def pin(spark: SparkSession, more: Mapping[str, str] = MappingProxyType({})) -> 
 
 
 def foreign(spark: SparkSession) -> list[str]:
-    """The settings of SQL that a session has from its place, and that could change an answer."""
+    """
+    The settings of SQL that a session has from its place, and that could change an answer.
+
+    Static ones are not among them: nothing sets them while Spark runs, and they are all of the place.
+    """
     held = spark._jsparkSession.sessionState().conf().getAllConfs().keys().mkString("\n").split("\n")
-    return sorted(key for key in held if key.startswith("spark.sql.") and not key.startswith(tuple(OF_THE_PLACE)))
+    known = getattr(getattr(spark._jvm, "org.apache.spark.sql.internal.SQLConf$"), "MODULE$")
+    ours = (key for key in held if key.startswith("spark.sql.") and not key.startswith(tuple(OF_THE_PLACE)))
+    return sorted(key for key in ours if not known.isStaticConfigKey(key))
 
 
 def speaks_english(spark: SparkSession) -> None:

@@ -42,6 +42,19 @@ def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -
     return frames
 
 
+def reads_every_file(spark: SparkSession) -> None:
+    """
+    See that Hadoop does not leave out files by a filter of the place.
+
+    Raises:
+        RunRefused: If it does.
+    """
+    name = "mapreduce.input.pathFilter.class"
+    if chosen := spark._jsc.hadoopConfiguration().get(name):
+        what = f"Hadoop is set to leave out files by {chosen}, so rows would be missing without a word."
+        raise RunRefused(Fault("Spark", what, f"Take spark.hadoop.{name} out of what the job is given."))
+
+
 def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
     """What rules may name, as the language reads it."""
     return Schema(
