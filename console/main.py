@@ -30,6 +30,7 @@ WORDS = {
     "members": "member_commands.members",
     "member": "member_commands.member",
     "plan": "plan_commands.plan",
+    "replay": "replay_commands.replay",
     "what-if": "review_commands.what_if_command",
     "catalog": "place_commands.catalog",
     "sql": "place_commands.sql",

@@ -172,27 +172,39 @@ def unknown_counts(manifest: Manifest, rule_set: RuleSet) -> Table:
     return drawn
 
 
-Action = Annotated[str | None, typer.Argument(metavar="[prune]", help="prune: remove what old runs staged.")]
+Action = Annotated[
+    str | None,
+    typer.Argument(metavar="[prune|diff]", help="prune what old runs staged, or diff two runs."),
+]
+One = Annotated[str | None, typer.Argument(metavar="[A]", help="With diff: the earlier run.")]
+Other = Annotated[str | None, typer.Argument(metavar="[B]", help="With diff: the later run.")]
 Keep = Annotated[int, typer.Option("--keep", min=1, help="With prune: how many publications keep what they staged.")]
 
 
 @at_desk
-def runs(desk: Desk, action: Action = None, keep: Keep = 30, history: History = None) -> None:
-    """List the runs, oldest first; or remove what those staged that nothing needs any more."""
-    if action not in (None, "prune"):
-        raise RunRefused(Fault("Argument", f"there is no '{action}' of runs.", "There is: `rules runs prune`."))
+def runs(
+    desk: Desk, action: Action = None, one: One = None, other: Other = None, keep: Keep = 30, history: History = None
+) -> None:
+    """List the runs, oldest first; prune what nothing needs of old ones; say who flipped between two (diff)."""
+    if action == "diff":
+        from console.replay_commands import diff
+
+        return diff(desk, one, other, history)
+    if action not in (None, "prune") or one:
+        named = " ".join(filter(None, [action, one]))
+        remedy = "There are: `rules runs prune` and `rules runs diff A B`."
+        raise RunRefused(Fault("Argument", f"there is no '{named}' of runs.", remedy))
     with opened(desk.settings(history=history)) as installation:
         if action:
             pruned = installation.store.prune(keep)
             told = f"{len(pruned)} runs keep their manifest and rule set, and no staged rows any more."
-            desk.screen.answer({"pruned": list(pruned)}, *pruned, told)
-            return
+            return desk.screen.answer({"pruned": list(pruned)}, *pruned, told)
         known = installation.store.runs()
     drawn = table("run", "as of", "created", "decided", "published", right=["decided"])
     for status in known:
         row(drawn, status.run_id, status.as_of, _minute(status.created_at), status.decided, _published(status))
     empty = "There is no run yet: `rules run` makes one."
-    desk.screen.answer([_content(status) for status in known], drawn if known else empty)
+    return desk.screen.answer([_content(status) for status in known], drawn if known else empty)
 
 
 def _content(status: RunStatus) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Progress, silent
+from rules_engine.review.between import Between, between
 from rules_engine.review.plan import Plan, plan
+from rules_engine.review.replay import Replayed, replay
 from rules_engine.review.staged import Tables, local_tables
 
 if TYPE_CHECKING:
@@ -105,10 +109,7 @@ def planned(
     in_force = installation.repository.rule_set(rules_day, known_at)
     after = drafted(in_force, rules_day)
     before, after = (replace(each, as_of=day) for each in (in_force, after))
-    local = "://" not in installation.settings.runs
-    root = str(installation.home / "work") if local else installation.settings.runs
-    folder = f"{root}/review-{uuid4().hex[:12]}"
-    try:
+    with _apart(installation) as folder:
         return plan(
             before,
             after,
@@ -120,7 +121,42 @@ def planned(
             dict(installation.lake.segments),
             progress,
         )
-    finally:
-        from rules_engine.lake.storage import remove
 
-        remove(installation.spark, folder)
+
+def replayed(installation: Installation, runs: Sequence[str], progress: Progress = silent) -> list[Replayed]:
+    """Runs evaluated again, one after the other, in a folder of their own that goes away."""
+    found = []
+    for number, run_id in enumerate(runs):
+        progress(f"Evaluating run {run_id} again", number / len(runs))
+        with _apart(installation) as folder:
+            ports = (installation.store, installation.evaluator, installation.answer_settings())
+            found.append(replay(run_id, *ports, tables_of(installation), folder))
+    return found
+
+
+def compared(installation: Installation, one: str, other: str, progress: Progress = silent) -> Between:
+    """Two runs held against each other; Spark is started only where a rule must be evaluated on the other's data."""
+    from rules_engine.evaluation.for_review import SparkReviewing
+
+    def evaluator() -> SparkReviewing:
+        return SparkReviewing(installation.evaluator)
+
+    with _apart(installation) as folder:
+        return between(one, other, installation.store, evaluator, tables_of(installation), folder, progress)
+
+
+@contextmanager
+def _apart(installation: Installation) -> Iterator[str]:
+    """A folder for what is evaluated and is no run; it is removed."""
+    local = "://" not in installation.settings.runs
+    root = str(installation.home / "work") if local else installation.settings.runs
+    folder = f"{root}/review-{uuid4().hex[:12]}"
+    try:
+        yield folder
+    finally:
+        if local:
+            rmtree(folder, ignore_errors=True)
+        else:
+            from rules_engine.lake.storage import remove
+
+            remove(installation.spark, folder)
