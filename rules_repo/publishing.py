@@ -54,8 +54,9 @@ def propose_in(
     membership_types: Sequence[MembershipType],
     title: str,
     reason: str,
+    dry_run: bool = False,
 ) -> Proposal:
-    """Draft within the connection's transaction, and publish where no approval is needed."""
+    """Draft within the connection's transaction, and publish where no approval is needed; a dry run reads alone."""
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     known = _known(connection, sorted({version.key for version in versions}))
     raise_all(ChangeRefused, _faults(versions, membership_types, known))
@@ -73,6 +74,9 @@ def propose_in(
     drafted = [s for s in steps if s.changes]
     if not drafted and not types:
         return Proposal(changes, None, published=False)
+    if dry_run:
+        raise_all(ChangeRefused, _held(connection, [s.key for s in drafted]))
+        return Proposal(changes, None, published=False)
     change = _begun(connection, title, reason)
     _draft_types(connection, types, known)
     _draft_rules(connection, change, drafted)
@@ -85,6 +89,15 @@ def _drafted_otherwise(connection: Connection, same: Sequence[str]) -> Iterable[
         which, change = row["object"][0].upper() + row["object"][1:], row["change_id"]
         what = f"you have drafted it otherwise in change {change}, and here it is as it is published."
         yield Fault(which, what, f"Take the draft back: `rules change withdraw {change}`; or leave it out here.")
+
+
+def _held(connection: Connection, keys: Sequence[str]) -> Iterable[Fault]:
+    """The rules that are in an open change, as the database refuses to draft them in another one."""
+    held = "SELECT DISTINCT rule_key, change_id FROM rules.draft WHERE rule_key = ANY(CAST(:keys AS text[])) ORDER BY 1"
+    for row in _rows(connection, held, keys=list(keys)):
+        what = f"it is being changed in change {row['change_id']}."
+        remedy = f"Wait until that is published or withdrawn: `rules change withdraw {row['change_id']}`."
+        yield Fault(f"Rule {row['rule_key']}", what, remedy)
 
 
 OWN_DRAFTS = """

@@ -122,9 +122,9 @@ class Repository:
         Raises:
             ChangeRefused: With every fault, or because somebody must approve it first; nothing was changed.
         """
-        with self._writing(dry_run) as connection:
-            proposal = propose_in(connection, tuple(versions), tuple(membership_types), "Publication", "")
-            if proposal.change and not proposal.published and not dry_run:
+        with self._writing() as connection:
+            proposal = propose_in(connection, tuple(versions), tuple(membership_types), "Publication", "", dry_run)
+            if proposal.change and not proposal.published:
                 what = "its changes need the approval of somebody else, so nothing is published at once."
                 raise ChangeRefused(Fault("Tenant", what, "Propose the rules: `rules import FILE`."))
         return proposal.changes
@@ -143,22 +143,20 @@ class Repository:
         The periods given for a rule say everything from the first of their days
         on. Their version numbers count for nothing: a wording that is known
         keeps its number, another one gets the next when it is published. Where
-        no approval is needed the change is published at once. A dry run does it
-        all and takes it back.
+        no approval is needed the change is published at once. A dry run reads
+        alone, so that it uses up no number.
 
         Raises:
             ChangeRefused: With every fault; nothing was changed.
         """
-        with self._writing(dry_run) as connection:
-            return propose_in(connection, tuple(versions), tuple(membership_types), title, reason)
+        with self._writing() as connection:
+            return propose_in(connection, tuple(versions), tuple(membership_types), title, reason, dry_run)
 
     @contextmanager
-    def _writing(self, dry_run: bool) -> Iterator[Connection]:
-        with translated(self._engine), self._engine.connect() as connection, connection.begin() as transaction:
+    def _writing(self) -> Iterator[Connection]:
+        with translated(self._engine), self._engine.begin() as connection:
             self._check_revision(connection)
             yield connection
-            if dry_run:
-                transaction.rollback()
 
     def _check_revision(self, connection: Connection) -> None:
         found = connection.execute(text("SELECT version_num FROM rules.schema_version")).scalar()

@@ -74,10 +74,17 @@ def test_an_import_under_four_eyes_is_a_draft(people: People, tmp_path: Path) ->
     """A dry run shows the change set and leaves nothing; the import itself changes nothing that counts."""
     file = tmp_path / "heavier.yaml"
     file.write_text(RULES.replace("weight: 30", "weight: 45"), encoding="utf-8")
+    numbers = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'rules' ORDER BY 1"
+    used = people.office("postgres", numbers)
     assert people.ann.json("import", file, "--dry-run")["changed"] == ["GOLD-001"]
+    assert people.office("postgres", numbers) == used, "a dry run uses up no number"
     assert states(people) == ["live"]
     result = people.ann("import", file)
-    assert "Drafted in change" in result.stdout
+    assert "Drafted in change 2." in result.stdout
+    (tmp_path / "other.yaml").write_text(RULES.replace("weight: 30", "weight: 46"), encoding="utf-8")
+    for words in ((), ("--dry-run",)):
+        _, (fault,) = people.ann.refused("import", tmp_path / "other.yaml", *words)
+        assert fault["what"].startswith("it is being changed in change 2."), "the dry run refuses what the import does"
     assert "no multiple of ten" in result.stderr
     assert [r["weight"] for r in people.ann.json("list", "--select", "key:GOLD-001")] == [30]
 
