@@ -13,6 +13,7 @@ from rich.table import Table
 
 from console.desk import Desk, History, at_desk, day, moment, now, writing
 from console.screen import fault_rows, row, table
+from jobs.registers import fed_after_run
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.manifest import Manifest
@@ -76,12 +77,17 @@ def run(
         )
         rule_set = installation.store.rule_set(outcome.manifest.run_id)
         warnings = installation.warnings(rule_set)
+        progress("Feeding the register", 0.0)
+        fed, unfed = fed_after_run(installation, progress)
     desk.screen.warn(warnings)
     desk.screen.warn(held_faults(outcome.manifest), "Held: the earlier decisions stand")
-    _tell(desk, outcome, rule_set, warnings)
+    desk.screen.warn([*fed.faults, *([unfed] if unfed else [])], "Published, and the register is not whole")
+    _tell(desk, outcome, rule_set, warnings, unfed)
 
 
-def _tell(desk: Desk, outcome: Outcome, rule_set: RuleSet, warnings: Sequence[Fault]) -> None:
+def _tell(
+    desk: Desk, outcome: Outcome, rule_set: RuleSet, warnings: Sequence[Fault], unfed: Fault | None = None
+) -> None:
     manifest, new = outcome.manifest, outcome.inserted
     desk.log("published", run_id=manifest.run_id, inserted=new.inserted, already_there=new.already_there)
     content = manifest.content() | {
@@ -89,6 +95,7 @@ def _tell(desk: Desk, outcome: Outcome, rule_set: RuleSet, warnings: Sequence[Fa
         "inserted": new.inserted,
         "already_there": new.already_there,
         "warnings": fault_rows(warnings),
+        "register": fault_rows([unfed] if unfed else []),
         "outcome": in_words(outcome),
     }
     drawn = (type_counts(manifest), "", *_unknown(manifest, rule_set)) if outcome.evaluated else ()

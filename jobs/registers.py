@@ -11,6 +11,7 @@ from jobs import register_feed, register_stream
 from jobs.register_stream import Positions, Stream
 from jobs.wiring import Installation
 from rules_engine import registering
+from rules_engine.errors import Fault, RulesError
 from rules_engine.ports import Progress, Register, silent
 from rules_engine.publication.register_tables import register_tables
 from rules_engine.registering import Counted
@@ -59,6 +60,24 @@ def follow(
         if once:
             return counted
         sleep(1.0)
+
+
+def fed_after_run(installation: Installation, progress: Progress = silent) -> tuple[Counted, Fault | None]:
+    """
+    Feed a register that is on this machine, once a run is published; what kept it from being fed.
+
+    On AWS the history's stream feeds it. The run is published either way, and the next time goes on where this ended.
+    """
+    kind = installation.settings.history
+    if kind is HistoryKind.DYNAMODB:
+        return Counted(), None
+    try:
+        return follow(installation, register_of(installation), progress, once=True), None
+    except RulesError as problem:
+        first, told = problem.faults[0], "" if kind is HistoryKind.POSTGRES else f" --history {kind.value}"
+        what = f"the run is published, and the register could not be fed: {first.what}"
+        remedy = f"{first.remedy} Then go on: `rules register follow --once{told}`.".strip()
+        return Counted(), Fault(first.which, what, remedy)
 
 
 def _through_stream(installation: Installation, register: Register, progress: Progress) -> Counted:
