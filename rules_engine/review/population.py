@@ -69,17 +69,20 @@ class Population:
 
     @classmethod
     def of(cls, staged: Sequence[Staged], stood: Stood) -> Population:
-        gone = pc.is_in(stood.rows.column("subject"), value_set=stood.absent)
-        here, away = stood.rows.filter(pc.invert(gone)), stood.rows.filter(gone)
+        here, away = stood.rows, stood.rows.slice(0, 0)
+        if len(stood.absent):
+            gone = pc.is_in(stood.rows.column("subject"), value_set=stood.absent)
+            here, away = stood.rows.filter(pc.invert(gone)), stood.rows.filter(gone)
         named = [_column(each.rows, "subject") for each in staged]
-        subjects = named[0]
-        for others in (*named[1:], _column(here, "subject").unique()):
-            fresh = others.filter(pc.invert(pc.is_in(others, value_set=subjects)))
-            subjects = pa.concat_arrays([subjects, fresh.cast(subjects.type)]) if len(fresh) else subjects
-        words, places = _side_by_side(staged, subjects)
+        at = Places(named[0])
+        for others in (*named[1:], _column(here, "subject")):
+            fresh = others.filter(pa.array(at.of(others) < 0))
+            at = Places(pa.concat_arrays([at.subjects, fresh.unique().cast(at.subjects.type)])) if len(fresh) else at
+        subjects = at.subjects
+        words, places = _side_by_side(staged, at)
         members = away.filter(away.column("granted")).column("membership_type")
         absent = {each["values"]: each["counts"] for each in pc.value_counts(members).to_pylist()}
-        return cls(subjects, *words, places, _standings(here, subjects), absent)
+        return cls(subjects, *words, places, _standings(here, at), absent)
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -121,15 +124,38 @@ def missing(wanted: RuleSet, known: Iterable[Outcome]) -> tuple[RuleVersion, ...
     return tuple(version for version in wanted.versions if not there(version))
 
 
+class Places:
+    """Where each subject is: by a table where keys are numbers that lie close together, else by a hash."""
+
+    def __init__(self, subjects: pa.Array) -> None:
+        self.subjects = subjects
+        self._table: Words | None = None
+        self._least = 0
+        if pa.types.is_integer(subjects.type) and len(subjects):
+            least, most = (bound.as_py() for bound in pc.min_max(subjects).values())
+            if most - least < 8 * len(subjects) + 1024:
+                self._least, self._table = least, np.full(most - least + 1, -1, dtype=np.int64)
+                self._table[subjects.to_numpy(zero_copy_only=False) - least] = np.arange(len(subjects))
+
+    def of(self, keys: pa.Array) -> Words:
+        """The places of keys; -1 for those that are nobody's."""
+        if self._table is None or not pa.types.is_integer(keys.type):
+            found = pc.index_in(keys.cast(self.subjects.type), value_set=self.subjects)
+            return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+        at = keys.to_numpy(zero_copy_only=False) - self._least
+        inside = (at >= 0) & (at < len(self._table))
+        return np.where(inside, self._table[np.where(inside, at, 0)], -1)
+
+
 def _side_by_side(
-    staged: Sequence[Staged], subjects: pa.Array
+    staged: Sequence[Staged], everybody: Places
 ) -> tuple[tuple[Words, Words], dict[Outcome, tuple[int, int]]]:
     hits, unknown, places, first = list[Words](), list[Words](), dict[Outcome, tuple[int, int]](), 0
     for each in staged:
         words = HitMatrix.of(each.rule_set).words
-        at = _at(_column(each.rows, "subject"), subjects)
+        at = everybody.of(_column(each.rows, "subject"))
         for which, columns in (("h", hits), ("u", unknown)):
-            block: Words = np.zeros((len(subjects), words), dtype=np.int64)
+            block: Words = np.zeros((len(everybody.subjects), words), dtype=np.int64)
             for word in range(words):
                 if f"{which}{word}" in each.rows.column_names:
                     block[at, word] = _column(each.rows, f"{which}{word}").to_numpy(zero_copy_only=False)
@@ -140,26 +166,17 @@ def _side_by_side(
     return (together[0], together[1]), places
 
 
-def _standings(here: pa.Table, subjects: pa.Array) -> dict[str, Codes]:
+def _standings(here: pa.Table, everybody: Places) -> dict[str, Codes]:
+    types = _column(here, "membership_type").dictionary_encode()
     found: dict[str, Codes] = {}
-    types = _column(here, "membership_type")
-    keys, granted = _column(here, "subject"), _column(here, "granted").to_numpy(zero_copy_only=False)
-    for key in sorted(types.unique().to_pylist()):
-        rows = np.flatnonzero(pc.equal(types, key).to_numpy(zero_copy_only=False))
-        codes: Codes = np.full(len(subjects), NEVER, dtype=np.int8)
-        codes[_at(keys.take(pa.array(rows)), subjects)] = np.where(granted[rows], MEMBER, FORMER)
-        found[key] = codes
+    granted = _column(here, "granted").to_numpy(zero_copy_only=False).astype(bool)
+    codes = np.where(granted, MEMBER, FORMER).astype(np.int8)
+    of_type, at = types.indices.to_numpy(zero_copy_only=False), everybody.of(_column(here, "subject"))
+    for number, key in enumerate(types.dictionary.to_pylist()):
+        rows = np.flatnonzero(of_type == number)
+        found[key] = np.full(len(everybody.subjects), NEVER, dtype=np.int8)
+        found[key][at[rows]] = codes[rows]
     return found
-
-
-def _at(keys: pa.Array, subjects: pa.Array) -> Words:
-    """The places of keys among the subjects."""
-    if keys is subjects or keys.equals(subjects):
-        return np.arange(len(subjects))
-    if len(subjects) > len(keys) and keys.equals(subjects.slice(0, len(keys))):
-        return np.arange(len(keys))
-    found = pc.index_in(keys.cast(subjects.type), value_set=subjects).to_numpy(zero_copy_only=False)
-    return np.asarray(found, dtype=np.int64)
 
 
 def _column(rows: pa.Table, name: str) -> pa.Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -125,10 +126,16 @@ class Verdicts:
     """Decisions of one membership type, a row a subject: ``reason`` and ``event`` are places in their tuples."""
 
     granted: Flags
-    reason: Codes
     event: Codes
     decided: Flags
     """Whether there is a decision: something hit, it is held, or the subject was ever a member."""
+    ways: tuple[tuple[Flags, Codes | int], ...]
+    """The first of these that is true is why."""
+
+    @cached_property
+    def reason(self) -> Codes:
+        flags, codes = zip(*self.ways, strict=True)
+        return np.select([*flags], [*codes], default=_REASON[Reason.BELOW_MARGIN]).astype(np.int8)
 
     def events(self) -> Mapping[str, int]:
         """How many decisions there are of each event, none left out that is not zero."""
@@ -137,7 +144,7 @@ class Verdicts:
 
     @property
     def held(self) -> int:
-        return int(np.count_nonzero(self.decided & (self.reason == _REASON[Reason.HELD])))
+        return int(np.count_nonzero(self.ways[0][0]))
 
 
 _REASON = {reason: place for place, reason in enumerate(REASONS)}
@@ -159,14 +166,18 @@ def decided(sides: Sides, policy: Weighing, standing: Codes) -> Verdicts:
     tie = excluded & (for_it == against) & ~blocked
     wins = ~blocked & (for_it - against >= policy.margin)
     by_exclusions = excluded & included & (for_it >= policy.margin)
-    chosen = [sides.held, ~included, tie, wins, by_exclusions]
-    granted = np.select(chosen, [member, False, _tie(policy, member), True, False], default=False)
-    says = (Reason.HELD, Reason.NO_INCLUSION, Reason.TIE, None, Reason.EXCLUDED)
+    weighed_up = np.where(tie, _tie(policy, member), wins)
+    granted = np.where(sides.held, member, included & weighed_up)
     won = np.where(excluded, _REASON[Reason.OVERRIDE], _REASON[Reason.INCLUDED])
-    reasons = [won if reason is None else _REASON[reason] for reason in says]
-    reason = np.select(chosen, reasons, default=_REASON[Reason.BELOW_MARGIN]).astype(np.int8)
+    ways: tuple[tuple[Flags, Codes | int], ...] = (
+        (sides.held, _REASON[Reason.HELD]),
+        (~included, _REASON[Reason.NO_INCLUSION]),
+        (tie, _REASON[Reason.TIE]),
+        (wins, won),
+        (by_exclusions, _REASON[Reason.EXCLUDED]),
+    )
     there = included | excluded | sides.held | (standing != NEVER)
-    return Verdicts(granted.astype(bool), reason, _events(granted, standing, by_exclusions), there)
+    return Verdicts(granted, _events(granted, standing, by_exclusions), there, ways)
 
 
 def _tie(policy: Weighing, member: Flags) -> Flags:
@@ -176,13 +187,10 @@ def _tie(policy: Weighing, member: Flags) -> Flags:
 
 
 def _events(granted: Flags, standing: Codes, by_exclusions: Flags) -> Codes:
-    member = standing == MEMBER
-    cases = {
-        Event.GRANTED: granted & (standing == NEVER),
-        Event.RETAINED: granted & member,
-        Event.REINSTATED: granted & (standing == FORMER),
-        Event.REVOKED_EXCLUDED: ~granted & member & by_exclusions,
-        Event.REVOKED_LAPSED: ~granted & member,
-    }
-    codes = [_EVENT[event] for event in cases]
-    return np.select([*cases.values()], codes, default=_EVENT[Event.NOT_GRANTED]).astype(np.int8)
+    """Where there is a grant the standing says which event it is, else also whether exclusions decided."""
+    to = {NEVER: Event.GRANTED, MEMBER: Event.RETAINED, FORMER: Event.REINSTATED}
+    granting = np.array([_EVENT[to[standing]] for standing in range(len(STANDINGS))], dtype=np.int8)
+    found = np.where(granted, granting[standing], np.int8(_EVENT[Event.NOT_GRANTED]))
+    lost = ~granted & (standing == MEMBER)
+    found[lost] = np.where(by_exclusions[lost], _EVENT[Event.REVOKED_EXCLUDED], _EVENT[Event.REVOKED_LAPSED])
+    return found
