@@ -181,25 +181,38 @@ def unknown_counts(manifest: Manifest, rule_set: RuleSet) -> Table:
 
 Action = Annotated[
     str | None,
-    typer.Argument(metavar="[prune|diff]", help="prune what old runs staged, or diff two runs."),
+    typer.Argument(metavar="[prune|diff|release]", help="prune what old runs staged, diff two, release a held one."),
 ]
-One = Annotated[str | None, typer.Argument(metavar="[A]", help="With diff: the earlier run.")]
+One = Annotated[
+    str | None, typer.Argument(metavar="[A]", help="With diff: the earlier run. With release: the run that is held.")
+]
 Other = Annotated[str | None, typer.Argument(metavar="[B]", help="With diff: the later run.")]
+Why = Annotated[str, typer.Option("--reason", help="With release: why it is right as it is.")]
 Keep = Annotated[int, typer.Option("--keep", min=1, help="With prune: how many publications keep what they staged.")]
 
 
 @at_desk
 def runs(
-    desk: Desk, action: Action = None, one: One = None, other: Other = None, keep: Keep = 30, history: History = None
+    desk: Desk,
+    action: Action = None,
+    one: One = None,
+    other: Other = None,
+    keep: Keep = 30,
+    reason: Why = "",
+    history: History = None,
 ) -> None:
-    """List the runs, oldest first; prune what nothing needs of old ones; say who flipped between two (diff)."""
+    """List the runs, oldest first; prune what nothing needs of old ones, diff two, or ask for a held one's release."""
     if action == "diff":
         from console.replay_commands import diff
 
         return diff(desk, one, other, history)
+    if action == "release":
+        from console.release_command import release_of
+
+        return release_of(desk, one, reason, history)
     if action not in (None, "prune") or one:
         named = " ".join(filter(None, [action, one]))
-        remedy = "There are: `rules runs prune` and `rules runs diff A B`."
+        remedy = "There are: `rules runs prune`, `rules runs diff A B` and `rules runs release RUN --reason WHY`."
         raise RunRefused(Fault("Argument", f"there is no '{named}' of runs.", remedy))
     with opened(desk.settings(history=history)) as installation:
         if action:
@@ -211,7 +224,8 @@ def runs(
     for status in known:
         row(drawn, status.run_id, status.as_of, _minute(status.created_at), status.decided, _published(status))
     empty = "There is no run yet: `rules run` makes one."
-    return desk.screen.answer([_content(status) for status in known], drawn if known else empty)
+    why = [f"Run {s.run_id} is held. {each}" for s in known for each in s.held]
+    return desk.screen.answer([_content(status) for status in known], drawn if known else empty, *why)
 
 
 def _content(status: RunStatus) -> dict[str, Any]:
@@ -221,6 +235,7 @@ def _content(status: RunStatus) -> dict[str, Any]:
         "created_at": status.created_at,
         "decided": status.decided,
         "published": status.published is not None,
+        "held": list(status.held),
         "folder": status.folder,
     }
 
@@ -228,6 +243,8 @@ def _content(status: RunStatus) -> dict[str, Any]:
 def _published(status: RunStatus) -> str:
     if status.broken:
         return f"broken: {status.broken}"
+    if status.held:
+        return "no: held"
     return "yes" if status.published else "no: run it again"
 
 

@@ -21,6 +21,7 @@ from rules_engine.errors import (
     HistoryCollision,
     InvalidRule,
     RulesError,
+    RunHeld,
     RunInterrupted,
     RunRefused,
 )
@@ -31,6 +32,7 @@ TITLES: Mapping[type[RulesError], str] = {
     HistoryCollision: "History collision: nothing was overwritten",
     RunRefused: "Refused",
     RunInterrupted: "Interrupted: run the same id again",
+    RunHeld: "Held: evaluated, and not published",
 }
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs import guarding
 from jobs.telling import inserting
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
@@ -261,6 +262,7 @@ class Installation:
             self.settings.write_policy,
             correction=correction,
             exact=exact,
+            judge=lambda manifest: guarding.judge(self, manifest),
         )
 
     def explained(self, as_of: date, known_at: datetime, progress: Progress = silent) -> Explained:

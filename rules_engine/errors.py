@@ -6,7 +6,8 @@ Every deliberate error, as one tree drawn by who can mend it.
     ├── ChangeRefused     exit 4   whoever made the change makes another
     ├── RunRefused        exit 5   the operator; nothing was written
     │   └── HistoryCollision       two decisions claim one key; nobody may overwrite
-    └── RunInterrupted    exit 6   run the same id again
+    ├── RunInterrupted    exit 6   run the same id again
+    └── RunHeld           exit 7   somebody else looks, and releases it or not; nothing was published
 
 Exit 2 is a wrong command line. Errors of other libraries never cross a port:
 an adapter turns them into one of these.
@@ -78,6 +79,12 @@ class RunInterrupted(RulesError):
     """Something broke on the way. Run the same id again: it completes what is missing."""
 
     exit_code = 6
+
+
+class RunHeld(RulesError):
+    """A run was evaluated and is beyond a guard rail. It is published once it is released."""
+
+    exit_code = 7
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -250,6 +250,8 @@ class RunStatus:
     published: datetime | None
     broken: str = ""
     """Why what it keeps of the run cannot be read; empty where it can."""
+    held: tuple[str, ...] = ()
+    """Why the run waits for its release."""
 
 
 class RunStore(Protocol):
@@ -293,6 +295,10 @@ class RunStore(Protocol):
 
     def prune(self, keep: int) -> tuple[str, ...]:
         """Remove what old runs staged, but of the last ``keep`` and of what the chain needs; the runs it was of."""
+        ...
+
+    def keep_held(self, run_id: str, why: Sequence[str]) -> None:
+        """Say why an evaluated run is not to be published yet; nothing, that it may be."""
         ...
 
     def mark_published(self, run_id: str, at: datetime) -> None:

@@ -32,6 +32,14 @@ from rules_engine.ports import Evaluator, History, Inserted, Progress, RuleSourc
 Insert = Callable[[str], Inserted]
 """How the staged decisions of a run get into the history where the history itself does not do it: its id is given."""
 
+Judge = Callable[[Manifest], None]
+"""Looks at what a run counted before it is published; raises RunHeld where somebody else is to look first."""
+
+
+def unjudged(_: Manifest) -> None:
+    """Where there are no guard rails."""
+
+
 TICK = timedelta(microseconds=1)
 """What created dates are told apart by."""
 
@@ -332,13 +340,21 @@ def run(
     *,
     correction: bool = False,
     exact: bool = False,
+    judge: Judge = unjudged,
 ) -> Outcome:
-    """Load, evaluate and publish one run; a run that was published before is only reconciled."""
+    """
+    Load, evaluate and publish one run; a run that was published before is only reconciled.
+
+    Raises:
+        RunHeld: If ``judge`` holds it: it is staged, and no record of it was written.
+    """
     rule_set = source.rule_set(as_of, known_at or created_at)
     before = settled(store, history, created_at, insert)
     manifest = evaluate(
         rule_set, evaluator, store, created_at, settings, run_id, progress, writes, correction=correction, exact=exact
     )
+    if found(before.chain, manifest.run_id) is None:
+        judge(manifest)
     progress("Publishing", 0.0)
     inserted = publish(manifest.run_id, store, history, created_at, insert)
     if before.inserted and before.run_id == manifest.run_id:

@@ -155,6 +155,7 @@ class InMemoryRunStore:
     rule_sets: dict[str, RuleSet] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     published: dict[str, datetime] = field(default_factory=dict)
+    held: dict[str, tuple[str, ...]] = field(default_factory=dict)
     copied: Chain = ()
 
     def folder(self, run_id: str) -> str:
@@ -192,6 +193,9 @@ class InMemoryRunStore:
 
     def manifest(self, run_id: str) -> Manifest | None:
         return self.manifests.get(run_id)
+
+    def keep_held(self, run_id: str, why: Sequence[str]) -> None:
+        self.held[run_id] = tuple(why)
 
     def mark_published(self, run_id: str, at: datetime) -> None:
         self.published.setdefault(run_id, at)

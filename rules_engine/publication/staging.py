@@ -8,6 +8,7 @@ The RunStore port on a folder: what a run staged, and what became of it.
                     decisions/       every decided pair, Parquet
                     standing/        what stands of pairs that were not decided, where there are any
                     manifest.json    once evaluated and balanced
+                    held.json        why it waits for its release, if it does
                     published.json   once the history holds it all
 """
 
@@ -17,7 +18,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import get_ident
@@ -185,6 +186,10 @@ class FolderRunStore:
             for name, digest in self.digests(f"{self.folder(run_id)}/{part}").items()
         }
 
+    def keep_held(self, run_id: str, why: Sequence[str]) -> None:
+        if why or self._known(run_id, "held.json"):
+            self._keep(run_id, "held.json", list(why))
+
     def mark_published(self, run_id: str, at: datetime) -> None:
         if self._known(run_id, "published.json") is None:
             self._keep(run_id, "published.json", {"published": created_text(at)})
@@ -239,7 +244,8 @@ class FolderRunStore:
         except (ValueError, KeyError, TypeError, RunRefused) as problem:
             return RunStatus(run_id, created_at, None, self.folder(run_id), None, None, str(problem))
         as_of, decided = (manifest.as_of, manifest.decided) if manifest else (None, None)
-        return RunStatus(run_id, created_at, as_of, self.folder(run_id), decided, at)
+        held = () if at or manifest is None else tuple(map(str, self._known(run_id, "held.json") or ()))
+        return RunStatus(run_id, created_at, as_of, self.folder(run_id), decided, at, held=held)
 
     def _text(self, run_id: str, name: str) -> str:
         try:

@@ -141,7 +141,7 @@ class _Previewing:
         rows = f"{source.given} SELECT {source.key} AS subject, {asked} FROM {source.rows}"
         bits = f"SELECT subject, {' | '.join(said)} AS bits FROM ({rows})"
         if not self.of_subjects:
-            together = f"SELECT subject, bit_or(bits) AS bits FROM ({bits}) GROUP BY subject"
+            together = f"SELECT subject, bit_or(bits) AS bits FROM ({bits}) WHERE bits <> 0 GROUP BY subject"
             bits = f"SELECT bits FROM ({together}) LEFT SEMI JOIN {self.subjects} ON subject = is_subject"
         found = self._collected(f"SELECT bits, count(*) FROM ({bits}) GROUP BY bits")
         if found is None:
@@ -212,10 +212,16 @@ class _Previewing:
         return self._first("SELECT subject FROM previewed")
 
     def _first(self, rows: str) -> tuple[Mapping[str, str | None], ...]:
+        first = f"SELECT * FROM ({rows}) ORDER BY subject LIMIT {10 * SAMPLES}"
+        told = self._among_subjects(first)
+        if len(told) < SAMPLES:  # others, that are no subjects, may have come before them
+            told = self._among_subjects(rows)
+        return told
+
+    def _among_subjects(self, rows: str) -> tuple[Mapping[str, str | None], ...]:
         among = f"SELECT * FROM ({rows}) LEFT SEMI JOIN {self.subjects} ON subject = is_subject"
-        found = self._collected(f"{among} ORDER BY subject LIMIT {10 * SAMPLES}") or []
         told: dict[Any, dict[str, str | None]] = {}
-        for row in found:
+        for row in self._collected(f"{among} ORDER BY subject LIMIT {10 * SAMPLES}") or []:
             of_row = {name: None if value is None else str(value) for name, value in row.asDict().items()}
             told.setdefault(row["subject"], of_row)
         return tuple(told.values())[:SAMPLES]

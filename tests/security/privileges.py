@@ -56,8 +56,8 @@ GRANTS = f"""
     change_author, check_result, approval, release, release_freeze, rule_identity | SELECT | {READERS} | evidence, to look up
     draft_rule, draft_row, membership_type_identity, membership_type_version, parameter_identity, parameter_version, reference_list_identity, reference_list_version, rule_pause, rule_period, rule_version | SELECT | auditor | what the audit is about
     tenant(), tenants(), refuse(), wait_for_commits(), known_now() | EXECUTE | {ALL}          | who one is and what time it is
-    rule_set(), membership_types(), reference_lists() | EXECUTE      | {ALL}                    | the two questions of a run
-    history(), diff(), content_hash(), approvers_of(), approvals_needed(), published_by(), rules_on(), shared_parameters(), with_shared() | EXECUTE | {READERS} | questions of people
+    rule_set(), membership_types(), reference_lists(), shared_parameters() | EXECUTE | {ALL} | the questions of a run
+    history(), diff(), content_hash(), approvers_of(), approvals_needed(), published_by(), rules_on(), with_shared() | EXECUTE | {READERS} | questions of people
     begin_change(), work_on(), submit(), publish_at_once(), draft_timelines() | EXECUTE | analyst | draft and hand in
     schedule(), record_check()      | EXECUTE                        | analyst, approver        | check and publish
     approve(), reject()             | EXECUTE                        | approver                 | judge

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from rules_engine import run as running
+from rules_engine.errors import Fault, RunHeld
 from rules_engine.model.decisions import Event
+from rules_engine.model.manifest import Manifest
 from rules_engine.ports import Inserted
 from tests.unit.house import MONDAY, TUESDAY, WEDNESDAY, House, moment
 
@@ -38,6 +42,25 @@ def test_events_follow_from_the_runs_before() -> None:
     assert house.events(2) == [Event.NOT_GRANTED, Event.GRANTED, Event.RETAINED]
     assert [o.manifest.previous_run for o in outcomes] == [None, *(o.manifest.run_id for o in outcomes[:-1])]
     assert house.history.journey(1)[-1].first_granted == MONDAY
+
+
+def test_a_run_that_is_held_is_staged_and_not_published() -> None:
+    """What judges is asked once, after the counting; nothing is written, and once it is content the run is published (R-OPS-5)."""
+    house, asked = House(), list[str]()
+
+    def judge(manifest: Manifest) -> None:
+        asked.append(manifest.run_id)
+        if len(asked) == 1:
+            raise RunHeld(Fault(f"Run {manifest.run_id}", "half of the members lose it."))
+
+    ports = (house.rules, house.evaluator, house.store, house.history)
+    with pytest.raises(RunHeld, match="half of the members"):
+        running.run(*ports, MONDAY, moment(MONDAY), {}, judge=judge)
+    assert (house.history.table, [*house.history.chain()]) == ({}, [])
+    assert house.store.manifest(asked[0]) is not None
+    assert running.run(*ports, MONDAY, moment(MONDAY), {}, judge=judge).inserted == Inserted(2, 0)
+    running.run(*ports, MONDAY, moment(TUESDAY), {}, judge=judge)
+    assert asked == [asked[0]] * 2, "what is published is not judged again"
 
 
 def test_a_second_run_inserts_nothing() -> None:

@@ -83,9 +83,9 @@ GRANT EXECUTE ON FUNCTION rules.tenants, rules.tenant, rules.refuse, rules.wait_
     TO rules_analyst, rules_approver, rules_engine, rules_auditor, rules_admin;
 -- Readers, and what their views ask.
 GRANT EXECUTE ON FUNCTION rules.history, rules.diff(bigint), rules.diff(text, text), rules.content_hash, rules.approvers_of,
-    rules.approvals_needed, rules.published_by, rules.shared_parameters, rules.with_shared, rules.rules_on
+    rules.approvals_needed, rules.published_by, rules.with_shared, rules.rules_on
     TO rules_analyst, rules_approver, rules_auditor, rules_admin;
-GRANT EXECUTE ON FUNCTION rules.rule_set, rules.membership_types, rules.reference_lists
+GRANT EXECUTE ON FUNCTION rules.rule_set, rules.membership_types, rules.reference_lists, rules.shared_parameters
     TO rules_analyst, rules_approver, rules_engine, rules_auditor, rules_admin;
 -- Analysts draft and hand in.
 GRANT EXECUTE ON FUNCTION rules.begin_change, rules.work_on, rules.submit, rules.schedule, rules.publish_at_once,
