@@ -40,6 +40,16 @@ Architectures = Annotated[
     list[Architecture] | None, typer.Option("--architecture", help="Processor of the nodes; may be given twice.")
 ]
 Wheels = Annotated[Path | None, typer.Option("--wheels", help="Folder of wheels, in place of the package index.")]
+Security = Annotated[
+    str | None,
+    typer.Option("--security-configuration", help="What allows roles for steps, of a transient cluster."),
+]
+EvaluatorRole = Annotated[
+    str | None, typer.Option("--evaluator-role", help="ARN of the evaluating step's role; the nodes' without it.")
+]
+PublisherRole = Annotated[
+    str | None, typer.Option("--publisher-role", help="ARN of the publishing step's role; the nodes' without it.")
+]
 Publish = Annotated[bool, typer.Option("--publish/--evaluate-only", help="Publish to the history as well.")]
 
 
@@ -60,21 +70,26 @@ def submit(
     instance_type: InstanceType = "m7i.2xlarge",
     core_nodes: CoreNodes = 2,
     python: Python = "3.11",
+    security_configuration: Security = None,
+    evaluator_role: EvaluatorRole = None,
+    publisher_role: PublisherRole = None,
     publish: Publish = True,
 ) -> None:
     """Put a run on EMR: on a running cluster, or on one of its own that ends itself."""
     settings = desk.settings()
     at = created_text(moment(created_at, "--created-at") or now())
     said = {"--logs": logs, "--subnet": subnet, "--service-role": service_role, "--instance-profile": instance_profile}
+    said |= {"--security-configuration": security_configuration} if evaluator_role or publisher_role else {}
     faults = [] if cluster else [*_unsaid(said)]
     sizes = collected(lambda: sizes_on(instance_type, core_nodes), faults) or Sizes()
     raise_all(RunRefused, faults)
     nodes = Nodes(architecture_of(instance_type), python)
     names = settings.environment, settings.tenant
-    job = emr.Job(run_id, at, artefacts.rstrip("/"), rule_set, lake, runs, *names, nodes, sizes, settings.write_policy)
-    place = cluster or emr.Cluster(
-        logs or "", subnet or "", service_role or "", instance_profile or "", instance_type, core_nodes
-    )
+    roles = evaluator_role, publisher_role
+    inputs = artefacts.rstrip("/"), rule_set, lake, runs
+    job = emr.Job(run_id, at, *inputs, *names, nodes, sizes, settings.write_policy, *roles)
+    on = logs or "", subnet or "", service_role or "", instance_profile or ""
+    place = cluster or emr.Cluster(*on, instance_type, core_nodes, security_configuration)
     cluster_id, steps = emr.submit_run(aws.client("emr", settings.region), job, cluster=place, publish=publish)
     desk.log("submitted", run_id=run_id, cluster=cluster_id, steps=list(steps))
     content = {"run_id": run_id, "created_at": at, "cluster": cluster_id, "steps": list(steps)}

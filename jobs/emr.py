@@ -16,6 +16,7 @@ from typing import Any
 from jobs import job_zip
 from jobs.aws import told
 from jobs.nodes import Nodes, Sizes
+from jobs.session_policy import session_policy
 from rules_engine.evaluation import session
 from rules_engine.model.decisions import WritePolicy
 
@@ -54,6 +55,9 @@ class Job:
     nodes: Nodes = field(default_factory=Nodes)
     sizes: Sizes = field(default_factory=Sizes)
     write_policy: str = WritePolicy.RESULTS
+    evaluator_role: str | None = None
+    publisher_role: str | None = None
+    """Roles of the steps; without them a step has the role of the nodes."""
 
     @property
     def python(self) -> str:
@@ -106,7 +110,25 @@ def publish_step(job: Job) -> Request:
 
 
 def serverless_job(job: Job, application: str, role: str, logs: str) -> Request:
-    """The request of EMR Serverless to evaluate a run; the token makes a second one the same job."""
+    """
+    The request of EMR Serverless to evaluate a run; the token makes a second one the same job.
+
+    Its session policy narrows the role to what this run reads and writes.
+
+    Raises:
+        RunRefused: If no policy can be written for it.
+    """
+    reach = session_policy(
+        run_id=job.run_id,
+        artefacts=job.artefacts,
+        rule_set=job.rule_set,
+        lake=job.lake,
+        runs=job.runs,
+        environment=job.environment,
+        tenant=job.tenant,
+        logs=f"{logs.rstrip('/')}/applications/{application}",
+        partition=role.split(":")[1],
+    )
     driver = "spark.emr-serverless.driverEnv"
     python = {f"{driver}.PYSPARK_PYTHON": job.python, f"{driver}.PYSPARK_DRIVER_PYTHON": job.python}
     python |= {"spark.executorEnv.PYSPARK_PYTHON": job.python}
@@ -117,6 +139,7 @@ def serverless_job(job: Job, application: str, role: str, logs: str) -> Request:
         "applicationId": application,
         "clientToken": job.run_id,
         "executionRoleArn": role,
+        "executionIamPolicy": {"policy": reach},
         "name": f"evaluate {job.run_id}",
         "jobDriver": {
             "sparkSubmit": {
@@ -171,30 +194,39 @@ def submit_run(client: Any, job: Job, *, cluster: Cluster | str, publish: bool =
         RunInterrupted: If AWS cannot be reached.
     """
     steps = [evaluate_step(job)] + ([publish_step(job)] if publish else [])
+    roles = (job.evaluator_role, job.publisher_role)[: len(steps)]
     if isinstance(cluster, str):
-        return submit(client, steps, cluster)
+        return submit(client, steps, cluster, roles=roles)
     name = f"rules {job.run_id}"
+    at_once = [] if any(roles) else steps  # a request that starts a cluster names one role for all its steps
     with told(f"Run {job.run_id}"):
         running = _cluster_named(client, name)
-        running = running or client.run_job_flow(**job_flow(name, cluster, steps))["JobFlowId"]
-    return submit(client, steps, running, "TERMINATE_CLUSTER")
+        running = running or client.run_job_flow(**job_flow(name, cluster, at_once))["JobFlowId"]
+    return submit(client, steps, running, "TERMINATE_CLUSTER", roles)
 
 
 def submit(
-    client: Any, steps: Sequence[Request], cluster_id: str, on_failure: str = "CONTINUE"
+    client: Any,
+    steps: Sequence[Request],
+    cluster_id: str,
+    on_failure: str = "CONTINUE",
+    roles: Sequence[str | None] = (),
 ) -> tuple[str, tuple[str, ...]]:
     """
-    Add to a cluster the steps that it neither did nor has before it; a step is known by its name.
+    Add to a cluster the steps that it neither did nor has before it, each under its role; its name tells a step.
 
     A failed step is added again. On a cluster that others use a failure ends nothing but the step:
     a later step of the run finds nothing to work on and refuses.
     """
     with told(f"Cluster {cluster_id}"):
         known = _steps_of(client, cluster_id)
-        missing = [step | {"ActionOnFailure": on_failure} for step in steps if step["Name"] not in known]
-        if missing:
-            added = client.add_job_flow_steps(JobFlowId=cluster_id, Steps=missing)["StepIds"]
-            known |= dict(zip((step["Name"] for step in missing), added, strict=True))
+        for step, role in zip(steps, roles or [None] * len(steps), strict=True):
+            if step["Name"] not in known:
+                under = {"ExecutionRoleArn": role} if role else {}
+                given = [step | {"ActionOnFailure": on_failure}]
+                (known[step["Name"]],) = client.add_job_flow_steps(JobFlowId=cluster_id, Steps=given, **under)[
+                    "StepIds"
+                ]
     return cluster_id, tuple(known[step["Name"]] for step in steps)
 
 

@@ -120,6 +120,18 @@ def test_a_transient_cluster_gets_the_run_and_ends_itself(client: Any) -> None:
         assert step["ActionOnFailure"] == "TERMINATE_CLUSTER"
 
 
+def test_each_step_has_the_role_that_is_named_for_it(client: Any) -> None:
+    """A call names one role for all its steps: they are added one by one, to a cluster that starts without any."""
+    arns = [f"arn:aws:iam::123456789012:role/{name}" for name in ("evaluator", "publisher")]
+    made: list[tuple[str, str]] = []
+    client.meta.events.register(
+        "provide-client-params.emr.AddJobFlowSteps",
+        lambda params, **_: made.append((params["Steps"][0]["Name"].split()[0], params["ExecutionRoleArn"])),
+    )
+    emr.submit_run(client, replace(JOB, evaluator_role=arns[0], publisher_role=arns[1]), cluster=CLUSTER, publish=True)
+    assert made == [("evaluate", arns[0]), ("publish", arns[1])]
+
+
 def test_the_same_run_does_not_start_a_second_cluster(client: Any) -> None:
     """R-OPS-3: a transient cluster that runs this run is found by its name."""
     first = emr.submit_run(client, JOB, cluster=CLUSTER, publish=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from jobs.session_policy import session_policy
+from rules_engine.errors import RunRefused
 from tests.spec.table import Row, cases
 
 TEMPLATE = Path(__file__).parents[2] / "infra" / "roles.yaml"
@@ -58,6 +61,10 @@ WHO_MAY_WHAT = """
     evaluator | s3:PutObject                  | runs/r1/decisions/p.parquet | yes | it stages decisions
     evaluator | s3:DeleteObject               | runs/r1/decisions/p.parquet | yes | a second try replaces the first
     evaluator | s3:PutObject                  | runs/r1/published.json      | no  | only the publisher says what is published
+    evaluator | s3:PutObject                  | runs/acme/chain.json        | no  | nor copies the chain
+    evaluator | s3:PutObject                  | runs/chain.json             | no  | where the prefix is one tenant's, too
+    evaluator | s3:PutObject                  | logs/applications/a/x.gz    | yes | a serverless job writes its own logs
+    evaluator | s3:GetObject                  | logs/applications/a/x.gz    | no  | and reads none
     evaluator | s3:PutBucketPolicy            | bucket                      | no  | it cannot open the bucket
     evaluator | secretsmanager:GetSecretValue | secret                      | no  | rule SQL runs without the database
     evaluator | rds-db:connect                | database                    | no  | rule SQL runs without a way to log in
@@ -73,6 +80,7 @@ WHO_MAY_WHAT = """
     publisher | s3:PutObject                  | runs/r1/decisions/p.parquet | no  | what is inserted is what was staged
     publisher | s3:PutObject                  | runs/r1/manifest.json       | no  | a publisher does not balance the books
     publisher | s3:PutObject                  | runs/r1/published.json      | yes | it says that a run is published
+    publisher | s3:PutObject                  | runs/chain.json             | yes | and keeps the copy of the chain
     publisher | s3:GetObject                  | lake/customers/p.parquet    | no  | the publisher sees no data
     publisher | s3:GetObject                  | rule-sets/1.json            | no  | it needs no rule but the run's own
     publisher | secretsmanager:GetSecretValue | secret                      | no  | publishing needs no rules database
@@ -202,6 +210,64 @@ def test_a_role_may_do_its_own_work_and_no_other(row: Row) -> None:
     """Each role's statements, matched as IAM matches them."""
     resource, context = request(row["action"], row["on"])
     assert allowed(list(statements(row["role"])), row["action"], resource, context) == (row["may"] == "yes")
+
+
+IN_ITS_SESSION = """
+    action             | on                                             | may | because
+    -------------------+------------------------------------------------+-----+--------------------------------------------------
+    s3:PutObject       | runs/prod_mutual_dynamodb/r2/decisions/p       | yes | it stages its own run
+    s3:DeleteObject    | runs/prod_mutual_dynamodb/r2/decisions/p       | yes | a second try replaces the first
+    s3:PutObject       | runs/prod_mutual_dynamodb/r1/decisions/p       | no  | another run is not its own
+    s3:DeleteObject    | runs/prod_mutual_dynamodb/r1/manifest.json     | no  | nor what says what that was
+    s3:PutObject       | runs/prod_mutual_dynamodb/r22/manifest.json    | no  | a name that begins alike is another run
+    s3:PutObject       | runs/prod_mutual_dynamodb/r2/published.json    | no  | what the role denies stays denied
+    s3:GetObject       | runs/prod_mutual_dynamodb/r1/decisions/p       | yes | it is decided against the run before
+    s3:GetObject       | runs/prod_mutual_dynamodb/chain.json           | yes | and is told which that is
+    s3:GetObject       | runs/prod_other_dynamodb/r1/decisions/p        | no  | another tenant's runs are nothing to it
+    s3:GetObject       | lake/customers/p.parquet                       | yes | rules are evaluated over the lake
+    s3:GetObject       | rule-sets/r2.json                              | yes | it evaluates what was frozen
+    s3:GetObject       | rule-sets/r1.json                              | no  | and nothing else that was
+    s3:ListBucket      | lake/customers/                                | yes | a frame is a folder of files
+    s3:PutObject       | logs/applications/00f1/jobs/1/x.gz             | yes | its logs
+    s3:PutObject       | logs/applications/other/jobs/1/x.gz            | no  | not those of another application
+    kms:Decrypt        | key                                            | yes | the lake may be encrypted
+"""
+
+
+@pytest.mark.parametrize("row", cases(IN_ITS_SESSION))
+def test_an_evaluator_on_serverless_reaches_the_run_it_stages_and_no_other(row: Row) -> None:
+    """What role and session policy both allow, as IAM intersects them."""
+    resource, context = request(row["action"], row["on"])
+    session = json.loads(policy_of("r2"))["Statement"]
+    may = all(allowed(said, row["action"], resource, context) for said in (list(statements("evaluator")), session))
+    assert may == (row["may"] == "yes")
+
+
+def policy_of(run_id: str, **other: str) -> str:
+    """The session policy of a run of the tenant mutual."""
+    told = {"artefacts": "artefacts", "rule_set": f"rule-sets/{run_id}.json", "lake": "lake/frames.toml"}
+    places = {"runs": "runs", "logs": "logs/applications/00f1"}
+    at = {name: f"s3://lake-bucket/{path}" for name, path in (told | places).items()}
+    return session_policy(**({"run_id": run_id, "environment": "prod", "tenant": "mutual"} | at | other))
+
+
+WILD_NAMES = """
+    which    | text                | because
+    ---------+---------------------+---------------------------------
+    run_id   | *                   | every run
+    run_id   | 2024-06-0?          | nine runs
+    run_id   | ${aws:username}     | a variable of IAM
+    runs     | s3://lake-bucket/*  | every folder
+    lake     | /lake/frames.toml   | not on S3: a policy has no word for it
+    lake     | s3://b/LONG/f.toml  | longer than EMR Serverless takes
+"""
+
+
+@pytest.mark.parametrize("row", cases(WILD_NAMES))
+def test_no_policy_is_written_that_reaches_more(row: Row) -> None:
+    """Refused in words, before anything is submitted."""
+    with pytest.raises(RunRefused):
+        policy_of(**({"run_id": "r2"} | {row["which"]: row["text"].replace("LONG", "long/" * 400)}))
 
 
 @pytest.mark.parametrize("row", cases(NEVER))
