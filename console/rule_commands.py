@@ -22,7 +22,8 @@ from rules_repo.overview import Listed, overview
 from rules_repo.selection import read as selecting
 
 if TYPE_CHECKING:
-    from rules_repo.publishing import Proposal
+    from rules_repo.exchange import Beside
+    from rules_repo.publishing import Proposal, Shared
     from rules_repo.repository import Recorded
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Only those in force on this day.")]
@@ -33,6 +34,10 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A .yaml, .yml, .csv 
 Types = Annotated[
     Path | None, typer.Option("--types", help="CSV file of membership types, beside a CSV file of rules.")
 ]
+Parameters = Annotated[
+    Path | None, typer.Option("--parameters", help="CSV file of shared parameters, beside a CSV file of rules.")
+]
+Lists = Annotated[Path | None, typer.Option("--lists", help="CSV file of reference lists, likewise.")]
 Why = Annotated[str, typer.Option("--reason", help="Why the rules change.")]
 Select = Annotated[
     str, typer.Option("--select", help="Such as: 'key:BOND-* type:GOLD -kind:exclusion tag:x status:live column:city'.")
@@ -97,19 +102,29 @@ def _drawn(recorded: tuple[Recorded, ...]) -> Iterator[RenderableType]:
 
 @writing
 def import_rules(
-    desk: Desk, file: File, types: Types = None, dry_run: DryRun = False, reason: Why = "", template: Example = False
+    desk: Desk,
+    file: File,
+    types: Types = None,
+    parameters: Parameters = None,
+    lists: Lists = None,
+    dry_run: DryRun = False,
+    reason: Why = "",
+    template: Example = False,
 ) -> None:
-    """Draft the rules of a file in a change, all or nothing; rules it does not name stay."""
+    """Draft the rules of a file in a change, all or nothing; what it does not name stays."""
     from rules_repo import exchange  # its readers of YAML and XLSX are loaded by who needs them
+    from rules_repo.publishing import Shared
 
+    beside = exchange.Beside(types, parameters, lists)
     if template:
-        return _template(desk, file, types)
-    contents = exchange.read(file, types)
+        return _template(desk, file, beside)
+    contents = exchange.read(file, beside)
+    shared = Shared(contents.parameters, contents.reference_lists)
     title = f"Import of {file.name}"
     with opened(desk.settings()) as installation:
-        _judged(desk, installation, contents.versions)
+        _judged(desk, installation, contents.versions, shared)
         propose = installation.repository.propose
-        proposal = propose(contents.versions, contents.membership_types, title, reason, dry_run)
+        proposal = propose(contents.versions, contents.membership_types, title, reason, dry_run, shared)
     parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
     new = [*parts["added"], *parts["changed"]]
     days = between(version for version in contents.versions if version.key in new)
@@ -123,28 +138,31 @@ def import_rules(
     return desk.screen.answer(told | parts, drawn, _verdict(proposal, dry_run))
 
 
-def _template(desk: Desk, file: Path, types: Path | None) -> None:
+def _template(desk: Desk, file: Path, beside: Beside) -> None:
     from rules_repo import exchange
     from rules_repo.template import EXAMPLE
 
-    there = [path for path in (file, types) if path is not None and path.exists()]
+    wanted = file, beside.types, beside.parameters, beside.lists
+    there = [path for path in wanted if path is not None and path.exists()]
     raise_all(RunRefused, [Fault(f"File {path}", "it is there already.", "Name another one.") for path in there])
-    exchange.write(EXAMPLE, file, types)
+    exchange.write(EXAMPLE, file, beside)
     desk.screen.answer(
         {"file": str(file)}, f"Two example rules are in {file}. docs/rule-files.md tells what each column says."
     )
 
 
-def _judged(desk: Desk, installation: Installation, versions: Iterable[RuleVersion]) -> None:
-    """Ask the gates about wordings that are not known yet, with the parameters and lists that are shared now."""
+def _judged(desk: Desk, installation: Installation, versions: Iterable[RuleVersion], drafted: Shared) -> None:
+    """Ask the gates about wordings that are not known yet, with what is shared now and what is drafted with them."""
     from rules_repo.changes import ChangeBook
     from rules_repo.rows import wording
 
     known = {wording(version) for version in installation.repository.rules()}
     if new := [version for version in versions if wording(version) not in known]:
         book = ChangeBook(installation.database_url)
-        shared = book.parameters()
-        judge(installation, now().date(), desk.screen.note)([with_shared(v, shared) for v in new], book.lists(0)[0])
+        shared = {**book.parameters(), **{each.name: each.value for each in drafted.parameters}}
+        lists = {each.name: each for each in (*book.lists(0)[0], *drafted.reference_lists)}
+        asked = [with_shared(version, shared) for version in new]
+        judge(installation, now().date(), desk.screen.note)(asked, tuple(lists.values()))
 
 
 @at_desk
@@ -177,18 +195,32 @@ def _verdict(proposal: Proposal, dry_run: bool) -> str:
 
 
 @at_desk
-def export_rules(desk: Desk, file: File, types: Types = None, as_of: AsOf = None) -> None:
-    """Write the rules as known now to a file for review."""
+def export_rules(
+    desk: Desk, file: File, types: Types = None, parameters: Parameters = None, lists: Lists = None, as_of: AsOf = None
+) -> None:
+    """Write the rules as known now, and what they share, to a file for review."""
     from rules_repo import exchange
 
     chosen = day(as_of, "--as-of")
     with opened(desk.settings()) as installation:
         versions, policies = installation.repository.rules(chosen), installation.repository.membership_types()
-        left_out = installation.repository.shared_names()
-    exchange.write(exchange.RuleFile(policies, versions), file, types)
-    if left_out:
-        desk.screen.note(f"Not in the file, for it holds rules and membership types: {', '.join(left_out)}.")
+        shared = installation.repository.shared()
+    beside = exchange.Beside(types, parameters, lists)
+    exchange.write(exchange.RuleFile(policies, versions, shared.parameters, shared.reference_lists), file, beside)
+    if file.suffix.lower() == ".csv" and (left_out := _left_out(beside, shared)):
+        desk.screen.note(left_out)
     desk.screen.answer({"file": str(file), "rules": len(versions)}, f"{len(versions)} rules are in {file}.")
+
+
+def _left_out(beside: Beside, shared: Shared) -> str:
+    """What has a file of its own beside a CSV file of rules, and was given none."""
+    said = {
+        "membership types (--types FILE)": beside.types is None,
+        "shared parameters (--parameters FILE)": beside.parameters is None and shared.parameters,
+        "reference lists (--lists FILE)": beside.lists is None and shared.reference_lists,
+    }
+    missing = [what for what, lacking in said.items() if lacking]
+    return f"Not in the file: {', '.join(missing)}." if missing else ""
 
 
 def content(version: RuleVersion) -> dict[str, Any]:

@@ -13,8 +13,19 @@ from typing import Any
 
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.model.canonical import canonical_json, encode_parameter
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.entries import RULE_FIELDS, TYPE_FIELDS, Entry, rule_entry, type_entry
+from rules_repo.shared_values import (
+    PARAMETER_FIELDS,
+    ROW_FIELDS,
+    Parameter,
+    cell_value,
+    list_lines,
+    parameter_entry,
+    row_cell,
+    value_cell,
+)
 
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -51,6 +62,9 @@ CELLS: dict[str, Callable[[str], Any]] = {
     "shadow": _flag,
     "parameters": _object,
     "metadata": _object,
+    "columns": _object,
+    "value": cell_value,
+    "row": row_cell,
 }
 
 Line = tuple[str, list[str]]
@@ -104,8 +118,8 @@ def tabled(lines: Iterable[Line], name: str, fields: Sequence[str], faults: list
 
 
 def _header_faults(header: Sequence[str], name: str, fields: Sequence[str]) -> Iterator[Fault]:
-    if "key" not in header:
-        yield Fault(name, "its first line names no column 'key'.", f"Begin it with: {','.join(fields)}.")
+    if fields[0] not in header:
+        yield Fault(name, f"its first line names no column '{fields[0]}'.", f"Begin it with: {','.join(fields)}.")
     for place, column in enumerate(header, 1):
         if not column:
             yield Fault(name, f"column {place} has no name.", "Name it, or remove it.")
@@ -135,6 +149,16 @@ def types_written(membership_types: Iterable[MembershipType]) -> str:
     return _written(TYPE_FIELDS, (type_entry(m) for m in membership_types))
 
 
+def parameters_written(parameters: Iterable[Parameter]) -> str:
+    """The shared parameters' file."""
+    return _written(PARAMETER_FIELDS, (parameter_entry(p) for p in parameters))
+
+
+def lists_written(lists: Iterable[ReferenceList]) -> str:
+    """The reference lists' file: a line a row."""
+    return _written(ROW_FIELDS, list_lines(lists))
+
+
 def _written(fields: Sequence[str], found: Iterable[Entry]) -> str:
     rows = ([_shown(name, entry.get(name)) for name in fields] for entry in found)
     return "".join(_line(row) for row in (fields, *rows))
@@ -152,6 +176,8 @@ def _shown(name: str, value: Any) -> str:
         return ""
     if name == "parameters":
         return canonical_json({key: encode_parameter(part) for key, part in value.items()})
-    if name == "metadata":
+    if name in ("metadata", "columns", "row"):
         return canonical_json(value)
+    if name == "value":
+        return value_cell(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

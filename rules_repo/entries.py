@@ -124,7 +124,7 @@ class Reading:
         found: dict[str, ParameterValue] = {}
         for name, value in self.mapping("parameters").items():
             try:
-                found[name] = _parameter(value)
+                found[name] = plain_parameter(value)
             except (ValueError, TypeError, ArithmeticError):
                 self.fault(
                     f"its parameter '{name}' {_shown(value)} is no value.",
@@ -218,7 +218,13 @@ def type_entry(found: MembershipType) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if value not in (None, "")}
 
 
-def _parameter(value: Any) -> ParameterValue:
+def plain_parameter(value: Any) -> ParameterValue:
+    """
+    A parameter's value as files say it, with its type or without.
+
+    Raises:
+        ValueError, TypeError, ArithmeticError: If it is none.
+    """
     if isinstance(value, Mapping):
         value = decode_parameter(value) if set(value) <= {"boolean", "bigint", "decimal", "date", "string"} else None
     if isinstance(value, datetime) or not isinstance(value, (bool, int, Decimal, str, date)):

@@ -9,20 +9,35 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from rules_engine.errors import ChangeRefused, Fault, raise_all
-from rules_engine.model.canonical import canonical_json
+from rules_engine.model.canonical import canonical_json, decode_parameter, encode_parameter
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_repo.rows import Row, all_of, type_of, type_values, version_of
+from rules_repo.rows import Row, all_of, list_of, type_of, type_values, version_of
+from rules_repo.shared_values import Parameter
 from rules_repo.timeline import Step, by_key, overlaps, step
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Which rules a publication adds, changes and leaves as they are, by key, and the membership types it touches."""
+    """Which rules a publication adds, changes and leaves as they are, by key, and what else it touches, by name."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     unchanged: tuple[str, ...]
     membership_types: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    reference_lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Shared parameters and reference lists that are proposed with rules."""
+
+    parameters: tuple[Parameter, ...] = ()
+    reference_lists: tuple[ReferenceList, ...] = ()
+
+
+NOTHING = Shared()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,8 @@ class Known:
     types: Mapping[str, MembershipType]
     rules: Mapping[str, tuple[RuleVersion, ...]]
     keys: frozenset[str]
+    parameters: Mapping[str, Parameter]
+    lists: Mapping[str, ReferenceList]
 
 
 def propose_in(
@@ -55,6 +72,7 @@ def propose_in(
     title: str,
     reason: str,
     dry_run: bool = False,
+    shared: Shared = NOTHING,
 ) -> Proposal:
     """Draft within the connection's transaction, and publish where no approval is needed; a dry run reads alone."""
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
@@ -67,18 +85,23 @@ def propose_in(
         changed=tuple(s.key for s in steps if s.key in known.keys and s.changes),
         unchanged=tuple(s.key for s in steps if s.key in known.keys and not s.changes),
         membership_types=tuple(m.key for m in types),
+        parameters=tuple(p.name for p in shared.parameters if known.parameters.get(p.name) != p),
+        reference_lists=tuple(r.name for r in shared.reference_lists if known.lists.get(r.name) != r),
     )
     same = [f"rule {key}" for key in changes.unchanged]
     same += [f"membership type {m.key}" for m in membership_types if known.types.get(m.key) == m]
+    same += [f"parameter {p.name}" for p in shared.parameters if p.name not in changes.parameters]
+    same += [f"reference list {r.name}" for r in shared.reference_lists if r.name not in changes.reference_lists]
     raise_all(ChangeRefused, _drafted_otherwise(connection, same))
     drafted = [s for s in steps if s.changes]
-    if not drafted and not types:
+    if not (drafted or types or changes.parameters or changes.reference_lists):
         return Proposal(changes, None, published=False)
     if dry_run:
         raise_all(ChangeRefused, _held(connection, [s.key for s in drafted]))
         return Proposal(changes, None, published=False)
     change = _begun(connection, title, reason)
     _draft_types(connection, types, known)
+    _draft_shared(connection, shared, changes, known)
     _draft_rules(connection, change, drafted)
     return Proposal(changes, change, _published(connection, change))
 
@@ -126,7 +149,19 @@ def _known(connection: Connection, asked: Sequence[str]) -> Known:
     types = all_of(type_of, _rows(connection, "SELECT * FROM rules.membership_type"), "Membership type")
     rules = all_of(version_of, _rows(connection, f"SELECT * FROM rules.rule {of_these}", keys=asked), "Rule")
     keys = _rows(connection, f"SELECT DISTINCT rule_key FROM rules.rule_history {of_these}", keys=asked)
-    return Known({m.key: m for m in types}, by_key(rules), frozenset(row["rule_key"] for row in keys))
+    return Known(
+        {m.key: m for m in types},
+        by_key(rules),
+        frozenset(row["rule_key"] for row in keys),
+        {p.name: p for p in parameters_in(connection)},
+        {r.name: r for r in all_of(list_of, _rows(connection, "SELECT * FROM rules.reference_list"), "Reference list")},
+    )
+
+
+def parameters_in(connection: Connection) -> tuple[Parameter, ...]:
+    """The shared parameters as known now, by name."""
+    rows = _rows(connection, "SELECT name, value, description FROM rules.parameter ORDER BY name")
+    return tuple(Parameter(row["name"], decode_parameter(row["value"]), row["description"]) for row in rows)
 
 
 def _faults(
@@ -175,6 +210,32 @@ def _draft_types(connection: Connection, types: Sequence[MembershipType], known:
             ),
             changed,
         )
+
+
+def _draft_shared(connection: Connection, shared: Shared, changes: Changes, known: Known) -> None:
+    for each in shared.parameters:
+        if each.name in changes.parameters:
+            value = canonical_json(encode_parameter(each.value))
+            values = {"name": each.name, "value": value, "description": each.description}
+            connection.execute(text(PARAMETER[each.name in known.parameters]), values)
+    for found in shared.reference_lists:
+        if found.name in changes.reference_lists:
+            content = found.content()
+            values = content | {part: canonical_json(content[part]) for part in ("columns", "rows")}
+            connection.execute(text(LIST[found.name in known.lists]), values)
+
+
+PARAMETER = {
+    False: "INSERT INTO rules.parameter (name, value, description) VALUES (:name, CAST(:value AS jsonb), :description)",
+    True: "UPDATE rules.parameter SET value = CAST(:value AS jsonb), description = :description WHERE name = :name",
+}
+LIST = {
+    False: "INSERT INTO rules.reference_list (name, columns, rows, description)"
+    " VALUES (:name, CAST(:columns AS jsonb), CAST(:rows AS jsonb), :description)",
+    True: "UPDATE rules.reference_list SET columns = CAST(:columns AS jsonb), rows = CAST(:rows AS jsonb),"
+    " description = :description WHERE name = :name",
+}
+"""How one is drafted, by whether it is known."""
 
 
 def _draft_rules(connection: Connection, change: int, steps: Sequence[Step]) -> None:

@@ -14,7 +14,7 @@ from rules_engine.errors import ChangeRefused, Fault, RunRefused
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.connection import connected, shown, snapshot, translated
-from rules_repo.publishing import Changes, Proposal, propose_in
+from rules_repo.publishing import NOTHING, Changes, Proposal, Shared, parameters_in, propose_in
 from rules_repo.rows import Row, all_of, list_of, type_of, version_of
 from rules_repo.schema import check_newest
 
@@ -92,12 +92,12 @@ class Repository:
             rows = _rows(connection, "SELECT * FROM rules.membership_type")
         return tuple(sorted(all_of(type_of, rows, "Membership type"), key=lambda m: m.key))
 
-    def shared_names(self) -> tuple[str, ...]:
-        """The shared parameters, as ``:name``, and the reference lists known now: files of rules do not hold them."""
+    def shared(self) -> Shared:
+        """The shared parameters and the reference lists as known now, by name."""
         with snapshot(self._engine) as connection:
             self._check_revision(connection)
-            query = "SELECT ':' || name AS name FROM rules.parameter UNION ALL SELECT name FROM rules.reference_list"
-            return tuple(sorted(row["name"] for row in _rows(connection, query)))
+            lists = _rows(connection, "SELECT * FROM rules.reference_list ORDER BY name")
+            return Shared(parameters_in(connection), all_of(list_of, lists, "Reference list"))
 
     def versions(self, key: str) -> tuple[Recorded, ...]:
         """Everything ever known of one rule, oldest knowledge first; nothing if there is no such rule."""
@@ -136,10 +136,12 @@ class Repository:
         title: str = "Proposal",
         reason: str = "",
         dry_run: bool = False,
+        shared: Shared = NOTHING,
     ) -> Proposal:
         """
-        Draft the rules that ``versions`` say in a change of their own, all or nothing; rules they do not name stay.
+        Draft the rules that ``versions`` say, and what they share, in a change of their own, all or nothing.
 
+        Rules, parameters and lists they do not name stay.
         The periods given for a rule say everything from the first of their days
         on. Their version numbers count for nothing: a wording that is known
         keeps its number, another one gets the next when it is published. Where
@@ -150,7 +152,7 @@ class Repository:
             ChangeRefused: With every fault; nothing was changed.
         """
         with self._writing() as connection:
-            return propose_in(connection, tuple(versions), tuple(membership_types), title, reason, dry_run)
+            return propose_in(connection, tuple(versions), tuple(membership_types), title, reason, dry_run, shared)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

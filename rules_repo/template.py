@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion, WhenUnknown
 from rules_repo.exchange import RuleFile
+from rules_repo.shared_values import Parameter
 
 RULES = {
     "key": "The rule's name for good: letters, digits, '_', '-' and ':'. Lines of one key are its periods.",
@@ -42,6 +44,21 @@ TYPES = {
     "veto_weight": "An exclusion of this weight or more denies, whatever is for it; empty for none.",
 }
 
+PARAMETERS = {
+    "name": "The name by which the SQL of any rule says it: `:high_balance`. A rule's own parameter goes before it.",
+    "value": "5, 2.50, true, 2024-06-01, or a text; with its type where that could be read otherwise: "
+    '{"string": "007"}.',
+    "description": "What it is for.",
+}
+
+LISTS = {
+    "name": "The name by which the SQL of any rule asks it as a frame: `SELECT code FROM high_risk`.",
+    "columns": 'Its columns with their types, as JSON: {"code": "string"}. There are boolean, bigint, date, string and '
+    "decimal(12,2).",
+    "description": "What it is for.",
+    "row": 'One row, as JSON: {"code": "XA"}; of a list of one column its value alone. YAML has all of them in `rows`.',
+}
+
 _CONDITION = RuleVersion(
     key="GOLD-001",
     version=1,
@@ -50,8 +67,9 @@ _CONDITION = RuleVersion(
     weight=20,
     form=Form.PREDICATE,
     frame="customers",
-    sql="annual_premium >= :least AND joined_on <= add_months(:as_of, -12 * :years)",
-    parameters={"least": Decimal("500.00"), "years": 5},
+    sql="annual_premium >= :least AND joined_on <= add_months(:as_of, -12 * :years)"
+    " AND country NOT IN (SELECT code FROM elsewhere)",
+    parameters={"years": 5},
     name="A customer of some standing",
     owner="loyalty desk",
     reason_text="Has paid 500 a year for five years",
@@ -78,6 +96,8 @@ EXAMPLE = RuleFile(
             effective=EffectivePeriod(date(2026, 1, 1), date(2027, 1, 1)),
         ),
     ),
+    (Parameter("least", Decimal("500.00"), "What somebody of standing pays a year"),),
+    (ReferenceList("elsewhere", {"code": "string"}, ({"code": "XA"}, {"code": "XB"}), "Where we grant nothing"),),
 )
 """A condition and a SELECT; its frames are those of the demo."""
 
@@ -87,9 +107,10 @@ HEAD = """# Files of rules
 Written by `python -m rules_repo.template`; do not edit.
 
 `rules import FILE` reads rules from `.yaml`, `.csv` and `.xlsx`, `rules export FILE` writes them, and
-`rules import FILE --template` writes an example to begin with. A CSV file of rules has its membership types in another
-file (`--types`), a workbook in the sheet `membership types` beside `rules`, a YAML file in the section
-`membership_types` beside `rules`.
+`rules import FILE --template` writes an example to begin with. A YAML file has the sections `membership_types`,
+`parameters`, `reference_lists` and `rules`, a workbook the sheets `rules`, `membership types`, `parameters` and
+`reference lists`. A CSV file of rules has the others in files of their own: `--types`, `--parameters`, `--lists`.
+A list is replaced as a whole; what a file does not name stays as it is.
 
 What everybody sees in a file is what is read, or it is refused with its place: in a workbook formulas without a value,
 numbers and days whose format shows something else, merged and hidden cells; in CSV another encoding than UTF-8 (commas,
@@ -100,7 +121,8 @@ semicolons or tabs part columns). YAML is read by the core schema of 1.2: `NO` a
 def documented() -> str:
     """docs/rule-files.md: what `python -m rules_repo.template` writes."""
     lines = [HEAD]
-    for title, columns in ("Rules", RULES), ("Membership types", TYPES):
+    sections = ("Rules", RULES), ("Membership types", TYPES), ("Parameters", PARAMETERS), ("Reference lists", LISTS)
+    for title, columns in sections:
         lines += [f"## {title}", "", "| column | what it says |", "|---|---|"]
         lines += [f"| `{name}` | {meaning} |" for name, meaning in columns.items()] + [""]
     return "\n".join(lines)

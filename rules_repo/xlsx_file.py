@@ -1,4 +1,4 @@
-"""Rules as a workbook: a sheet of rules and one of membership types, each as its CSV file has it, every cell a text."""
+"""Rules as a workbook: a sheet for each of the CSV files, each as that file has it, every cell a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,12 @@ from zipfile import BadZipFile
 from openpyxl.utils.exceptions import InvalidFileException
 
 from rules_engine.errors import ChangeRefused, Fault
-from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo import csv_file, worksheet
 from rules_repo.entries import READABLE_RULE_FIELDS, TYPE_FIELDS, Entry
+from rules_repo.shared_values import PARAMETER_FIELDS, ROW_FIELDS
 
-RULES, TYPES = "rules", "membership types"
+RULES, TYPES, PARAMETERS, LISTS = "rules", "membership types", "parameters", "reference lists"
+SHEETS = ((RULES, READABLE_RULE_FIELDS), (TYPES, TYPE_FIELDS), (PARAMETERS, PARAMETER_FIELDS), (LISTS, ROW_FIELDS))
 LONGEST = 32_767
 """As many characters a spreadsheet keeps in a cell."""
 
@@ -32,9 +33,9 @@ UNREADABLE = OSError, LookupError, ValueError, TypeError, AttributeError, Syntax
 Placed = list[tuple[str, Entry]]
 
 
-def entries(path: Path, faults: list[Fault]) -> tuple[Placed, Placed]:
+def entries(path: Path, faults: list[Fault]) -> Mapping[str, Placed]:
     """
-    The entries of both sheets, with where they stand; what cannot be read goes to ``faults``.
+    The entries of the sheets by name, with where they stand; what cannot be read goes to ``faults``.
 
     Raises:
         ChangeRefused: If the file is no workbook.
@@ -44,14 +45,14 @@ def entries(path: Path, faults: list[Fault]) -> tuple[Placed, Placed]:
         if RULES not in sheets:
             what = f"it has no sheet '{RULES}' of cells; it has {', '.join(map(repr, values.sheetnames))}."
             faults.append(Fault(path.name, what, f"Name the sheet with the rules '{RULES}'."))
-            return [], []
-        found = []
-        for name, fields in ((RULES, READABLE_RULE_FIELDS), (TYPES, TYPE_FIELDS)):
+            return {title: [] for title, _ in SHEETS}
+        found: dict[str, Placed] = {}
+        for name, fields in SHEETS:
             which = f"{path.name} sheet {name}"
             read = worksheet.rows(sheets[name], formulas[name], COLUMNS, which, faults) if name in sheets else ()
             lines = ((f"{which} row {number}", cells) for number, cells in read)
-            found.append(csv_file.tabled(lines, which, fields, faults) if name in sheets else [])
-    return found[0], found[1]
+            found[name] = csv_file.tabled(lines, which, fields, faults) if name in sheets else []
+    return found
 
 
 @contextmanager
@@ -68,13 +69,13 @@ def _opened(path: Path, data_only: bool) -> Iterator[Any]:
         yield book
 
 
-def written(membership_types: Iterable[MembershipType], versions: Iterable[RuleVersion]) -> bytes:
-    """The workbook: the same rules give the same bytes."""
+def written(texts: Mapping[str, str]) -> bytes:
+    """The workbook of sheets by name, each of the text of its CSV file: the same rules give the same bytes."""
     from openpyxl import Workbook
 
     book = Workbook()
     book.remove(book.active)
-    for name, text in ((RULES, csv_file.rules_written(versions)), (TYPES, csv_file.types_written(membership_types))):
+    for name, text in texts.items():
         sheet = book.create_sheet(name)
         for line, cells in enumerate(csv.reader(io.StringIO(text, newline="")), 1):
             for column, cell in enumerate(cells, 1):

@@ -11,10 +11,12 @@ import yaml
 
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.model.canonical import encode_parameter
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_repo.entries import Entry, rule_entry, type_entry
+from rules_repo.shared_values import Parameter, list_entry, parameter_entry
 
-SECTIONS = ("membership_types", "rules")
+SECTIONS = ("membership_types", "parameters", "reference_lists", "rules")
 GROUPS = {"effective": ("from", "to"), "reason": ("code", "text")}
 """Fields that a YAML entry writes as a group: ``reason: {code: …}`` is ``reason_code``."""
 
@@ -108,7 +110,7 @@ def _sections(root: yaml.Node | None, name: str, faults: list[Fault]) -> Iterato
         elif isinstance(node, yaml.SequenceNode):
             yield key.value, node
         elif node.value:
-            faults.append(Fault(where, f"the section '{key.value}' is no list.", "Begin each entry with `- key:`."))
+            faults.append(Fault(where, f"the section '{key.value}' is no list.", "Begin each entry with `- `."))
 
 
 def _entry(loader: _Loader, node: yaml.Node, where: str, faults: list[Fault]) -> Entry | None:
@@ -141,10 +143,20 @@ def _unreadable(problem: Exception, where: str) -> Fault:
     return Fault(where, f"it is no YAML{line}: {getattr(problem, 'problem', None) or problem}.", "Mend the text there.")
 
 
-def written(membership_types: Iterable[MembershipType], versions: Iterable[RuleVersion]) -> str:
-    """The file's text: the same rules give the same text."""
+def written(
+    membership_types: Iterable[MembershipType],
+    versions: Iterable[RuleVersion],
+    parameters: Iterable[Parameter] = (),
+    lists: Iterable[ReferenceList] = (),
+) -> str:
+    """The file's text: the same rules give the same text; what they share has sections where there is any."""
+    shared = {
+        "parameters": [entry | {"value": _typed(entry["value"])} for entry in map(parameter_entry, parameters)],
+        "reference_lists": [list_entry(each) for each in lists],
+    }
     body = {
         "membership_types": [type_entry(m) for m in membership_types],
+        **{section: found for section, found in shared.items() if found},
         "rules": [_grouped(rule_entry(v)) for v in versions],
     }
     return yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

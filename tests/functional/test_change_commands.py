@@ -148,8 +148,10 @@ def test_a_change_is_checked_with_its_reference_lists(people: People) -> None:
     through(people, 2)
     people.office("ann", """UPDATE rules.reference_list SET columns = '{"nation": "string"}', rows = '["FR"]'""")
     people.ann.fine("change", "submit", 3, "--reason", "a better name")
-    exported = people.ann("export", people.ann.home / "out.yaml")
-    assert "Not in the file, for it holds rules and membership types: near." in exported.stderr
+    people.ann.fine("export", people.ann.home / "out.yaml")
+    assert "name: near" in (people.ann.home / "out.yaml").read_text("utf-8")
+    exported = people.ann("export", people.ann.home / "out.csv")
+    assert "Not in the file: membership types (--types FILE), reference lists (--lists FILE)." in exported.stderr
     code, (fault,) = people.bob.refused("change", "check", 3)
     assert (code, fault["which"]) == (3, "Rule GOLD-001")
     assert "code" in fault["what"]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules_engine.errors import ChangeRefused, Fault, InvalidRule
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import (
     EffectivePeriod,
     Form,
@@ -24,7 +25,9 @@ from rules_engine.model.rules import (
 )
 from rules_repo import csv_file, entries, exchange, yaml_file
 from rules_repo.exchange import RuleFile
+from rules_repo.publishing import Shared
 from rules_repo.repository import Repository
+from rules_repo.shared_values import Parameter
 from tests.spec.table import Row, cases
 
 TYPES = (
@@ -73,14 +76,37 @@ SELECT = RuleVersion(
     sql="WITH t AS (SELECT 1)\nSELECT customer_id FROM customers",
     effective=EffectivePeriod(date(1970, 1, 1)),
 )
-RULES = RuleFile(TYPES, (SELECT, LATER, FULL))
+PARAMETERS = (
+    Parameter("day", date(2024, 6, 1), "a day"),
+    Parameter("exact", Decimal("2.50")),
+    Parameter("large", Decimal("1E+3"), 'said with its "type"'),
+    Parameter("least", 5),
+    Parameter("looks_like_a_number", "007"),
+    Parameter("no", "no", "a text, line\nand line"),
+    Parameter("off", False),
+)
+LISTS = (
+    ReferenceList("empty", {"code": "string"}, (), "nobody yet"),
+    ReferenceList(
+        "rates",
+        {"code": "string", "rate": "decimal(5,2)", "since": "date", "live": "boolean", "n": "bigint"},
+        (
+            {"code": "007", "rate": "1.50", "since": "2024-06-01", "live": True, "n": 7},
+            {"code": None, "rate": None, "since": None, "live": None, "n": None},
+        ),
+    ),
+    ReferenceList("whole", {"n": "bigint"}, ({"n": 7}, {"n": None})),
+    ReferenceList("words", {"code": "string"}, ({"code": "007"}, {"code": "no"}, {"code": "{"}, {"code": ""})),
+)
+RULES = RuleFile(TYPES, (SELECT, LATER, FULL), PARAMETERS, LISTS)
 
 
-def paths(folder: Path, kind: str) -> tuple[Path, Path | None]:
-    return folder / f"rules.{kind}", folder / "types.csv" if kind == "csv" else None
+def paths(folder: Path, kind: str) -> tuple[Path, exchange.Beside]:
+    names = ("types", "parameters", "lists") if kind == "csv" else ()
+    return folder / f"rules.{kind}", exchange.Beside(*(folder / f"{name}.csv" for name in names))
 
 
-@pytest.mark.parametrize("kind", ["yaml", "yml", "csv"])
+@pytest.mark.parametrize("kind", ["yaml", "yml", "csv", "xlsx"])
 def test_a_file_keeps_everything_and_the_same_rules_give_the_same_bytes(tmp_path: Path, kind: str) -> None:
     """Out, in, out: equal values, equal bytes, parameters of every type included."""
     first, again = tmp_path / "first", tmp_path / "again"
@@ -100,11 +126,21 @@ def test_rules_go_through_the_database_and_back(tmp_path: Path, database_url: st
     before = [p.read_bytes() for p in sorted(tmp_path.iterdir())]
     repository = Repository(database_url)
     read = exchange.read(*paths(tmp_path, kind))
-    assert repository.publish(read.versions, read.membership_types).added == ("BOND-001", "TEN-001")
-    exchange.write(RuleFile(repository.membership_types(), repository.rules()), *paths(tmp_path, kind))
+    said = read.versions, read.membership_types, "An import", "", False, Shared(read.parameters, read.reference_lists)
+    made = repository.propose(*said)
+    assert (made.published, made.changes.added) == (True, ("BOND-001", "TEN-001"))
+    assert made.changes.parameters == tuple(p.name for p in PARAMETERS)
+    assert made.changes.reference_lists == tuple(each.name for each in LISTS)
+    shared = repository.shared()
+    known = RuleFile(repository.membership_types(), repository.rules(), shared.parameters, shared.reference_lists)
+    exchange.write(known, *paths(tmp_path, kind))
     assert [p.read_bytes() for p in sorted(tmp_path.iterdir())] == before
-    again = repository.publish(read.versions, read.membership_types)
-    assert (again.added, again.changed, again.membership_types) == ((), (), ())
+    assert repository.propose(*said).change is None, "the same again changes nothing"
+    fewer = Shared((replace(PARAMETERS[3], value=6),), (replace(LISTS[3], rows=()),))
+    changes = repository.propose((), (), "Fewer", "", False, fewer).changes
+    assert (changes.parameters, changes.reference_lists) == (("least",), ("words",))
+    assert repository.shared().reference_lists[3].rows == ()
+    assert len(repository.shared().parameters) == len(PARAMETERS)
 
 
 def test_a_workbook_that_a_person_typed_is_read(tmp_path: Path) -> None:
@@ -292,3 +328,41 @@ def test_a_yaml_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> N
     path.write_text(text)
     with pytest.raises(InvalidRule):
         exchange.read(path)
+
+
+SHARED_FAULTS = """
+    section         | entry                                                       | says                                              | because
+    ----------------+-------------------------------------------------------------+---------------------------------------------------+-----------------------------------------
+    parameters      | {name: a, value: [1]}                                       | its value '[1]' is no value                       | a parameter is one value
+    parameters      | {name: a, value: 1, kind: x}                                | it has no field 'kind'                            | a slip of the pen is not ignored
+    parameters      | {value: 1}                                                  | it has no name                                    | rules name it
+    reference_lists | {name: a, columns: string, rows: []}                        | its columns 'string' are no mapping               | columns have types
+    reference_lists | {name: a, columns: {c: string}, rows: [007]}                | its c 7 is not of type string                     | YAML took it for a number
+    reference_lists | {name: a, columns: {c: string, d: date}, rows: [x]}         | its row 1, 'x', names no columns                  | of two columns a value is neither
+    reference_lists | {name: a, columns: {c: string}, rows: [{e: x}]}             | Its columns are c                                 | a column that there is not
+    reference_lists | {name: a, columns: {c: text}, rows: []}                     | its column 'c' of type 'text' is none             | types are Spark's
+"""
+
+
+@pytest.mark.parametrize("case", cases(SHARED_FAULTS))
+def test_what_is_wrong_with_shared_values_is_said(tmp_path: Path, case: Row) -> None:
+    """With the line and the name, before anything is drafted."""
+    (tmp_path / "rules.yaml").write_text(f"{case['section']}:\n- {case['entry']}\n", encoding="utf-8")
+    with pytest.raises(InvalidRule) as refused:
+        exchange.read(tmp_path / "rules.yaml")
+    assert any(
+        case["says"] in str(fault) and fault.which.startswith("rules.yaml line 2") for fault in refused.value.faults
+    )
+
+
+def test_a_list_may_be_typed_in_a_sheet_one_code_a_line(tmp_path: Path) -> None:
+    """Codes as they are, columns said once; what another line says otherwise is refused."""
+    lines = ["name;columns;description;row", 'high;"{""code"": ""string""}";Risky;XA', "high;;;007", "high;;;XB"]
+    (tmp_path / "rules.csv").write_text("key\n", encoding="utf-8")
+    (tmp_path / "lists.csv").write_text("\n".join(lines), encoding="utf-8")
+    beside = exchange.Beside(lists=tmp_path / "lists.csv")
+    (found,) = exchange.read(tmp_path / "rules.csv", beside).reference_lists
+    assert [row["code"] for row in found.rows] == ["007", "XA", "XB"]
+    (tmp_path / "lists.csv").write_text("\n".join([*lines, "high;;Harmless;XC"]), encoding="utf-8")
+    with pytest.raises(InvalidRule, match=r"its description are others than in lists\.csv line 2"):
+        exchange.read(tmp_path / "rules.csv", beside)
