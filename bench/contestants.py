@@ -87,7 +87,7 @@ def _on_spark(name: str) -> Contestant:
     @contextmanager
     def opened(task: Task) -> Iterator[Run]:
         from bench import on_spark
-        from rules_engine.evaluation import session
+        from rules_engine.spark import session
 
         spark = session.start(task.java_home, task.work / "spark", f"local[{task.cores}]", task.memory)
         try:

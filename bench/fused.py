@@ -12,12 +12,12 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.statements import batches
-from rules_engine.language.lexical import bind
 from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.plan.standalone import batches
+from rules_engine.sql.lexer import bind
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -12,9 +12,9 @@ import sqlglot
 from bench import facts
 from bench.contestants import Contestant, Run, Task
 from bench.facts import Facts
-from rules_engine.language.lexical import bind
 from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.sql.lexer import bind
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -22,7 +22,7 @@ from sqlglot import exp
 from bench import facts
 from bench.contestants import Contestant, Run, Task
 from bench.facts import Facts
-from rules_engine.language.lexical import bind
+from rules_engine.sql.lexer import bind
 
 SAMPLE = 4_000
 """Rows at most; what they cost is stated per row."""

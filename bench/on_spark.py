@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from bench import facts, fused
 from bench.contestants import Run, Task
 from bench.facts import Facts
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.language import gate
-from rules_engine.language.lexical import bind
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.sql.gate import gate
+from rules_engine.sql.lexer import bind
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

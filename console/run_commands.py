@@ -22,7 +22,7 @@ from rules_engine.ports import RunStatus
 from rules_engine.run import Outcome
 
 if TYPE_CHECKING:
-    from rules_engine.evaluation.explained import Explained, Place
+    from rules_engine.spark.explain import Explained, Place
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Day the run is about; the newest landed day without it.")]
 KnownAt = Annotated[

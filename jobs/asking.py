@@ -9,12 +9,12 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
-from rules_engine.language import lexical
 from rules_engine.model.canonical import ParameterValue
 from rules_engine.model.frames import Schema
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
+from rules_engine.sql import lexer
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
@@ -88,7 +88,7 @@ def judge(
 
 def with_shared(version: RuleVersion, shared: Mapping[str, ParameterValue]) -> RuleVersion:
     """The version with the shared parameters that its SQL names and that it does not give itself."""
-    words = {token.word for token in lexical.tokens(version.sql) if token.kind is lexical.Kind.PARAMETER}
+    words = {token.word for token in lexer.tokens(version.sql) if token.kind is lexer.Kind.PARAMETER}
     named = {name: value for name, value in shared.items() if f":{name}" in words}
     return replace(version, parameters={**named, **version.parameters})
 

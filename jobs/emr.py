@@ -17,8 +17,8 @@ from jobs import job_zip
 from jobs.aws import told
 from jobs.nodes import Nodes, Sizes
 from jobs.session_policy import session_policy
-from rules_engine.evaluation import session
 from rules_engine.model.decisions import WritePolicy
+from rules_engine.spark import session
 
 Request = dict[str, Any]
 """A request of the AWS API, or a part of one."""

@@ -16,8 +16,6 @@ from pyspark.sql import SparkSession
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
-from rules_engine.evaluation import session
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.lake.declaration import parse
 from rules_engine.model.decisions import WritePolicy
 from rules_engine.model.failing import Limits, OnFailure
@@ -27,6 +25,8 @@ from rules_engine.publication.names import runs_root
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
 from rules_engine.settings import HistoryKind
+from rules_engine.spark import session
+from rules_engine.spark.evaluator import SparkEvaluator
 
 NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD")
 """Where the rules are edited and where decisions are kept."""

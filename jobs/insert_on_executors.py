@@ -20,7 +20,6 @@ from pyspark.sql import SparkSession
 from jobs.telling import Telling
 from rules_engine import errors
 from rules_engine.errors import Fault, RulesError
-from rules_engine.evaluation.work_counts import Count, WorkCounts, uncounted
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.ports import Inserted, Progress
 from rules_engine.publication.dynamodb import DynamoDBHistory, connect
@@ -28,6 +27,8 @@ from rules_engine.publication.pace import Pace
 from rules_engine.publication.records import SubjectType
 from rules_engine.publication.staged_records import Records
 from rules_engine.publication.staging import DECISIONS, FolderRunStore
+from rules_engine.spark.work_counts import WorkCounts
+from rules_engine.worker.work_counts import Count, uncounted
 
 DONE = "done"
 """What tasks count: records that are in the history."""

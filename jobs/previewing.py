@@ -8,11 +8,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused, did_you_mean, raise_all
-from rules_engine.language.lexical import blanked, tokens
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 from rules_engine.review.preview import Preview
+from rules_engine.sql.lexer import blanked, tokens
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
@@ -100,8 +100,8 @@ def previewed(installation: Installation, version: RuleVersion, lists: Lists, on
     Raises:
         InvalidRule: If a gate refuses it, or it fails on the data.
     """
-    from rules_engine.evaluation.limits import TookTooLong, within
     from rules_engine.review.preview import preview
+    from rules_engine.spark.timeouts import TookTooLong, within
 
     evaluator = installation.evaluator
     types = (MembershipType(version.membership_type),)

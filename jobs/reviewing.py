@@ -102,7 +102,7 @@ def planned(
 
     The data are those of ``as_of``, or of the newest landed day.
     """
-    from rules_engine.evaluation.for_review import SparkReviewing
+    from rules_engine.spark.for_review import SparkReviewing
 
     day = as_of or installation.newest_day() or known_at.date()
     rules_day = first_day(day)
@@ -136,7 +136,7 @@ def replayed(installation: Installation, runs: Sequence[str], progress: Progress
 
 def compared(installation: Installation, one: str, other: str, progress: Progress = silent) -> Between:
     """Two runs held against each other; Spark is started only where a rule must be evaluated on the other's data."""
-    from rules_engine.evaluation.for_review import SparkReviewing
+    from rules_engine.spark.for_review import SparkReviewing
 
     def evaluator() -> SparkReviewing:
         return SparkReviewing(installation.evaluator)

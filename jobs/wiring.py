@@ -15,7 +15,6 @@ from jobs import guarding
 from jobs.telling import inserting
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
-from rules_engine.evaluation import session
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
@@ -27,16 +26,17 @@ from rules_engine.publication.records import SubjectType
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import Outcome, run
 from rules_engine.settings import HistoryKind, Settings
+from rules_engine.spark import session
 from rules_repo import embedded
 from rules_repo.connection import of_tenant
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from rules_engine.evaluation.evaluator import SparkEvaluator
-    from rules_engine.evaluation.explained import Explained
     from rules_engine.publication.dynamodb import DynamoDBHistory
     from rules_engine.publication.postgres import PostgresHistory
+    from rules_engine.spark.evaluator import SparkEvaluator
+    from rules_engine.spark.explain import Explained
     from rules_repo.repository import Repository
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
@@ -141,7 +141,7 @@ class Installation:
 
     @cached_property
     def evaluator(self) -> SparkEvaluator:
-        from rules_engine.evaluation.evaluator import SparkEvaluator
+        from rules_engine.spark.evaluator import SparkEvaluator
 
         return SparkEvaluator(self.spark, self.lake, self.settings.limits, self.settings.on_failure)
 
@@ -267,11 +267,11 @@ class Installation:
 
     def explained(self, as_of: date, known_at: datetime, progress: Progress = silent) -> Explained:
         """Where each rule in force goes when it is evaluated, and what that costs; nothing is written."""
-        from rules_engine.evaluation.explained import explained
-        from rules_engine.evaluation.failures import Live
+        from rules_engine.spark.explain import explained
+        from rules_engine.spark.failure.isolation import ActiveRules
 
         whole = self.repository.rule_set(as_of, known_at)
-        rule_set = self.evaluator.accepted(Live(whole, HitMatrix.of(whole))).rule_set
+        rule_set = self.evaluator.accepted(ActiveRules(whole, HitMatrix.of(whole))).rule_set
         schema = self.evaluator.schema(as_of, rule_set.reference_lists)
         return explained(self.evaluator.spark, HitMatrix.of(rule_set), schema, self.lake, as_of, progress)
 

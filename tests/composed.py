@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.session import pin
+from rules_engine.spark.session import pin
 from tests.function_table import COLUMNS, REFUSED, Case, cases, judged, values
 from tests.gate import local_spark
 

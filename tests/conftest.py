@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The suite's one Spark session, started as the engine starts it."""
-    from rules_engine.evaluation import session
     from rules_engine.java import find_java
+    from rules_engine.spark import session
 
     work: Path = tmp_path_factory.mktemp("spark")
     running = session.start(find_java(work / "java"), work, master="local[2]", memory="3g", quick=True)

@@ -33,13 +33,13 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule
-from rules_engine.evaluation import analysed
-from rules_engine.evaluation.resolution import spark_faults
-from rules_engine.evaluation.rule_session import registered, rule_session
-from rules_engine.language import gate
-from rules_engine.language.allowed import allowed
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
+from rules_engine.spark.gate import analysed_plan
+from rules_engine.spark.gate.resolution import spark_faults
+from rules_engine.spark.sandbox import registered, rule_session
+from rules_engine.sql.allow_list import allowed
+from rules_engine.sql.gate import gate
 from tests.gate import AS_OF, local_spark, rule_of
 from tests.hostile import KINDS, hostile
 from tests.joined_rows import JoinedRows
@@ -165,7 +165,7 @@ class Fuzzer:
 
     def _alone(self, at: int, version: RuleVersion, layer: str, faults: tuple[Fault, ...], found: Found) -> None:
         """Note what no other layer would have refused."""
-        if layer in BEFORE_2B and not analysed.faults(self.sessions[at], version, self.worlds[at].schema, AS_OF):
+        if layer in BEFORE_2B and not analysed_plan.faults(self.sessions[at], version, self.worlds[at].schema, AS_OF):
             leaks = self.oracles[at].leaks(version.form, version.sql, version.frame)
             found.alone.append(f"{layer} {faults[0].code}, {leaks or 'clean'}: {version.form} {version.sql!r}")
 
@@ -208,7 +208,7 @@ class Fuzzer:
             yield ", ".join(self.twice(at, JoinedRows).products(*asked))
 
     def _is_warned(self, at: int, version: RuleVersion) -> bool:
-        return bool(analysed.warnings(self.sessions[at], version, self.worlds[at].schema, AS_OF))
+        return bool(analysed_plan.warnings(self.sessions[at], version, self.worlds[at].schema, AS_OF))
 
 
 def _spent() -> float:

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
-from rules_engine.language import gate
-from rules_engine.language.allowed import refuse
 from rules_engine.model.failing import Limits
 from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
+from rules_engine.sql.allow_list import refuse
+from rules_engine.sql.gate import gate
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -171,41 +171,41 @@ def judge_all(
 
 def the_try(spark: SparkSession, limits: Limits = TRY_LIMITS) -> Try:
     """What a run does last before it accepts rules: they are run over next to nothing."""
-    from rules_engine.evaluation.emptiness import emptiness
+    from rules_engine.spark.gate.null_input import null_input
 
     def tried(versions: tuple[RuleVersion, ...], schema: Schema) -> tuple[Fault, ...]:
         types = (MembershipType("ANY", "Any"),)
         rule_set = RuleSet(AS_OF, datetime(2024, 6, 1, tzinfo=UTC), types, versions)
-        return emptiness(spark, schema, rule_set, limits).refusals
+        return null_input(spark, schema, rule_set, limits).refusals
 
     return tried
 
 
 def spark_layers(spark: SparkSession, schema: Schema = SCHEMA) -> dict[str, Layer]:
     """The gates that ask Spark, in a rule session of a schema."""
-    from rules_engine.evaluation import analysed, parsed
-    from rules_engine.evaluation.rule_session import rule_session
+    from rules_engine.spark.gate import analysed_plan, parsed_plan
+    from rules_engine.spark.sandbox import rule_session
 
     session = rule_session(spark, schema)
     return {
-        "gate 2a": lambda version, schema: parsed.faults(session, version, schema, AS_OF),
+        "gate 2a": lambda version, schema: parsed_plan.faults(session, version, schema, AS_OF),
         "two readers": lambda version, schema: two_readers(session, version, schema),
-        "gate 2b": lambda version, schema: analysed.faults(session, version, schema, AS_OF),
+        "gate 2b": lambda version, schema: analysed_plan.faults(session, version, schema, AS_OF),
     }
 
 
 def two_readers(session: SparkSession, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
     """What gate 1 and Spark read differently; where gate 1 refuses there is nothing to compare."""
-    from rules_engine.evaluation import parsed
-    from rules_engine.evaluation.agreement import differences
-    from rules_engine.evaluation.rule_session import active
-    from rules_engine.language.catalyst import catalyst
+    from rules_engine.spark.gate import parsed_plan
+    from rules_engine.spark.gate.agreement import differences
+    from rules_engine.spark.sandbox import active
+    from rules_engine.sql.spark_allow_list import catalyst
 
     if (reading := gate.reading(version, schema)) is None:
         return ()
     try:
         with active(session):
-            found = parsed.read(session, version, AS_OF)
+            found = parsed_plan.read(session, version, AS_OF)
     except InvalidRule as refused:
         return refused.faults
     return tuple(differences(reading, found, version, catalyst(session.version)))
@@ -217,7 +217,7 @@ def the_try_afresh(spark: SparkSession, limits: Limits = TRY_LIMITS) -> Try:
 
     In each some rule is refused that could not be stopped; where none is, none more is tried.
     """
-    from rules_engine.evaluation.reasons import UNTRIED
+    from rules_engine.spark.failure.messages import UNTRIED
 
     def tried(versions: tuple[RuleVersion, ...], schema: Schema) -> tuple[Fault, ...]:
         said = the_try(spark, limits)(versions, schema)
@@ -238,8 +238,8 @@ def the_try_afresh(spark: SparkSession, limits: Limits = TRY_LIMITS) -> Try:
 @contextmanager
 def local_spark() -> Iterator[SparkSession]:
     """A Spark of one thread for as long as it is needed."""
-    from rules_engine.evaluation import session
     from rules_engine.java import find_java
+    from rules_engine.spark import session
 
     with tempfile.TemporaryDirectory() as work:
         spark = session.start(find_java(Path(work) / "java"), Path(work), master="local[1]", memory="1g", quick=True)
@@ -253,7 +253,7 @@ def end(spark: SparkSession) -> None:
     """Stop Spark and its JVM, with whatever goes on in it; twice does no harm."""
     from pyspark import SparkContext
 
-    from rules_engine.evaluation import session
+    from rules_engine.spark import session
 
     session.stop(spark)
     if gateway := SparkContext._gateway:

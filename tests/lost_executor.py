@@ -17,7 +17,6 @@ import psutil
 
 from bench import staged_run
 from jobs.insert_on_executors import Place, insert
-from rules_engine.evaluation import session
 from rules_engine.java import find_java
 from rules_engine.model.history import HistoryRecord
 from rules_engine.model.hitmatrix import HitMatrix
@@ -25,6 +24,7 @@ from rules_engine.ports import History, Inserted, silent
 from rules_engine.publication.dynamodb import DynamoDBHistory
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import publish
+from rules_engine.spark import session
 from tests.contract.conftest import new_table
 from tests.nights import Figures
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rules_engine.language.lexical import bind
 from rules_engine.model.decisions import Decision, Hit, Standing, Tally, decide
 from rules_engine.model.frames import Lake
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
+from rules_engine.sql.lexer import bind
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, MembershipType, WhenUnknown
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.review.effect import Effect
 from rules_engine.run import evaluate, publish
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 from tests.in_memory import InMemoryHistory
 

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import InvalidRule
-from rules_engine.evaluation.resolution import spark_faults
-from rules_engine.evaluation.rule_session import active
-from rules_engine.language import gate
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from rules_engine.spark.gate.resolution import spark_faults
+from rules_engine.spark.sandbox import active
+from rules_engine.sql.gate import gate
 from tests.filled_rows import filled
 from tests.gate import AS_OF, SCHEMA, Line, rule_of
 

@@ -8,13 +8,14 @@ from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from rules_engine.evaluation.statements import batches, rows_of_batch
-from rules_engine.evaluation.words import SUBJECT
+from rules_engine.index.words import SUBJECT
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
 from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import RuleVersion, WhenUnknown
+from rules_engine.plan.standalone import batches
 from rules_engine.review.turning import Outcome
+from rules_engine.spark.standalone_queries import rows_of_batch
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

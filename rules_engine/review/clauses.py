@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rules_engine.language.lexical import Kind, Token, blanked, tokens
+from rules_engine.sql.lexer import Kind, Token, blanked, tokens
 
 Truth = bool | None
 """True, false, or unknown."""

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from rules_engine.language import lexical
 from rules_engine.model.canonical import canonical_json, encode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import RuleVersion
+from rules_engine.sql import lexer as lexical
 
 _NAMES = (lexical.Kind.WORD, lexical.Kind.QUOTED)
 

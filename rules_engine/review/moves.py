@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from rules_engine.language.lexical import Kind, blanked, tokens
-from rules_engine.language.question import question
+from rules_engine.logical.select_query import select_query
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.review.clauses import Comparison, columns_read, comparison, taken_apart
+from rules_engine.sql.lexer import Kind, blanked, tokens
 
 _OF_ONE_COLUMN = re.compile(r"(?is)^(?:sum|min|max|avg)\s*\(\s*([\w.`]+)\s*\)$")
 
@@ -81,7 +81,7 @@ def _of_rule(version: RuleVersion, schema: Schema) -> Iterator[Held]:
         texts = [version.sql]
     else:
         text = blanked(version.sql)
-        sources, asked = _sources(text, names), question(text)
+        sources, asked = _sources(text, names), select_query(text)
         texts = [asked.where, asked.having] if asked else []
     for text in filter(None, texts):
         for leaf in taken_apart(text).leaves():

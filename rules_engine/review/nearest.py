@@ -14,16 +14,16 @@ from datetime import date
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.evaluation.rule_session import dataset
-from rules_engine.evaluation.session import FEW_ROWS, pin
-from rules_engine.language.lexical import bind
-from rules_engine.language.literals import literal
 from rules_engine.model.decisions import Decision
 from rules_engine.model.history import Subject
 from rules_engine.review.answers import answers
 from rules_engine.review.moves import Held, Move, held_against, values_near
 from rules_engine.review.snapshot import Reopened
 from rules_engine.review.turning import Case, Outcomes
+from rules_engine.spark.sandbox import dataset
+from rules_engine.spark.session import FEW_ROWS, pin
+from rules_engine.sql.lexer import bind
+from rules_engine.sql.literals import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.evaluation.rule_session import hush
-from rules_engine.evaluation.statements import asks_other_rows, statement
-from rules_engine.language.lexical import bind, blanked
-from rules_engine.language.question import question
+from rules_engine.logical.select_query import select_query
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.plan.standalone import asks_other_rows
 from rules_engine.review.clauses import OR, columns_read, comparison, taken_apart
+from rules_engine.spark.sandbox import hush
+from rules_engine.spark.standalone_queries import statement
+from rules_engine.sql.lexer import bind, blanked
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -116,7 +117,7 @@ class _Previewing:
             if asks_other_rows(version.sql):  # what is qualified may be of another frame
                 shows = tuple(text for text in shows if "." not in text)
             return _Source("", f"`{version.frame}`", key, self._bound(version.sql), shows=shows)
-        found = question(self._bound(version.sql))
+        found = select_query(self._bound(version.sql))
         if found is None:
             return None
         everything = {name: 0 for frame in self.schema.columns for name in self.schema.types_of(frame)}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.evaluation.statements import asks_other_rows
-from rules_engine.language.lexical import bind, blanked
-from rules_engine.language.literals import literal
-from rules_engine.language.question import Question, question
+from rules_engine.logical.select_query import SelectQuery, select_query
 from rules_engine.model.history import Subject
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.plan.standalone import asks_other_rows
 from rules_engine.review.clauses import Clause, Truth, columns_read, comparison, taken_apart
 from rules_engine.review.snapshot import Reopened
+from rules_engine.sql.lexer import bind, blanked
+from rules_engine.sql.literals import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import Row
@@ -122,7 +122,7 @@ def _seen(opened: Reopened, version: RuleVersion, subject: Subject, as_of: date)
         columns = columns_read(version.sql, opened.schema.types_of(version.frame))
         asked = _Asked(version, blanked(version.sql), taken_apart(version.sql), columns, as_of)
         return _rows(opened, asked, f"`{version.frame}`", f"`{key}` = {literal(subject)}")
-    found = question(blanked(version.sql))
+    found = select_query(blanked(version.sql))
     if found is None or asks_other_rows(found.where) or asks_other_rows(found.having):
         return _whole(opened, version, subject, as_of)
     return _statement(opened, version, found, subject, as_of)
@@ -156,7 +156,7 @@ def _by_filter(opened: Reopened, asked: _Asked, source: str, of_subject: str) ->
     return RuleSeen(asked.version.id, (row,) if values else (), len(values), "it asks the rows of other frames, too")
 
 
-def _statement(opened: Reopened, version: RuleVersion, found: Question, subject: Subject, as_of: date) -> RuleSeen:
+def _statement(opened: Reopened, version: RuleVersion, found: SelectQuery, subject: Subject, as_of: date) -> RuleSeen:
     """A statement's condition asked of the subject's rows; where it groups them, of the subject's group."""
     columns = {name: "" for frame in opened.schema.columns for name in opened.schema.types_of(frame)}
     where, of_subject = found.where or "TRUE", f"{found.key} = {literal(subject)}"

@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from rules_engine.errors import Fault, InvalidRule, RulesError
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.acceptance.compare import HIT, PAIR, SUMS, Difference, decided_as_text, differences, hits_of
 from tests.acceptance.corpus import Corpus
 from tests.acceptance.plans import hits_by_plan
@@ -162,9 +162,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _in_throw_away_database(corpus: Corpus, work: Path, repeat: int, plans: bool) -> dict[str, Any]:
-    from rules_engine.evaluation import session
     from rules_engine.java import find_java
     from rules_engine.lake.declaration import is_small
+    from rules_engine.spark import session
     from rules_repo import embedded
 
     server = embedded.start(work / "postgres")

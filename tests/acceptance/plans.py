@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench import fused
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests import naive
 from tests.acceptance.compare import hits_of
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.faults import faulty_lake
 from tests.faults.faulty_lake import Columns, customers, held, put
 from tests.small_lake import rule, rule_set

@@ -11,12 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from rules_engine.errors import RulesError
-from rules_engine.evaluation import limits, session
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.limits import TookTooLong, settled, within
 from rules_engine.java import find_java
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.spark import session
+from rules_engine.spark import timeouts as limits
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.timeouts import TookTooLong, settled, within
 from tests.faults import faulty_lake
 from tests.small_lake import put, rule, rule_set
 

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation import matrix, parcels
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.history import created_from
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import RuleVersion
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
+from rules_engine.spark import hit_matrix as matrix
+from rules_engine.spark import shuffle as blocks
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ def half_of_the_merge() -> dict[str, Any]:
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             def halved() -> Iterator[pa.RecordBatch]:
                 for batch in batches:
-                    for source, parcel in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
-                        read = pa.ipc.read_record_batch(parcel.as_buffer(), self.sources[source].schema)
+                    for source, block in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
+                        read = pa.ipc.read_record_batch(block.as_buffer(), self.sources[source].schema)
                         kept = read.take(pa.array(range(0, read.num_rows, 2))) if source == 0 else read
                         columns = [
                             pa.array([source], pa.int32()),
                             pa.array([kept.serialize().to_pybytes()], pa.binary()),
                         ]
-                        yield pa.RecordBatch.from_arrays(columns, ["source", "parcel"])
+                        yield pa.RecordBatch.from_arrays(columns, ["source", "block"])
 
             yield from super().__call__(halved())
 
@@ -82,8 +83,8 @@ def rows_not_written() -> dict[str, Any]:
 
 
 def a_part_of_the_shuffle() -> dict[str, Any]:
-    class Leaking(parcels.Sender):
-        """Of what a task sends of another source than the subjects, the first parcel is lost."""
+    class Leaking(blocks.Sender):
+        """Of what a task sends of another source than the subjects, the first block is lost."""
 
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for number, sent in enumerate(super().__call__(batches)):
@@ -93,7 +94,7 @@ def a_part_of_the_shuffle() -> dict[str, Any]:
 
 
 def a_batch() -> dict[str, Any]:
-    class Skipping(parcels.Sender):
+    class Skipping(blocks.Sender):
         """A worker skips the first batch of rows that it is given of another source than the subjects."""
 
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -120,8 +121,8 @@ def a_batch_of_subjects() -> dict[str, Any]:
 LOST = [
     (half_of_the_merge, matrix, JOINED, r"rows were sent to their subjects|there are 60 subjects, workers decided"),
     (rows_not_written, matrix, JOINED, r"of 60 subjects \d+ had no hit and \d+ are in what was staged"),
-    (a_part_of_the_shuffle, parcels, JOINED, r"Source [1-9]: .*: \d+ rows were sent to their subjects, \d+ arrived"),
-    (a_batch, parcels, JOINED, r"Source [1-9]: holdings: it has \d+ rows, workers read \d+"),
+    (a_part_of_the_shuffle, blocks, JOINED, r"Source [1-9]: .*: \d+ rows were sent to their subjects, \d+ arrived"),
+    (a_batch, blocks, JOINED, r"Source [1-9]: holdings: it has \d+ rows, workers read \d+"),
     (a_batch_of_subjects, matrix, PREDICATES, r"there are 60 subjects, workers decided \d+"),
 ]
 

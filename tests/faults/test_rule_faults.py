@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rules_engine.errors import InvalidRule
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, RuleVersion
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.faults import faulty_lake
 from tests.small_lake import AS_OF, rule, rule_set
 from tests.spec.table import Row, rows

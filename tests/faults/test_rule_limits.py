@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import InvalidRule
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.limits import TookTooLong, settled, within
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.timeouts import TookTooLong, settled, within
 from tests.faults import faulty_lake
 from tests.small_lake import rule, rule_set
 

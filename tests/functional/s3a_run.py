@@ -6,11 +6,11 @@ import json
 import sys
 from pathlib import Path
 
-from rules_engine.evaluation import session
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.java import find_java
 from rules_engine.lake import declaration
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.spark import session
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import AS_OF, DECLARATION, rule, rule_set
 
 HADOOP_AWS = "org.apache.hadoop:hadoop-aws:3.4.2"

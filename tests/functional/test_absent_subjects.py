@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.frames import Absent, Lake, Naming
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import Kind
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import Outcome, run
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 from tests.in_memory import InMemoryHistory, InMemoryRules
 

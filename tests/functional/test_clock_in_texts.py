@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rules_engine.evaluation.parsed import read
-from rules_engine.evaluation.plans import Node, tree
-from rules_engine.evaluation.rule_session import active, handles, rows_of, rule_session
-from rules_engine.evaluation.texts import may_hold_text
-from rules_engine.language.allowed import allowed
-from rules_engine.language.examples import example_rule, example_schema
-from rules_engine.language.moments import fixes_a_year, is_day, is_moment
 from rules_engine.model.rules import Form
+from rules_engine.spark.gate.parsed_plan import read
+from rules_engine.spark.gate.plan_tree import Node, tree
+from rules_engine.spark.gate.texts import may_hold_text
+from rules_engine.spark.sandbox import active, handles, rows_of, rule_session
+from rules_engine.sql.allow_list import allowed
+from rules_engine.sql.moments import fixes_a_year, is_day, is_moment
+from rules_engine.sql.reference.examples import example_rule, example_schema
 from tests.gate import AS_OF, FORMS, LAYERS, Layer, Line, judge, lines, spark_layers
 from tests.spec.table import Row, cases
 

@@ -18,13 +18,13 @@ import pyspark
 import pytest
 
 from jobs import evaluate_step, package
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.java import find_java
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import freeze
 from rules_engine.publication import dynamodb_local
 from rules_engine.publication.dynamodb import DynamoDBHistory, connect
 from rules_engine.publication.staging import FolderRunStore
+from rules_engine.spark.evaluator import SparkEvaluator
 from rules_repo.repository import Repository
 from tests.small_lake import rule, rule_set, write
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.session import pin
+from rules_engine.spark.session import pin
 from tests import composed
 from tests.function_table import COLUMNS
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.frames import Absent
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.ports import silent
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import rule, rule_set, write
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.play import RULES
-from rules_engine.evaluation.emptiness import emptiness
 from rules_engine.lake import declaration
-from rules_engine.language import gate
 from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, RuleVersion, WhenUnknown
+from rules_engine.spark.gate.null_input import null_input
+from rules_engine.sql.gate import gate
 from rules_repo import exchange
 from tests.gate import SCHEMA, Line, lines
 from tests.small_lake import rule, rule_set
@@ -100,7 +100,7 @@ STATEMENTS = """
 
 def said(spark: SparkSession, *versions: RuleVersion, schema: Schema = SMALL) -> dict[str, str]:
     """Rule key to the code it meets, of those that meet one."""
-    found = emptiness(spark, schema, rule_set(*versions))
+    found = null_input(spark, schema, rule_set(*versions))
     return {fault.which.removeprefix("Rule "): fault.code for fault in (*found.refusals, *found.warnings)}
 
 
@@ -140,7 +140,7 @@ def test_an_unknown_that_counts_as_a_hit_is_no_truth_out_of_nothing(spark: Spark
 def test_messages_say_what_to_write_instead(spark: SparkSession) -> None:
     """Which rule, what happens, what to do; of a failure, what Spark said of it."""
     told = [rule("TRUE", "country IS NULL"), rule("FAILS", "1 / coalesce(spend, 0) > 1")]
-    fails, true = emptiness(spark, SMALL, rule_set(*told)).refusals
+    fails, true = null_input(spark, SMALL, rule_set(*told)).refusals
     assert str(true).startswith("Rule TRUE: it is true where every column is empty")
     assert "customer_id IS NOT NULL" in true.remedy
     assert "zero" in fails.what.lower()
@@ -177,7 +177,7 @@ def test_the_rules_of_the_demo_are_let_pass(spark: SparkSession) -> None:
         columns={frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
         subject_keys={frame.name: frame.subject_key for frame in lake.frames if frame.subject_key},
     )
-    assert emptiness(spark, schema, _numbered(exchange.read(RULES).versions)).refusals == ()
+    assert null_input(spark, schema, _numbered(exchange.read(RULES).versions)).refusals == ()
 
 
 @pytest.mark.parametrize("corpus", ["berka", "german_credit"])

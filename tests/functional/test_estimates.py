@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.estimates import Estimates
-from rules_engine.evaluation.plans import tree
-from rules_engine.evaluation.sizes import KNOWN
-from rules_engine.evaluation.spread import Spreads
-from rules_engine.language.allowed import allowed, listed
+from rules_engine.spark.gate.estimates import Estimates
+from rules_engine.spark.gate.plan_tree import tree
+from rules_engine.spark.gate.sizes import KNOWN
+from rules_engine.spark.gate.spread import Spreads
+from rules_engine.sql.allow_list import allowed, listed
 from tests.spec.table import Row, cases
 
 if TYPE_CHECKING:

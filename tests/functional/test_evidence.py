@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.statements import rows_of_batch
 from rules_engine.model.frames import key_among
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.standalone_queries import rows_of_batch
 from tests import small_lake
 from tests.spec.table import Row, cases
 

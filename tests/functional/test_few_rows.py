@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation import few_rows
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.statements import rows_of_batch
-from rules_engine.evaluation.words import Placed
+from rules_engine.index.words import RuleBit
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.reference_lists import ReferenceList
+from rules_engine.spark import small_frames as few_rows
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.standalone_queries import rows_of_batch
 from tests import small_lake
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def evaluator(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     return found
 
 
-def placed(sql: str) -> Placed:
+def placed(sql: str) -> RuleBit:
     """A statement, or a condition over customers, with the bit that it sets."""
     return HitMatrix.of(small_lake.rule_set(small_lake.rule("R", sql))).cells[0]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation.session import LANGUAGE, pin, speaks_english
-from rules_engine.language.allowed import allowed
+from rules_engine.spark.session import LANGUAGE, pin, speaks_english
+from rules_engine.sql.allow_list import allowed
 from tests.function_table import COLUMNS, Case, cases, judged, values
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import Fault
-from rules_engine.language import gate
-from rules_engine.language.allowed import allowed
-from rules_engine.language.examples import example_schema
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.sql.allow_list import allowed
+from rules_engine.sql.gate import gate
+from rules_engine.sql.reference.examples import example_schema
 from tests.fuzz_rules import Fuzzer
 from tests.gate import SCHEMA
 from tests.hostile import KINDS
@@ -61,11 +61,11 @@ def test_a_chain_with_layers_switched_off_leaks(fuzzer: Fuzzer) -> None:
 
 
 GATES = {
-    "clock": "rules_engine.evaluation.analysed.clock_faults",
-    "product": "rules_engine.evaluation.join_keys.faults",
-    "cost": "rules_engine.evaluation.analysed.growth_faults",
-    "order": "rules_engine.evaluation.analysed.order_faults",
-    "machine": "rules_engine.evaluation.analysed.machine_faults",
+    "clock": "rules_engine.spark.gate.analysed_plan.clock_faults",
+    "product": "rules_engine.spark.gate.join_keys.faults",
+    "cost": "rules_engine.spark.gate.analysed_plan.growth_faults",
+    "order": "rules_engine.spark.gate.analysed_plan.order_faults",
+    "machine": "rules_engine.spark.gate.analysed_plan.machine_faults",
 }
 """Kinds of hostile rules, and what refuses most of each kind."""
 

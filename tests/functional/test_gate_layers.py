@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation import analysed
-from rules_engine.evaluation.session import pin
+from rules_engine.spark.gate import analysed_plan
+from rules_engine.spark.session import pin
 from tests.gate import AS_OF, LAYERS, SCHEMA, Layer, judge, lines, spark_layers
 from tests.spec.table import Row, cases
 
@@ -40,7 +40,7 @@ def layers(spark: SparkSession) -> dict[str, Layer]:
     registry = found.pop("gate 2b")
     return {
         **found,
-        "gate 2b": lambda version, schema: analysed.faults(whole, version, schema, AS_OF),
+        "gate 2b": lambda version, schema: analysed_plan.faults(whole, version, schema, AS_OF),
         "registry": lambda version, schema: registry(version, schema),
     }
 

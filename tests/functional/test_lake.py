@@ -14,10 +14,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Naming
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import AS_OF, rule, rule_set, write
 from tests.spec.table import cases
 

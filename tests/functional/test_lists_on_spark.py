@@ -9,10 +9,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from rules_engine.errors import InvalidRule
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet, freeze, thaw
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import rule, rule_set, write
 
 NEAR = ReferenceList("near", {"code": "string"}, ({"code": "FR"}, {"code": "DE"}, {"code": "D'E\\"}))

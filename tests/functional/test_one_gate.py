@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import InvalidRule
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 from tests.functional.people import RULES, People, people, through
 from tests.small_lake import rule, rule_set

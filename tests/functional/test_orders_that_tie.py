@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation import analysed
-from rules_engine.evaluation.gating import RuleGate
-from rules_engine.evaluation.rule_session import rule_session
 from rules_engine.model.rules import Form, Kind, RuleVersion
+from rules_engine.spark.gate import analysed_plan
+from rules_engine.spark.gate.gate import RuleGate
+from rules_engine.spark.sandbox import rule_session
 from tests.gate import AS_OF, SCHEMA, Line, judge, rule_of, spark_layers
 from tests.small_lake import rule_set
 from tests.spec.table import Row, cases
@@ -105,7 +105,7 @@ def test_what_is_picked_of_a_query(session: SparkSession, layers: dict[str, Laye
 def said(session: SparkSession, layers: dict[str, Layer], sql: str) -> str:
     """The code of the refusal, else of the warning, else nothing."""
     line = Line("x", Form.STATEMENT, "accept", sql)
-    found = judge(line, layers).faults or analysed.warnings(session, rule_of(line), SCHEMA, AS_OF)
+    found = judge(line, layers).faults or analysed_plan.warnings(session, rule_of(line), SCHEMA, AS_OF)
     return ", ".join(fault.code for fault in found)
 
 
@@ -122,7 +122,7 @@ CURES = """
 def test_the_cure_names_what_is_missing(session: SparkSession, layers: dict[str, Layer], row: Row) -> None:
     """Whoever follows it to the letter is told nothing more (test_what_is_picked_by_an_order has the rules so mended)."""
     line = Line("x", Form.STATEMENT, "accept", row["rule"])
-    found = judge(line, layers).faults or analysed.warnings(session, rule_of(line), SCHEMA, AS_OF)
+    found = judge(line, layers).faults or analysed_plan.warnings(session, rule_of(line), SCHEMA, AS_OF)
     assert [fault.remedy for fault in found] == [row["cure"]]
 
 

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 from rules_engine.errors import InvalidRule, RunRefused
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.for_review import SparkReviewing
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, WhenUnknown
 from rules_engine.review.page import page, steps
 from rules_engine.review.plan import Plan, plan
 from rules_engine.review.segments import by_segment
 from rules_engine.review.staged import local_tables
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.for_review import SparkReviewing
 from tests import small_lake
 from tests.property.review_model import World
 from tests.small_runs import RULES, Runs, counted, counts

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.plausible import ROWS, columns
-from rules_engine.evaluation.session import pin
+from rules_engine.spark.gate.plausible import ROWS, columns
+from rules_engine.spark.session import pin
 from tests.spec.table import Row, cases
 
 if TYPE_CHECKING:

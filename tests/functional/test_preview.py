@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.language.lexical import bind
 from rules_engine.review.answers import answers
 from rules_engine.review.preview import Preview, preview
 from rules_engine.review.turning import Outcome
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.sql.lexer import bind
 from tests.small_lake import AS_OF, rule, write
 from tests.spec.table import Row, cases
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.for_review import SparkReviewing
 from rules_engine.review.between import Between, Why, between
 from rules_engine.review.plan import Evaluating
 from rules_engine.review.replay import Replayed, replay
 from rules_engine.review.staged import local_tables
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.for_review import SparkReviewing
 from tests import small_lake
 from tests.small_runs import RULES, Runs
 

@@ -12,8 +12,8 @@ import boto3
 from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
 
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import rule, rule_set, write
 
 

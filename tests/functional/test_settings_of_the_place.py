@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation import session
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.spark import session
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import rule, rule_set, write
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ OF_THE_PLACE = {"spark.sql.shuffle.partitions": "7", "spark.sql.subquery.maxThre
 ASKED = """
 import json, sys
 from pathlib import Path
-from rules_engine.evaluation import session
+from rules_engine.spark import session
 from rules_engine.java import find_java
 from tests.functional.test_settings_of_the_place import decided, lines_read
 wrong, folder = json.loads(sys.argv[1]), Path(sys.argv[2])

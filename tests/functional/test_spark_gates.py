@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import InvalidRule
-from rules_engine.evaluation import analysed, gating, parsed
-from rules_engine.evaluation.agreement import differences
-from rules_engine.evaluation.gating import RuleGate
-from rules_engine.evaluation.resolution import spark_faults
-from rules_engine.evaluation.rule_session import active, registered, rule_session
-from rules_engine.language import gate
-from rules_engine.language.allowed import allowed
-from rules_engine.language.catalyst import catalyst
-from rules_engine.language.examples import example_rule, example_schema
 from rules_engine.model.rules import Form
+from rules_engine.spark.gate import analysed_plan, parsed_plan
+from rules_engine.spark.gate import gate as gating
+from rules_engine.spark.gate.agreement import differences
+from rules_engine.spark.gate.gate import RuleGate
+from rules_engine.spark.gate.resolution import spark_faults
+from rules_engine.spark.sandbox import active, registered, rule_session
+from rules_engine.sql.allow_list import allowed
+from rules_engine.sql.gate import gate
+from rules_engine.sql.reference.examples import example_rule, example_schema
+from rules_engine.sql.spark_allow_list import catalyst
 from tests.gate import AS_OF, LAYERS, Layer, Line, judge, lines, spark_layers
 from tests.small_lake import rule, rule_set
 from tests.spec.table import Row, cases
@@ -112,7 +113,7 @@ PARSED = """
 @pytest.mark.parametrize("row", cases(PARSED))
 def test_what_spark_parses_is_on_the_lists(session: SparkSession, row: Row) -> None:
     """Gate 2a sees every corner of Spark's own tree, without the gates before it."""
-    found = parsed.faults(session, example_rule(Form.PREDICATE, row["rule"]), example_schema(), AS_OF)
+    found = parsed_plan.faults(session, example_rule(Form.PREDICATE, row["rule"]), example_schema(), AS_OF)
     assert row["code"] in {fault.code for fault in found}
 
 
@@ -126,7 +127,7 @@ def test_what_spark_parses_is_on_the_lists(session: SparkSession, row: Row) -> N
 def test_spark_reads_the_same_comments(session: SparkSession, sql: str) -> None:
     """Where Spark's comments end elsewhere than the lexer's, gate 2a refuses the rule without L0."""
     version = example_rule(Form.PREDICATE, sql)
-    assert [fault.code for fault in parsed.faults(session, version, example_schema(), AS_OF)] == ["SQL-353"]
+    assert [fault.code for fault in parsed_plan.faults(session, version, example_schema(), AS_OF)] == ["SQL-353"]
 
 
 def test_a_comment_leaves_no_trace_in_what_runs(session: SparkSession) -> None:
@@ -136,7 +137,9 @@ def test_a_comment_leaves_no_trace_in_what_runs(session: SparkSession) -> None:
         for more in ("", "/* ' */ -- exists\n")
     )
     with active(session):
-        nodes = [[node.name for node in parsed.read(session, version, AS_OF).nodes] for version in (plain, commented)]
+        nodes = [
+            [node.name for node in parsed_plan.read(session, version, AS_OF).nodes] for version in (plain, commented)
+        ]
     assert nodes[0] == nodes[1]
 
 
@@ -173,14 +176,14 @@ ANALYSED = """
 def test_what_spark_resolves_is_on_the_lists(session: SparkSession, row: Row) -> None:
     """Gate 2b knows types, relations and what names without brackets stand for."""
     form = Form.STATEMENT if row["rule"].startswith("select") else Form.PREDICATE
-    found = analysed.faults(session, example_rule(form, row["rule"]), example_schema(), AS_OF)
+    found = analysed_plan.faults(session, example_rule(form, row["rule"]), example_schema(), AS_OF)
     assert row["code"] in {fault.code for fault in found}
 
 
 def test_nothing_is_run_while_a_rule_is_analysed(session: SparkSession) -> None:
     """Spark runs EXECUTE IMMEDIATE when it analyses it: gate 2b does not get that far."""
     version = example_rule(Form.STATEMENT, "execute immediate concat('dr', 'op view people')")
-    assert {fault.code for fault in analysed.faults(session, version, example_schema(), AS_OF)} <= {
+    assert {fault.code for fault in analysed_plan.faults(session, version, example_schema(), AS_OF)} <= {
         "SQL-301",
         "SQL-302",
     }
@@ -192,7 +195,7 @@ def test_two_readers_that_differ(session: SparkSession) -> None:
     said = gate.examine(example_rule(Form.PREDICATE, "upper(country) = 'FR'"), example_schema())
     other = example_rule(Form.PREDICATE, "exists (select 1 from orders where lower(kind) = 'x')")
     with active(session):
-        found = parsed.read(session, other, AS_OF)
+        found = parsed_plan.read(session, other, AS_OF)
     codes = [fault.code for fault in differences(said, found, other, catalyst(session.version))]
     assert codes == ["SQL-351", "SQL-352"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation import tallies
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.lake import declaration
 from rules_engine.lake.reading import check_subjects
 from rules_engine.model.history import created_from
 from rules_engine.publication.dynamodb_items import item_of
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
+from rules_engine.spark import tallies
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 from tests.contract.history_records import granted
 from tests.spec.table import Row, cases

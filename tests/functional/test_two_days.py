@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.rule_session import rule_session
-from rules_engine.language.allowed import Category, allowed
 from rules_engine.model.rules import Form
+from rules_engine.spark.sandbox import rule_session
+from rules_engine.sql.allow_list import Category, allowed
 from tests.dated_rules import dated_mutant
 from tests.gate import SCHEMA, Line, lines
 from tests.mutants import worlds

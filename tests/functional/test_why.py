@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.decisions import Standing
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
@@ -23,6 +22,7 @@ from rules_engine.review.nearest import nearest_facts
 from rules_engine.review.seen import RuleSeen, seen
 from rules_engine.review.snapshot import Reopened, reopened
 from rules_engine.review.turning import Case, Outcome
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import AS_OF, rule, rule_set, write
 
 if TYPE_CHECKING:

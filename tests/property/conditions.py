@@ -13,9 +13,8 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from rules_engine.language.condition import All, Expression, Not, Tree, family
-from rules_engine.language.condition import Any as AnyOf
-from rules_engine.language.condition import Test as Asks
+from rules_engine.logical.condition import AllOf, AnyOf, Expression, Not, Tree, family
+from rules_engine.logical.condition import Test as Asks
 
 COMPARED = {"<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
@@ -78,7 +77,7 @@ def trees(kind: Kind, name: str = "x") -> st.SearchStrategy[Tree]:
 def nested(leaves: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     return st.recursive(
         leaves,
-        lambda inner: st.one_of(st.builds(Not, inner), _several(All, inner), _several(AnyOf, inner)),
+        lambda inner: st.one_of(st.builds(Not, inner), _several(AllOf, inner), _several(AnyOf, inner)),
         max_leaves=3,
     )
 
@@ -107,7 +106,7 @@ def says(tree: Tree, row: Mapping[str, Any]) -> bool | None:
         case Not(of=inner):
             found = says(inner, row)
             return None if found is None else not found
-        case All(of=several):
+        case AllOf(of=several):
             return _all([says(each, row) for each in several])
         case AnyOf(of=several):
             denied = _all([says(Not(each), row) for each in several])
@@ -155,7 +154,7 @@ def written(tree: Tree, name: str, texts: Mapping[type, Any]) -> str:
     match tree:
         case Not(of=inner):
             return f"NOT ({written(inner, name, texts)})"
-        case All(of=several):
+        case AllOf(of=several):
             return " AND ".join(f"({written(each, name, texts)})" for each in several)
         case AnyOf(of=several):
             return " OR ".join(f"({written(each, name, texts)})" for each in several)

@@ -9,9 +9,10 @@ from random import Random
 
 import pytest
 
-from rules_engine.language import gate, lexical
-from rules_engine.language.lexical import Kind
 from rules_engine.model.rules import Form
+from rules_engine.sql import lexer
+from rules_engine.sql.gate import gate
+from rules_engine.sql.lexer import Kind
 from tests.gate import SCHEMA, Line, lines, rule_of
 
 DATA = Path(__file__).parents[1] / "data"
@@ -47,7 +48,7 @@ COMMENTS = (
 
 def commented(line: Line, random: Random) -> str:
     """The rule with comments at some of the places between its tokens, before the first and after the last."""
-    words = lexical.tokens(line.sql)
+    words = lexer.tokens(line.sql)
     places = random.sample([0, *(token.end for token in words)], random.randint(1, min(6, len(words) + 1)))
     text, parts = line.sql, list[str]()
     for start, end in zip([0, *sorted(places)], [*sorted(places), len(text)], strict=True):
@@ -58,7 +59,7 @@ def commented(line: Line, random: Random) -> str:
 
 def adjacent_matters(line: Line) -> bool:
     """Whether something is wrong with a text for what stands side by side in it, or for its length."""
-    codes = {fault.code for fault in lexical.faults(line.sql, {})}
+    codes = {fault.code for fault in lexer.faults(line.sql, {})}
     return bool(codes & {"SQL-002", "SQL-004", "SQL-008", "SQL-010", "SQL-017"})
 
 
@@ -82,22 +83,22 @@ def test_what_runs_is_the_rule_without_its_comments(seed: int) -> None:
     """The text that Spark is given has the tokens of the rule as it was without comments."""
     random = Random(seed)
     for line in RULES:
-        if lexical.faults(line.sql, {}):
+        if lexer.faults(line.sql, {}):
             continue
-        texts = (lexical.bind(sql, {}, date(2024, 6, 1)) for sql in (line.sql, commented(line, random)))
-        plain, changed = ([token.text for token in lexical.tokens(text)] for text in texts)
+        texts = (lexer.bind(sql, {}, date(2024, 6, 1)) for sql in (line.sql, commented(line, random)))
+        plain, changed = ([token.text for token in lexer.tokens(text)] for text in texts)
         assert plain == changed
 
 
 def test_a_lexer_that_ends_comments_elsewhere_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: comments that end at the first blank let a rule change with its comment."""
-    monkeypatch.setattr(lexical.comments, "blank", lambda comment: comment.partition(" ")[0] and "")
+    monkeypatch.setattr(lexer.comments, "blank", lambda comment: comment.partition(" ")[0] and "")
     line = Line("planted", Form.PREDICATE, "accept", "spend > 5")
-    found = [lexical.blanked(commented(line, Random(seed))) for seed in range(20)]
+    found = [lexer.blanked(commented(line, Random(seed))) for seed in range(20)]
     assert any(len(text) < len("spend > 5 /**/") for text in found)
 
 
 def test_every_kind_of_token_is_commented() -> None:
     """The rules hold every kind of token there is, so a comment was put beside each."""
-    kinds = {token.kind for line in RULES for token in lexical.tokens(line.sql)}
+    kinds = {token.kind for line in RULES for token in lexer.tokens(line.sql)}
     assert kinds >= set(Kind) - {Kind.SPACE, Kind.COMMENT, Kind.BROKEN}

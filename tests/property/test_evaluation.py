@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.tallies import decisions
 from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tally, decide
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, MembershipType, Strategy, Tie, WhenUnknown
+from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.tallies import decisions
 from tests import naive
 from tests.small_lake import AS_OF, rule, rule_set, write
 

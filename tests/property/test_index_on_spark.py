@@ -17,13 +17,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rules_engine.evaluation.buckets import Cuts
-from rules_engine.evaluation.indexing import assembled, index
-from rules_engine.evaluation.narrowing import Worker, named, of_words
-from rules_engine.evaluation.predicate_index import Bound, PredicateIndex, Source
-from rules_engine.evaluation.session import pin
-from rules_engine.language.condition import Other, Part, Tree
+from rules_engine.index.bitmap_index import Breakpoints
+from rules_engine.index.builder import assembled
+from rules_engine.index.predicate_index import BoundPredicate, PredicateIndex, Source
+from rules_engine.logical.condition import ComputedTest, Conjunct, Tree
 from rules_engine.model.hitmatrix import BITS, Cell
+from rules_engine.spark.resolved_index import index
+from rules_engine.spark.scan import handed
+from rules_engine.spark.session import pin
+from rules_engine.worker.index_probe import IndexProbe, named, of_words
 from tests.property.conditions import KINDS, Kind, trees, written
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class World:
     """The frame, the conditions on it, and what Spark itself says of every row."""
 
     spark: SparkSession
-    conditions: tuple[Bound, ...]
+    conditions: tuple[BoundPredicate, ...]
     index: PredicateIndex
     says: Answers
 
@@ -158,7 +160,7 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
     texts = [*(text.format(**NAMES) for text in BY_HAND), *drawn(RANDOM)]
     bits = [Cell(n // BITS, 1 << n % BITS) for n in range(len(texts))]
     conditions = tuple(
-        Bound(sql, cell, filters=n % 3 == 0) for n, (sql, cell) in enumerate(zip(texts, bits, strict=True))
+        BoundPredicate(sql, cell, filters=n % 3 == 0) for n, (sql, cell) in enumerate(zip(texts, bits, strict=True))
     )
     outcomes = (f"coalesce(CAST(({sql}) AS INT), 2)" for sql in texts)
     rows = own.sql(f"SELECT id, array({', '.join(outcomes)}) AS outcomes FROM {FRAME}").collect()
@@ -177,12 +179,14 @@ def answers(world: World, asked: PredicateIndex) -> Answers:
 
 def rows_of(spark: SparkSession, asked: PredicateIndex) -> DataFrame:
     """The words of every row, by their names."""
-    worker, names = Worker(asked), asked.outputs
+    worker, names = IndexProbe(asked), asked.outputs
 
     def words(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return (of_words(batch.column(0), named(names, worker.words(batch))) for batch in batches)
 
-    return asked.given(spark).mapInArrow(words, ", ".join(["subject bigint", *(f"{name} bigint" for name in names)]))
+    return handed(spark, asked.source, asked.columns).mapInArrow(
+        words, ", ".join(["subject bigint", *(f"{name} bigint" for name in names)])
+    )
 
 
 def outcome(words: dict[str, Any], cell: Cell) -> int:
@@ -212,7 +216,7 @@ def test_the_conditions_tell_rows_apart(world: World) -> None:
     outcomes = [{said[number] for said in world.says.values()} for number in range(len(world.conditions))]
     assert sum(len(found) > 1 for found in outcomes) > 0.75 * len(outcomes)
     assert {1, 2} <= set.union(*outcomes)
-    looked_up = {name for part in world.index.taken_apart if not part.whole for name in part.expressions}
+    looked_up = {name for part in world.index.explanations if not part.whole for name in part.expressions}
     assert set(NAMES.values()) <= looked_up
 
 
@@ -221,7 +225,7 @@ def test_a_shifted_edge_is_noticed(world: World) -> None:
     number = next(n for n, lookup in enumerate(world.index.lookups) if lookup.sql == NAMES["int"])
     lookup = world.index.lookups[number]
     assert lookup.cuts is not None
-    late = replace(lookup, cuts=Cuts(lookup.cuts.of, [literal + 1 for literal in lookup.cuts.literals]))  # type: ignore[operator]
+    late = replace(lookup, cuts=Breakpoints(lookup.cuts.of, [literal + 1 for literal in lookup.cuts.literals]))  # type: ignore[operator]
     lookups = (*world.index.lookups[:number], late, *world.index.lookups[number + 1 :])
     assert differences(world, answers(world, replace(world.index, lookups=lookups)))
 
@@ -231,7 +235,7 @@ def test_a_lost_guard_is_noticed(world: World) -> None:
     bound = next(bound for bound in world.conditions if "<> 0 AND 10 / " in bound.sql)
     guard, guarded = bound.sql.split(" AND ")
     source, every_row = world.index.source, bound._replace(sql=guarded)
-    lost = assembled(source, [bound], [(bound, Part(text, Other())) for text in (guard, guarded)], {}, {})
+    lost = assembled(source, [bound], [(bound, Conjunct(text, ComputedTest())) for text in (guard, guarded)], {}, {})
     assert lost.outputs == index(world.spark, source, [bound]).outputs
     for raises in (
         world.spark.sql(f"SELECT * FROM {FRAME} WHERE {guarded}"),

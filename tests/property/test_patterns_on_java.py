@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rules_engine.language.patterns import Unsound, judge
+from rules_engine.sql.regular_expressions import Unsound, judge
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.evaluation.among import values
-from rules_engine.evaluation.evaluator import SparkEvaluator
-from rules_engine.evaluation.planning import plan, values_wanted
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.plan.planner import plan, values_wanted
+from rules_engine.spark.dimension_lists import values
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 
 if TYPE_CHECKING:

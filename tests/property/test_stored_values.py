@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rules_engine.language.literals import literal
+from rules_engine.sql.literals import literal
 from rules_repo import embedded
 from rules_repo.repository import Repository
 from tests.functional.conftest import TWO_RULES, client, runner

@@ -33,7 +33,9 @@ SPELLINGS = (
     ),
     *("SET standard_conforming_strings = off; SELECT '\\''; SET CONSTRAINTS {} IMMEDIATE; SELECT '\\''",),
 )
-LOCKED = "SELECT count(*) FROM pg_locks WHERE relation = 'rules.settling'::regclass AND mode ~ 'Exclusive|ShareLock'"
+LOCKED = (
+    "SELECT count(*) FROM pg_locks WHERE relation = 'rules.finalisation'::regclass AND mode ~ 'Exclusive|ShareLock'"
+)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -5,22 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from rules_engine.language.condition import (
-    All,
-    Any,
-    Constants,
-    Not,
-    Opaque,
-    Other,
-    Part,
-    Tree,
-    Value,
-)
-from rules_engine.language.condition import Test as Held
-from rules_engine.language.condition import tests_of as all_tests
-from rules_engine.language.condition_reader import parts
-from rules_engine.language.lexical import bind
-from rules_engine.language.operands import names
+from rules_engine.logical.condition import AllOf, AnyOf, ComputedTest, Conjunct, Constants, Not, Tree
+from rules_engine.logical.condition import Test as Held
+from rules_engine.logical.condition import tests_of as all_tests
+from rules_engine.logical.condition_reader import parts
+from rules_engine.logical.operands import names
+from rules_engine.logical.values import NotIndexable, Value
+from rules_engine.sql.lexer import bind
 from tests.spec.table import Row, cases
 
 COLUMNS = {
@@ -214,7 +205,7 @@ NAMES = """
 """
 
 
-def read(sql: str) -> tuple[Part, ...]:
+def read(sql: str) -> tuple[Conjunct, ...]:
     return parts(bind(sql, {}, AS_OF), COLUMNS, Constants(CONSTANTS, set()), "People")
 
 
@@ -222,13 +213,13 @@ def places(sql: str) -> str:
     """The parts: ``a`` is looked up in one expression, ``a + b`` in several, and ``[a = b]`` is computed."""
     try:
         return " & ".join(map(place, read(sql)))
-    except Opaque as why:
+    except NotIndexable as why:
         return f"whole: {why}"
 
 
-def place(part: Part) -> str:
+def place(part: Conjunct) -> str:
     tests = list(all_tests(part.tree))
-    if any(isinstance(test, Other) for test in tests):
+    if any(isinstance(test, ComputedTest) for test in tests):
         return f"[{part.sql}]"
     return " + ".join(dict.fromkeys(test.of.name for test in tests if isinstance(test, Held)))
 
@@ -237,13 +228,13 @@ def told(tree: Tree) -> str:
     match tree:
         case Not(of=inner):
             return f"not {told(inner)}"
-        case All(of=several):
+        case AllOf(of=several):
             return f"({' and '.join(map(told, several))})"
-        case Any(of=several):
+        case AnyOf(of=several):
             return f"({' or '.join(map(told, several))})"
         case Held():
             return f"{tree.of.name} {tree.operator} {', '.join(map(shown, tree.values))}".strip()
-        case Other():
+        case ComputedTest():
             return "other"
 
 
@@ -273,7 +264,7 @@ def test_constants_are_asked_for_by_their_text() -> None:
     """What is not known yet is collected, and the condition stays whole until it is."""
     wanted = set[str]()
     for sql in ("born < add_months(DATE'2024-06-01', -3)", "a > 1 + 1"):
-        with pytest.raises(Opaque, match="a constant that is not known yet"):
+        with pytest.raises(NotIndexable, match="a constant that is not known yet"):
             parts(sql, COLUMNS, Constants({}, wanted))
     assert wanted == {"add_months(DATE'2024-06-01', -3)", "1 + 1"}
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from rules_engine.language import gate
-from rules_engine.language.allowed import allowed
-from rules_engine.language.examples import example_rule, example_schema
 from rules_engine.model.rules import Form
+from rules_engine.sql.allow_list import allowed
+from rules_engine.sql.gate import gate
+from rules_engine.sql.reference.examples import example_rule, example_schema
 from tests.spec.table import Row, cases
 
 CURES = """

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import InvalidRule
-from rules_engine.evaluation.gating import RuleGate
-from rules_engine.evaluation.session import pin
-from rules_engine.language.examples import example_schema
-from rules_engine.language.mistakes import documented, mistakes
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
+from rules_engine.spark.gate.gate import RuleGate
+from rules_engine.spark.session import pin
+from rules_engine.sql.reference.examples import example_schema
+from rules_engine.sql.reference.mistakes import documented, mistakes
 from tests.spec.table import Row, cases
 
 if TYPE_CHECKING:
@@ -107,5 +107,5 @@ def test_what_the_page_says_against_it_is_accepted(gate: RuleGate) -> None:
 
 
 def test_the_page_is_current() -> None:
-    """docs/coming-from.md is what `python -m rules_engine.language.mistakes` writes."""
+    """docs/coming-from.md is what `python -m rules_engine.sql.reference.mistakes` writes."""
     assert Path("docs/coming-from.md").read_text("utf-8") == documented()

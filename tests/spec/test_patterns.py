@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules_engine.language.patterns import Unsound, judge
+from rules_engine.sql.regular_expressions import Unsound, judge
 from tests.spec.table import Row, cases
 
 ACCEPTED = """

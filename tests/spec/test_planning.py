@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from rules_engine.evaluation.grouping import Groups
-from rules_engine.evaluation.planning import TOGETHER, Plan, plan, values_wanted
+from rules_engine.index.aggregate_predicates import Groups
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
+from rules_engine.plan.planner import TOGETHER, Plan, plan, values_wanted
 from tests.small_lake import AS_OF, rule, rule_set
 from tests.spec.table import Row, cases
 
@@ -200,7 +200,7 @@ def test_what_several_rows_of_a_subject_are_asked(case: Row) -> None:
 def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:
     """It is true where both bits are, or, where it denies, where the second is not."""
     found, _ = planned(f"country = 1 ;; spend = 1 AND {HAS}) ;; NOT {HAS} AND balance = 2)")
-    assert (found.asks, found.denies) == ({0: 0b110}, {0: 0b100})
+    assert (found.conjoined, found.negated) == ({0: 0b110}, {0: 0b100})
     (_, second), (_, third) = ((bound.sql, bound.cell) for _, bounds, _ in found.passes for bound in bounds)
     assert {(second.word, second.mask), (third.word, third.mask)} == {(1, 0b010), (1, 0b100)}
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from rules_engine.language import gate
-from rules_engine.language.allowed import refusals
-from rules_engine.language.examples import example_rule, example_schema
 from rules_engine.model.rules import Form
+from rules_engine.sql.allow_list import refusals
+from rules_engine.sql.gate import gate
+from rules_engine.sql.reference.examples import example_rule, example_schema
 from tests.spec.table import Row, cases, rows
 
 PREDICATES = """
@@ -158,7 +158,7 @@ def test_sizes(name: str) -> None:
     """What is too much is refused before it costs anything."""
     form, sql, _ = LARGE[name]
     version = example_rule(form, sql) if sql.strip() else None
-    found = codes(form, sql) if version else [f.code for f in gate.lexical.faults(sql, {})]
+    found = codes(form, sql) if version else [f.code for f in gate.lexer.faults(sql, {})]
     assert name.split(maxsplit=1)[0] in found
 
 

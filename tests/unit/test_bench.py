@@ -17,8 +17,8 @@ from bench.in_zen import CONTESTANTS as IN_ZEN
 from bench.profiles import Ratio, profiles
 from bench.results import Measured, Results, load
 from bench.rule_sets import MAKERS, rule_set
-from rules_engine.evaluation.evaluator import SparkEvaluator
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.spark.evaluator import SparkEvaluator
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,7 +11,7 @@ import pytest
 from rules_engine.model.decisions import Event, Reason
 
 DOCS = Path(__file__).parents[2] / "docs"
-CORE = ("errors", "model", "ports", "run")
+CORE = ("errors", "model", "ports", "run", "plan", "worker", "spark")
 PARTS = ["## Context", "## Decision", "## Rejected", "## Consequences"]
 RECORDS = sorted((DOCS / "decisions").glob("*.md"))
 
@@ -24,7 +24,7 @@ def entries() -> list[list[str]]:
 
 
 def places() -> list[str]:
-    """What the glossary names in the core of the engine."""
+    """What the glossary names in the engine."""
     named = [place for row in entries() if len(row) == 3 for place in re.findall(r"`([\w.]+)`", row[2])]
     return [place for place in named if place.split(".")[0] in CORE]
 

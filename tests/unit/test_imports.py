@@ -7,8 +7,9 @@ import pkgutil
 import subprocess
 import sys
 
-import rules_engine.language
+import rules_engine.logical
 import rules_engine.model
+import rules_engine.sql
 
 HEAVY = ("boto3", "botocore", "pandas", "psycopg2", "pyarrow", "pyspark", "sqlalchemy")
 
@@ -21,8 +22,8 @@ print(",".join(sorted(set(sys.argv[2].split(",")) & set(sys.modules))))
 
 
 def core() -> list[str]:
-    """Every module of the model and of the language, and the modules beside them that know ports alone."""
-    packages = (rules_engine.model, rules_engine.language)
+    """Every module of the model, of rule SQL and of what it asks, and the modules beside them that know ports alone."""
+    packages = (rules_engine.model, rules_engine.sql, rules_engine.logical)
     found = [m.name for p in packages for m in pkgutil.walk_packages(p.__path__, f"{p.__name__}.")]
     beside = [f"rules_engine.{name}" for name in ("errors", "ports", "run", "settings")]
     return [*found, *(name for name in beside if importlib.util.find_spec(name))]

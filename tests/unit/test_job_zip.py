@@ -25,12 +25,12 @@ def fresh_interpreter(archive: Path, program: str) -> "subprocess.CompletedProce
 
 
 def test_the_core_runs_from_the_zip_alone(archive: Path) -> None:
-    """Model, language and run load in an interpreter that has nothing installed, and from the zip (R-OPS-1)."""
+    """Model, SQL and run load in an interpreter that has nothing installed, and from the zip (R-OPS-1)."""
     done = fresh_interpreter(
         archive,
-        "import pkgutil, importlib, rules_engine.run, rules_engine.language, rules_engine.model\n"
-        "for package in (rules_engine.language, rules_engine.model):\n"
-        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "import pkgutil, importlib, rules_engine.run, rules_engine.sql, rules_engine.logical, rules_engine.model\n"
+        "for package in (rules_engine.sql, rules_engine.logical, rules_engine.model):\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        importlib.import_module(module.name)\n"
         "import sqlglot\n"
         "print(sqlglot.parse_one('a = 1 AND b IN (2, 3)', read='spark').sql('spark'))\n"
@@ -55,7 +55,7 @@ def test_rules_are_checked_from_the_zip_alone(archive: Path) -> None:
     """The allow-list is a table beside the modules: it is in the zip and found there."""
     done = fresh_interpreter(
         archive,
-        "from rules_engine.language import gate\n"
+        "from rules_engine.sql.gate import gate\n"
         "from rules_engine.model.frames import Schema\n"
         "from rules_engine.model.rules import *\n"
         "from rules_engine.model.rule_sets import RuleSet\n"

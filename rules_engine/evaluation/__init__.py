@@ -1,1 +1,0 @@
-"""Rule set to fused Spark plan: hits, tallies, decisions."""

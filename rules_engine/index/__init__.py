@@ -1,0 +1,1 @@
+"""The bitmap index over predicates, as values: numpy and pyarrow, no Spark."""

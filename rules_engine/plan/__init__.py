@@ -1,0 +1,1 @@
+"""Where each rule of a set is cheapest: the strategies of a plan."""

@@ -1,0 +1,1 @@
+"""A rule set on Spark: hits, tallies, decisions."""

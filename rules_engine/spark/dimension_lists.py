@@ -1,0 +1,47 @@
+"""The values that a small frame has in a column, for conditions that ask whether a value is among them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.logical.semi_join import DimensionInList, Values
+from rules_engine.spark.small_frames import SMALL, stored
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MOST = 1000
+"""Rows of a frame up to which its values are written as literals."""
+
+
+def values(spark: SparkSession, wanted: Collection[DimensionInList]) -> Values:
+    """The values of each, read with one query a column; None where they stay to be joined."""
+    found: dict[DimensionInList, tuple[str, ...] | None] = dict.fromkeys(wanted)
+    for frame, column in sorted({(among.frame, among.column) for among in wanted}):
+        asked = [among for among in sorted(wanted) if among[:2] == (frame, column)]
+        found |= zip(asked, _read(spark, frame, column, asked), strict=True)
+    return found
+
+
+def _read(
+    spark: SparkSession, frame: str, column: str, asked: Sequence[DimensionInList]
+) -> Iterable[tuple[str, ...] | None]:
+    if stored(spark.table(frame)) > SMALL:
+        return [None] * len(asked)
+    conditions = ", ".join(f"({among.where or 'true'}) AS c{number}" for number, among in enumerate(asked))
+    rows = spark.sql(f"SELECT `{column}`, {conditions} FROM `{frame}`").limit(MOST + 1).collect()
+    if len(rows) > MOST:
+        return [None] * len(asked)
+    met = ([row[0] for row in rows if row[number] and row[0] is not None] for number in range(1, len(asked) + 1))
+    return [
+        None if among.once and len({*found}) < len(found) else _literals({*found})
+        for among, found in zip(asked, met, strict=True)
+    ]
+
+
+def _literals(found: set[Any]) -> tuple[str, ...] | None:
+    """Whole numbers and texts in order; None where a text has a character that is written otherwise."""
+    if any(isinstance(value, str) and {"'", "\\"} & {*value} for value in found):
+        return None
+    return tuple(f"'{value}'" if isinstance(value, str) else str(value) for value in sorted(found))

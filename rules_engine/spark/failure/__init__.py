@@ -1,0 +1,1 @@
+"""Rules that fail while they run: found, named, and held or not."""

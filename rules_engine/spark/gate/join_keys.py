@@ -1,0 +1,275 @@
+"""
+Whether relations meet by keys that tell rows apart, judged on what Spark runs: its analysed plan.
+
+Spark reads some texts otherwise than other readers do: ``a = b <= true`` compares a comparison. So every join, and
+every sub-query that asks about the row outside, is looked at once its names are resolved: without an equality of two
+values of many, one of each side, all rows would meet all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rules_engine.errors import Fault
+from rules_engine.spark.gate.plan_tree import Node, held, number
+from rules_engine.spark.gate.spread import ATTRIBUTE, EXPRESSIONS, LOGICAL, Spread, Spreads, asks_outside, join_type
+from rules_engine.sql.allow_list import refuse
+
+EQUAL = {f"{EXPRESSIONS}EqualTo", f"{EXPRESSIONS}EqualNullSafe"}
+OUTER = -1
+"""Stands for the row outside where relations are named by their place."""
+QUERIES = {f"{EXPRESSIONS}{name}" for name in ("Exists", "ScalarSubquery", "ListQuery")}
+_BETWEEN = {"Not", "And", "Or"}
+SAME_ROWS = {f"{LOGICAL}{name}" for name in ("SubqueryAlias", "Filter", "Sort", "Project", "Distinct", "Window")}
+
+
+def faults(root: Node) -> Iterator[Fault]:
+    """Joins and correlated sub-queries of an analysed plan, or of a condition alone, that are held by no key."""
+    reader = _Reader(Spreads() if root.name.startswith("plans.") else Spreads(Spread.MANY))
+    if root.name.startswith("plans."):
+        reader.query(root)
+    else:
+        reader.expression(root, alone=True)
+    yield from reader.found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Relation:
+    """What is joined: its columns, by number, its name, and whether it is one row."""
+
+    columns: frozenset[int]
+    name: str
+    single: bool
+
+
+@dataclass(slots=True)
+class _Query:
+    """One query: whether it asks about the row outside, and whether an equality holds it there."""
+
+    correlated: bool = False
+    tied: bool = False
+
+
+@dataclass(slots=True)
+class _Reader:
+    spreads: Spreads
+    found: list[Fault] = field(default_factory=list)
+    _single: set[int] = field(default_factory=set)
+    """WITH queries of one row."""
+
+    def query(self, root: Node, *, outer: Sequence[Node] = ()) -> tuple[Sequence[int], _Query]:
+        """Judge a query; ``outer`` are the values that its columns are held equal to by IN."""
+        about = _Query()
+        columns = self._plan(root, about, [])
+        pairs = list(zip(outer, columns, strict=False))
+        about.tied |= any(self._tells(self.spreads.of(v), self.spreads.of_number(c)) for v, c in pairs)
+        return columns, about
+
+    def expression(self, node: Node, *, negated: bool = False, alone: bool = False) -> None:
+        """
+        Judge the sub-queries of an expression.
+
+        ``negated`` says whether it is asked for by NOT, and ``alone`` whether a row is kept by nothing but it and
+        what stands beside it by AND: there Spark turns NOT IN into a join, elsewhere into a loop.
+        """
+        word = node.name.removeprefix(EXPRESSIONS)
+        if word == "InSubquery":
+            *values, asked = node.children
+            if negated and not alone:
+                self.found.append(refuse("SQL-333"))
+            self._subquery(asked, () if negated else values, several=negated and len(values) > 1)
+            for value in values:
+                self.expression(value)
+            return
+        if node.name in QUERIES:
+            self._subquery(node, ())
+        flipped, together = negated != (word == "Not"), word in {"Not", "Or" if negated else "And"}
+        for child in (*node.children, *(part for part in node.beside if part.name.startswith(EXPRESSIONS))):
+            self.expression(child, negated=flipped and word in _BETWEEN, alone=alone and together)
+
+    def _subquery(self, node: Node, outer: Sequence[Node], *, several: bool = False) -> None:
+        for plan in held(node, "plan"):
+            _, about = self.query(plan, outer=outer)
+            if (about.correlated or several) and not about.tied:
+                self.found.append(refuse("SQL-332"))
+
+    def _plan(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
+        """The columns of a plan; ``given`` are conditions above it that its rows will meet."""
+        name = plan.name.removeprefix(LOGICAL)
+        if name == "View":
+            return self.spreads.outputs(plan, ())
+        if name == "Join":
+            return self._joined(plan, about, given)
+        own = [*given] if name in {"Filter", "Project", "SubqueryAlias", "Sort", "WithCTE"} else []
+        if name == "Filter":
+            own += conjuncts(held(plan, "condition"))
+        below = [self._plan(child, about, own) for child in plan.children]
+        columns = self.spreads.outputs(plan, below)
+        if name == "CTERelationDef":
+            self.spreads.keep_query(plan, columns)
+            self._single |= {int(plan.fields["id"])} if self._is_single(plan.children[0]) else set()
+        self._conditions(plan, about, conjuncts(held(plan, "condition")) if name == "Filter" else [])
+        return below[-1] if name == "WithCTE" else columns
+
+    def _conditions(self, plan: Node, about: _Query, terms: Sequence[Node]) -> None:
+        """Judge what a step's expressions ask, and note whether they hold its rows to the row outside."""
+        for part in plan.beside:
+            if part.name.startswith(EXPRESSIONS):
+                self.expression(part, alone=plan.name in {f"{LOGICAL}Filter", f"{LOGICAL}Join"})
+                about.correlated |= asks_outside(part)
+        for term in terms:
+            if term.name in EQUAL:
+                inside, outside = sorted(term.children, key=asks_outside)
+                apart = not asks_outside(inside) and asks_outside(outside) and not _columns(outside)
+                about.tied |= apart and self._tie(term)
+
+    def _joined(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
+        """A join, with those that it is made of."""
+        relations: list[_Relation] = []
+        terms: list[Node] = []
+        columns = self._gather(plan, about, given, relations, terms)
+        self._untied(relations, [*terms, *given])
+        return columns
+
+    def _gather(
+        self, plan: Node, about: _Query, given: list[Node], relations: list[_Relation], terms: list[Node]
+    ) -> Sequence[int]:
+        """Collect what inner joins join, and their conditions; other joins are judged by their own."""
+        name = plan.name.removeprefix(LOGICAL)
+        if name == "Filter" and _is_join(plan):
+            own = conjuncts(held(plan, "condition"))
+            columns = self._gather(plan.children[0], about, [*given, *own], relations, terms)
+            self._conditions(plan, about, own)
+            terms += own
+            return columns
+        if name != "Join":
+            columns = self._plan(plan, about, given)
+            relations.append(_Relation(frozenset(columns), _name(plan), self._is_single(plan)))
+            return columns
+        own = conjuncts(held(plan, "condition"))
+        if join_type(plan) in {"Inner", "Cross"}:
+            below = [self._gather(child, about, [*given, *own], relations, terms) for child in plan.children]
+            terms += own
+        else:
+            below = self._apart(plan, about, given, own)
+            columns = self.spreads.outputs(plan, below)
+            relations.append(_Relation(frozenset(columns), _name(plan.children[1]), single=False))
+        self._conditions(plan, about, own)
+        return self.spreads.outputs(plan, below)
+
+    def _apart(self, plan: Node, about: _Query, given: list[Node], own: list[Node]) -> list[Sequence[int]]:
+        """An outer, semi or anti join, which its own condition does: what stands in WHERE comes too late."""
+        right = join_type(plan) == "RightOuter"
+        above = (given if not right else [], given if right else [])
+        below = [self._plan(child, about, [*more]) for child, more in zip(plan.children, above, strict=True)]
+        sides = [
+            _Relation(frozenset(columns), _name(child), self._is_single(child))
+            for columns, child in zip(below, plan.children, strict=True)
+        ]
+        self._untied(sides, own)
+        return below
+
+    def _untied(self, relations: Sequence[_Relation], terms: Sequence[Node]) -> None:
+        group = {at: at for at in range(len(relations))} | {OUTER: OUTER}
+        waiting = [tie for term in terms if (tie := self._sides(term, relations))]
+        while waiting:
+            left = [(a, b) for a, b in waiting if not _merge(group, a, b)]
+            if len(left) == len(waiting):
+                break
+            waiting = left
+        several = [at for at, relation in enumerate(relations) if not relation.single]
+        for at in several[1:]:
+            if group[at] != group[several[0]]:
+                self.found.append(refuse("SQL-331", name=relations[at].name))
+                return
+
+    def _sides(self, term: Node, relations: Sequence[_Relation]) -> tuple[frozenset[int], frozenset[int]] | None:
+        """The relations on either side of an equality that tells rows apart."""
+        if term.name not in EQUAL or not self._tie(term):
+            return None
+        left, right = (_places(side, relations) for side in term.children)
+        return (left, right) if left and right and not left & right - {OUTER} else None
+
+    def _tie(self, term: Node) -> bool:
+        """Whether an equality tells rows apart; by ``<=>`` NULLs meet, so there are to be no more than the lake has."""
+        if term.name.endswith("EqualNullSafe") and not all(map(self.spreads.is_given, term.children)):
+            return False
+        return self._tells(*map(self.spreads.of, term.children))
+
+    @staticmethod
+    def _tells(left: Spread, right: Spread) -> bool:
+        return Spread.ONE not in {left, right} and Spread.MANY in {left, right}
+
+    def _is_single(self, plan: Node) -> bool:
+        """Whether a plan has one row or none, whatever the data."""
+        while plan.name in SAME_ROWS or plan.name.endswith((".WithCTE", ".LocalLimit")):
+            plan = plan.children[-1]
+        name = plan.name.removeprefix(LOGICAL)
+        if name == "Aggregate":
+            keys = held(plan, "groupingExpressions")
+            return not keys or self._is_single(plan.children[0])
+        if name == "Join":
+            return all(map(self._is_single, plan.children))
+        if name == "GlobalLimit":
+            return [part.fields.get("value") for part in held(plan, "limitExpr")] == ["1"]
+        return name == "OneRowRelation" or (name == "CTERelationRef" and int(plan.fields["cteId"]) in self._single)
+
+
+def conjuncts(conditions: Sequence[Node]) -> list[Node]:
+    """The terms that all hold where a condition does; of an OR those that every arm has."""
+    terms: list[Node] = []
+    for condition in conditions:
+        if condition.name == f"{EXPRESSIONS}And":
+            terms += conjuncts(condition.children)
+        elif condition.name == f"{EXPRESSIONS}Or":
+            one, other = ({_text(t): t for t in conjuncts([arm])} for arm in condition.children)
+            terms += [term for text, term in one.items() if text in other]
+        else:
+            terms.append(condition)
+    return terms
+
+
+def _text(node: Node) -> str:
+    """An expression in one spelling, so that two can be compared."""
+    parts = sorted(map(_text, node.children)) if node.name in EQUAL else list(map(_text, node.children))
+    parts += map(_text, node.beside)
+    return f"{node.name}:{number(node)}:{node.fields.get('value')}:{node.fields.get('dataType')}({','.join(parts)})"
+
+
+def _columns(node: Node) -> set[int]:
+    """The numbers of the columns that an expression reads of its own rows."""
+    if node.name == f"{EXPRESSIONS}OuterReference":
+        return set()
+    own = {number(node) or 0} if node.name == ATTRIBUTE else set()
+    return own.union(*map(_columns, node.children))
+
+
+def _places(side: Node, relations: Sequence[_Relation]) -> frozenset[int]:
+    columns = _columns(side)
+    found = {at for at, relation in enumerate(relations) if columns & relation.columns}
+    return frozenset(found | ({OUTER} if asks_outside(side) else set()))
+
+
+def _merge(group: dict[int, int], left: frozenset[int], right: frozenset[int]) -> bool:
+    """Join the groups on either side of an equality, if those of each side are one already."""
+    (first, *more), (second, *others) = ({group[at] for at in side} for side in (left, right))
+    if more or others:
+        return False
+    for at, of in group.items():
+        group[at] = second if of == first else of
+    return True
+
+
+def _is_join(plan: Node) -> bool:
+    while plan.name == f"{LOGICAL}Filter":
+        plan = plan.children[0]
+    return plan.name == f"{LOGICAL}Join"
+
+
+def _name(plan: Node) -> str:
+    """The alias under which a relation is joined."""
+    while plan.name != f"{LOGICAL}SubqueryAlias" and len(plan.children) == 1:
+        plan = plan.children[0]
+    said = plan.fields.get("identifier") or {}
+    return str(said.get("name", "")) or "a derived table"

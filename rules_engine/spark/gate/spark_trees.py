@@ -1,0 +1,67 @@
+"""What Spark holds of a plan and does not print: its own objects, asked one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rules_engine.spark.gate.plan_tree import CATALYST, VIEW
+
+LOCAL_RELATION = f"{CATALYST}plans.logical.LocalRelation"
+_WITH_A_PLAN = {f"{CATALYST}expressions.{name}" for name in ("Exists", "ListQuery", "ScalarSubquery")}
+
+
+def every(plan: Any) -> Iterator[Any]:
+    """Every node and expression of a plan or an expression in Spark's own form, sub-queries too, views left out."""
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        name = node.getClass().getName()
+        if name == f"{CATALYST}{VIEW}":
+            continue
+        waiting += each(node.children())
+        if name.startswith(f"{CATALYST}plans.logical."):
+            waiting += each(node.expressions())
+        elif name in _WITH_A_PLAN:
+            waiting.append(node.plan())
+
+
+def each(found: Any) -> Iterator[Any]:
+    """The entries of a sequence of Scala's."""
+    return (found.apply(at) for at in range(found.size()))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A column of VALUES: the most characters and elements of a cell, and the most rows with one value."""
+
+    characters: int
+    elements: int
+    repeats: int
+    table: int
+
+
+def written_columns(plan: Any) -> Mapping[int, Written]:
+    """The columns of VALUES by their numbers: Spark works their cells out while it analyses."""
+    found = dict[int, Written]()
+    for node in every(plan):
+        if node.getClass().getName() == LOCAL_RELATION:
+            columns = [int(column.exprId().id()) for column in each(node.output())]
+            found.update(zip(columns, _columns(str(node.data().mkString("\n")), columns), strict=True))
+    return found
+
+
+def _columns(printed: str, columns: list[int]) -> list[Written]:
+    """Of rows printed as ``[a,b]``: by column where commas tell them apart, or else as if each cell were a row."""
+    rows = printed.split("\n")
+    cells = [row[1:-1].split(",") for row in rows]
+    longest, commas = max(map(len, rows)), max(row.count(",") for row in rows)
+    if any(len(row) != len(columns) for row in cells):
+        return [Written(longest, commas + 1, len(rows), columns[0])] * len(columns)
+    return [
+        Written(max(map(len, column)), 1, max(Counter(column).values()), columns[0])
+        for column in zip(*cells, strict=True)
+    ]

@@ -1,0 +1,297 @@
+"""
+How many values an expression may have over the rows of a plan: one, a few, or as many as a column of the lake.
+
+Where a value comes from is followed through every step of Spark's analysed plan. What is not listed here has one value:
+an equality of it ties nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+
+from rules_engine.spark.gate.lossless import is_factor, is_near, is_scaled, keeps_all, written
+from rules_engine.spark.gate.plan_tree import Node, held, number
+
+LOGICAL, EXPRESSIONS = "plans.logical.", "expressions."
+
+
+class Spread(IntEnum):
+    """In the order of how well a key of it tells rows apart."""
+
+    ONE = 0
+    FEW = 1
+    MANY = 2
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(f"{EXPRESSIONS}{word}" for word in words.split())
+
+
+SAME = _names(
+    "Alias Lower Upper InitCap Reverse Md5 Sha1 Sha2 UnaryMinus UnaryPositive ParseToDate ParseToTimestamp Abs "
+    "OuterReference KnownNotNull"
+)
+"""Of as many values as their first argument."""
+TRIMMED = _names("StringTrim StringTrimLeft StringTrimRight StringTrimBoth")
+"""Likewise, where blanks are cut off; a few where it is said what, for that may be all."""
+ROUNDED = _names("Floor Ceil")
+"""Likewise, but for a number that was scaled."""
+REPLACED = _names("Coalesce Nvl")
+"""Likewise, where the first is NULL no more often than a column; else all may be what stands in its place."""
+SHIFTED = _names(
+    "Add Subtract TryAdd TrySubtract DateAdd DateSub AddMonths TimestampAdd DateAddInterval DateAddYMInterval TimeAdd "
+    "TimestampAddInterval TimestampAddYMInterval DatetimeSub NullIf"
+)
+"""Likewise, where every other argument is written out and not so large that the first vanishes beside it."""
+SCALED = _names("Multiply Divide TryMultiply TryDivide")
+"""Likewise, where the other argument is a number that leaves digits to tell values apart by."""
+JOINED = _names("Concat ConcatWs CreateNamedStruct CreateArray")
+"""As many as the argument of most."""
+SHORTENED = _names(
+    "Year Quarter Month WeekOfYear DayOfYear DayOfMonth DayOfWeek WeekDay Hour YearOfWeek LastDay NextDay TruncDate "
+    "TruncTimestamp DateFormatClass Length Round BRound ElementAt GetArrayItem SoundEx Ascii Extract Remainder Pmod "
+    "SplitPart SubstringIndex StringTranslate StringReplace IntegralDivide"
+)
+"""A few, if their first argument has many, and the others are written out."""
+CUT = _names("Left Right Substring StringLPad StringRPad")
+"""Likewise, where a length is written out that is not 0."""
+CHOSEN = _names("If CaseWhen")
+"""As few as their branches have."""
+PICKED = frozenset(
+    f"{EXPRESSIONS}{word}"
+    for word in "aggregate.Max aggregate.Min aggregate.MaxBy aggregate.MinBy aggregate.Sum aggregate.Average "
+    "aggregate.First aggregate.Last Lag Lead NthValue".split()
+)
+_ONE_OF_PART = {"Max", "Min", "First", "NthValue"}
+"""Of a part's rows in their order they may pick the same from first to last."""
+COUNTED = _names("RowNumber Rank DenseRank NTile aggregate.Count aggregate.CountIf CumeDist PercentRank")
+ATTRIBUTE, LITERAL = f"{EXPRESSIONS}AttributeReference", f"{EXPRESSIONS}Literal"
+
+
+class Spreads:
+    """The spread of every attribute of a plan, by its number; ``beyond`` is that of attributes of no known plan."""
+
+    def __init__(self, beyond: Spread = Spread.ONE) -> None:
+        self._known: dict[int, Spread] = {}
+        self._queries: dict[int, Sequence[int]] = {}
+        self._given = set[int]()
+        """The attributes that are NULL only where a column of the lake is."""
+        self._beyond = beyond
+
+    def outputs(self, plan: Node, below: Sequence[Sequence[int]]) -> Sequence[int]:
+        """
+        The numbers of a plan's columns, given those of its children; the spread of those that it makes is noted.
+
+        Plans are to be asked about from below.
+        """
+        name = plan.name.removeprefix(LOGICAL)
+        if name in _OWN:
+            return _OWN[name](self, plan)
+        if name in _MORE:
+            return [*below[0], *_MORE[name](self, plan)]
+        if name in {"Union", "Intersect"}:
+            return self.united(below)
+        if name == "Join" and join_type(plan) not in {"LeftSemi", "LeftAnti"}:
+            return [*below[0], *below[1]]
+        return below[0] if below else ()
+
+    def keep_query(self, plan: Node, columns: Sequence[int]) -> None:
+        """Note the columns of a WITH query."""
+        self._queries[int(plan.fields["id"])] = columns
+
+    def of_number(self, column: int) -> Spread:
+        """The spread of a column by its number."""
+        return self._known.get(column, self._beyond)
+
+    def of(self, node: Node) -> Spread:
+        """The spread of an expression."""
+        name = node.name
+        if name == ATTRIBUTE:
+            known = self._known.get(number(node) or 0, self._beyond)
+            return min(known, Spread.FEW) if node.fields.get("dataType") == "boolean" else known
+        parts = node.children or node.beside
+        if name == f"{EXPRESSIONS}Cast":
+            return min(self.of(parts[0]), _cast(parts[0], node.fields.get("dataType")))
+        if name in SAME | TRIMMED | ROUNDED | REPLACED and parts:
+            return self._of_first(name, parts)
+        if name in SHIFTED:
+            return self._beside_written(parts, is_near)
+        if name in SCALED:
+            return self._beside_written(parts, is_factor, once=True)
+        return self._fewer(node, parts)
+
+    def _of_first(self, name: str, parts: Sequence[Node]) -> Spread:
+        """That of the first argument, unless much of it may be cut off or replaced."""
+        if name in REPLACED and not self.is_given(parts[0]):
+            return min(Spread.FEW, *map(self.of, parts))
+        cut = (name in TRIMMED and len(parts) > 1) or (name in ROUNDED and is_scaled(parts[0]))
+        return min(self.of(parts[0]), Spread.FEW if cut else Spread.MANY)
+
+    def is_given(self, node: Node) -> bool:
+        """Whether a value is NULL only where a column of the lake is: NULL meets NULL by ``<=>``, and by COALESCE."""
+        name, parts = node.name, node.children or node.beside
+        if name == ATTRIBUTE:
+            at = number(node) or 0
+            return at in self._given or (self._beyond is Spread.MANY and at not in self._known)
+        if name == LITERAL:
+            return node.fields.get("value") is not None
+        if name == f"{EXPRESSIONS}Cast":
+            return _cast(parts[0], node.fields.get("dataType")) is Spread.MANY and self.is_given(parts[0])
+        if name in SAME | TRIMMED | ROUNDED | REPLACED and "Parse" not in name:
+            return self.is_given(parts[0])
+        return name in JOINED | SHIFTED | SCALED and "Null" not in name and all(map(self.is_given, parts))
+
+    def _fewer(self, node: Node, parts: Sequence[Node]) -> Spread:
+        name = node.name
+        if name in JOINED:
+            spread = max(map(self.of, parts), default=Spread.ONE)
+            return spread if all(map(self._may_stand_beside, parts)) else Spread.ONE
+        if name == f"{EXPRESSIONS}GetStructField":
+            return self._field(parts[0], int(node.fields.get("ordinal", 0)))
+        if name in SHORTENED and all(written(part) is not None for part in parts[1:]):
+            return min(Spread.FEW, self.of(parts[0])) if parts else Spread.ONE
+        if name in CUT and written(parts[-1 if len(parts) == 2 or "Sub" in name else 1]) not in {None, "0"}:
+            return min(Spread.FEW, self.of(parts[0]))
+        if name in CHOSEN:
+            branches = parts[1:] if name.endswith("If") else [*parts[1::2], *(parts[-1:] if len(parts) % 2 else ())]
+            return min((self.of(branch) for branch in branches if written(branch) != "null"), default=Spread.ONE)
+        return Spread.ONE
+
+    def _may_stand_beside(self, part: Node) -> bool:
+        """Whether a part of a text does not make all of it NULL."""
+        return self.is_given(part) or self.of(part) is not Spread.ONE
+
+    def _field(self, struct: Node, ordinal: int) -> Spread:
+        """Of a struct that stands there, or of a column; of one that was made in a step before nothing is known."""
+        if struct.name == f"{EXPRESSIONS}CreateNamedStruct":
+            return self.of(struct.children[2 * ordinal + 1])
+        return self.of(struct) if self.is_given(struct) else Spread.ONE
+
+    def _beside_written(self, parts: Sequence[Node], fits: Callable[[Node], bool], *, once: bool = False) -> Spread:
+        """That of the one argument that is not written out; a few, where that is scaled more than ``once``."""
+        told = [part for part in parts if written(part) is not None]
+        open_ = [part for part in parts if written(part) is None]
+        if len(open_) != 1 or not all(map(fits, told)):
+            return Spread.ONE
+        return min(self.of(open_[0]), Spread.FEW if once and is_scaled(open_[0]) else Spread.MANY)
+
+    def _note(self, columns: Sequence[Node], spread: Callable[[Node], Spread]) -> list[int]:
+        numbers = []
+        for column in columns:
+            at = number(column) or 0
+            if column.name != ATTRIBUTE:
+                self._known[at] = Spread.ONE if asks_outside(column) else spread(column)
+                self._given |= {at} if self.is_given(column) else set()
+            numbers.append(at)
+        return numbers
+
+    def listed(self, plan: Node, spread: Spread) -> list[int]:
+        """The columns of rows that are there, all of one spread."""
+        columns = held(plan, "output") or held(plan, "projectList")
+        self._known.update({number(column) or 0: spread for column in columns})
+        self._given.update(number(column) or 0 for column in columns)
+        return [number(column) or 0 for column in columns]
+
+    def projected(self, plan: Node) -> Sequence[int]:
+        """The columns of a SELECT."""
+        return self._note(held(plan, "projectList"), self.of)
+
+    def aggregated(self, plan: Node) -> Sequence[int]:
+        """The columns of a GROUP BY: no more values than its keys have."""
+        keys = max((self.of(key) for key in held(plan, "groupingExpressions")), default=Spread.ONE)
+        return self._note(held(plan, "aggregateExpressions"), lambda column: min(keys, self._computed(column)))
+
+    def windowed(self, plan: Node) -> Sequence[int]:
+        """The columns computed over windows."""
+        return self._note(held(plan, "windowExpressions"), self._computed)
+
+    def _computed(self, node: Node) -> Spread:
+        """Of an aggregate or a window function: that of what it picks; a few where it counts."""
+        if node.name in PICKED:
+            return self.of(node.children[0])
+        if node.name in COUNTED:
+            return Spread.FEW
+        if node.name == f"{EXPRESSIONS}WindowExpression":
+            return min(self._computed(node.children[0]), self._of_parts(*node.children))
+        if node.name.endswith((".AggregateExpression", ".Alias")):
+            return self._computed(node.children[0])
+        return self.of(node)
+
+    def _of_parts(self, function: Node, specification: Node) -> Spread:
+        """How many values a window function may at least be held to: where it has one for each part, as its parts."""
+        *by, frame = specification.children
+        name = (function.children[0] if function.name.endswith(".AggregateExpression") else function).name
+        parts = [part for part in by if not part.name.endswith(".SortOrder")]
+        bounds = {bound.name.rpartition(".")[2] for bound in frame.children}
+        whole = len(parts) == len(by) or bounds == {"UnboundedPreceding$", "UnboundedFollowing$"}
+        if not whole and name.rpartition(".")[2] not in _ONE_OF_PART:
+            return Spread.MANY
+        return max(map(self.of, parts), default=Spread.ONE)
+
+    def generated(self, plan: Node) -> Sequence[int]:
+        """The columns of LATERAL VIEW."""
+        columns = held(plan, "generatorOutput")
+        made = held(plan, "generator")
+        source = self.of(made[0].children[0]) if made and made[0].children else Spread.ONE
+        self._known.update({number(column) or 0: source for column in columns})
+        return [number(column) or 0 for column in columns]
+
+    def united(self, below: Sequence[Sequence[int]]) -> Sequence[int]:
+        """Of UNION and the like: as few values as in any of the queries."""
+        for columns in zip(*below, strict=False):
+            self._known[columns[0]] = min(self._known.get(column, self._beyond) for column in columns)
+            self._given -= set() if self._given.issuperset(columns) else {columns[0]}
+        return below[0]
+
+    def expanded(self, plan: Node) -> Sequence[int]:
+        """Of ROLLUP: the columns below under other numbers."""
+        columns = held(plan, "output")
+        for column in columns:
+            self._known.setdefault(number(column) or 0, Spread.FEW)
+        return [number(column) or 0 for column in columns]
+
+    def referred(self, plan: Node) -> Sequence[int]:
+        """The columns of a WITH query under other numbers."""
+        columns = [number(column) or 0 for column in held(plan, "output")]
+        for own, column in zip(self._queries.get(int(plan.fields["cteId"]), ()), columns, strict=False):
+            self._known[column] = self._known.get(own, self._beyond)
+            self._given |= {column} if own in self._given else set()
+        return columns
+
+
+def _cast(child: Node, target: object) -> Spread:
+    """How many values a cast lets through."""
+    return Spread.ONE if target == "boolean" else Spread.MANY if keeps_all(child, target) else Spread.FEW
+
+
+def asks_outside(node: Node) -> bool:
+    """Whether a value is of the row outside: in a sub-query it is the same for all rows."""
+    return node.name == f"{EXPRESSIONS}OuterReference" or any(map(asks_outside, node.children))
+
+
+def _rows_of(view: Node) -> Node:
+    """What lies under a frame's view."""
+    return view.children[0] if view.children else view
+
+
+def join_type(plan: Node) -> str:
+    """``Inner``, ``LeftOuter`` and so on."""
+    said = plan.fields.get("joinType") or {}
+    return str(said.get("object", said.get("product-class", ""))).rpartition(".")[2].strip("$")
+
+
+_OWN: Mapping[str, Callable[[Spreads, Node], Sequence[int]]] = {
+    "Project": Spreads.projected,
+    "Aggregate": Spreads.aggregated,
+    "Expand": Spreads.expanded,
+    "CTERelationRef": Spreads.referred,
+    "LocalRelation": lambda spreads, plan: spreads.listed(plan, Spread.FEW),
+    "View": lambda spreads, plan: spreads.listed(_rows_of(plan), Spread.MANY),
+}
+"""Steps that show the columns they make, and no others."""
+_MORE: Mapping[str, Callable[[Spreads, Node], Sequence[int]]] = {
+    "Window": Spreads.windowed,
+    "Generate": Spreads.generated,
+}
+"""Steps that add to the columns below."""

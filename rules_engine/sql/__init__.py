@@ -1,0 +1,1 @@
+"""Text and tree of a rule: read, held against the allow-list, described. Pure."""

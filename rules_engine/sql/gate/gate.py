@@ -1,0 +1,204 @@
+"""
+Whether a rule's SQL is safe and makes sense, before Spark sees it: L0, then gate 1.
+
+Nothing here reads data or runs anything. Every fault of every rule is found
+in one go; a parser that breaks is a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from sqlglot import exp
+
+from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
+from rules_engine.model.frames import Schema
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.sql import lexer
+from rules_engine.sql.allow_list import allowed, refuse
+from rules_engine.sql.gate import result_shape as shape
+from rules_engine.sql.gate.early import early_faults
+from rules_engine.sql.gate.function_calls import call_faults, calls, foreign, lengths, place_faults
+from rules_engine.sql.gate.lint import advice
+from rules_engine.sql.gate.name_resolution import Names
+from rules_engine.sql.gate.scopes import Answer, Frames, Relation, Scope
+from rules_engine.sql.gate.syntax import Unreadable, node_faults, parse, position, size_faults
+from rules_engine.sql.lexer import Kind
+from rules_engine.sql.moments import literal_faults
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What a rule says: the frames, columns (as declared), parameters and functions (as written) it names.
+
+    ``output`` is the column that a statement returns as the subject's key, where it has a name.
+    ``warnings`` are not refusals: the rule runs, and may not mean what it seems to.
+    """
+
+    frames: tuple[str, ...]
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    parameters: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    has_subquery: bool = False
+    output: str | None = None
+    warnings: tuple[Fault, ...] = ()
+
+
+def check(rule_set: RuleSet, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
+    """Every fault of every rule of a rule set."""
+    return tuple(fault for version in rule_set.versions for fault in faults(version, schema, subject_column))
+
+
+def examine(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> Reading:
+    """
+    What a rule says.
+
+    Raises:
+        InvalidRule: With every fault of the rule.
+    """
+    raise_all(InvalidRule, text_faults(version, schema))
+    said, found = _read(version, schema, subject_column)
+    raise_all(InvalidRule, found)
+    assert said is not None
+    return said
+
+
+def reading(version: RuleVersion, schema: Schema) -> Reading | None:
+    """What gate 1 alone reads, None where it refuses: what the second reader is held against."""
+    return _read(version, schema, None)[0]
+
+
+def faults(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
+    """Every fault of one rule. A text with lexical faults is not parsed."""
+    return text_faults(version, schema) or tree_faults(version, schema, subject_column)
+
+
+def text_faults(version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:  # noqa: ARG001 - a layer's signature
+    """L0: what is wrong with the text before any parser sees it."""
+    return _named(version, lexer.faults(version.sql, version.parameters))
+
+
+def tree_faults(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
+    """Gate 1: what is wrong with sqlglot's tree of the text. It does not rely on L0 having been asked."""
+    return _read(version, schema, subject_column)[1]
+
+
+Outcome = tuple[Reading | None, tuple[Fault, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """One rule under one schema, equal to itself: both are frozen, so the same two have the same outcome."""
+
+    version: RuleVersion
+    schema: Schema
+    subject_column: str | None
+
+    def __hash__(self) -> int:
+        return hash((id(self.version), id(self.schema), self.subject_column))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Asked)
+            and self.version is other.version
+            and self.schema is other.schema
+            and self.subject_column == other.subject_column
+        )
+
+
+def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> Outcome:
+    return _outcome(_Asked(version, schema, subject_column))
+
+
+@lru_cache(maxsize=16_384)  # a run asks about all rules, then about each beside what Spark reads, then for its columns
+def _outcome(asked: _Asked) -> Outcome:
+    version, schema, subject_column = asked.version, asked.schema, asked.subject_column
+    words, text = lexer.tokens(version.sql), lexer.blanked(version.sql)
+    try:
+        if not words:
+            raise Unreadable(refuse("SQL-001"))
+        if any(token.kind is Kind.BROKEN for token in words):  # sqlglot would take all that follows for a comment
+            return None, _named(version, lexer.faults(version.sql, version.parameters))
+        tree = parse(text, version.form, words)
+        if sizes := tuple(size_faults(tree)):
+            return None, _named(version, sizes)
+        nodes = tuple(tree.walk())
+        called = [*call_faults(words, nodes, version.parameters)]
+        found = [*node_faults(tree, nodes, text, named=bool(called)), *called]
+        found += [*literal_faults(words), *place_faults(nodes, text, version.parameters)]
+        found += early_faults(nodes, text)
+        names, answer = _resolve(tree, nodes, version, schema)
+        found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
+    except Unreadable as problem:
+        return None, _named(version, [*foreign(words), problem.fault])
+    except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
+        return None, _named(version, [refuse("SQL-199", name=type(problem).__name__)])
+    if found:
+        return None, _named(version, found)
+    return _reading(version, schema, nodes, names, answer, words), ()
+
+
+def _resolve(tree: exp.Expr, nodes: Sequence[exp.Expr], version: RuleVersion, schema: Schema) -> tuple[Names, Answer]:
+    names = Names(Frames.of(schema))
+    answer = names.query(tree) if version.form is Form.STATEMENT else _resolve_predicate(tree, version, names)
+    if answer.scans > (limit := allowed().limits.scans):
+        names.refuse("SQL-133", tree, "", found=answer.scans, limit=limit)
+    for node in nodes:
+        if isinstance(node, exp.Table) and id(node) not in names.visited:
+            names.refuse("SQL-127", node, "")
+    return names, answer
+
+
+def _resolve_predicate(tree: exp.Expr, version: RuleVersion, names: Names) -> Answer:
+    frame = version.frame.lower()
+    if frame not in names.frames.columns:
+        known = list(names.frames.spelled.values())
+        hint = did_you_mean(frame, known)
+        hint = f"{hint} " if hint else ""
+        names.faults.append(refuse("SQL-120", name=version.frame, hint=hint, known=", ".join(known)))
+    else:
+        names.used.setdefault(names.frames.spelled[frame], set())
+    scope = Scope(relations=[Relation(frame, names.frames.columns.get(frame))])
+    names.cell(tree, scope)
+    return Answer((), scope.scans + 1)
+
+
+def _shape_faults(
+    tree: exp.Expr, answer: Answer, version: RuleVersion, schema: Schema, subject_column: str | None
+) -> Iterator[Fault]:
+    if version.form is Form.STATEMENT:
+        if not isinstance(tree, exp.Query):
+            yield refuse("SQL-102", position(tree), name=f"'{lexer.tokens(version.sql)[0].text[:20]}'")
+        else:
+            yield from shape.statement_faults(tree, answer, schema, subject_column)
+    else:
+        columns = {name.lower(): type_.lower() for name, type_ in (schema.columns_of(version.frame) or {}).items()}
+        yield from shape.Predicate(tree, lexer.blanked(version.sql), columns, version.parameters).faults()
+
+
+def _reading(
+    version: RuleVersion,
+    schema: Schema,
+    nodes: Sequence[exp.Expr],
+    names: Names,
+    answer: Answer,
+    words: tuple[lexer.Token, ...],
+) -> Reading:
+    return Reading(
+        frames=tuple(sorted(names.used)),
+        columns={frame: frozenset(columns) for frame, columns in names.used.items()},
+        parameters=frozenset(t.word.removeprefix(":") for t in words if t.kind is Kind.PARAMETER),
+        functions=frozenset(c.name for c in calls(words) if c.name in allowed().functions and not c.after_as),
+        has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
+        output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
+        warnings=_named(version, [*advice(nodes, schema), *lengths(words)]),
+    )
+
+
+def _named(version: RuleVersion, found: Iterator[Fault] | list[Fault] | tuple[Fault, ...]) -> tuple[Fault, ...]:
+    once = {(fault.code, fault.what): fault for fault in reversed(tuple(found))}
+    return tuple(replace(fault, which=f"Rule {version.key}") for fault in reversed(once.values()))

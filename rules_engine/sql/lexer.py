@@ -1,0 +1,257 @@
+"""
+L0: what a rule's text is made of, before any parser sees it.
+
+The grammar of tokens is so narrow that every reader of SQL cuts the text at
+the same places: no back-slash, double quote or doubled quote, and nothing but
+ASCII outside quoted texts and comments. Of ``|`` only the honest ``||`` is left.
+
+Comments stay in the text that is kept; whoever reads it, Spark too, is given
+blanks in their place (:func:`blanked`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum, auto
+from functools import lru_cache
+from itertools import pairwise
+
+from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
+from rules_engine.model.canonical import ParameterValue
+from rules_engine.sql import comments
+from rules_engine.sql.allow_list import allowed, refuse
+from rules_engine.sql.cures import is_odd_space, of_character
+from rules_engine.sql.literals import is_invisible, literal
+
+AS_OF = "as_of"
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    SPACE = auto()
+    TEXT = auto()
+    QUOTED = auto()
+    MALFORMED = auto()
+    NUMBER = auto()
+    WORD = auto()
+    PARAMETER = auto()
+    COMMENT = auto()
+    BROKEN = auto()
+    SYMBOL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the text; ``start`` counts characters from 0."""
+
+    kind: Kind
+    text: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+    @property
+    def word(self) -> str:
+        """The token in small letters, without back-ticks: how names and keywords are compared."""
+        return self.text.strip("`").lower()
+
+
+_KINDS = {kind.name: kind for kind in Kind}
+_TOKEN = re.compile(
+    rf"""
+      (?P<SPACE>     [ \t\r\n]+ )
+    | (?P<TEXT>      '[^']*' )
+    | (?P<QUOTED>    `[^`]*` )
+    | (?P<NUMBER>    (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,3}})?(?:BD|[LSYDF])?(?![A-Za-z0-9_]) )
+    | (?P<MALFORMED> [0-9][A-Za-z0-9_]* )
+    | (?P<WORD>      [A-Za-z_][A-Za-z0-9_]* )
+    | (?P<PARAMETER> (?<!:):[A-Za-z_][A-Za-z0-9_]* )
+    | (?P<COMMENT>   {comments.WHOLE} )
+    | (?P<BROKEN>    {comments.BROKEN} )
+    | (?P<SYMBOL>    <=>|>>>|<=|>=|<>|!=|==|\|\||->|=>|::|&&|<<|>>|\|>|. )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL,  # without ASCII, ı and ſ would pass as letters
+)
+
+
+_NOTHING = {Kind.SPACE, Kind.COMMENT}
+
+
+@lru_cache(maxsize=16)  # both layers ask, one after the other
+def tokens(text: str) -> tuple[Token, ...]:
+    """All tokens but spaces and comments; any character is part of one, allowed or not."""
+    return tuple(t for t in _all_tokens(text) if t.kind not in _NOTHING)
+
+
+def _all_tokens(text: str) -> Iterator[Token]:
+    for found in _TOKEN.finditer(text):
+        yield Token(_KINDS[found.lastgroup or ""], found.group(), found.start())
+
+
+def blanked(text: str) -> str:
+    """The text with spaces in the place of comments, as long as it was: what both readers are given."""
+    if not has_comments(text):
+        return text
+    return "".join(comments.blank(t.text) if t.kind is Kind.COMMENT else t.text for t in _all_tokens(text))
+
+
+def has_comments(text: str) -> bool:
+    """Whether a text may hold a comment; a quoted one may look like it."""
+    return "--" in text or "/*" in text
+
+
+def bind(text: str, parameters: Mapping[str, ParameterValue], as_of: date, *, comments_too: bool = False) -> str:
+    """
+    The text with each ``:name`` token replaced by its value's typed literal and comments by blanks.
+
+    Nothing else is changed; ``comments_too`` leaves even the comments as they are.
+
+    Raises:
+        InvalidRule: If a parameter is not declared, or its value has no literal.
+    """
+    text = text if comments_too else blanked(text)
+    if ":" not in text:
+        return text
+    values = {**parameters, AS_OF: as_of}
+    found = list(_all_tokens(text))
+    raise_all(InvalidRule, _parameter_faults(found, values))
+    return "".join(literal(values[t.word.removeprefix(":")]) if t.kind is Kind.PARAMETER else t.text for t in found)
+
+
+def faults(text: str, parameters: Mapping[str, ParameterValue]) -> tuple[Fault, ...]:
+    """What is wrong with a text before it is parsed; each code at most once, at its first place."""
+    if not tokens(text):
+        return (refuse("SQL-001"),)
+    limit = allowed().limits.characters
+    if len(text) > limit:
+        return (refuse("SQL-002", limit, found=len(text), limit=limit),)
+    found = [*_character_faults(text), *_comment_faults(text), *_token_faults(tokens(text), parameters)]
+    first = {fault.code: fault for fault in reversed(found)}
+    return tuple(sorted(first.values(), key=lambda fault: fault.position or 0))
+
+
+def _character_faults(text: str) -> Iterator[Fault]:
+    if (at := blanked(text).find("\\")) >= 0:
+        yield refuse("SQL-005", at)
+    if (at := text.find("${")) >= 0:
+        yield refuse("SQL-008", at)
+
+
+def _comment_faults(text: str) -> Iterator[Fault]:
+    for token in _all_tokens(text) if has_comments(text) or "*/" in text else ():
+        if token.kind is Kind.COMMENT:
+            yield from comments.comment_faults(token.text, token.start)
+        elif token.kind is Kind.BROKEN:
+            yield comments.broken(token.text, token.start, text[token.end :])
+
+
+def _token_faults(found: tuple[Token, ...], parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    for token in found:
+        yield from _one(token)
+    for before, token in pairwise(found):
+        yield from _neighbours(before, token)
+    yield from _nesting(found)
+    yield from _parameter_faults(found, {**parameters, AS_OF: date.min})
+
+
+def _one(token: Token) -> Iterator[Fault]:
+    limits = allowed().limits
+    match token.kind:
+        case Kind.MALFORMED:
+            yield refuse("SQL-017", token.start, name=f"'{token.text[:20]}'", limit=limits.name)
+        case Kind.WORD if len(token.text) > limits.name:
+            yield refuse("SQL-017", token.start, name=f"'{token.text[:20]}…'", limit=limits.name)
+        case Kind.QUOTED if not _is_quotable(token.text[1:-1]):
+            yield refuse("SQL-017", token.start, name=f"{token.text[:20]!a}", limit=limits.name)
+        case Kind.NUMBER if len(token.text) > limits.number:
+            yield refuse("SQL-018", token.start, found=len(token.text), limit=limits.number)
+        case Kind.TEXT:
+            for character in filter(_is_hidden, token.text):
+                yield refuse("SQL-011", token.start, name=f"U+{ord(character):04X}")
+            for character in sorted(set(filter(is_odd_space, token.text))):
+                named = f"U+{ord(character):04X} ({unicodedata.name(character).lower()})"
+                yield refuse("SQL-020", token.start, name=named, hint=ord(character))
+        case Kind.SYMBOL if token.text not in allowed().syntax.symbols:
+            yield _symbol(token)
+
+
+def _is_quotable(name: str) -> bool:
+    plain = name.isascii() and name.isprintable() and not set(name) & set("'\"\\$")
+    return plain and 0 < len(name) <= allowed().limits.name
+
+
+def _is_hidden(character: str) -> bool:
+    return is_invisible(character) and character not in "\t\n"
+
+
+def _symbol(token: Token) -> Fault:
+    match token.text:
+        case "'" | "`":
+            return refuse("SQL-009", token.start, name=token.text)
+        case '"':
+            return refuse("SQL-006", token.start)
+        case ";":
+            return refuse("SQL-007", token.start)
+        case "::" | "!" | "&&" | "=>" | "<<" | ">>" | ">>>" | "|>" | "|" | ":" | "?":
+            return refuse("SQL-015", token.start, name=f"'{token.text}'")
+    shown = token.text if token.text.isascii() and token.text.isprintable() else f"U+{ord(token.text):04X}"
+    return refuse("SQL-003", token.start, name=shown, hint=of_character(token.text))
+
+
+def _neighbours(before: Token, token: Token) -> Iterator[Fault]:
+    if token.kind is Kind.TEXT:
+        yield from _text_after(before, token)
+    if token.kind is Kind.QUOTED and before.kind is Kind.QUOTED and before.end == token.start:
+        yield refuse("SQL-010", token.start)
+    if token.kind is Kind.PARAMETER and before.end == token.start and before.text[-1] not in "(,=<>+-*/%|&^~":
+        yield refuse("SQL-016", token.start, name=f"'{before.text[:20]}' without a space")
+
+
+def _text_after(before: Token, token: Token) -> Iterator[Fault]:
+    if before.kind is Kind.TEXT:
+        yield refuse("SQL-010", token.start)
+        return
+    prefix = before.kind is Kind.WORD and before.word not in allowed().syntax.before_text
+    if prefix or before.kind in {Kind.QUOTED, Kind.NUMBER, Kind.PARAMETER} or before.text in {")", "&", "^", "~", "."}:
+        yield refuse("SQL-016", token.start, name=f"'{before.text[:20]}'")
+
+
+def _nesting(found: tuple[Token, ...]) -> Iterator[Fault]:
+    """Brackets and CASEs, which Spark's parser goes down alike."""
+    limit, opened = allowed().limits.nesting, list[str]()
+    for before, token in zip((None, *found), found, strict=False):
+        word = token.word if token.kind is not Kind.QUOTED and not (before and before.text == ".") else ""
+        if word in {"(", "case"}:
+            opened.append(word)
+            if len(opened) == limit + 1:
+                yield refuse("SQL-012", token.start, limit=limit)
+        elif word == "end" and opened and opened[-1] == "case":
+            opened.pop()
+        elif word == ")":
+            if "(" not in opened:
+                yield refuse("SQL-013", token.start, name="closed that was never opened")
+            while opened and opened.pop() != "(":
+                pass
+    if "(" in opened:
+        yield refuse("SQL-013", found[-1].start, name="never closed")
+
+
+def _parameter_faults(found: Collection[Token], values: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    for token in found:
+        if token.kind is Kind.PARAMETER:
+            name = token.word.removeprefix(":")
+            if name not in values:
+                hint = did_you_mean(name, values)
+                yield refuse("SQL-014", token.start, name=name, hint=f"{hint} " if hint else "")
+                continue
+            try:
+                literal(values[name])
+            except ValueError as problem:
+                yield refuse("SQL-019", token.start, name=name, hint=str(problem))

@@ -1,0 +1,1 @@
+"""The manual of rule SQL and its examples, written from the lists that the gates read."""

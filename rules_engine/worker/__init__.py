@@ -1,0 +1,1 @@
+"""What runs beside Spark's executors: batches in, batches out. No Spark."""

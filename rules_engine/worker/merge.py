@@ -1,0 +1,186 @@
+"""What all sources say of subjects, merged: one row of packed words for each subject that has any bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rules_engine.index.bitmap_index import Bits
+from rules_engine.index.words import RuleBit, hit_word, unknown_word
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.rules import WhenUnknown
+from rules_engine.worker.aggregation import GroupAggregator
+from rules_engine.worker.exchange import read_blocks, stable_argsort, unpack
+from rules_engine.worker.index_probe import IndexProbe, named, of_words, with_bits
+from rules_engine.worker.work_counts import BARE, MERGED, READ, RECEIVED, Count, uncounted
+
+BLOCK = 1 << 15
+"""Subjects whose words are finalised at a time."""
+
+
+NO_MASKS: Mapping[int, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Finalisation:
+    """What the words of all sources come to, once they are together."""
+
+    hits: tuple[str, ...]
+    unknown: tuple[str, ...]
+    conjoined: Mapping[int, int]
+    """Word to mask over the rules that ask another frame: true, or unknown, only where a second bit says so too."""
+    negated: Mapping[int, int]
+    means_hit: Mapping[int, int]
+    """Word to mask over the rules whose unknown outcome is a hit (R-EVAL-6)."""
+    second: int
+    """How many words after its first bit a rule has its second."""
+
+    @classmethod
+    def of(
+        cls,
+        matrix: HitMatrix,
+        said: Iterable[str],
+        conjoined: Mapping[int, int] = NO_MASKS,
+        negated: Mapping[int, int] = NO_MASKS,
+    ) -> Finalisation:
+        """``said`` are the names of words of which a source speaks."""
+        hits = tuple(map(hit_word, range(matrix.words)))
+        known = {*said}
+        unknown = tuple(u for u in map(unknown_word, range(matrix.words)) if u in known)
+        return cls(hits, unknown, conjoined, negated, counts_when_unknown(matrix.cells, WhenUnknown.HIT), matrix.words)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All words, the second ones too."""
+        return (*self.hits, *(hit_word(self.second + word) for word in self.conjoined), *self.unknown)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The columns of :meth:`rows` after the subject."""
+        return (*self.hits, *self.unknown)
+
+    def rows(self, subjects: pa.Array, words: Mapping[str, Bits]) -> tuple[int, list[pa.RecordBatch]]:
+        """How many subjects have no bit, and the finalised words of those that have any, if there are any."""
+        found, left = with_bits(subjects, self.finalised(words))
+        return len(subjects) - len(found), [of_words(found, left)] if len(found) else []
+
+    def finalised(self, words: Mapping[str, Bits]) -> dict[str, Bits]:
+        """Unknown only where no row was true; where a rule says so, unknown is a hit."""
+        found = {name: self._answered(name, words) for name in self.words}
+        for name in self.unknown:
+            hit, means_hit = hit_word(int(name[1:])), self.means_hit.get(int(name[1:]), 0)
+            found[hit] = found[hit] | (found[name] & means_hit)
+            found[name] = found[name] & ~found[hit]
+        return found
+
+    def _answered(self, name: str, words: Mapping[str, Bits]) -> Bits:
+        word = int(name[1:])
+        conjoined = self.conjoined.get(word, 0)
+        if not conjoined:
+            return words[name]
+        return words[name] & ((words[hit_word(self.second + word)] ^ self.negated.get(word, 0)) | ~conjoined)
+
+
+@dataclass(frozen=True)
+class ProbeAndFinalise:
+    """Rows of the subject frame to a row of words for each subject that has any bit."""
+
+    finalisation: Finalisation
+    worker: IndexProbe
+    count: Count = uncounted
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        read = merged = bare = 0
+        for batch in batches:
+            if batch.num_rows:
+                read += batch.num_rows
+                said = named(self.worker.index.outputs, self.worker.words(batch))
+                nothing = np.zeros(batch.num_rows, dtype=np.int64)
+                words = {name: said.get(name, nothing) for name in self.finalisation.names}
+                without, rows = self.finalisation.rows(batch.column(0), words)
+                merged, bare = merged + batch.num_rows, bare + without
+                yield from rows
+        _counted(self.count, {(READ, 0): read, (MERGED, 0): merged, (BARE, 0): bare})
+
+
+@dataclass(frozen=True)
+class ArrivedRows:
+    """Rows of a source that have arrived where their subjects are: the subject, words packed, columns."""
+
+    schema: pa.Schema
+    words: tuple[str, ...]
+    aggregator: GroupAggregator | None
+
+    def by_subject(
+        self, rows: pa.RecordBatch, subjects: pa.Array, own: Mapping[str, pa.Array]
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """
+        The places, among ``subjects``, of those that the source speaks of, and a row of words for each.
+
+        ``own`` are numbers of the subjects' own rows, by their expressions.
+        """
+        places = pc.index_in(rows.column(0), value_set=subjects).fill_null(-1).to_numpy()
+        order = stable_argsort(places + 1)
+        order = order[np.count_nonzero(places < 0) :]
+        places = places[order]
+        starts = np.flatnonzero(np.diff(places, prepend=-1))
+        words = unpack(rows.column(1))[order]
+        if self.aggregator is not None:
+            columns = [column.take(pa.array(order)) for column in rows.columns[2:]]
+            of_these = {name: column.take(pa.array(places[starts])) for name, column in own.items()}
+            words = self.aggregator.words(words, columns, starts, of_these)
+        elif len(starts) < len(places):
+            words = np.bitwise_or.reduceat(words, starts, axis=0)
+        return places[starts], words
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Blocks with everything of some subjects to a row of words for each that has any bit, in the subjects' order."""
+
+    finalisation: Finalisation
+    sources: Sequence[ArrivedRows]
+    carried: Sequence[str] = ()
+    """Expressions over the subjects' own rows, whose values come with these."""
+    count: Count = uncounted
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        arrived = read_blocks(batches, [source.schema for source in self.sources])
+        own = arrived[0].take(pc.sort_indices(arrived[0].column(0)))
+        numbers = dict(zip(self.carried, own.columns[2:], strict=True))
+        subjects, places = own.column(0), {name: place for place, name in enumerate(self.finalisation.names)}
+        found: NDArray[np.int64] = np.zeros((len(subjects), len(places)), dtype=np.int64)
+        found[:, [places[name] for name in self.sources[0].words]] = unpack(own.column(1))
+        for source, rows in zip(self.sources[1:], arrived[1:], strict=True):
+            at, words = source.by_subject(rows, subjects, numbers)
+            for place, name in enumerate(source.words):
+                found[at, places[name]] |= words[:, place]
+        bare = 0
+        for first in range(0, len(subjects), BLOCK):
+            block = named(self.finalisation.names, found[first : first + BLOCK])
+            without, rows = self.finalisation.rows(subjects.slice(first, BLOCK), block)
+            bare += without
+            yield from rows
+        received = {(RECEIVED, source): each.num_rows for source, each in enumerate(arrived)}
+        merged = pc.count_distinct(subjects).as_py()
+        _counted(self.count, {**received, (MERGED, 0): merged, (BARE, 0): bare})
+
+
+def _counted(count: Count, numbers: Mapping[tuple[str, int], int]) -> None:
+    for (kind, source), number in numbers.items():
+        count(kind, source, number)
+
+
+def counts_when_unknown(placed: Iterable[RuleBit], when: WhenUnknown) -> dict[int, int]:
+    """Word to mask over the versions whose unknown outcome means ``when``."""
+    masks: dict[int, int] = {}
+    for version, cell in placed:
+        if version.when_unknown is when:
+            masks[cell.word] = masks.get(cell.word, 0) | cell.mask
+    return masks

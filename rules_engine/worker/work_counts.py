@@ -1,0 +1,21 @@
+"""
+What workers count of the work they do, told to the driver beside the rows (R-RUN-4).
+
+An accumulator holds a number for each kind of count, source and partition. A task that is tried again tells the same
+numbers under the same names, so that nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+READ, SENT, RECEIVED, MERGED, BARE = "read", "sent", "received", "merged", "bare"
+"""Rows read of a source, sent of it, received of it; subjects brought together, and those of them without a bit."""
+
+
+Count = Callable[[str, int, int], None]
+"""Told a kind of count, the number of a source, and how many."""
+
+
+def uncounted(_kind: str, _source: int, _number: int) -> None:
+    """Where nobody counts."""
