@@ -26,6 +26,7 @@ WORDS = {
     "runs": "run_commands.runs",
     "explain": "decision_commands.explain",
     "journey": "decision_commands.journey",
+    "evidence": "evidence_command.evidence",
     "history": "decision_commands.history_of",
     "members": "member_commands.members",
     "member": "member_commands.member",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,8 +13,6 @@ from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.review.clauses import Comparison, columns_read, comparison, taken_apart
 from rules_engine.sql.lexer import Kind, blanked, tokens
-
-_OF_ONE_COLUMN = re.compile(r"(?is)^(?:sum|min|max|avg)\s*\(\s*([\w.`]+)\s*\)$")
 
 
 class Held(NamedTuple):
@@ -103,13 +100,17 @@ def _of_comparison(
 
 
 def _column(text: str, sources: Mapping[str, str], schema: Schema) -> Iterator[tuple[str, str]]:
-    """The column that a side of a comparison is, or adds up; of the frames that it can be of."""
-    inside = _OF_ONE_COLUMN.match(text)
-    qualifier, _, name = (inside.group(1) if inside else text).replace("`", "").lower().rpartition(".")
+    """The one column that a side of a comparison is of, as it is or within a call; of the frames that it can be of."""
+    everything = {name: 0 for frame in schema.columns for name in schema.types_of(frame)}
+    read = columns_read(text, everything)
+    if len(read) != 1:
+        return
+    ((named, column),) = read.items()
+    qualifier = named.replace("`", "").lower().rpartition(".")[0]
     frames = {sources[qualifier]} if qualifier in sources else set() if qualifier else {*sources.values()}
     for frame in sorted(frames):
-        if name.strip() in schema.types_of(frame):
-            yield frame, name.strip()
+        if column in schema.types_of(frame):
+            yield frame, column
 
 
 def _sources(sql: str, frames: Iterable[str]) -> dict[str, str]:
