@@ -28,7 +28,7 @@ def register_of(installation: Installation) -> Register:
     if settings.history is HistoryKind.POSTGRES:
         from rules_engine.publication.postgres_register import PostgresRegister
 
-        return PostgresRegister(installation.database_url, tables, installation.subject_type)
+        return PostgresRegister(installation.history_url, tables, installation.subject_type)
     from rules_engine.publication.dynamodb_register import DynamoDBRegister
 
     return DynamoDBRegister(tables, installation.dynamodb, installation.subject_type)

@@ -63,6 +63,12 @@ class Installation:
             return of_tenant(url, self.settings.tenant) if self.settings.tenant_said else url
         return embedded.ensure_database(embedded.start(self.postgres_folder), self.database_name)
 
+    @cached_property
+    def history_url(self) -> str:
+        """The same for a history there: its tables are a tenant's, named or not, and the login must be of it."""
+        url = self.settings.database_url
+        return of_tenant(url, self.settings.tenant) if url else self.database_url
+
     @property
     def database_name(self) -> str:
         """The tenant's database in the embedded server; a tenant has no underscore, so no two share one."""
@@ -96,14 +102,9 @@ class Installation:
     def _store_on_hadoop(self, root: str) -> RunStore:
         from jobs.hadoop_files import HadoopFiles
 
-        spark = self.spark
-        files = HadoopFiles(spark)
-        return FolderRunStore(
-            root,
-            files,
-            lambda path: (row.asDict(recursive=True) for row in spark.read.parquet(path).toLocalIterator()),
-            files.digests,
-        )
+        files, read = HadoopFiles(self.spark), self.spark.read.parquet
+        rows = lambda path: (row.asDict(recursive=True) for row in read(path).toLocalIterator())  # noqa: E731
+        return FolderRunStore(root, files, rows, files.digests)
 
     @cached_property
     def java_home(self) -> Path:
@@ -120,13 +121,11 @@ class Installation:
         from pyspark.sql import SparkSession
 
         self._started_spark = SparkSession.getActiveSession() is None
-        work = self.home / "work"
-        master, memory = self.settings.spark_master, self.settings.spark_memory
         return session.start(
             self.java_home,
-            work,
-            master,
-            memory,
+            self.home / "work",
+            self.settings.spark_master,
+            self.settings.spark_memory,
             quick=declaration.is_small(self.lake),
             classes=self._classes,
             keep_classes=self.keep_classes,
@@ -177,7 +176,7 @@ class Installation:
         if self.settings.history is HistoryKind.POSTGRES:
             from rules_engine.publication.postgres import PostgresHistory
 
-            return PostgresHistory(self.database_url, self.history_table, self.subject_type)
+            return PostgresHistory(self.history_url, self.history_table, self.subject_type)
         from rules_engine.publication.dynamodb import DynamoDBHistory
 
         return DynamoDBHistory(self.history_table, self.subject_type, self.dynamodb)
@@ -222,8 +221,7 @@ class Installation:
     def _parts(self) -> Iterator[Callable[[], object]]:
         yield lambda: self.lake
         yield lambda: self.java_home
-        if self.settings.database_url:  # a run's tables and folders are a tenant's, named or not
-            yield lambda: of_tenant(self.settings.database_url or "", self.settings.tenant)
+        yield lambda: self.history_url  # a run's tables and folders are a tenant's, named or not
         if self.settings.history is HistoryKind.POSTGRES:  # one database: when it is down, say so once
             yield lambda: (self.repository.rules(), self.history.create())
         else:

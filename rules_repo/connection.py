@@ -18,6 +18,7 @@ from rules_engine.errors import ChangeRefused, Fault, RulesError, RunRefused
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Bare  # noqa: N812  the driver's connection
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
     from sqlalchemy import URL, Connection, Engine
 
 OLDEST = 15
@@ -132,26 +133,42 @@ def of_tenant(url: str, tenant: str) -> str:
     """
     The URL whose sessions work on a tenant's rules; a database without a schema yet is left as it is.
 
+    So is one that was never parted. A login that may ask for no tenant reads a history alone, by a role of that tenant.
+
     Raises:
         RunRefused: If the login does not belong to the tenant, or the database cannot be reached.
     """
     with bare(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT to_regprocedure('rules.tenants()') IS NOT NULL")
+        cursor.execute("SELECT to_regprocedure('rules.tenants()')::oid, session_user")
+        function, login = cursor.fetchone() or (None, "")
+        cursor.execute("SELECT has_function_privilege(%s, 'EXECUTE')", (function,))
         if cursor.fetchone() != (True,):
             return url
-        cursor.execute("SELECT rules.tenants(), session_user")
-        known, login = cursor.fetchone() or ([], "")
+        cursor.execute("SELECT rules.tenants()")
+        (known,) = cursor.fetchone() or ([],)
+        if tenant not in known and known == [ONLY] and _is_never_parted(cursor, tenant):
+            return url
     if tenant in known:
         option = quote(f"-c rules.tenant={tenant}")
         place, _, words = url.partition("?")
         kept = [word for word in words.split("&") if word and not word.startswith("options=")]
         given = [unquote(word.removeprefix("options=")) for word in words.split("&") if word.startswith("options=")]
         return f"{place}?{'&'.join([*kept, f'options={quote(given[0]) + quote(chr(32)) if given else str()}{option}'])}"
-    if known == [ONLY]:
-        return url
     of = f"it belongs to {', '.join(known)}" if known else "it belongs to no tenant"
     remedy = "Set RULES_TENANT to one of them." if known else "An admin lets it in: INSERT INTO rules.tenant_login."
     raise RunRefused(Fault(f"Tenant {tenant}", f"the login {login} does not belong to it; {of}.", remedy))
+
+
+def _is_never_parted(cursor: Cursor, tenant: str) -> bool:
+    """Whether the database takes a session of a tenant by any name for that of the only one there is."""
+    cursor.execute("SELECT set_config('rules.tenant', %s, false)", (tenant,))
+    try:
+        cursor.execute("SELECT rules.tenant()")
+    except psycopg2.Error as refused:
+        if refused.pgcode == REFUSED:
+            return False
+        raise
+    return True
 
 
 def _in_our_words(error: BaseException | None, invalidated: bool, which: str) -> RulesError:

@@ -149,3 +149,25 @@ CREATE OR REPLACE FUNCTION rules.tenants() RETURNS text[] LANGUAGE sql STABLE SE
         OR pg_catalog.pg_has_role(session_user, 'rules_owner', 'USAGE')
         OR NOT EXISTS (SELECT FROM rules.tenant_login) AND (SELECT count(*) FROM rules.tenant) = 1
 $$;
+
+CREATE OR REPLACE FUNCTION rules.tenant() RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+DECLARE
+    mine text[] := rules.tenants();
+    wanted text := nullif(current_setting('rules.tenant', true), '');
+BEGIN
+    IF wanted IS NULL AND cardinality(mine) = 1 THEN
+        RETURN mine[1];
+    ELSIF wanted = ANY (mine) THEN
+        RETURN wanted;
+    ELSIF mine = '{main}' AND (SELECT count(*) FROM rules.tenant) = 1 THEN
+        RETURN 'main';  -- never parted: it is whoever's the database is, by whatever name
+    END IF;
+    PERFORM rules.refuse(ARRAY[CASE
+        WHEN cardinality(mine) = 0 THEN format('Login %s: it belongs to no tenant of this database. Ask an admin for it: '
+            'INSERT INTO rules.tenant_login VALUES (…, %L).', session_user, session_user)
+        WHEN wanted IS NULL THEN format('Login %s: it belongs to several tenants (%s). Choose one: SET rules.tenant = %L.',
+            session_user, array_to_string(mine, ', '), mine[1])
+        ELSE format('Tenant %s: the login %s does not belong to it. Choose one of: %s.', wanted, session_user,
+            array_to_string(mine, ', ')) END]);
+    RETURN NULL;
+END $$;
