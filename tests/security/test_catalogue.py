@@ -17,11 +17,11 @@ OF_RULES = "relnamespace = 'rules'::regnamespace"
 PATH = "search_path=pg_catalog, pg_temp"
 WITHOUT_TENANT = {
     "schema_version": "which migration the whole schema is at",
-    "finalisation": "the newest moment given, of all tenants",
+    "settling": "the newest moment given, of all tenants",
     "tenant": "its key is the tenant",
 }
 """Tables without a tenant, and why."""
-WITHOUT_POLICY = {"schema_version": "everybody may read it", "finalisation": "nobody has a right on it"}
+WITHOUT_POLICY = {"schema_version": "everybody may read it", "settling": "nobody has a right on it"}
 
 FAULTS = {
     "a function without a path of its own": f"""
@@ -103,7 +103,7 @@ FAULTS = {
 EXCUSED = {
     "a table without a tenant": set(WITHOUT_TENANT),
     "a table without a policy": set(WITHOUT_POLICY),
-    "a table that is not in the audit": {"schema_version", "finalisation", "audit_entry"},
+    "a table that is not in the audit": {"schema_version", "settling", "audit_entry"},
 }
 
 
