@@ -32,7 +32,7 @@ def test_the_fixed_tables_are_those_of_the_migrations(empty_database_url: str, r
     connection = client(at(empty_database_url, revision))
     made = set(runner(connection)(COLUMNS))
     connection.close()
-    older = {("finalisation", "nothing", "boolean", False)}
+    older = {("settling", "nothing", "boolean", False)}
     assert made & older == (older if revision == "0002" else set())
     made -= older
     tables = [*WATCHED[revision].values(), AUDIT, VERSION, *([SETTLING] if revision >= "0003" else [])]
