@@ -154,5 +154,18 @@ def _told(standing: Standing) -> tuple[str, ...]:
         f"Change {standing.change_id} · {standing.title} · {standing.state} · by {standing.authors}",
         f"Reason: {standing.reason or 'none yet'}",
         f"{passed}, {approved}, {standing.approvals_needed} needed",
+        *_planned(standing),
         f"It says {standing.content_hash}\n",
     )
+
+
+def _planned(standing: Standing) -> tuple[str, ...]:
+    """What its plan says, type by type, or why it says nothing of now."""
+    plan = standing.plan
+    if plan is None:
+        return ("Not planned: `rules plan` says who would gain and who would lose",)
+    stale = f", and {plan['stale']}" if plan["stale"] else ""
+    words, types = plan["said"].get("words", ""), plan["said"].get("types", ())
+    said = f"Plan {plan['plan']} by {plan['planned_by']} of {str(plan['planned_at'])[:10]}{stale}: {words}"
+    moved = (t for t in types if {"membership_type", "before", "gained", "lost"} <= {*t} and (t["gained"] or t["lost"]))
+    return (said, *(f"  {t['membership_type']}: {t['before']} +{t['gained']} −{t['lost']}" for t in moved))

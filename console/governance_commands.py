@@ -127,9 +127,18 @@ def anchor(desk: Desk, to: To, days: Days = 3650) -> None:
     )
 
 
+PlanDays = Annotated[
+    int | None,
+    typer.Option("--plan-days", min=0, max=366, help="How old a plan may be that is approved; 0 needs none."),
+]
+
+
 @at_desk
-def govern(desk: Desk, approvals: Approvals, reason: Why) -> None:
-    """Say how many people who did not write a change must approve it; fewer than before only while there is no rule."""
+def govern(desk: Desk, approvals: Approvals, reason: Why, plan_days: PlanDays = None) -> None:
+    """Say how many people who did not write a change must approve it, and whether they approve a plan of it, too."""
     with opened(desk.settings()) as installation:
-        require_approvals(installation.database_url, approvals, reason)
-    desk.screen.answer({"approvals": approvals}, f"Changes need {approvals} approvals.")
+        require_approvals(installation.database_url, approvals, reason, plan_days)
+    planned = f", and a plan that is no older than {plan_days} days" if plan_days else ""
+    desk.screen.answer(
+        {"approvals": approvals, "plan_days": plan_days}, f"Changes need {approvals} approvals{planned}."
+    )

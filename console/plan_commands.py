@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import RenderableType
@@ -17,10 +17,11 @@ from console.screen import row, table
 from jobs.asking import with_shared
 from jobs.reviewing import planned, saved, written
 from jobs.wiring import Installation, opened
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import ChangeRefused, Fault, RunRefused
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.review.page import page
 from rules_engine.review.plan import Plan
+from rules_repo.changes import ChangeBook, Standing
 from rules_repo.drafted import Drafts, first_day_of, of_file
 
 Change = Annotated[
@@ -32,8 +33,18 @@ File = Annotated[
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Day of the data; the newest landed day without it.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a page with a picture for each membership type.")]
 
-Draft = tuple[str, Callable[[RuleSet, date], RuleSet], Callable[[date], date]]
-"""What is planned in words, the rule set it makes of the one in force on a day, and the day it counts from."""
+Record = Annotated[
+    bool, typer.Option("--record/--no-record", help="Record the plan of a change in the database, for its approval.")
+]
+
+
+class Draft(NamedTuple):
+    """What is planned in words, the rule set it makes of the one in force on a day, and the day it counts from."""
+
+    words: str
+    drafted: Callable[[RuleSet, date], RuleSet]
+    first_day: Callable[[date], date]
+    change: Standing | None = None
 
 
 @at_desk
@@ -45,22 +56,25 @@ def plan(
     out: Out = None,
     form: Form = "parquet",
     html: Html = None,
+    record: Record = True,
     detailed_exitcode: Detailed = False,
     history: History = None,
 ) -> None:
-    """Say who would gain and who would lose if a draft went live, and by which of its edits; nothing is written."""
+    """Say who would gain and who would lose if a draft went live, and by which of its edits."""
     if change is not None and file is not None:
         raise RunRefused(Fault("--file", "a change is named too.", "Give --change or --file, one of them."))
     chosen = day(as_of, "--as-of")
     with opened(desk.settings(history=history)) as installation, desk.screen.progress() as progress:
-        words, drafted, first_day = _of_file(installation, file) if file else _of_change(installation, change)
+        draft = _of_file(installation, file) if file else _of_change(installation, change)
         progress("Starting Spark", 0.0)
-        found = planned(installation, drafted, first_day, chosen, now(), progress)
+        found = planned(installation, draft.drafted, draft.first_day, chosen, now(), progress)
+        recorded = _recorded(desk, installation, draft.change, found) if record else ()
+    words = draft.words
     files = written(found.effect.flips, out, form) if out else ()
     files += saved(html, page(words, found)) if html else ()
     content: dict[str, Any] = {"plan_of": words, **found.content(), "files": files}
     pieces: list[RenderableType] = [*_looked_at(found), "", *drawn(found.effect), *_segments(found)]
-    pieces += [in_words(found.effect), *(f"Written: {name}" for name in files)]
+    pieces += [in_words(found.effect), *recorded, *(f"Written: {name}" for name in files)]
     desk.screen.answer(content, f"Plan of {words}", *pieces)
     if detailed_exitcode and found.effect.changes:
         raise typer.Exit(CHANGES)
@@ -70,20 +84,35 @@ def _of_change(installation: Installation, number: int | None) -> Draft:
     drafts = Drafts(installation.database_url)
     standing = drafts.chosen(number)
     which = standing.change_id
-    return (
+    return Draft(
         f"change {which} · {standing.title} · {standing.state}",
         lambda before, on: drafts.rule_set(standing, before, on),
         lambda on: drafts.first_day(which, on),
+        standing,
     )
 
 
+def _recorded(desk: Desk, installation: Installation, change: Standing | None, found: Plan) -> tuple[str, ...]:
+    """Record a change's plan for the content that was planned; whoever may not is told so, and has the plan."""
+    if change is None:
+        return ()
+    said = found.content() | {"words": in_words(found.effect)}
+    for of_type in said["types"]:  # counts are evidence; who the subjects are stays where the history is
+        of_type["causes"] = [{n: c[n] for n in ("edits", "gained", "lost")} for c in of_type["causes"]]
+    book = ChangeBook(installation.database_url)
+    try:
+        return (book.record_plan(change.change_id, change.content_hash, found.known_at, said),)
+    except ChangeRefused as refused:
+        desk.screen.note(f"The plan is not recorded. {refused}")
+        return ()
+
+
 def _of_file(installation: Installation, path: Path) -> Draft:
-    from rules_repo.changes import ChangeBook
     from rules_repo.exchange import read
 
     said, shared = read(path), ChangeBook(installation.database_url).parameters()
     versions = [with_shared(version, shared) for version in said.versions]
-    return (
+    return Draft(
         f"file {path.name}",
         lambda before, on: of_file(before, versions, said.membership_types, on),
         lambda on: first_day_of(versions, on),

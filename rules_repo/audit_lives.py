@@ -14,6 +14,7 @@ STAMPS = {
     "change_author": "login",
     "check_result": "checked_by",
     "governance": "set_by",
+    "plan_result": "planned_by",
     "release": "released_by",
     "rule_version": "created_by",
 }
@@ -38,6 +39,7 @@ class Lives:
         self._tell = tell
         self._needed: dict[str, list[int]] = {}
         self._proposed: dict[str, tuple[int, str]] = {}
+        self._planning: dict[str, int] = {}
         self._published = Published(tell)
         self._edits: dict[int, Said] = {}
         self._releases: dict[int, Said] = {}
@@ -49,6 +51,7 @@ class Lives:
             "change_author": self._author,
             "check_result": self._check,
             "governance": self._governance,
+            "plan_result": self._plan,
             "release": self._release,
             **dict.fromkeys(DRAFTS, self._draft),
         }
@@ -175,6 +178,13 @@ class Lives:
                 self._tell(said, f"it is of edition {row['edition']}, and the change was at edition {change.edition}.")
             change.checks[row["id"]] = Verdict.read(row, "passed", "checked_by", self._revision)
 
+    def _plan(self, said: Said) -> None:
+        if change := self._of(said):
+            row = said.row
+            if said.operation == "INSERT" and row["edition"] != change.edition:
+                self._tell(said, f"it is of edition {row['edition']}, and the change was at edition {change.edition}.")
+            change.planned.add(row["content_hash"])
+
     def _approval(self, said: Said) -> None:
         change = self._of(said)
         if change is None:
@@ -191,6 +201,8 @@ class Lives:
                 self._tell(said, f"{verdict.login} is an author of the change and judged it.")
             elif row["granted"] and not change.checked(verdict.hash, self._revision):
                 self._tell(said, "no check of this content by somebody who is no author had passed.")
+            elif row["granted"] and self._planning.get(change.tenant) and verdict.hash not in change.planned:
+                self._tell(said, "its effect was to be approved, too, and nobody had planned this content.")
         change.approvals[row["id"]] = verdict
 
     def _governance(self, said: Said) -> None:
@@ -205,6 +217,8 @@ class Lives:
                 self._tell(said, f"{values[-1]} approvals were needed, and fewer are where there are rules.")
         if in_force and said.operation == "INSERT":
             values.append(needed)
+        if in_force:
+            self._planning[row["tenant"]] = (row.get("plan_days") or 0) * (needed > 0)
 
     def _release(self, said: Said) -> None:
         if change := self._of(said):

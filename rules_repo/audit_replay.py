@@ -238,6 +238,7 @@ TIMES = {
     "change": ("created_at", "moved_at"),
     "check_result": ("checked_at",),
     "governance": ("set_at",),
+    "plan_result": ("planned_at",),
     "release": ("released_at",),
     "rule_version": ("created_at",),
 }

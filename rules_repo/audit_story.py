@@ -64,7 +64,8 @@ _ENTRIES = """
     WHERE e.relation IN ('draft_row', 'rule_pause')
             AND coalesce(e.after, e.before) ->> 'rule_id' IN (SELECT id FROM rule)
         OR e.relation = 'change' AND coalesce(e.after, e.before) ->> 'id' IN (SELECT id FROM changes)
-        OR e.relation IN ('approval', 'check_result') AND e.after ->> 'change_id' IN (SELECT id FROM changes)
+        OR e.relation IN ('approval', 'check_result', 'plan_result')
+            AND e.after ->> 'change_id' IN (SELECT id FROM changes)
     ORDER BY e.position
 """
 
@@ -180,3 +181,5 @@ def _moved(entry: Row, drafts: _Drafts) -> Iterator[Step]:
         case "check_result":
             what = f"checked: {'passed' if row['passed'] else 'failed'}"
             yield Step(*who, what, row["change_id"], row["findings"])
+        case "plan_result":
+            yield Step(*who, "planned", row["change_id"], str(row["said"].get("words", "")))

@@ -66,7 +66,10 @@ _0003 = """
     check_result: id* bigint, change_id bigint, tenant text, edition integer, content_hash text, passed boolean,
         findings text, checked_by text, checked_at timestamp with time zone, checked_by_id bigint
     governance: id* bigint, tenant text, approvals_needed integer, reason text, set_by text,
-        set_at timestamp with time zone, in_force boolean, set_by_id bigint
+        set_at timestamp with time zone, in_force boolean, set_by_id bigint, plan_days integer
+    plan_result: id* bigint, change_id bigint, tenant text, edition integer, content_hash text,
+        known_at timestamp with time zone, said jsonb, planned_by text, planned_by_id bigint,
+        planned_at timestamp with time zone
     reason_code: tenant* text, code* text, text text
     release_freeze: id* bigint, tenant text, until timestamp with time zone, reason text, recorded tstzrange,
         recorded_by text, closed_by text, opened_in bigint, closed_in bigint, ended_because text
@@ -139,6 +142,7 @@ EVIDENCE = {
     "governance",
     "membership_type_identity",
     "parameter_identity",
+    "plan_result",
     "reference_list_identity",
     "release",
     "rule_identity",

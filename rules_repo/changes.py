@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ class Standing:
     How a change stands: draft, in review, approved, scheduled, live, retired or withdrawn.
 
     ``rules`` and ``policies`` are keys with commas between; ``check_passed`` is of the newest check, None without one.
+    ``plan`` is what was planned last, by whom and when, and under ``stale`` why it says nothing of now, if so.
     """
 
     change_id: int
@@ -40,6 +42,7 @@ class Standing:
     approved_by: str
     approvals_needed: int
     check_passed: bool | None
+    plan: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,11 @@ class ChangeBook:
         with snapshot(self._engine) as connection:
             found = connection.execute(text("SELECT * FROM rules.history(:key)"), {"key": key}).mappings()
             return tuple(dict(row) for row in found)
+
+    def record_plan(self, change: int, saw: str, known_at: datetime, said: Mapping[str, Any]) -> str:
+        """Record what a change with this content would do to everybody; ``known_at`` is when the rules were read."""
+        statement = "SELECT rules.record_plan(:change, :saw, :known_at, CAST(:said AS jsonb))"
+        return str(self.ask(statement, change=change, saw=saw, known_at=known_at, said=json.dumps(said)))
 
     def ask(self, statement: str, **values: object) -> Any:
         """Run one statement in a transaction of its own, and return its first cell."""

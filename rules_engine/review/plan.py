@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -58,6 +58,8 @@ class Plan:
     effect: Effect
     as_of: date
     rules_day: date
+    known_at: datetime
+    """The moment as of which the rules in force were read."""
     snapshots: Mapping[str, str]
     before_digest: str
     after_digest: str
@@ -72,6 +74,7 @@ class Plan:
         names = "against reused before_digest after_digest versions".split()
         said: dict[str, Any] = {name: getattr(self, name) for name in names}
         said |= {"as_of": self.as_of.isoformat(), "rules_day": self.rules_day.isoformat()}
+        said |= {"known_at": self.known_at.isoformat()}
         said |= {"snapshots": dict(self.snapshots), "evaluated": list(self.evaluated)}
         return said | self.effect.content() | {"segments": [asdict(each) for each in self.segments]}
 
@@ -120,6 +123,7 @@ def plan(
         effect(before, after, population),
         before.as_of,
         rules_day,
+        before.known_at,
         dict(snapshots),
         before.digest,
         after.digest,

@@ -98,6 +98,7 @@ def test_a_tutorial_lends_no_leave_to_another_tenant(siege: Siege, case: Row) ->
         "change_author",
         "approval",
         "check_result",
+        "plan_result",
         *PUBLISHED[:3],
     ):
         assert siege("postgres", mixed.format(table)) == [(0,)]

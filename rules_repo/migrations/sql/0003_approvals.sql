@@ -155,7 +155,7 @@ BEGIN
     THEN
         RETURN ARRAY[format('%s: %s has approved it already. It needs somebody else too.', which, session_user)];
     END IF;
-    RETURN rules.check_faults(c);
+    RETURN rules.check_faults(c) || rules.plan_faults(c);
 END $$;
 
 CREATE OR REPLACE FUNCTION rules.approved() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$

@@ -12,6 +12,23 @@ COMMENT ON TABLE rules.governance IS
     'without any. INSERT to change it; fewer than before need a second admin who says the same within 7 days. With 0 an edit '
     'is published at once: for tutorials, and only as long as there is no rule.';
 
+-- An approval can be of the effect, too: it then needs a plan, of what a change says, that is no older than so many days.
+ALTER TABLE rules.governance ADD COLUMN plan_days integer
+    CONSTRAINT governance_plan_days_check CHECK (plan_days BETWEEN 0 AND 366);
+COMMENT ON COLUMN rules.governance.plan_days IS
+    'How old, in days, the plan of a change may be that is approved; 0 where none is needed. Left out it stays as it was.';
+
+CREATE FUNCTION rules.plan_days_of(whose text) RETURNS integer LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT g.plan_days FROM rules.governance AS g
+        WHERE g.tenant = whose AND g.in_force ORDER BY g.id DESC LIMIT 1), 0)
+$$;
+COMMENT ON FUNCTION rules.plan_days_of IS 'How old, in days, the plan of a change of a tenant may be; 0 where none is needed.';
+
+CREATE FUNCTION rules.laxer(days integer, earlier integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(nullif(days, 0), 1000) > coalesce(nullif(earlier, 0), 1000)
+$$;
+COMMENT ON FUNCTION rules.laxer IS 'Whether plans may be older than before, or are no longer needed.';
+
 CREATE FUNCTION rules.approvals_of(whose text) RETURNS integer LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT g.approvals_needed FROM rules.governance AS g
         WHERE g.tenant = whose AND g.in_force ORDER BY g.id DESC LIMIT 1), 1)
@@ -23,7 +40,8 @@ CREATE OR REPLACE FUNCTION rules.approvals_needed(whose text DEFAULT NULL) RETUR
 $$;
 
 CREATE FUNCTION rules.seconded(g rules.governance) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT NOT b.in_force AND b.approvals_needed = g.approvals_needed AND b.set_by <> g.set_by
+    SELECT coalesce((SELECT NOT b.in_force AND b.approvals_needed = g.approvals_needed
+            AND coalesce(b.plan_days, 0) = coalesce(g.plan_days, 0) AND b.set_by <> g.set_by
             AND b.set_by_id IS DISTINCT FROM g.set_by_id AND b.set_at > g.set_at - interval '7 days'
         FROM rules.governance AS b WHERE b.tenant = g.tenant AND b.id < coalesce(g.id, 9223372036854775807)
         ORDER BY b.id DESC LIMIT 1), false)
@@ -39,6 +57,11 @@ CREATE FUNCTION rules.governance_faults(g rules.governance) RETURNS text[] LANGU
         'a tenant without a rule can be opened for none, use another database for a tutorial; fewer need two admins.', g.tenant,
         (SELECT b.approvals_needed FROM rules.governance AS b WHERE b.tenant = g.tenant AND b.in_force AND b.id < g.id
             ORDER BY b.id DESC LIMIT 1), g.approvals_needed)]
+    WHEN g.in_force AND EXISTS (SELECT FROM rules.rule_identity AS i WHERE i.tenant = g.tenant) AND NOT rules.seconded(g)
+        AND rules.laxer(g.plan_days, coalesce((SELECT b.plan_days FROM rules.governance AS b
+            WHERE b.tenant = g.tenant AND b.in_force AND b.id < g.id ORDER BY b.id DESC LIMIT 1), 0))
+    THEN ARRAY[format('Tenant %s: it has rules already, so that plans may be older, or are not needed, is said by two admins.',
+        g.tenant)]
     ELSE '{}' END
 $$;
 COMMENT ON FUNCTION rules.governance_faults IS 'Why a number of approvals cannot count, in words.';
@@ -46,9 +69,12 @@ COMMENT ON FUNCTION rules.governance_faults IS 'Why a number of approvals cannot
 CREATE OR REPLACE FUNCTION rules.governance_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     now_needed integer;
+    now_days integer;
 BEGIN
     PERFORM FROM rules.tenant AS t WHERE t.key = NEW.tenant FOR NO KEY UPDATE;
     now_needed := rules.approvals_of(NEW.tenant);
+    now_days := rules.plan_days_of(NEW.tenant);
+    NEW.plan_days := coalesce(NEW.plan_days, now_days);
     NEW.set_by := session_user;
     NEW.set_by_id := rules.login_id();
     NEW.set_at := clock_timestamp();
@@ -69,6 +95,12 @@ BEGIN
         IF NOT NEW.in_force THEN
             RAISE NOTICE 'Tenant %: it has rules already, so % approvals instead of % are proposed and do not count yet. Another admin says the same within 7 days.',
                 NEW.tenant, NEW.approvals_needed, now_needed;
+        END IF;
+    ELSIF rules.laxer(NEW.plan_days, now_days) AND EXISTS (SELECT FROM rules.rule_identity WHERE tenant = NEW.tenant) THEN
+        NEW.in_force := rules.seconded(NEW);
+        IF NOT NEW.in_force THEN
+            RAISE NOTICE 'Tenant %: it has rules already, so plans of % days instead of % are proposed and do not count yet. Another admin says the same within 7 days.',
+                NEW.tenant, NEW.plan_days, now_days;
         END IF;
     END IF;
     RETURN NEW;
@@ -210,6 +242,7 @@ BEGIN
         PERFORM rules.refuse(rules.freeze_faults(NEW));
         IF needed > 0 THEN
             PERFORM rules.refuse(rules.check_faults(NEW));
+            PERFORM rules.refuse(rules.plan_faults(NEW));
         END IF;
     END IF;
     RETURN NULL;

@@ -77,7 +77,8 @@ SELECT c.id AS change_id, c.title, c.reason, c.author, CASE
     coalesce((SELECT r.approvals_needed FROM rules.release AS r WHERE r.change_id = c.id),
         rules.approvals_needed(c.tenant)) AS approvals_needed,
     (SELECT bool_and(r.passed) FROM (SELECT DISTINCT ON (k.checked_by) k.passed FROM rules.check_result AS k
-        WHERE k.change_id = c.id AND k.edition = c.edition ORDER BY k.checked_by, k.id DESC) AS r) AS check_passed
+        WHERE k.change_id = c.id AND k.edition = c.edition ORDER BY k.checked_by, k.id DESC) AS r) AS check_passed,
+    rules.plan_of(c.id) AS plan
 FROM rules.change AS c WHERE c.tenant = (SELECT rules.tenant());
 
 -- Only the analyst's role drafts, in changes of his tenant, whatever right a statement came by.
@@ -143,6 +144,7 @@ BEGIN
         ('rules.list_faults', 'c.value !~ ''^(boolean|bigint|date|string|decimal\(([1-9]|[12]\d|3[0-8]),(\d|[12]\d|3[0-8])\))$''',
             'NOT rules.is_list_type(c.value)'),
         ('rules.move_faults', 'rules.approvals_needed(o.tenant)', 'rules.approvals_of(o.tenant)'),
+        ('rules.move_faults', 'rules.freeze_faults(o) ELSE', 'rules.freeze_faults(o) || rules.plan_faults(o) ELSE'),
         ('rules.publish_change', 'rules.approvals_needed(c.tenant)', 'rules.approvals_of(c.tenant)'),
         ('rules.publish_change', 'rules.content_hash(change)', 'rules.content_of(change)'),
         ('rules.release_stamped', 'rules.approvals_needed(c.tenant)', 'rules.approvals_of(c.tenant)'),

@@ -83,15 +83,15 @@ GRANT EXECUTE ON FUNCTION rules.tenants, rules.tenant, rules.refuse, rules.wait_
     TO rules_analyst, rules_approver, rules_engine, rules_auditor, rules_admin;
 -- Readers, and what their views ask.
 GRANT EXECUTE ON FUNCTION rules.history, rules.diff(bigint), rules.diff(text, text), rules.content_hash, rules.approvers_of,
-    rules.approvals_needed, rules.published_by, rules.with_shared, rules.rules_on
+    rules.plan_of, rules.approvals_needed, rules.published_by, rules.with_shared, rules.rules_on
     TO rules_analyst, rules_approver, rules_auditor, rules_admin;
 GRANT EXECUTE ON FUNCTION rules.rule_set, rules.membership_types, rules.reference_lists, rules.shared_parameters
     TO rules_analyst, rules_approver, rules_engine, rules_auditor, rules_admin;
 -- Analysts draft and hand in.
 GRANT EXECUTE ON FUNCTION rules.begin_change, rules.work_on, rules.submit, rules.schedule, rules.publish_at_once,
-    rules.draft_timelines, rules.withdraw, rules.record_check TO rules_analyst;
+    rules.draft_timelines, rules.withdraw, rules.record_check, rules.record_plan TO rules_analyst;
 -- Approvers judge and publish.
-GRANT EXECUTE ON FUNCTION rules.record_check, rules.approve, rules.reject, rules.schedule TO rules_approver;
+GRANT EXECUTE ON FUNCTION rules.record_check, rules.record_plan, rules.approve, rules.reject, rules.schedule TO rules_approver;
 -- Brakes.
 GRANT EXECUTE ON FUNCTION rules.pause(text, text, date, date), rules.resume TO rules_analyst, rules_approver, rules_admin;
 GRANT EXECUTE ON FUNCTION rules.freeze_releases, rules.lift_freeze, rules.withdraw, rules.dismiss TO rules_admin;
@@ -105,7 +105,8 @@ GRANT INSERT (key, description), UPDATE (description) ON rules.category, rules.r
 GRANT INSERT (code, text), UPDATE (text) ON rules.reason_code TO rules_analyst;
 REVOKE INSERT ON rules.governance, rules.tenant, rules.tenant_login FROM rules_admin;
 REVOKE UPDATE (description) ON rules.tenant FROM rules_admin;
-GRANT INSERT (tenant, approvals_needed, reason) ON rules.governance TO rules_admin;
+GRANT INSERT (tenant, approvals_needed, reason, plan_days) ON rules.governance TO rules_admin;
+GRANT SELECT ON rules.plan_result TO rules_analyst, rules_approver, rules_auditor, rules_admin;
 GRANT INSERT (key, description) ON rules.tenant TO rules_admin;
 GRANT INSERT (tenant, login) ON rules.tenant_login TO rules_admin;
 

@@ -21,6 +21,7 @@ PARTS = (
     "commit",
     "approvals",
     "brakes",
+    "plans",
     "values",
     "questions",
     "drafts",
