@@ -81,15 +81,15 @@ def judge_clock(connection: Bare, last: str, newest: str, findings: Findings) ->
     """Find a newest commit that the audit does not know, and a moment after it, which the next one would be after."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s.transaction::text, s.moment <= %s FROM ONLY rules.finalisation AS s", (last or "-infinity",)
+            "SELECT s.transaction::text, s.moment <= %s FROM ONLY rules.settling AS s", (last or "-infinity",)
         )
         given = cursor.fetchall()
     if len(given) == 1 and given[0][0] != newest:
         what = f"the newest commit is transaction {given[0][0]}, and the chain ends with {newest}: it was cut."
-        findings.add("rules.finalisation", "rules.finalisation", what)
+        findings.add("rules.settling", "rules.settling", what)
     elif len(given) != 1 or not given[0][1]:
         findings.add(
-            "rules.finalisation", "rules.finalisation", "it does not hold one moment, before that of the newest entry."
+            "rules.settling", "rules.settling", "it does not hold one moment, before that of the newest entry."
         )
 
 

@@ -122,7 +122,7 @@ WATCHED: Mapping[str, Mapping[str, Watched]] = {
 """By revision: what its entries may be of."""
 
 AUDIT = read(ENTRY)["audit_entry"]
-SETTLING = Watched("finalisation", {"transaction": "bigint", "moment": "timestamp with time zone"}, ())
+SETTLING = Watched("settling", {"transaction": "bigint", "moment": "timestamp with time zone"}, ())
 VERSION = Watched("schema_version", {"version_num": "character varying"}, ("version_num",))
 
 CLOCKS = {

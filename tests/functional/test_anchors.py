@@ -106,7 +106,7 @@ def test_the_command_notes_and_proves(sql: Sql, database_url: str, tmp_path: Pat
     sql("DELETE FROM rules.audit_entry WHERE relation = 'tenant' AND row_key = '{\"key\": \"acme\"}'")
     sql("DELETE FROM rules.tenant WHERE key = 'acme'")
     newest = "FROM rules.audit_entry ORDER BY position DESC LIMIT 1"
-    sql(f"UPDATE rules.finalisation SET transaction = (SELECT transaction {newest}), moment = (SELECT at {newest})")
+    sql(f"UPDATE rules.settling SET transaction = (SELECT transaction {newest}), moment = (SELECT at {newest})")
     for table in ("audit_entry", "tenant"):
         for (name,) in sql(
             f"SELECT tgname FROM pg_trigger WHERE tgrelid = 'rules.{table}'::regclass AND NOT tgisinternal"

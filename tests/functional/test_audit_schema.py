@@ -131,7 +131,7 @@ def test_days_that_were_written_in_another_style_before_0003_are_no_fault(empty_
 def test_it_changes_nothing_and_waits_for_nobody(database_url: str) -> None:
     """Verifying reads one state in a read-only transaction, also while somebody commits."""
     connection = psycopg2.connect(database_url)
-    connection.cursor().execute("LOCK TABLE rules.finalisation IN EXCLUSIVE MODE")
+    connection.cursor().execute("LOCK TABLE rules.settling IN EXCLUSIVE MODE")
     assert audit.verify(database_url).faults == ()
     connection.close()
 

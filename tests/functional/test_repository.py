@@ -223,7 +223,7 @@ def test_a_rule_set_waits_for_a_change_that_is_being_committed(repository: Repos
     repository.publish([BOND], [GOLD])
     committing = client(database_url)
     runner(committing)(
-        "LOCK TABLE rules.finalisation IN EXCLUSIVE MODE"
+        "LOCK TABLE rules.settling IN EXCLUSIVE MODE"
     )  # as who has its moment and is being committed
     with ThreadPoolExecutor() as pool:
         read = pool.submit(repository.rule_set, DAY, now())

@@ -40,8 +40,8 @@ ROWS = """
     DELETE FROM rules.rule_pause                                                               | rules.rule_pause {"id": 1}: it is gone                             | a pause was made undone
     UPDATE rules.release_freeze SET recorded_by = 'cy'                                         | rules.release_freeze {"id": 1}: it is not what                     | who froze was exchanged
     UPDATE rules.reason_code SET text = 'other'                                                | rules.reason_code {"code": "B", "tenant": "main"}: it is not what  | a reason for reuse was edited
-    UPDATE rules.finalisation SET moment = '9999-01-01' | rules.finalisation: it does not hold one moment, before that of the newest entry | the moments to come were put off
-    INSERT INTO rules.finalisation VALUES (1, '2020-01-01') | rules.finalisation: it does not hold one moment, before that of the newest entry | there were two clocks
+    UPDATE rules.settling SET moment = '9999-01-01' | rules.settling: it does not hold one moment, before that of the newest entry | the moments to come were put off
+    INSERT INTO rules.settling VALUES (1, '2020-01-01') | rules.settling: it does not hold one moment, before that of the newest entry | there were two clocks
     UPDATE rules.audit_entry SET login = 'zoe' WHERE position = 20                             | Audit entry 20: it was altered                                     | who did it was rewritten
     UPDATE rules.audit_entry SET after = jsonb_set(after, '{weight}', '51') WHERE relation = 'rule_version' | it was altered: its content does not give its hash    | what was done was rewritten
     DELETE FROM rules.audit_entry WHERE position = 20                                          | Audit entry 20: it is missing                                      | an entry was taken out
@@ -162,7 +162,7 @@ FORGED = """
     --+--+--
     UPDATE rules.check_result SET findings = 'fine' WHERE id = 1; UPDATE rules.audit_entry SET after = jsonb_set(after, '{findings}', '"fine"') WHERE relation = 'check_result' AND row_key = '{"id": 1}' | the chain was rewritten | one finding, in the table, in its entry and in all hashes after it: a history that could have been
     DELETE FROM rules.audit_entry WHERE relation = 'rule_pause'; DELETE FROM rules.rule_pause | it was cut | a pause, in the table and in the chain: as if it had not been
-    DELETE FROM rules.audit_entry WHERE position > (SELECT max(position) - 2 FROM rules.audit_entry); DELETE FROM rules.tenant_login WHERE tenant = 'acme'; DELETE FROM rules.tenant WHERE key = 'acme'; UPDATE rules.finalisation SET transaction = (SELECT transaction FROM rules.audit_entry ORDER BY position DESC LIMIT 1), moment = (SELECT max(at) FROM rules.audit_entry) | it was cut | the newest entries with the rows that they told of, and the clock put back
+    DELETE FROM rules.audit_entry WHERE position > (SELECT max(position) - 2 FROM rules.audit_entry); DELETE FROM rules.tenant_login WHERE tenant = 'acme'; DELETE FROM rules.tenant WHERE key = 'acme'; UPDATE rules.settling SET transaction = (SELECT transaction FROM rules.audit_entry ORDER BY position DESC LIMIT 1), moment = (SELECT max(at) FROM rules.audit_entry) | it was cut | the newest entries with the rows that they told of, and the clock put back
 """
 
 

@@ -34,7 +34,7 @@ SPELLINGS = (
     *("SET standard_conforming_strings = off; SELECT '\\''; SET CONSTRAINTS {} IMMEDIATE; SELECT '\\''",),
 )
 LOCKED = (
-    "SELECT count(*) FROM pg_locks WHERE relation = 'rules.finalisation'::regclass AND mode ~ 'Exclusive|ShareLock'"
+    "SELECT count(*) FROM pg_locks WHERE relation = 'rules.settling'::regclass AND mode ~ 'Exclusive|ShareLock'"
 )
 
 
