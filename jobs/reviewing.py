@@ -106,7 +106,7 @@ def planned(
 
     day = as_of or installation.newest_day() or known_at.date()
     rules_day = first_day(day)
-    in_force = installation.repository.rule_set(rules_day, known_at)
+    in_force = _in_force(installation, rules_day, known_at)
     after = drafted(in_force, rules_day)
     before, after = (replace(each, as_of=day) for each in (in_force, after))
     with _apart(installation) as folder:
@@ -121,6 +121,17 @@ def planned(
             dict(installation.lake.segments),
             progress,
         )
+
+
+def _in_force(installation: Installation, day: date, known_at: datetime) -> RuleSet:
+    """The rules in force on a day; none before the first change is published, which can be planned all the same."""
+    repository = installation.repository
+    if repository.rules(day):
+        return repository.rule_set(day, known_at)
+    from rules_repo.changes import ChangeBook
+
+    moment = min(known_at, ChangeBook(installation.database_url).ask("SELECT rules.known_now()"))
+    return RuleSet(day, moment, repository.membership_types(), ())
 
 
 def replayed(installation: Installation, runs: Sequence[str], progress: Progress = silent) -> list[Replayed]:

@@ -222,9 +222,7 @@ def test_a_rule_set_waits_for_a_change_that_is_being_committed(repository: Repos
     """What gets its moment before the run's is in the run's rule set, however late its commit."""
     repository.publish([BOND], [GOLD])
     committing = client(database_url)
-    runner(committing)(
-        "LOCK TABLE rules.settling IN EXCLUSIVE MODE"
-    )  # as who has its moment and is being committed
+    runner(committing)("LOCK TABLE rules.settling IN EXCLUSIVE MODE")  # as who has its moment and is being committed
     with ThreadPoolExecutor() as pool:
         read = pool.submit(repository.rule_set, DAY, now())
         time.sleep(0.3)

@@ -33,9 +33,7 @@ SPELLINGS = (
     ),
     *("SET standard_conforming_strings = off; SELECT '\\''; SET CONSTRAINTS {} IMMEDIATE; SELECT '\\''",),
 )
-LOCKED = (
-    "SELECT count(*) FROM pg_locks WHERE relation = 'rules.settling'::regclass AND mode ~ 'Exclusive|ShareLock'"
-)
+LOCKED = "SELECT count(*) FROM pg_locks WHERE relation = 'rules.settling'::regclass AND mode ~ 'Exclusive|ShareLock'"
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
