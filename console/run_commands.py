@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +14,16 @@ from rich.table import Table
 
 from console.desk import Desk, History, at_desk, day, moment, now, writing
 from console.screen import fault_rows, row, table
+from jobs.alone import alone
 from jobs.registers import fed_after_run
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import RunStatus
+from rules_engine.publication.names import runs_root
 from rules_engine.run import Outcome
+from rules_engine.settings import Settings
 
 if TYPE_CHECKING:
     from rules_engine.spark.explain import Explained, Place
@@ -64,7 +68,8 @@ def run(
     chosen = day(as_of, "--as-of")
     started, known = moment(created_at, "--created-at") or now(), moment(known_at, "--known-at")
     settings = desk.settings(history=history, lake=lake, on_failure=on_failure)
-    with opened(settings) as installation, desk.screen.progress() as progress:
+    held = nullcontext() if explain_plan else alone(_runs_of(settings), settings.tenant, now())
+    with held, opened(settings) as installation, desk.screen.progress() as progress:
         progress("Checking what a run needs", 0.0)
         installation.check_ready()
         progress("Starting Spark", 0.0)
@@ -80,9 +85,14 @@ def run(
         progress("Feeding the register", 0.0)
         fed, unfed = fed_after_run(installation, progress)
     desk.screen.warn(warnings)
+    desk.screen.warn(earlier_days(outcome.manifest), "Taken from an earlier day")
     desk.screen.warn(held_faults(outcome.manifest), "Held: the earlier decisions stand")
     desk.screen.warn([*fed.faults, *([unfed] if unfed else [])], "Published, and the register is not whole")
     _tell(desk, outcome, rule_set, warnings, unfed)
+
+
+def _runs_of(settings: Settings) -> str:
+    return runs_root(settings.runs, settings.environment, settings.tenant, settings.history)
 
 
 def _tell(
@@ -95,6 +105,7 @@ def _tell(
         "inserted": new.inserted,
         "already_there": new.already_there,
         "warnings": fault_rows(warnings),
+        "earlier_days": fault_rows(earlier_days(manifest)),
         "register": fault_rows([unfed] if unfed else []),
         "outcome": in_words(outcome),
     }
@@ -128,6 +139,16 @@ def reasons(place: Place) -> str:
 def held_faults(manifest: Manifest) -> list[Fault]:
     """The membership types of which nothing was decided, each followed by the rules of it that failed."""
     return [fault for held in manifest.evaluation.held for fault in held.faults()]
+
+
+def earlier_days(manifest: Manifest) -> list[Fault]:
+    """The dated frames for which nothing had landed on the day of the run, and the day that was taken instead."""
+    dated = ((name, snapshot.rpartition("@")[0]) for name, snapshot in sorted(manifest.snapshots.items()))
+    return [
+        Fault(f"Frame {name}", f"nothing had landed for {manifest.as_of}; the data of {day} were taken.")
+        for name, day in dated
+        if day and day != str(manifest.as_of)
+    ]
 
 
 def in_words(outcome: Outcome) -> str:

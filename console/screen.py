@@ -45,9 +45,10 @@ class Screen:
         self.err = Console(stderr=True, highlight=False)
 
     def answer(self, content: object, *drawn: RenderableType) -> None:
-        """The answer: ``content`` as JSON, or what is drawn of it for people."""
+        """The answer: ``content`` as JSON with the version of its format, or what is drawn of it for people."""
         if self.as_json:
-            self.out.file.write(_as_json(content) + "\n")
+            told = content if isinstance(content, dict) else {"list": content}
+            self.out.file.write(_as_json({"format_version": FORMAT, **told}) + "\n")
             return
         for piece in drawn:
             if isinstance(piece, str):
@@ -103,6 +104,9 @@ class Screen:
             yield lambda what, share: bar.update(task, description=what, completed=share)
 
 
+FORMAT = 1
+"""The version of what ``--json`` prints: another one where a name or a meaning changes, not where one is added."""
+
 MANY = 1_000
 """Above so many rows a table takes seconds to draw and is read by nobody."""
 
@@ -151,9 +155,10 @@ def _lines(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Iterabl
 
 
 def _as_json(content: object) -> str:
-    """JSON with an indent; of a long list each entry is a line, which is written many times as fast."""
-    if isinstance(content, list) and len(content) > MANY:
-        return "[\n" + ",\n".join(json.dumps(each, ensure_ascii=False, default=_plain) for each in content) + "\n]"
+    """JSON with an indent; of a long answer each entry is a line, which is written many times as fast."""
+    if isinstance(content, dict) and isinstance(content.get("list"), list) and len(content["list"]) > MANY:
+        entries = ",\n".join(json.dumps(each, ensure_ascii=False, default=_plain) for each in content["list"])
+        return f'{{\n"format_version": {FORMAT},\n"list": [\n{entries}\n]\n}}'
     return json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
 
 

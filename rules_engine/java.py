@@ -7,7 +7,9 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -106,3 +108,17 @@ def _launcher(cache: Path, runtime: Runtime) -> Path:
         draft.chmod(0o755)
         draft.replace(java)
     return home
+
+
+@contextmanager
+def errors_to(log: Path) -> Iterator[None]:
+    """Whatever is started meanwhile writes on stderr into a file: a JVM says there how it was built."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

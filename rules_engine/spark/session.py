@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.java import errors_to
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -190,10 +191,14 @@ def start(
     local = _local(work, memory, options) | ({"spark.sql.shuffle.partitions": "2"} if quick else {})
     for key, value in {**local, **GUARDED, **(more or {}), **SPEED, **PINNED}.items():
         builder = builder.config(key, value) if key.startswith("spark.") else builder
+    log = work / "java.log"
     try:
-        spark = builder.getOrCreate()
+        with errors_to(log):
+            spark = builder.getOrCreate()
     except Exception as problem:
-        raise RunRefused(Fault("Spark", f"it does not start: {problem}.", "See `rules doctor`.")) from problem
+        said = " ".join(log.read_text(errors="replace").split()[-60:])
+        what = f"it does not start: {str(problem).rstrip('.')}. {said}".rstrip()
+        raise RunRefused(Fault("Spark", what, "See `rules doctor`.")) from problem
     spark.sparkContext.setLogLevel("OFF")
     return spark
 

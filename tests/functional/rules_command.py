@@ -38,7 +38,9 @@ class RulesCommand:
 
     def json(self, *words: object) -> Any:
         """The answer of a command that must succeed, as JSON."""
-        return json.loads(self.fine(*words, "--json"))
+        said = json.loads(self.fine(*words, "--json"))
+        assert said.pop("format_version") == 1
+        return said["list"] if set(said) == {"list"} else said
 
     def refused(self, *words: object) -> tuple[int, list[dict[str, Any]]]:
         """Exit code and faults of a command that must not succeed."""
