@@ -28,7 +28,7 @@ MOST_PARTS = 28
 """Clauses that are counted one by one; of a condition with more, the whole alone is."""
 
 SAMPLES = 10
-_TRUE, _UNKNOWN, _FIRST = 1, 2, 4
+_TRUE, _UNKNOWN, _FIRST, _IS_SUBJECT = 1, 2, 4, 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,10 @@ class _Previewing:
         rows = f"{source.given} SELECT {source.key} AS subject, {asked} FROM {source.rows}"
         bits = f"SELECT subject, {' | '.join(said)} AS bits FROM ({rows})"
         if not self.of_subjects:
-            together = f"SELECT subject, bit_or(bits) AS bits FROM ({bits}) WHERE bits <> 0 GROUP BY subject"
-            bits = f"SELECT bits FROM ({together}) LEFT SEMI JOIN {self.subjects} ON subject = is_subject"
+            # a subject is told from others by a bit, too: a join would bring all rows together a second time
+            among = f"SELECT subject, bits FROM ({bits}) WHERE bits <> 0 UNION ALL SELECT is_subject, {_IS_SUBJECT}L"
+            together = f"SELECT bit_or(bits) AS bits FROM ({among} FROM {self.subjects}) GROUP BY subject"
+            bits = f"SELECT bits ^ {_IS_SUBJECT}L AS bits FROM ({together}) WHERE bits & {_IS_SUBJECT}L <> 0"
         found = self._collected(f"SELECT bits, count(*) FROM ({bits}) GROUP BY bits")
         if found is None:
             return None
