@@ -29,6 +29,9 @@ REFUSED = "RR001"
 """The SQLSTATE with which the database refuses a change in words (migrations)."""
 
 BUSY = "55P03"
+NO_VALUE = {"22P02", "22007", "22008"}
+"""SQLSTATEs of a text that is no value of its type."""
+
 MISSING = {"3F000", "42P01", "42883"}
 """SQLSTATEs of a schema, table or function that is not there."""
 
@@ -186,7 +189,27 @@ def _in_our_words(error: BaseException | None, invalidated: bool, which: str) ->
     if state is None or isinstance(error, psycopg2.OperationalError) or invalidated:
         one_line = " ".join(said.split())
         return RunRefused(Fault(which, f"it cannot be reached: {one_line}", "Is it up? `rules doctor` looks for it."))
-    return ChangeRefused(Fault(which, f"it refused the change: {said}.", "Nothing was changed."))
+    other = Fault(which, f"it refused the statement: {said}.", "Nothing was changed.")
+    return ChangeRefused(_no_value(said) if state in NO_VALUE else other)
+
+
+def _no_value(said: str) -> Fault:
+    """What PostgreSQL refuses before the rules are asked: a text that is no value of a column's type."""
+    text, kind = re.search(r'"(.*)"', said), re.search(r"syntax for type ([a-z]+)", said)
+    what, remedy = KINDS.get(kind[1] if kind else "date", ("what its column holds", "Look at the column's type."))
+    return Fault(f"Value '{text[1]}'" if text else "A value", f"it is not {what}.", f"{remedy} Nothing was changed.")
+
+
+KINDS = {
+    "date": ("a day", "Write it as '2024-06-01'."),
+    "timestamp": ("a moment", "Write it as '2024-06-01T08:00:00Z'."),
+    "numeric": ("a number", "Write its digits, such as 20 or 2.50."),
+    "bigint": ("a whole number", "Write its digits, such as 20."),
+    "integer": ("a whole number", "Write its digits, such as 20."),
+    "boolean": ("true or false", "Write one of the two."),
+    "json": ("JSON", """Write it as '{"years": 10}'."""),
+}
+"""By PostgreSQL's type: what a value is to be, and how it is written."""
 
 
 def _fault(line: str) -> Fault:

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg2
 import pytest
 
+from console.statement import execute
+from rules_engine.errors import ChangeRefused
 from tests.functional.conftest import Sql, client, runner
 from tests.spec.table import Row, cases
 
@@ -94,6 +96,25 @@ def test_a_bad_statement_is_refused_in_words(unchanged: Sql, case: Row) -> None:
         unchanged("SELECT * FROM rules.rule ORDER BY 1"),
         unchanged("SELECT * FROM rules.membership_type ORDER BY 1"),
     ) == before
+
+
+NO_VALUES = """
+    assignment                       | says                                                        | because
+    ---------------------------------+-------------------------------------------------------------+-----------------------------------
+    weight = 'ten'                   | Value 'ten': it is not a number. Write its digits           | a weight in words
+    effective_from = '2024-02-30'    | Value '2024-02-30': it is not a day. Write it as            | a day that there is not
+    effective_from = 'soon'          | Value 'soon': it is not a day. Write it as                  | a day in words
+    shadow = 'maybe'                 | Value 'maybe': it is not true or false. Write one           | neither of two
+    parameters = 'years: 10'         | A value: it is not JSON. Write it as                        | another way to write names
+"""
+
+
+@pytest.mark.parametrize("case", cases(NO_VALUES))
+def test_our_command_says_in_words_what_postgresql_refuses_itself(database_url: str, case: Row) -> None:
+    """A text that is no value of its column never reaches the rules; in psql PostgreSQL's own words stand."""
+    with pytest.raises(ChangeRefused) as refused:
+        execute(database_url, f"UPDATE rules.rule SET {case['assignment']}")
+    assert case["says"] in str(refused.value.faults[0])
 
 
 BAD_INSERTS = """
