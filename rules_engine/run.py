@@ -40,6 +40,9 @@ def unjudged(_: Manifest) -> None:
     """Where there are no guard rails."""
 
 
+BACK = "then bring back what it staged, from a backup: it is in the chain, and not evaluated again"
+"""What to do about staged files of a publication that were altered."""
+
 TICK = timedelta(microseconds=1)
 """What created dates are told apart by."""
 
@@ -170,7 +173,7 @@ def _manifest_of(store: RunStore, entry: Publication | None) -> Manifest | None:
     if manifest.digest != entry.manifest_digest:
         raise RunRefused(Fault(which, "its manifest is not the one that was published.", remedy))
     if manifest.format > 1:
-        manifest.altered(store.staged_files(entry.run_id))
+        manifest.altered(store.staged_files(entry.run_id), BACK)
     return manifest
 
 
@@ -221,7 +224,7 @@ def settled(store: RunStore, history: History, at: datetime, insert: Insert | No
             what = "it is half-published, and what it staged is not here" + ("." if manifest is None else " as it was.")
             remedy = "Publish it from where it was evaluated; until then no other run can be."
             raise RunRefused(Fault(f"Run {begun.run_id}", what, remedy))
-        manifest.altered(store.staged_files(begun.run_id))
+        manifest.altered(store.staged_files(begun.run_id), BACK)
         run_id, inserted = begun.run_id, _insert(begun, manifest, store, history, at, insert)
         chain = history.chain()
     return Settled(chain, run_id, inserted)

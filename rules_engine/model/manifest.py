@@ -223,9 +223,11 @@ class Manifest:
             ],
         )
 
-    def altered(self, files: Mapping[str, str]) -> None:
+    def altered(self, files: Mapping[str, str], remedy: str = "then evaluate the run again") -> None:
         """
         Check that the staged files are those that were counted: not one more, one less or another byte (R-RUN-5).
+
+        ``remedy`` is what to do once it is known who wrote there: a published run is not evaluated again.
 
         Raises:
             RunRefused: With every file that differs.
@@ -235,8 +237,8 @@ class Manifest:
             raise RunRefused(Fault(f"Run {self.run_id}", gone, "Bring it back from a backup, then try again."))
         names = sorted(name for name in {*self.files, *files} if self.files.get(name) != files.get(name))
         what = {name: _file_fault(name in self.files, name in files) for name in names}
-        remedy = "Find out who wrote there; then evaluate the run again."
-        raise_all(RunRefused, [Fault(f"Run {self.run_id}, {name}", said, remedy) for name, said in what.items()])
+        mend = f"Find out who wrote there; {remedy}."
+        raise_all(RunRefused, [Fault(f"Run {self.run_id}, {name}", said, mend) for name, said in what.items()])
 
     def content(self) -> dict[str, Any]:
         said = asdict(self) | {"as_of": self.as_of.isoformat()}
