@@ -230,7 +230,7 @@ def test_a_predecessor_that_was_altered_stops_the_next_run() -> None:
     house = House()
     monday = house.run(MONDAY).manifest.run_id
     house.staging[house.store.folder(monday)].pop()
-    with pytest.raises(RunRefused, match="its bytes are not those.*bring back what it staged"):
+    with pytest.raises(RunRefused, match=r"its bytes are not those.*bring back what it staged"):
         house.run(TUESDAY)
 
 
