@@ -20,7 +20,7 @@ INSERT INTO rules.settling (moment) SELECT coalesce(max(m), '-infinity') FROM (
 ) AS known;
 
 -- A text without its texts, names in quotes and comments: what PostgreSQL reads as words. NULL if it cannot be said for sure.
-CREATE FUNCTION rules.words_of(said text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+CREATE FUNCTION rules.words_of(said text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     rest text := said;
     words text := '';
@@ -28,7 +28,7 @@ DECLARE
     depth integer;
     mark text;
 BEGIN
-    IF length(said) > 200000 OR strpos(said, E'\\') > 0 THEN
+    IF said IS NULL OR length(said) > 200000 OR strpos(said, E'\\') > 0 THEN
         RETURN NULL;  -- a back-slash means one thing or another by a setting and by what stands before
     END IF;
     LOOP
