@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from console.difference import told
 from console.screen import row, table
 from jobs.asking import ask
 from jobs.wiring import Installation, opened
-from rules_engine.errors import Fault, InvalidRule, RunRefused
+from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused
 from rules_engine.lake.lists import taken
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Standing
@@ -101,8 +102,27 @@ def reject(desk: Desk, change: Number, reason: Why = "") -> None:
 
 @at_desk
 def schedule(desk: Desk, change: Number) -> None:
-    """Publish an approved change: it counts from its first day on."""
+    """Publish an approved change: it counts from its first day on, and days are those of UTC."""
+    with opened(desk.settings()) as installation:
+        waiting = _not_yet(installation, ChangeBook(installation.database_url), change)
     _moved(desk, "SELECT rules.schedule(:change)", "{}", change=change)
+    for said in waiting:
+        desk.screen.note(said)
+
+
+def _not_yet(installation: Installation, book: ChangeBook, change: int) -> list[str]:
+    """Of the rules of a change: which of them begin after the newest day that was run here, so that none counts yet."""
+    if "://" in installation.settings.runs:
+        return []  # to look, Spark would be started
+    newest = max((run.as_of for run in installation.store.runs() if run.as_of), default=None)
+    with suppress(RulesError):  # what is wrong with it, publishing says
+        later = sorted((v.effective.first, v.key) for v in book.drafts(change) if newest and v.effective.first > newest)
+        return [
+            f"{key} counts from {first} on (days begin at midnight UTC), and the newest day that was run is {newest}: "
+            f"it decides nothing until a run of {first} or later."
+            for first, key in later
+        ]
+    return []
 
 
 @at_desk

@@ -12,6 +12,7 @@ from rules_engine.model.rule_sets import thaw
 from rules_repo.frozen import FrozenRules
 from rules_repo.repository import Repository
 from tests.functional.people import RULES, People, people, through
+from tests.functional.rules_command import RulesCommand
 
 __all__ = ["people"]
 
@@ -87,6 +88,19 @@ def test_an_import_under_four_eyes_is_a_draft(people: People, tmp_path: Path) ->
         assert fault["what"].startswith("it is being changed in change 2."), "the dry run refuses what the import does"
     assert "no multiple of ten" in result.stderr
     assert [r["weight"] for r in people.ann.json("list", "--select", "key:GOLD-001")] == [30]
+
+
+def test_a_start_after_the_newest_day_that_was_run_is_said(people: People) -> None:
+    """On a lake of an earlier year a rule of today decides nothing, and whoever publishes it learns that."""
+    at_night = RulesCommand(people.ann.home, people.ann.settings | {"RULES_DATABASE_URL": people.office.url})
+    at_night.fine("run", "--as-of", "2024-06-02")
+    people.office("ann", "UPDATE rules.rule SET weight = 40, effective_from = '2030-01-01' WHERE rule_key = 'GOLD-001'")
+    people.office("ann", "SELECT rules.submit(2, 'later')")
+    people.office.approved(2)
+    said = people.bob("change", "schedule", 2)
+    assert said.exit_code == 0
+    assert "GOLD-001 counts from 2030-01-01 on (days begin at midnight UTC)" in said.stderr
+    assert "the newest day that was run is 2024-06-02" in said.stderr
 
 
 SELECTED = {
