@@ -130,7 +130,7 @@ def _looked_at(found: Plan) -> Iterator[str]:
         said = f"The hits of run {found.reused} are of the same snapshots"
         yield f"{said}: {few} of {found.versions} rules were evaluated{named}."
     else:
-        yield f"No run's hits are of these snapshots: all {found.versions} rules were evaluated."
+        yield f"No run's hits are of these snapshots under these settings: all {found.versions} rules were evaluated."
     yield from (f"  · {edit}" for edit in found.effect.edits)
 
 
