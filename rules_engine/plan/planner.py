@@ -23,6 +23,7 @@ from rules_engine.index.aggregate_predicates import AggregatePushDown, Groups
 from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.index.words import RuleBit
 from rules_engine.logical.group_by_query import group_by_query
+from rules_engine.logical.normal_form import normal_form
 from rules_engine.logical.operands import names
 from rules_engine.logical.select_query import (
     SelectQuery,
@@ -36,7 +37,7 @@ from rules_engine.logical.semi_join import DimensionInList, Values, semi_join
 from rules_engine.logical.window_query import window_query
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
-from rules_engine.model.rules import Form
+from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
 from rules_engine.plan.shared_aggregation import cuts_of, shared
 from rules_engine.plan.standalone import asks_other_rows
 from rules_engine.sql.lexer import bind
@@ -128,6 +129,8 @@ class _Planner:
         frame = version.frame if version.form is Form.PREDICATE else ""
         if frame.lower() in {"", self.schema.subject.lower()} and self._asks(sql, frame, placed):
             return
+        if self._normalised(_as_statement(version, sql, self.schema), placed):
+            return
         found = select_query(sql) if version.form is Form.STATEMENT else None
         if found is None or " select " in f" {spelled(found.where)} ":
             self._leave(placed, "a query of its own")
@@ -168,6 +171,36 @@ class _Planner:
         self._add(self._frame(found.rows.frame), BoundPredicate(rows, at, filters=True))
         if found.subject:
             self._ask_both(BoundPredicate(own, cell, filters=True))
+        return True
+
+    def _normalised(self, sql: str, placed: RuleBit) -> bool:
+        """Whether the rule asks, in whatever words, what rows are there for a subject, or what they come to."""
+        version, cell = placed
+        found = normal_form(sql, self.schema) if sql else None
+        if found is None:
+            return False
+        subject = " AND ".join(found.subject)
+        if found.rows is None:
+            self._add(self._frame(self.schema.subject), BoundPredicate(subject, cell, filters=True))
+            self.why[version.id] = f"condition on {self.schema.subject}"
+            return True
+        where = found.rows.condition(self.values)
+        if where is None:
+            return False
+        plain = not subject and not found.negated
+        at = cell if plain else self._second(cell)
+        if not found.calls:
+            self._add(self._frame(found.rows.frame), BoundPredicate(where, at, filters=True))
+            asks = "condition on" if plain and not found.rows.among else "asks the rows of"
+            self.why[version.id] = f"{asks} {found.rows.frame}"
+        elif self._grouping(found.rows.frame).takes(
+            where, found.pieces, found.calls, BoundPredicate("", at, filters=True)
+        ):
+            self.why[version.id] = f"counts or adds up the rows of {found.rows.frame}"
+        else:
+            return False
+        if not plain:
+            self._ask_both(BoundPredicate(subject, cell, filters=True), denied=found.negated)
         return True
 
     def _ranks(self, sql: str, placed: RuleBit) -> bool:
@@ -307,5 +340,18 @@ def values_wanted(matrix: HitMatrix, schema: Schema, as_of: date) -> frozenset[D
     texts = [bind(version.sql, version.parameters, as_of) for version in statements]
     of_joins = (found for sql in texts if (found := semi_join(sql, schema)))
     sides = [side for found in of_joins for side in (found.rows, found.subject) if side]
-    sides += [asked.rows for sql in texts if (asked := group_by_query(sql, schema))]
+    sides += [totals.rows for sql in texts if (totals := group_by_query(sql, schema))]
+    others = (
+        _as_statement(version, bind(version.sql, version.parameters, as_of), schema) for version, _ in matrix.cells
+    )
+    sides += [asked.rows for sql in others if sql and (asked := normal_form(sql, schema)) and asked.rows]
     return frozenset(among for side in sides for _, among in side.among)
+
+
+def _as_statement(version: RuleVersion, sql: str, schema: Schema) -> str:
+    """A bound rule that asks other rows, as a statement; empty where it asks none, or NULL is an outcome of it."""
+    if version.form is Form.STATEMENT:
+        return sql
+    own = version.frame.lower() == schema.subject.lower() and version.when_unknown is WhenUnknown.MISS
+    asks = own and asks_other_rows(version.sql)
+    return f"SELECT `{schema.subject_key}` FROM `{schema.subject}` WHERE ({sql})" if asks else ""

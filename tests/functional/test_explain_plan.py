@@ -25,7 +25,7 @@ PLACES = {
         "asks the rows of holdings",
         "looks up country, balance",
     ),
-    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 10": (
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 10": (
         "a query of its own",
         "no other groups what it groups",
     ),

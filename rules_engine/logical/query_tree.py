@@ -1,0 +1,95 @@
+"""
+A statement as sqlglot's tree, of which a condition can be written back word by word.
+
+sqlglot does not print every literal and function back as it was written. So before it reads, each of them stands in as
+a name of ours, and is put back afterwards; what is left is of few classes, which Spark reads as sqlglot does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from rules_engine.sql.lexer import Kind, tokens
+
+_PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_STAND_IN = re.compile(r"__stand_in_([0-9]+)__", re.IGNORECASE)
+_NO_CALLS = {
+    "and", "or", "not", "in", "exists", "between", "as", "on", "using", "from", "join", "where", "by", "having", "then",
+    "when", "else", "case", "select", "with", "filter", "over", "distinct", "except", "intersect", "union", "like",
+    "any", "all", "semi", "anti", "count", "sum", "min", "max", "is",
+}  # fmt: skip
+"""Words before a bracket that are no calls, and aggregates, which are read as such."""
+
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
+_PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like)
+_ALIKE = (
+    *_PREDICATES, exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.And, exp.Or, exp.Not, exp.Null, exp.Boolean,
+    exp.Anonymous, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Count, exp.Sum, exp.Min, exp.Max,
+    exp.Star, exp.Distinct,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class QueryTree:
+    """The tree, and the texts that its names of ours stand for."""
+
+    root: exp.Query
+    texts: tuple[str, ...]
+
+    def text(self, node: exp.Expr) -> str | None:
+        """A condition or a value as it was written; None where Spark might read it otherwise."""
+        for part in node.walk():
+            if type(part) not in _ALIKE:
+                return None
+            if isinstance(part, _PREDICATES) and any(
+                isinstance(child, _PREDICATES) for child in part.iter_expressions()
+            ):
+                return None  # a = b = c: readers of SQL differ about what comes first
+        return _STAND_IN.sub(lambda found: self.texts[int(found[1])], node.sql("spark", comments=False))
+
+
+@lru_cache(maxsize=4_096)  # the planner asks for values first, then for places
+def query_tree(sql: str) -> QueryTree | None:
+    """A bound statement's tree; None where sqlglot makes nothing of it."""
+    texts = list[str]()
+    pieces, at = list[str](), 0
+    for first, after in _opaque(sql):
+        pieces += [sql[at:first], f"__stand_in_{len(texts)}__"]
+        texts.append(sql[first:after])
+        at = after
+    try:
+        root = sqlglot.parse_one("".join([*pieces, sql[at:]]), dialect="spark")
+    except (SqlglotError, RecursionError):
+        return None
+    return QueryTree(root, tuple(texts)) if isinstance(root, exp.Query) else None
+
+
+def is_stand_in(column: exp.Column) -> bool:
+    """Whether a column is a literal's name of ours."""
+    return bool(_STAND_IN.fullmatch(column.name))
+
+
+def _opaque(sql: str) -> Iterator[tuple[int, int]]:
+    """Where the literals and the names of functions stand that sqlglot is not shown."""
+    words = tokens(sql)
+    for place, token in enumerate(words):
+        before = words[place - 1] if place else None
+        after = words[place + 1] if place + 1 < len(words) else None
+        if token.kind is Kind.TEXT:
+            typed = before is not None and before.word in {"date", "timestamp"}
+            yield (before.start if before and typed else token.start), token.end
+        elif (token.kind is Kind.NUMBER and not _PLAIN_NUMBER.fullmatch(token.text)) or (
+            token.kind is Kind.WORD
+            and after is not None
+            and after.text == "("
+            and token.word not in _NO_CALLS
+            and not (before is not None and before.text == ".")
+        ):
+            yield token.start, token.end

@@ -1,0 +1,107 @@
+"""One question in many wordings: each says what Spark says of it alone, all say the same, and hardly any runs alone."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rules_engine.logical import comparisons, normal_form, query_blocks
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.rules import RuleVersion
+from rules_engine.plan.planner import plan, values_wanted
+from rules_engine.spark.dimension_lists import values
+from rules_engine.spark.evaluator import SparkEvaluator
+from tests import small_lake
+from tests.property.wordings import MEANINGS, NO_OTHERS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ALL = [*chain(*MEANINGS.values(), NO_OTHERS)]
+
+
+def rule_of(number: int, sql: str) -> RuleVersion:
+    return small_lake.rule(f"R-{number:03}", sql)
+
+
+def hits_of(spark: SparkSession, folder: Path) -> dict[str, set[int]]:
+    """Of each wording the subjects that it hits, all of them asked together."""
+    evaluator = SparkEvaluator(spark, small_lake.write(folder))
+    rules = small_lake.rule_set(*(rule_of(n, sql) for n, sql in enumerate(ALL)))
+    matrix = HitMatrix.of(rules)
+    rows = evaluator.matrix(rules, matrix, str(folder / "work")).rows().collect()
+    found = {
+        version.sql: {row.subject for row in rows if row[f"h{cell.word}"] & cell.mask} for version, cell in matrix.cells
+    }
+    return {sql: found[sql] for sql in ALL}
+
+
+def alone(spark: SparkSession, folder: Path) -> dict[str, set[int]]:
+    """Of each wording the subjects that Spark returns for it alone."""
+    session = SparkEvaluator(spark, small_lake.write(folder))
+    session.schema(small_lake.AS_OF)
+    subjects = {row.customer_id for row in session.spark.sql("SELECT customer_id FROM customers").collect()}
+    asked = {
+        sql: sql if sql.startswith(("SELECT", "WITH")) else f"SELECT customer_id FROM customers WHERE {sql}"
+        for sql in ALL
+    }
+    return {
+        sql: {row.customer_id for row in session.spark.sql(text).select("customer_id").collect()} & subjects
+        for sql, text in asked.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[int]]:
+    return alone(spark, tmp_path_factory.mktemp("alone"))
+
+
+def test_every_wording_hits_whom_spark_returns_for_it(
+    spark: SparkSession, tmp_path: Path, expected: dict[str, set[int]]
+) -> None:
+    """NULL keys, NULL values, orphans, repeats in what is looked up, subjects without rows: all are in the lake."""
+    found = hits_of(spark, tmp_path)
+    assert [sql for sql in ALL if found[sql] != expected[sql]] == []
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_the_wordings_of_a_meaning_mean_the_same(meaning: str, expected: dict[str, set[int]]) -> None:
+    """Spark itself returns the same for each, neither nobody nor everybody: the table compares what is comparable."""
+    answers = {frozenset(expected[sql]) for sql in MEANINGS[meaning]}
+    assert len(answers) == 1
+    assert 0 < len(answers.pop()) < 60
+
+
+def test_hardly_any_wording_runs_as_a_query_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
+    """Of those that say what rows are there, or what they come to, at most one in twenty."""
+    evaluator = SparkEvaluator(spark, small_lake.write(tmp_path))
+    wordings = [*chain(*MEANINGS.values())]
+    rules = small_lake.rule_set(*(rule_of(n, sql) for n, sql in enumerate(wordings)))
+    matrix, schema = HitMatrix.of(rules), evaluator.schema(small_lake.AS_OF)
+    known = values(evaluator.spark, values_wanted(matrix, schema, small_lake.AS_OF))
+    own = [version.sql for version, _ in plan(matrix, schema, small_lake.AS_OF, known).alone]
+    assert len(own) <= 0.05 * len(wordings), own
+
+
+FAULTS = {
+    "NOT IN is taken for NOT EXISTS": (query_blocks, "is_given", lambda *_: True),
+    "a count of nothing is no count": (normal_form, "counted", lambda comparison: (comparison, False)),
+    "a CASE is counted whatever is asked of the count": (
+        normal_form,
+        "filtered",
+        lambda having: ([case for each in having if (case := comparisons._case(each.unnest().this)) is not None], []),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_noticed(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: dict[str, set[int]], fault: str
+) -> None:
+    """A reading that takes one question for another gives other hits."""
+    monkeypatch.setattr(*FAULTS[fault])
+    found = hits_of(spark, tmp_path)
+    assert [sql for sql in ALL if found[sql] != expected[sql]]
