@@ -18,6 +18,8 @@ from rules_engine.logical.semi_join import raises_nowhere
 from rules_engine.model.frames import Schema
 from rules_engine.sql.lexer import Kind, Token, tokens
 
+MOST_BACK = 1_000
+"""How many rows back, or on, ``lag`` and ``lead`` look."""
 _DAYS_BETWEEN = {"datediff", "date_diff"}
 
 
@@ -77,7 +79,7 @@ class WindowQuery:
 def window_query(sql: str, schema: Schema) -> WindowQuery | None:
     """A statement over the windows of one frame's rows; None for any other shape, or where a condition could raise."""
     found = select_query(sql)
-    derived = _derived(found.source) if found and not found.grouped and not found.given else None
+    derived = _derived(_of_rows(found.source, schema)) if found and not found.grouped and not found.given else None
     if found is None or derived is None:
         return None
     inner, alias = derived
@@ -88,9 +90,34 @@ def window_query(sql: str, schema: Schema) -> WindowQuery | None:
     types = schema.types_of(frame)
     key = schema.subject_key_of(frame).lower() if frame else ""
     items = _items(read["select"], own, key, types) if key and types else None
-    if items is None or found.key.lower().replace("`", "") not in {key, f"{alias}.{key}"} or key not in items:
+    asked = found.key.lower().replace("`", "").rpartition(".")
+    is_key = asked[2] == key and (asked[0] in {"", alias} or _of_rows(found.source, schema) != found.source)
+    if items is None or key not in items or not is_key:
         return None
     return _asked([unqualified(text, alias) for text in conjuncts(found.where)], frame, types, items)
+
+
+def _of_rows(source: str, schema: Schema) -> str:
+    """Of a derived table that is joined with the subject by its key the derived table; else the source."""
+    subject, key = schema.subject.lower(), schema.subject_key.lower()
+    words = tokens(source)
+    joins = [place for place, token in enumerate(words) if token.word == "join" and _depth(words, place) == 0]
+    ons = [place for place, token in enumerate(words) if token.word == "on" and _depth(words, place) == 0]
+    if len(joins) != 1 or len(ons) != 1 or words[joins[0] - 1].kind is not Kind.WORD:
+        return source
+    inner = words[joins[0] - 1].word == "inner"
+    one, other = words[: joins[0] - inner], words[joins[0] + 1 : ons[0]]
+    frame, rows = (one, other) if one[0].word == subject else (other, one)
+    names_ = [token.word for token in frame if token.word != "as"]
+    if not names_ or names_[0] != subject or len(names_) > 2 or rows[-1].kind is not Kind.WORD or rows[0].text != "(":
+        return source
+    tied = [f"{names_[-1]}.{key}", f"{rows[-1].word}.{key}"]
+    on = "".join(token.word for token in words[ons[0] + 1 :]).split("=")
+    return source[rows[0].start : rows[-1].end] if on in (tied, tied[::-1]) else source
+
+
+def _depth(words: Sequence[Token], place: int) -> int:
+    return sum((token.text == "(") - (token.text == ")") for token in words[:place])
 
 
 def _asked(
@@ -180,8 +207,8 @@ def _window(words: Sequence[Token], key: str, types: Mapping[str, str]) -> Windo
         case ["row_number", "(", ")"]:
             return Window(by)
         case ["lag" | "lead" as function, "(", column, *rest, ")"] if column in types:
-            offset = {(): 1, (",", "1"): 1, (",", "2"): 2}.get(tuple(rest), 0)
-            return Window(by, column, offset if function == "lag" else -offset) if offset else None
+            offset = 1 if not rest else int(rest[1]) if len(rest) == 2 and rest[1].isdigit() else 0
+            return Window(by, column, offset if function == "lag" else -offset) if 0 < offset <= MOST_BACK else None
     return None
 
 

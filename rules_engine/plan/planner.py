@@ -35,6 +35,7 @@ from rules_engine.logical.select_query import (
 )
 from rules_engine.logical.semi_join import DimensionInList, Values, semi_join
 from rules_engine.logical.window_query import window_query
+from rules_engine.logical.with_queries import put_in_place
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
@@ -130,6 +131,9 @@ class _Planner:
         if frame.lower() in {"", self.schema.subject.lower()} and self._asks(sql, frame, placed):
             return
         if self._normalised(_as_statement(version, sql, self.schema), placed):
+            return
+        sql = put_in_place(sql) if version.form is Form.STATEMENT else sql
+        if version.form is Form.STATEMENT and self._ranks(sql, placed):
             return
         found = select_query(sql) if version.form is Form.STATEMENT else None
         if found is None or " select " in f" {spelled(found.where)} ":

@@ -91,6 +91,18 @@ MEANINGS = {
         "SELECT DISTINCT customer_id FROM (SELECT customer_id, max(balance) OVER (PARTITION BY customer_id) AS m FROM holdings) t WHERE m >= 10.01",
         f"{C} WHERE 10.01 <= (SELECT max(balance) FROM holdings WHERE customer_id = c.customer_id)",
     ],
+    "the newest row": [
+        "SELECT customer_id FROM (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) t WHERE n = 1 AND role = 'PRIMARY'",
+        "WITH r AS (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) SELECT customer_id FROM r WHERE n = 1 AND role = 'PRIMARY'",
+        f"{C} JOIN (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) t ON t.customer_id = c.customer_id WHERE t.n = 1 AND t.role = 'PRIMARY'",
+        "WITH r AS (SELECT h.customer_id, h.role, row_number() OVER (PARTITION BY h.customer_id ORDER BY h.holding_id DESC) AS n FROM holdings h) SELECT x.customer_id FROM r x JOIN customers c ON c.customer_id = x.customer_id WHERE x.n = 1 AND x.role = 'PRIMARY'",
+        "SELECT customer_id FROM (SELECT customer_id, role, lead(holding_id) OVER (PARTITION BY customer_id ORDER BY holding_id) AS later FROM holdings) t WHERE later IS NULL AND role = 'PRIMARY'",
+    ],
+    "the row so many before": [
+        "SELECT customer_id FROM (SELECT customer_id, lag(role, 1) OVER (PARTITION BY customer_id ORDER BY holding_id) AS before FROM holdings) t WHERE before IS NOT NULL",
+        "WITH r AS (SELECT customer_id, lag(role, 1) OVER (PARTITION BY customer_id ORDER BY holding_id) AS before FROM holdings) SELECT DISTINCT customer_id FROM r WHERE before IS NOT NULL",
+        "SELECT customer_id FROM holdings WHERE customer_id IS NOT NULL GROUP BY customer_id HAVING count(*) >= 2",
+    ],
     "how many different values": [
         "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT product) >= 2",
         f"{C} WHERE (SELECT count(DISTINCT h.product) FROM {H}) >= 2",
@@ -100,6 +112,10 @@ MEANINGS = {
 }  # fmt: skip
 
 NO_OTHERS = [
+    "SELECT customer_id FROM (SELECT customer_id, lead(role, 3) OVER (PARTITION BY customer_id ORDER BY holding_id) AS w FROM holdings) t WHERE w IS NULL",
+    f"{C} JOIN (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) t ON t.customer_id = c.customer_id WHERE t.n = 1 AND c.country = 'GB'",
+    f"{C} JOIN (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) t ON t.n = c.customer_id WHERE t.n = 1",
+    "WITH r AS (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) SELECT a.customer_id FROM r a JOIN r b ON b.customer_id = a.customer_id WHERE a.n > 1 AND b.n < 4",
     f"{C} WHERE c.customer_id NOT IN (SELECT h.customer_id FROM holdings h WHERE h.balance > 3)",
     "SELECT h.customer_id FROM holdings h WHERE h.product NOT IN (SELECT p.product FROM products p WHERE p.type <> 'bond')",
     "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(CASE WHEN role = 'PRIMARY' THEN 1 END) >= 0",
