@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,10 +68,11 @@ def run(
     chosen = day(as_of, "--as-of")
     started, known = moment(created_at, "--created-at") or now(), moment(known_at, "--known-at")
     settings = desk.settings(history=history, lake=lake, on_failure=on_failure)
-    held = nullcontext() if explain_plan else alone(_runs_of(settings), settings.tenant, now())
-    with held, opened(settings) as installation, desk.screen.progress() as progress:
+    with opened(settings) as installation, desk.screen.progress() as progress, ExitStack() as held:
         progress("Checking what a run needs", 0.0)
         installation.check_ready()
+        if not explain_plan:
+            held.enter_context(alone(_runs_of(settings), settings.tenant, now()))
         progress("Starting Spark", 0.0)
         chosen = chosen or installation.newest_day() or started.date()
         if explain_plan:

@@ -103,7 +103,7 @@ def _started(home: Path) -> Server | None:
         return None
 
 
-def fetch(lib: Path, java_home: Path, module: Path = MODULE) -> None:
+def fetch(lib: Path, java_home: Path, module: Path | None = None) -> None:
     """
     Fetch the jars that an Ivy module asks for, and what these need, into a folder; nothing where it is there.
 
@@ -115,7 +115,7 @@ def fetch(lib: Path, java_home: Path, module: Path = MODULE) -> None:
     draft = lib.with_name(f"{lib.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     command = [str(java_home / "bin" / "java"), "-cp", f"{_resolver()}/*", "org.apache.ivy.Main", "-warn"]
-    command += ["-ivy", str(module), "-cache", str(lib.with_name(f"{lib.name}.cache"))]
+    command += ["-ivy", str(module or MODULE), "-cache", str(lib.with_name(f"{lib.name}.cache"))]
     command += ["-retrieve", f"{draft}/[artifact]-[revision](-[classifier]).[ext]"]
     fetched = subprocess.run(command, capture_output=True, text=True, check=False)
     if fetched.returncode or not draft.is_dir():

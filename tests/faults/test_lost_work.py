@@ -15,9 +15,9 @@ from rules_engine.model.manifest import Manifest
 from rules_engine.model.rules import RuleVersion
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
-from rules_engine.spark import hit_matrix as matrix
-from rules_engine.spark import shuffle as blocks
+from rules_engine.spark import hit_matrix, shuffle
 from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.worker import exchange, merge
 from tests import small_lake
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_nothing_is_lost(spark: SparkSession, tmp_path: Path) -> None:
 
 # The workers are local classes, so that they travel to Spark's workers by what they say.
 def half_of_the_merge() -> dict[str, Any]:
-    class Halving(matrix.Gatherer):
+    class Halving(merge.Merge):
         """Of what has arrived of the subjects, every second row is dropped."""
 
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -68,33 +68,33 @@ def half_of_the_merge() -> dict[str, Any]:
 
             yield from super().__call__(halved())
 
-    return {"Gatherer": Halving}
+    return {"Merge": Halving}
 
 
 def rows_not_written() -> dict[str, Any]:
-    class Forgetting(matrix.Gatherer):
+    class Forgetting(merge.Merge):
         """The rows of the last block are made and not handed on."""
 
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             made = list(super().__call__(batches))
             yield from made[:-1]
 
-    return {"Gatherer": Forgetting}
+    return {"Merge": Forgetting}
 
 
 def a_part_of_the_shuffle() -> dict[str, Any]:
-    class Leaking(blocks.Sender):
+    class Leaking(exchange.ShuffleWriter):
         """Of what a task sends of another source than the subjects, the first block is lost."""
 
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for number, sent in enumerate(super().__call__(batches)):
                 yield sent.slice(1) if self.source and not number else sent
 
-    return {"Sender": Leaking}
+    return {"ShuffleWriter": Leaking}
 
 
 def a_batch() -> dict[str, Any]:
-    class Skipping(blocks.Sender):
+    class Skipping(exchange.ShuffleWriter):
         """A worker skips the first batch of rows that it is given of another source than the subjects."""
 
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -103,11 +103,11 @@ def a_batch() -> dict[str, Any]:
                 next(rest, None)
             yield from super().__call__(rest)
 
-    return {"Sender": Skipping}
+    return {"ShuffleWriter": Skipping}
 
 
 def a_batch_of_subjects() -> dict[str, Any]:
-    class Skipping(matrix.Settler):
+    class Skipping(merge.ProbeAndFinalise):
         """A worker skips the first batch of subjects."""
 
         def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -115,15 +115,15 @@ def a_batch_of_subjects() -> dict[str, Any]:
             next(rest, None)
             yield from super().__call__(rest)
 
-    return {"Settler": Skipping}
+    return {"ProbeAndFinalise": Skipping}
 
 
 LOST = [
-    (half_of_the_merge, matrix, JOINED, r"rows were sent to their subjects|there are 60 subjects, workers decided"),
-    (rows_not_written, matrix, JOINED, r"of 60 subjects \d+ had no hit and \d+ are in what was staged"),
-    (a_part_of_the_shuffle, blocks, JOINED, r"Source [1-9]: .*: \d+ rows were sent to their subjects, \d+ arrived"),
-    (a_batch, blocks, JOINED, r"Source [1-9]: holdings: it has \d+ rows, workers read \d+"),
-    (a_batch_of_subjects, matrix, PREDICATES, r"there are 60 subjects, workers decided \d+"),
+    (half_of_the_merge, hit_matrix, JOINED, r"rows were sent to their subjects|there are 60 subjects, workers decided"),
+    (rows_not_written, hit_matrix, JOINED, r"of 60 subjects \d+ had no hit and \d+ are in what was staged"),
+    (a_part_of_the_shuffle, shuffle, JOINED, r"Source [1-9]: .*: \d+ rows were sent to their subjects, \d+ arrived"),
+    (a_batch, shuffle, JOINED, r"Source [1-9]: holdings: it has \d+ rows, workers read \d+"),
+    (a_batch_of_subjects, hit_matrix, PREDICATES, r"there are 60 subjects, workers decided \d+"),
 ]
 
 

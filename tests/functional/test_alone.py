@@ -9,6 +9,7 @@ import pytest
 
 from jobs.alone import alone
 from rules_engine.errors import RunRefused
+from tests import small_lake
 from tests.functional.rules_command import RulesCommand
 
 SINCE = datetime(2026, 6, 5, 14, 2, 11, tzinfo=UTC)
@@ -16,10 +17,13 @@ SINCE = datetime(2026, 6, 5, 14, 2, 11, tzinfo=UTC)
 
 def test_the_second_run_is_refused_with_who_the_first_is(tmp_path: Path) -> None:
     """It is refused before Spark starts; when the first has ended, however it did, the next goes on."""
-    command = RulesCommand(tmp_path)
+    small_lake.write(tmp_path / "lake")
+    command = RulesCommand(tmp_path, {"RULES_LAKE": str(tmp_path / "lake" / "frames.toml")})
+    command.fine("db", "upgrade")
     runs = tmp_path / "demo" / "runs" / "local_demo_postgres"
     with alone(str(runs), "demo", SINCE):
         code, (fault,) = command.refused("run")
+        command.fine("down")
         with alone(str(runs.with_name("local_other_postgres")), "other", SINCE):
             pass
     assert (code, fault["which"]) == (5, "Tenant demo")

@@ -80,6 +80,8 @@ SELECT c.id AS change_id, c.title, c.reason, c.author, CASE
         WHERE k.change_id = c.id AND k.edition = c.edition ORDER BY k.checked_by, k.id DESC) AS r) AS check_passed,
     rules.plan_of(c.id) AS plan
 FROM rules.change AS c WHERE c.tenant = (SELECT rules.tenant());
+COMMENT ON COLUMN rules.change_overview.plan IS
+    'What the newest plan of the change says that it does, when it was made and by whom, and why it no longer tells.';
 
 -- Only the analyst's role drafts, in changes of his tenant, whatever right a statement came by.
 CREATE OR REPLACE FUNCTION rules.edited() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
