@@ -30,8 +30,8 @@ SETTINGS = {
 
 PLANS = frozenset(
     """
-    Aggregate CTERelationDef CTERelationRef Distinct Except Filter Generate Intersect Join LocalRelation OneRowRelation Project
-    Sort SubqueryAlias Union View Window WithCTE
+    Aggregate CTERelationDef CTERelationRef Distinct Except Expand Filter Generate Intersect Join LocalRelation OneRowRelation
+    Project Sort SubqueryAlias Union View Window WithCTE
     """.split()
 )
 SYNTAX = frozenset(
