@@ -64,9 +64,13 @@ class _Form:
     schema: Schema
 
     def of(self, block: Block) -> NormalForm:
+        """
+        What the whole statement asks.
+
+        Raises:
+            NotUnderstoodError: If it is more than one question about the rows of one frame.
+        """
         block = self._merged(block)
-        if len(block.columns) < 1:
-            raise NotUnderstoodError
         place = self.schema.key_among([*block.columns])
         if place is None:
             raise NotUnderstoodError
@@ -88,10 +92,7 @@ class _Form:
         found = replace(block, frames=dict(block.frames), where=[*block.where], asked=[])
         for asked in block.asked:
             inner = replace(asked, block=self._merged(asked.block))
-            joins = not asked.negated and asked.comparison is None
-            if joins and (block.key is None or not self._has_rows(inner.block)):
-                if block.key is not None:
-                    raise NotUnderstoodError  # a row of a look-up frame might be counted twice
+            if not asked.negated and asked.comparison is None and block.key is None:
                 found.frames |= inner.block.frames
                 found.where += inner.block.where
                 left += inner.block.asked
@@ -99,9 +100,6 @@ class _Form:
                 left.append(inner)
         found.asked = left
         return self._unified(found)
-
-    def _has_rows(self, block: Block) -> bool:
-        return any(self.schema.subject_key_of(frame) for frame in block.frames.values())
 
     def _unified(self, block: Block) -> Block:
         """The subject's own row, named twice and tied by its key, is one."""
@@ -179,8 +177,6 @@ class _Form:
             self._check_returned(node, block)
         conditions, having = filtered(block.having)
         subject, side = self._sides(block.frames, [*block.where, *conditions], own, once=True)
-        if side is None:
-            raise NotUnderstoodError
         if not having:
             return NormalForm(subject, side)
         return NormalForm(subject, side, False, *self._around(having, block.frames))

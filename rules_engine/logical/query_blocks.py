@@ -67,6 +67,12 @@ class BlockReader:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def query(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope) -> Block:
+        """
+        A query as a block; ``named`` are WITH queries, ``outer`` what a query around it can name.
+
+        Raises:
+            NotUnderstoodError: If any of it is not known.
+        """
         while isinstance(query, exp.Subquery | exp.Paren):
             only(query, {"this", "alias"})
             query = query.this
@@ -166,8 +172,7 @@ class BlockReader:
         block.having += inner.having
         block.key = block.key if inner.key is None else inner.key
         block.lost = block.lost or inner.lost or (inner.distinct and inner.key is None)
-        if any(value.find(exp.Anonymous) for value in inner.columns.values()):
-            raise NotUnderstoodError  # it might be an aggregate
+        _refuse_totals(inner)
         return inner.columns
 
     def _join(
@@ -268,8 +273,9 @@ class BlockReader:
 
     def _exists(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope) -> Block:
         found = self.query(query, named, outer)
-        if found.key is not None or any(value.find(exp.AggFunc, exp.Anonymous) for value in found.columns.values()):
+        if found.key is not None or found.having:
             raise NotUnderstoodError
+        _refuse_totals(found)
         return found
 
     def _in(
@@ -356,4 +362,11 @@ class BlockReader:
                 raise NotUnderstoodError
             if values:
                 return values[0].copy()
+        raise NotUnderstoodError
+
+
+def _refuse_totals(block: Block) -> None:
+    """Refuse one row of all rows: an aggregate that nothing groups, or a call that may be one."""
+    found = [exp.Anonymous] if block.key is not None else [exp.Anonymous, exp.AggFunc]
+    if any(value.find(*found) for value in block.columns.values()):
         raise NotUnderstoodError

@@ -112,6 +112,11 @@ MEANINGS = {
 }  # fmt: skip
 
 NO_OTHERS = [
+    f"{C} WHERE EXISTS (SELECT 1 FROM holdings h JOIN (SELECT max(type) AS m FROM products) p ON h.product > p.m WHERE h.customer_id = c.customer_id)",
+    f"{C} JOIN holdings h ON h.customer_id = c.customer_id JOIN (SELECT min(type) AS m FROM products) p ON h.product > p.m",
+    f"{C} LEFT SEMI JOIN (SELECT max(customer_id) AS customer_id FROM holdings) h ON h.customer_id = c.customer_id",
+    f"{C} WHERE c.customer_id IN (SELECT max(h.customer_id) FROM holdings h)",
+    "SELECT customer_id FROM holdings WHERE product IN (SELECT product FROM products WHERE type = 'bond') GROUP BY customer_id HAVING count(*) >= 2",
     "SELECT customer_id FROM (SELECT customer_id, lead(role, 3) OVER (PARTITION BY customer_id ORDER BY holding_id) AS w FROM holdings) t WHERE w IS NULL",
     f"{C} JOIN (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) t ON t.customer_id = c.customer_id WHERE t.n = 1 AND c.country = 'GB'",
     f"{C} JOIN (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) t ON t.n = c.customer_id WHERE t.n = 1",
