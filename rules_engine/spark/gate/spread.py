@@ -58,6 +58,9 @@ CUT = _names("Left Right Substring StringLPad StringRPad")
 """Likewise, where a length is written out that is not 0."""
 CHOSEN = _names("If CaseWhen")
 """As few as their branches have."""
+COMBINED = _names("And Or Not")
+COMPARED = _names("EqualTo EqualNullSafe LessThan LessThanOrEqual GreaterThan GreaterThanOrEqual In InSet Like StartsWith")
+"""Tests of a value against what is written out."""
 PICKED = frozenset(
     f"{EXPRESSIONS}{word}"
     for word in "aggregate.Max aggregate.Min aggregate.MaxBy aggregate.MinBy aggregate.Sum aggregate.Average "
@@ -153,10 +156,23 @@ class Spreads:
             return min(Spread.FEW, self.of(parts[0])) if parts else Spread.ONE
         if name in CUT and written(parts[-1 if len(parts) == 2 or "Sub" in name else 1]) not in {None, "0"}:
             return min(Spread.FEW, self.of(parts[0]))
-        if name in CHOSEN:
-            branches = parts[1:] if name.endswith("If") else [*parts[1::2], *(parts[-1:] if len(parts) % 2 else ())]
-            return min((self.of(branch) for branch in branches if written(branch) != "null"), default=Spread.ONE)
-        return Spread.ONE
+        return self._chosen(name, parts) if name in CHOSEN else Spread.ONE
+
+    def _chosen(self, name: str, parts: Sequence[Node]) -> Spread:
+        """Of IF and CASE: that of the branch with the fewest; NULL may stand for a part of the rows, not for any."""
+        paired = len(parts) - (1 if name.endswith("If") else len(parts) % 2)
+        conditions, branches = parts[:paired:2], [*parts[1:paired:2], *parts[paired:]]
+        values = [branch for branch in branches if written(branch) != "null"]
+        if (len(values) < len(branches) or paired == len(parts)) and not all(map(self._parts_rows, conditions)):
+            return Spread.ONE
+        return min(map(self.of, values), default=Spread.ONE)
+
+    def _parts_rows(self, condition: Node) -> bool:
+        """Whether a condition holds a value that differs against what is written: it may be true of some rows alone."""
+        if condition.name in COMBINED:
+            return all(map(self._parts_rows, condition.children))
+        open_ = [part for part in condition.children if written(part) is None]
+        return condition.name in COMPARED and len(open_) == 1 and self.of(open_[0]) is not Spread.ONE
 
     def _may_stand_beside(self, part: Node) -> bool:
         """Whether a part of a text does not make all of it NULL."""
