@@ -59,7 +59,9 @@ CUT = _names("Left Right Substring StringLPad StringRPad")
 CHOSEN = _names("If CaseWhen")
 """As few as their branches have."""
 COMBINED = _names("And Or Not")
-COMPARED = _names("EqualTo EqualNullSafe LessThan LessThanOrEqual GreaterThan GreaterThanOrEqual In InSet Like StartsWith")
+COMPARED = _names(
+    "EqualTo EqualNullSafe LessThan LessThanOrEqual GreaterThan GreaterThanOrEqual In InSet Like StartsWith"
+)
 """Tests of a value against what is written out."""
 PICKED = frozenset(
     f"{EXPRESSIONS}{word}"
