@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from jobs.reproducible import put
 from rules_engine.errors import Fault, RunRefused, raise_all
 
-OURS = ("rules_engine", "rules_repo", "jobs")
+OURS = ("rules_engine", "rules_lake", "rules_repo", "jobs")
 DEPENDENCIES = ("sqlglot",)
 """Distributions that evaluating needs besides Spark: all of them pure Python."""
 

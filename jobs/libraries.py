@@ -49,7 +49,7 @@ def chosen(wheels: Iterable[Wheel], nodes: Nodes, sources: Mapping[str, Path]) -
 def modules_of(step: str, sources: Mapping[str, Path]) -> Mapping[str, str]:
     """The modules that a step imports and the job zip does not hold, each with who imports it."""
     zipped = {PurePosixPath(name).parts[0] for name in sources}
-    wanted = imported(f"jobs.{step}_step", sources, ("rules_engine", "rules_repo", "jobs"))
+    wanted = imported(f"jobs.{step}_step", sources, ("rules_engine", "rules_lake", "rules_repo", "jobs"))
     return {name: by for name, by in wanted.items() if name not in zipped}
 
 

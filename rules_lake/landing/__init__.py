@@ -1,0 +1,1 @@
+"""Extracts taken into the lake: dated, immutable, with a manifest."""
