@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from hashlib import sha256
+from typing import Generic, Protocol, TypeVar
 
+from rules_engine.model.failing import Failure
+from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
@@ -44,6 +47,66 @@ class RuleSource(Protocol):
         Raises:
             RunRefused: If the source cannot be reached, or no rule is in force.
             InvalidRule: If stored rules do not make a valid rule set; all faults at once.
+        """
+        ...
+
+
+Rows = TypeVar("Rows")
+Session_contra = TypeVar("Session_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLake(Generic[Rows]):
+    """The lake as a run of one day reads it: every frame opened as declared, and no row of it read."""
+
+    as_of: date
+    declaration: Lake
+    snapshots: Mapping[str, str]
+    """Frame name to the name of the state of it that is read."""
+    places: Mapping[str, str]
+    """Frame name to where the files of that state are."""
+    frames: Mapping[str, Rows]
+    schema: Schema
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what of the declaration and of the data can change an answer."""
+        states = (f"{name} {state}" for name, state in sorted(self.snapshots.items()))
+        return sha256("\n".join([self.declaration.digest, *states]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found of an open lake that may be evaluated."""
+
+    subjects: int
+    """How many there are: each is one row, named by a key that a history can store."""
+    failures: tuple[Failure, ...] = ()
+    """Rules that are not to be asked of this data, each with why: their membership types are held."""
+
+
+class LakeReader(Protocol[Session_contra, Rows]):
+    """Opens the frames of a lake and says what is wrong with them, before any rule is run over them."""
+
+    def days(self, session: Session_contra, lake: Lake) -> list[date]:
+        """The days on which the subject frame landed, oldest first; none if it is not dated."""
+        ...
+
+    def open(self, session: Session_contra, lake: Lake, as_of: date) -> OpenLake[Rows]:
+        """
+        The newest states of all frames not after a day, as views of a session by the frames' names.
+
+        Raises:
+            RunRefused: With every frame that has not landed or is not as declared.
+        """
+        ...
+
+    def check(self, opened: OpenLake[Rows], rule_set: RuleSet | None) -> Checked:
+        """
+        Read what rules are about to be asked of, all of the lake where there is no rule set yet.
+
+        Raises:
+            RunRefused: With everything that must not be evaluated.
         """
         ...
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.index.words import SUBJECT
 from rules_engine.lake.lists import open_lists
-from rules_engine.lake.reading import check_subjects, open_frames, reads_every_file, schema_of
-from rules_engine.lake.storage import Landed, days, exists, landed, remove
+from rules_engine.lake.reader import SparkLakeReader
+from rules_engine.lake.reading import reads_every_file, schema_of
+from rules_engine.lake.storage import exists, remove
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.frames import Absent, Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
@@ -22,7 +23,7 @@ from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.plan.planner import plan, values_wanted
 from rules_engine.plan.standalone import batches
-from rules_engine.ports import Progress, silent
+from rules_engine.ports import Checked, LakeReader, OpenLake, Progress, silent
 from rules_engine.spark import passes, run_metrics, scan
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.failure.isolation import ActiveRules, FaultIsolation, refusals, retry_without_failing
@@ -58,13 +59,15 @@ class SparkEvaluator:
         lake: Lake,
         limits: Limits = Limits(),  # noqa: B008  frozen
         on_failure: OnFailure = OnFailure.ABORT,
+        reader: LakeReader[SparkSession, DataFrame] = SparkLakeReader(),  # noqa: B008  holds nothing
     ) -> None:
         speaks_english(spark)
         reads_every_file(spark)
         self.spark = pin(spark)
         self.lake = lake
         self.limits, self.on_failure = limits, on_failure
-        self._opened: tuple[date, Mapping[str, Landed], dict[str, DataFrame]] | None = None
+        self._reader = reader
+        self._opened: OpenLake[DataFrame] | None = None
         self._gates: dict[str, RuleGate] = {}
 
     @property
@@ -87,7 +90,7 @@ class SparkEvaluator:
     @cached_property
     def landed_days(self) -> list[date]:
         """The days on which the subject frame landed; none if it is not dated."""
-        return days(self.spark, self.lake.subject_frame)
+        return self._reader.days(self.spark, self.lake)
 
     def subject_type(self, as_of: date) -> str:
         """``bigint`` or ``string``: how the subject's key is stored in a history."""
@@ -95,10 +98,19 @@ class SparkEvaluator:
 
     def schema(self, as_of: date, lists: Iterable[ReferenceList] = ()) -> Schema:
         """What rules may name on a day: the frames, and the reference lists of their rule set."""
-        return schema_of(self.lake, self._frames(as_of) | open_lists(self.spark, self.lake, lists))
+        return schema_of(self.lake, {**self._frames(as_of), **open_lists(self.spark, self.lake, lists)})
 
     def snapshots(self, as_of: date) -> Mapping[str, str]:
-        return {name: place.snapshot for name, place in self._open(as_of)[1].items()}
+        return self._open(as_of).snapshots
+
+    def check_lake(self, as_of: date, rule_set: RuleSet | None = None) -> Checked:
+        """
+        Read the frames as the lake's checks do, before rules are run over them.
+
+        Raises:
+            RunRefused: With everything that must not be evaluated.
+        """
+        return self._reader.check(self._open(as_of), rule_set)
 
     def check(self, rule_set: RuleSet) -> None:
         self.accepted(ActiveRules(rule_set, HitMatrix.of(rule_set)))
@@ -136,7 +148,8 @@ class SparkEvaluator:
         seconds: dict[str, float] = {}
         with told():
             with phase("check subjects", seconds, self.spark, progress):
-                subjects = check_subjects(self.lake, self._frames(rule_set.as_of)[self.lake.subject_frame.name])
+                found = self.check_lake(rule_set.as_of, whole.rule_set)
+                whole = whole.without(found.failures) if found.failures else whole
             with phase("evaluate rules", seconds, self.spark, progress):
                 schema = self.schema(rule_set.as_of, rule_set.reference_lists)
                 apart = FaultIsolation(self.spark, self.lake, schema, rule_set.as_of, self.limits)
@@ -159,7 +172,7 @@ class SparkEvaluator:
                     decided = decided.unionByName(ended(gone.where(~_of_type(live.held_types))))
                 staged(decided, f"{folder}/{DECIDED}")
             with phase("count", seconds, self.spark, progress):
-                evaluation = self._counted(live, subjects, made["hits"], before if previous else None, folder)
+                evaluation = self._counted(live, found.subjects, made["hits"], before if previous else None, folder)
         return replace(evaluation, seconds=seconds)
 
     def _present(self, before: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
@@ -290,20 +303,12 @@ class SparkEvaluator:
     def _gate(self, rule_set: RuleSet) -> RuleGate:
         return self.gate(self.schema(rule_set.as_of, rule_set.reference_lists))
 
-    def _frames(self, as_of: date) -> dict[str, DataFrame]:
-        return self._open(as_of)[2]
+    def _frames(self, as_of: date) -> Mapping[str, DataFrame]:
+        return self._open(as_of).frames
 
-    def _open(self, as_of: date) -> tuple[date, Mapping[str, Landed], dict[str, DataFrame]]:
-        if self._opened is None or self._opened[0] != as_of:
-            places: dict[str, Landed] = {}
-            faults: list[Fault] = []
-            for frame in self.lake.frames:
-                try:
-                    places[frame.name] = landed(self.spark, frame, as_of, self.lake.snapshots)
-                except RunRefused as refused:
-                    faults += refused.faults
-            raise_all(RunRefused, faults)
-            self._opened = (as_of, places, open_frames(self.spark, self.lake, places))
+    def _open(self, as_of: date) -> OpenLake[DataFrame]:
+        if self._opened is None or self._opened.as_of != as_of:
+            self._opened = self._reader.open(self.spark, self.lake, as_of)
         return self._opened
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.index.words import SUBJECT
-from rules_engine.lake.reading import check_subjects
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
@@ -51,9 +50,8 @@ def stage_subjects(evaluator: SparkEvaluator, as_of: date, segments: Mapping[str
     """
     from pyspark.errors import PySparkException
 
-    evaluator.snapshots(as_of)
+    evaluator.check_lake(as_of)
     frame = evaluator.spark.table(evaluator.lake.subject_frame.name)
-    check_subjects(evaluator.lake, frame)
     key = f"CAST(`{evaluator.lake.subject_key}` AS {evaluator.subject_type(as_of)}) AS {SUBJECT}"
     said = [f"CAST(({sql}) AS STRING) AS `{name}`" for name, sql in segments.items()]
     try:

@@ -1,0 +1,39 @@
+"""The lake reader port on Spark: opens what has landed, and reads it before it is believed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, RunRefused, collected, raise_all
+from rules_engine.lake.reading import check_subjects, open_frames, schema_of
+from rules_engine.lake.storage import Landed, days, landed
+from rules_engine.model.frames import Lake
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.ports import Checked, OpenLake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+class SparkLakeReader:
+    """Reads the frames of lakes as views of the session that asks."""
+
+    def days(self, session: SparkSession, lake: Lake) -> list[date]:
+        return days(session, lake.subject_frame)
+
+    def open(self, session: SparkSession, lake: Lake, as_of: date) -> OpenLake[DataFrame]:
+        places: dict[str, Landed] = {}
+        faults: list[Fault] = []
+        for frame in lake.frames:
+            if found := collected(lambda frame=frame: landed(session, frame, as_of, lake.snapshots), faults):  # type: ignore[misc]
+                places[frame.name] = found
+        raise_all(RunRefused, faults)
+        frames = open_frames(session, lake, places)
+        snapshots = {name: place.snapshot for name, place in places.items()}
+        where = {name: place.path for name, place in places.items()}
+        return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames))
+
+    def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:  # noqa: ARG002  of every rule
+        lake = opened.declaration
+        return Checked(check_subjects(lake, opened.frames[lake.subject_frame.name]))
