@@ -21,6 +21,7 @@ RULES = {
 WORDS = {
     **RULES,
     "freeze": "governance_commands.freeze",
+    "land": "landing_commands.land",
     "preview": "preview_command.preview",
     "run": "run_commands.run",
     "runs": "run_commands.runs",

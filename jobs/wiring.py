@@ -89,6 +89,23 @@ class Installation:
         return declaration.load(Path(self.settings.lake))
 
     @cached_property
+    def landed(self) -> Lake:
+        """
+        The frames that land, with the privacy of their columns.
+
+        Raises:
+            RunRefused: If there is no such declaration, or it is the one of the curated lake.
+        """
+        path, lake = Path(self.settings.landed), Path(self.settings.lake)
+        if path.resolve() == lake.resolve():
+            what = "it is the declaration that rules are evaluated by, so what lands would be read as it is."
+            raise RunRefused(Fault(f"RULES_LANDED {path}", what, "Give what lands a folder and a file of its own."))
+        if not path.exists():
+            what = "there is no such file, so it is not known what may land."
+            raise RunRefused(Fault(f"RULES_LANDED {path}", what, "Write it as docs/privacy.md shows, or name another."))
+        return declaration.load(path)
+
+    @cached_property
     def store(self) -> RunStore:
         """
         Runs staged for this environment, tenant and history.

@@ -32,10 +32,21 @@ class HistoryKind(StrEnum):
     DYNAMODB_LOCAL = "dynamodb-local"
 
 
+READERS = ("masked", "analyst", "approver", "auditor", "admin")
+"""In which role somebody reads; ``masked`` is nobody's, and sees personal values masked."""
+
+LEAST_SECRET = 32
+"""Characters of a secret that tokens are made with: fewer are found by trying."""
+
 KNOWN = {
     "RULES_HOME": "folder of everything kept on this machine",
     "RULES_DATABASE_URL": "postgresql://… of the rules repository; the embedded server without it",
     "RULES_LAKE": "file that declares the frames of the lake",
+    "RULES_LANDED": "file that declares the frames that land, with the privacy of their columns",
+    "RULES_TOKENS": "folder of the reverse table of tokens, apart from the lake",
+    "RULES_TOKEN_SECRET": "secret that tokens are made with",
+    "RULES_TOKEN_SECRET_NAME": "its name in Secrets Manager, in its place",
+    "RULES_READER": " | ".join(READERS),
     "RULES_RUNS": "folder or URI under which runs are staged",
     "RULES_HISTORY": " | ".join(HistoryKind),
     "RULES_WRITE_POLICY": " | ".join(WritePolicy),
@@ -63,6 +74,11 @@ class Settings:
     home: str
     lake: str
     runs: str
+    landed: str = ""
+    tokens: str = ""
+    token_secret: str | None = field(default=None, repr=False)
+    token_secret_name: str | None = None
+    reader: str = "masked"
     database_url: str | None = field(default=None, repr=False)
     history: HistoryKind = HistoryKind.POSTGRES
     write_policy: WritePolicy = WritePolicy.RESULTS
@@ -93,6 +109,11 @@ class Settings:
             home=home,
             lake=given.get("RULES_LAKE", f"{home}/{tenant}/lake/frames.toml"),
             runs=given.get("RULES_RUNS", f"{home}/{tenant}/runs"),
+            landed=given.get("RULES_LANDED", f"{home}/{tenant}/landed/frames.toml"),
+            tokens=given.get("RULES_TOKENS", f"{home}/{tenant}/tokens"),
+            token_secret=given.get("RULES_TOKEN_SECRET"),
+            token_secret_name=given.get("RULES_TOKEN_SECRET_NAME"),
+            reader=given.get("RULES_READER", "masked"),
             database_url=given.get("RULES_DATABASE_URL"),
             history=HistoryKind(given.get("RULES_HISTORY", "postgres")),
             write_policy=WritePolicy(given.get("RULES_WRITE_POLICY", WritePolicy.RESULTS)),
@@ -121,6 +142,8 @@ def _faults(given: Mapping[str, str]) -> Iterable[Fault]:
         yield Fault(
             "RULES_HOME", "neither it nor HOME is set.", "Set it to a folder of your own: RULES_HOME=/srv/rules."
         )
+    if "RULES_TOKEN_SECRET" in given and "RULES_TOKEN_SECRET_NAME" in given:
+        yield Fault("RULES_TOKEN_SECRET", "its name in Secrets Manager is given too.", "Unset one of the two.")
     if given.get("RULES_HISTORY") == HistoryKind.DYNAMODB and not _region(given):
         yield Fault("RULES_HISTORY", "DynamoDB needs a region.", "Set AWS_REGION, say AWS_REGION=eu-west-1.")
 
@@ -216,6 +239,20 @@ def _write_policy(word: str) -> Complaint:
     return f"'{word}' is none of them.", f"There are: {', '.join(WritePolicy)}."
 
 
+def _secret(text: str) -> Complaint:
+    """A complaint never repeats it."""
+    if len(text) >= LEAST_SECRET and len(set(text)) >= LEAST_SECRET // 4:
+        return None
+    return (
+        f"it has fewer than {LEAST_SECRET} characters, or hardly two that differ: it would be found by trying.",
+        "Make one: openssl rand -base64 48. Keep it: with another secret every token is another.",
+    )
+
+
+def _reader(word: str) -> Complaint:
+    return None if word in READERS else (f"'{word}' is no role that reads.", f"There are: {', '.join(READERS)}.")
+
+
 def _seconds(text: str) -> Complaint:
     if SECONDS.fullmatch(text):
         return None
@@ -226,6 +263,9 @@ CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_HOME": _local,
     "RULES_DATABASE_URL": _database,
     "RULES_RUNS": _absolute,
+    "RULES_TOKENS": _absolute,
+    "RULES_TOKEN_SECRET": _secret,
+    "RULES_READER": _reader,
     "RULES_HISTORY": _history,
     "RULES_WRITE_POLICY": _write_policy,
     "RULES_HISTORY_ENDPOINT": _endpoint,

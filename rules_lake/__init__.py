@@ -1,1 +1,1 @@
-"""What happens to data before the evaluator: landed, made private, mastered. Knows neither rules database nor history."""
+"""What happens to data before the evaluator: landed, made private, mastered. It knows neither rules nor history."""

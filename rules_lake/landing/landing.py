@@ -1,0 +1,235 @@
+"""An extract taken into the lake: looked at, copied as it is, put in place at once, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.model.frames import Frame
+from rules_lake.landing.manifest import LandedFile, Manifest, checked, manifest_of
+from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place
+from rules_lake.landing.records import PACKED, SUFFIXES, Records
+
+DAY = "{day}"
+WRITER_AT_WORK = "_temporary"
+FINISHED = "_SUCCESS"
+BOOKKEEPING = re.compile(r"_(manifest|committed|started).*")
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What came of an extract: its manifest, where it is, and whether it was there before."""
+
+    manifest: Manifest
+    place: str
+    before: bool
+
+
+def land(
+    source: str,
+    frame: Frame,
+    day: date,
+    now: datetime,
+    *,
+    unended: bool = False,
+    tell: Callable[[str], None] = lambda _name: None,
+) -> Landing:
+    """
+    Take an extract to the frame's folder of a day; the same extract again changes nothing. ``tell`` names each file
+    as it has been copied.
+
+    Raises:
+        RunRefused: If the extract is half-written, changes while it is read or is not as declared, or another one
+            landed for the day; nothing is landed then.
+    """
+    target, extract = place_of(frame, day), Place(source)
+    before = extract.files()
+    raise_all(RunRefused, _faults(source, extract, before, frame))
+    aside = Place(target.uri.rpartition("/")[0] + f"/.landing-{uuid.uuid4().hex[:12]}")
+    try:
+        manifest = _copied(extract, before, aside, frame, day, now, tell, unended=unended)
+        there = manifest_of(target)
+        if there is None:
+            if target.names():
+                what = "there are files that never landed, so this would mix two states."
+                raise RunRefused(Fault(f"Folder {target.uri}", what, f"Move it away: mv {target.uri} ELSEWHERE."))
+            if aside.put_in_place(target):
+                return Landing(manifest, target.uri, before=False)
+            there = checked(target)
+        return _once(manifest, there, target)
+    finally:
+        aside.remove()
+
+
+def _once(manifest: Manifest, there: Manifest, target: Place) -> Landing:
+    if there.digest == manifest.digest:
+        return Landing(checked(target), target.uri, before=True)
+    what = f"another extract landed for {there.day}, at {there.landed_at:%Y-%m-%d %H:%M} from {there.source}."
+    remedy = (
+        f"What landed stays. Land this one for its own day with --day; if the first was wrong and nothing was decided "
+        f"on it, move it away (mv {target.uri} ELSEWHERE) and land this one again."
+    )
+    raise RunRefused(Fault(f"Frame '{there.frame}'", what, remedy))
+
+
+def place_of(frame: Frame, day: date) -> Place:
+    """
+    Where a frame's snapshot of a day is.
+
+    Raises:
+        RunRefused: If the frame's path has no place for the day.
+    """
+    if DAY not in frame.path:
+        what = f"its path {frame.path} has no place for the day, and what lands is dated."
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, f'Say path = "{frame.name}/{DAY}".'))
+    return Place(frame.path.replace(DAY, day.isoformat()))
+
+
+def landed_days(frame: Frame) -> list[date]:
+    """The days of which a frame has landed snapshots, oldest first."""
+    place_of(frame, date.min)
+    found = []
+    for name in Place(frame.path.split(DAY)[0].rstrip("/")).names():
+        try:
+            found.append(date.fromisoformat(name))
+        except ValueError:
+            continue
+    return sorted(found)
+
+
+def verify(frame: Frame) -> Iterator[tuple[date, Manifest | None, tuple[Fault, ...]]]:
+    """Every landed snapshot of a frame: its manifest, or what is wrong with it."""
+    for day in landed_days(frame):
+        try:
+            yield day, checked(place_of(frame, day)), ()
+        except RunRefused as refused:
+            yield day, None, refused.faults
+
+
+def _copied(
+    extract: Place,
+    files: list[FoundFile],
+    aside: Place,
+    frame: Frame,
+    day: date,
+    now: datetime,
+    tell: Callable[[str], None],
+    *,
+    unended: bool,
+) -> Manifest:
+    """The data files copied aside with their manifest, then read to the end, then looked at again in the source."""
+    digests: dict[str, str] = {}
+    for file in _data(files):
+        digest = hashlib.sha256()
+        with extract.reading(file.name) as stream, aside.writing(file.name) as out:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+                out.write(chunk)
+        digests[file.name] = digest.hexdigest()
+        tell(file.name)
+    changed = {(f.name, f.state) for f in files} ^ {(f.name, f.state) for f in extract.files()}
+    which = f"Extract {extract.uri}"
+    raise_all(
+        RunRefused,
+        [
+            Fault(which, f"its file {name} changed while it was read.", "Land it once its writer has ended.")
+            for name in sorted({name for name, _ in changed})
+        ],
+    )
+    raise_all(RunRefused, _listed_faults(which, extract, files, digests))
+    columns, landed = _read_through(aside, [f for f in files if f.name in digests], digests, frame, unended=unended)
+    manifest = Manifest(frame.name, day, extract.uri, now, columns, landed)
+    with aside.writing(MANIFEST) as out:
+        out.write(manifest.text().encode())
+    aside.freeze()
+    return manifest
+
+
+def _read_through(
+    aside: Place, files: list[FoundFile], digests: Mapping[str, str], frame: Frame, *, unended: bool
+) -> tuple[dict[str, str], tuple[LandedFile, ...]]:
+    """Columns and rows of what was copied, every file read to its end and all of one schema."""
+    faults: list[Fault] = []
+    landed: list[LandedFile] = []
+    columns: dict[str, str] = {}
+    for file in files:
+        records = Records(aside, file.name, frame, unended=unended)
+        rows = 0
+        try:
+            for batch in records.batches():
+                rows += batch.num_rows
+        except RunRefused as refused:
+            faults += refused.faults
+            continue
+        faults += records.faults
+        if columns and records.found != columns:
+            what = f"its columns are not those of {files[0].name}: {_unlike(columns, records.found)}."
+            faults.append(Fault(f"Frame '{frame.name}', file {file.name}", what, "Have all files written alike."))
+        columns = columns or records.found
+        landed.append(LandedFile(file.name, file.bytes, digests[file.name], rows))
+    if not faults and not sum(file.rows for file in landed) and frame.key == (frame.subject_key,):
+        faults.append(Fault(f"Frame '{frame.name}'", "the extract has no rows.", "Ask its source for another."))
+    raise_all(RunRefused, faults)
+    return columns, tuple(landed)
+
+
+def _unlike(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    differing = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return ", ".join(f"{name} {other.get(name, 'missing')}" for name in differing)
+
+
+def _data(files: list[FoundFile]) -> list[FoundFile]:
+    return [file for file in files if not file.hidden]
+
+
+def _faults(source: str, extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fault]:
+    """What shows, before a byte is read, that an extract is not there to be taken."""
+    which = f"Extract {source}"
+    if not extract.kind():
+        yield Fault(which, "there is nothing.", "Mend the address.")
+        return
+    if at_work := sorted({f.name for f in files if WRITER_AT_WORK in Path(f.name).parts}) or (
+        [WRITER_AT_WORK] if WRITER_AT_WORK in extract.names() else []
+    ):
+        yield Fault(which, f"its writer has not ended: there is {at_work[0]}.", "Land it once it has ended.")
+    own = {Path(f.name).name for f in files}
+    kept = sorted(name for name in own if BOOKKEEPING.fullmatch(name))
+    if kept and FINISHED not in own:
+        what = f"its writer keeps {kept[0]} and has not said {FINISHED}."
+        yield Fault(which, what, f"Land it once there is {FINISHED}: it is written last.")
+    if not _data(files):
+        yield Fault(which, "it has no file of data.", "Mend the address, or have it written again.")
+    fitting = SUFFIXES.get(frame.format.value, ())
+    for file in _data(files):
+        suffixes = [s.lower() for s in Path(file.name).suffixes if s.lower() not in PACKED]
+        if suffixes and fitting and suffixes[-1] not in fitting:
+            what = f"its file {file.name} is called neither {' nor '.join(fitting)}: half-written, or something else."
+            yield Fault(which, what, "Land it once it has its name, or a folder without it.")
+
+
+def _listed_faults(which: str, extract: Place, files: list[FoundFile], digests: Mapping[str, str]) -> Iterator[Fault]:
+    """Where the extract has a manifest of its own: files that it names and are not there, or are not as it says."""
+    if MANIFEST not in {file.name for file in files}:
+        return
+    try:
+        listed: list[Mapping[str, Any]] = json.loads(extract.text(MANIFEST) or "")["files"]
+        named = {str(each["name"]): each for each in listed}
+    except (ValueError, KeyError, TypeError):
+        yield Fault(which, f"its {MANIFEST} does not read as one.", "Have it written again.")
+        return
+    sizes = {file.name: file.bytes for file in files}
+    for name, each in named.items():
+        if name not in digests:
+            yield Fault(which, f"its manifest names {name}, which is not there.", "Have it written again.")
+        elif each.get("sha256", digests[name]) != digests[name] or each.get("bytes", sizes[name]) != sizes[name]:
+            yield Fault(which, f"its file {name} is not as its manifest says.", "Have it written again.")
+    for name in sorted(set(digests) - set(named)):
+        yield Fault(which, f"its manifest does not name {name}.", "Have it written again, or remove the file.")

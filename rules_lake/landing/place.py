@@ -1,0 +1,172 @@
+"""Folders on this machine or in S3, through one interface: listed, read, written whole, put in place at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from rules_engine.errors import Fault, RunRefused
+
+CHUNK = 1 << 20
+MANIFEST = "_manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file of a folder: its path below it, its size, and what changes when it is written again."""
+
+    name: str
+    bytes: int
+    state: str
+
+    @property
+    def hidden(self) -> bool:
+        """Whether Spark leaves it out: a writer's own bookkeeping."""
+        return any(part.startswith(("_", ".")) for part in Path(self.name).parts)
+
+
+class Place:
+    """
+    A folder, there or not: a path of this machine, ``file://``, ``s3://`` or ``s3a://``.
+
+    A folder of this machine is put in place by one rename. In S3 files are moved one by one, the manifest last:
+    a reader takes no folder without it.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        with told(uri):
+            scheme, _, rest = uri.partition("://")
+            if not rest:
+                self.system, self.root = fs.LocalFileSystem(), str(Path(uri).absolute())
+            else:
+                self.system, self.root = fs.FileSystem.from_uri(f"{scheme.replace('s3a', 's3')}://{rest}".rstrip("/"))
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.system, fs.LocalFileSystem)
+
+    def below(self, name: str) -> Place:
+        """The folder of a name within this one."""
+        return Place(f"{self.uri}/{name}")
+
+    def kind(self) -> str:
+        """``file``, ``folder``, or nothing where there is neither."""
+        with told(self.uri):
+            found = self.system.get_file_info(self.root).type
+        return {fs.FileType.File: "file", fs.FileType.Directory: "folder"}.get(found, "")
+
+    def files(self) -> list[FoundFile]:
+        """Every file below, hidden ones too, by name; of a single file that one."""
+        with told(self.uri):
+            if self.kind() == "file":
+                found, cut = [self.system.get_file_info(self.root)], len(str(Path(self.root).parent)) + 1
+            else:
+                chosen = fs.FileSelector(self.root, allow_not_found=True, recursive=True)
+                found, cut = self.system.get_file_info(chosen), len(self.root) + 1
+        kept = [FoundFile(each.path[cut:], each.size, f"{each.size} {each.mtime_ns}") for each in found if each.is_file]
+        return sorted(kept, key=lambda each: each.name)
+
+    def names(self) -> list[str]:
+        """The names of files and folders that stand in it."""
+        with told(self.uri):
+            return sorted(
+                each.base_name for each in self.system.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
+            )
+
+    def path(self, name: str) -> str:
+        """A file's path as the file system takes it."""
+        return self.root if self.kind() == "file" else f"{self.root}/{name}"
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Any]:
+        """A file's bytes as they are, to be sought in."""
+        with told(f"{self.uri}/{name}"):
+            stream = self.system.open_input_file(self.path(name))
+        with stream:
+            yield stream
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Any]:
+        """A new file; its folder is made."""
+        with told(f"{self.uri}/{name}"):
+            target = f"{self.root}/{name}"
+            self.system.create_dir(str(Path(target).parent), recursive=True)
+            with self.system.open_output_stream(target, compression=None) as stream:
+                yield stream
+
+    def text(self, name: str) -> str | None:
+        """A small file's text; None where there is none."""
+        if name not in self.names():
+            return None
+        with self.reading(name) as stream:
+            return bytes(stream.read()).decode()
+
+    def sha256(self, name: str) -> str:
+        """The digest of a file's bytes."""
+        digest = hashlib.sha256()
+        with self.reading(name) as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def remove(self) -> None:
+        """Remove the folder and all in it; one that is not there stays away."""
+        with told(self.uri):
+            if self.kind() == "folder":
+                self.system.delete_dir(self.root)
+
+    def freeze(self) -> None:
+        """Let nobody write its files by mistake; in S3 the roles see to that."""
+        for each in self.files() if self.is_local else ():
+            Path(self.root, each.name).chmod(0o444)
+
+    def put_in_place(self, target: Place, *, over: bool = False) -> bool:
+        """
+        Move this folder to where it belongs; False, and nothing moved, where another is there and not to be replaced.
+        """
+        with told(target.uri):
+            if not over and target.names():
+                return False
+            self.system.create_dir(str(Path(target.root).parent), recursive=True)
+            if self.is_local:
+                return self._renamed(target, over=over)
+            for each in sorted(self.files(), key=lambda f: f.name == MANIFEST):
+                self.system.move(f"{self.root}/{each.name}", f"{target.root}/{each.name}")
+            self.remove()
+        return True
+
+    def _renamed(self, target: Place, *, over: bool) -> bool:
+        former = target.root + ".former"
+        if over and target.kind():
+            Place(former).remove()
+            Path(target.root).rename(former)
+        try:
+            Path(self.root).rename(target.root)
+        except OSError:  # somebody else was quicker
+            if not target.names():
+                raise
+            return False
+        Place(former).remove()
+        return True
+
+
+@contextmanager
+def told(which: str) -> Iterator[None]:
+    """
+    Turn what a file system raises into words.
+
+    Raises:
+        RunRefused: If a place cannot be read or written.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as problem:
+        what = f"it cannot be reached: {str(problem).splitlines()[0]}."
+        raise RunRefused(Fault(which, what, "Check the address and the rights of whoever asks.")) from problem

@@ -1,0 +1,88 @@
+"""Spark SQL types and Arrow's: which is which, and texts read as values of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_PLAIN = {
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "tinyint": pa.int8(),
+    "byte": pa.int8(),
+    "smallint": pa.int16(),
+    "short": pa.int16(),
+    "int": pa.int32(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "long": pa.int64(),
+    "float": pa.float32(),
+    "real": pa.float32(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "timestamp_ntz": pa.timestamp("us"),
+    "binary": pa.binary(),
+    "decimal": pa.decimal128(10, 0),
+}
+_DECIMAL = re.compile(r"(?:decimal|dec|numeric)\(\s*(\d{1,2})\s*(?:,\s*(\d{1,2})\s*)?\)")
+_CHARACTERS = re.compile(r"(?:varchar|char)\(\s*\d+\s*\)")
+
+
+def arrow_type(spark: str) -> pa.DataType | None:
+    """The Arrow type of a Spark SQL type; None for one of many values (arrays, maps, structs)."""
+    name = spark.strip().lower()
+    if found := _DECIMAL.fullmatch(name):
+        return pa.decimal128(int(found[1]), int(found[2] or 0))
+    return pa.string() if _CHARACTERS.fullmatch(name) else _PLAIN.get(name)
+
+
+def spark_type(arrow: pa.DataType) -> str | None:
+    """The Spark SQL type that files of an Arrow type are read as; None where it is not one value."""
+    if pa.types.is_dictionary(arrow):
+        return spark_type(arrow.value_type)
+    if pa.types.is_large_string(arrow) or pa.types.is_string(arrow) or pa.types.is_string_view(arrow):
+        return "string"
+    if pa.types.is_large_binary(arrow):
+        return "binary"
+    if pa.types.is_decimal(arrow):
+        return f"decimal({arrow.precision},{arrow.scale})"
+    if pa.types.is_timestamp(arrow):
+        return "timestamp" if arrow.tz else "timestamp_ntz"
+    return next((name for name, known in _PLAIN.items() if known == arrow), None)
+
+
+def same(declared: str, found: str) -> bool:
+    """Whether two Spark SQL types are one; a moment with or without zone is one in Parquet files of many writers."""
+    kinds = {"timestamp", "timestamp_ntz"}
+    return arrow_type(declared) == arrow_type(found) or {declared.lower(), found.lower()} <= kinds
+
+
+def read_texts(texts: pa.Array, wanted: pa.DataType, tell: Callable[[int], None]) -> pa.Array:
+    """
+    Texts as values of a type; ``tell`` is given the number of the first that is none, and the value stays away.
+    """
+    if pa.types.is_boolean(wanted):
+        wrong = pc.and_kleene(
+            pc.is_valid(texts), pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(["true", "false"])))
+        )
+        if pc.any(wrong).as_py():
+            tell(pc.index(wrong, True).as_py())
+            return pa.nulls(len(texts), wanted)
+        return pc.equal(pc.utf8_lower(texts), "true")
+    try:
+        return texts.cast(wanted)
+    except pa.ArrowException:
+        tell(next(n for n in range(len(texts)) if not _reads(texts.slice(n, 1), wanted)))
+        return pa.nulls(len(texts), wanted)
+
+
+def _reads(text: pa.Array, wanted: pa.DataType) -> bool:
+    try:
+        text.cast(wanted)
+    except pa.ArrowException:
+        return False
+    return True

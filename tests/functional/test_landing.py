@@ -1,0 +1,188 @@
+"""Extracts that are taken into the lake, and those that are not (R-LAKE-3)."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.ingest_step import step
+from rules_engine.errors import RunRefused
+from rules_lake.landing.landing import land, verify
+from rules_lake.landing.manifest import checked
+from rules_lake.landing.place import Place
+from rules_lake.landing.records import Records
+from tests.extracts import DAY, HEADER, LINES, NOW, OBJECTS, declared, table, written
+from tests.spec.table import Row, cases
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_an_extract_lands_with_all_that_is_known_of_it(tmp_path: Path, kind: str) -> None:
+    """Rows, types, checksums, source and moment; its bytes are the source's own, and the rows the declared values."""
+    frame = declared(tmp_path / "landed", kind).frame("customers")
+    source = written(tmp_path / "extract", kind)
+    done = land(str(source), frame, DAY, NOW)
+    place = Place(done.place)
+    found = checked(place)
+    assert (found.rows, found.day, found.source, found.landed_at) == (3, DAY, str(source), NOW)
+    assert list(found.columns) == ["customer_id", "country", "premium", "joined"]
+    file = found.files[0].name
+    assert (tmp_path / f"landed/customers/2024-06-01/{file}").read_bytes() == (source / file).read_bytes()
+    assert pa.Table.from_batches(Records(place, file, frame).batches()).to_pydict() == table().to_pydict()
+
+
+def test_the_same_extract_lands_once_and_another_never_in_its_place(tmp_path: Path) -> None:
+    """The same bytes again are no news, whatever the file is called; others of the day are refused, and nothing moves."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    land(str(written(tmp_path / "a")), frame, DAY, NOW)
+    assert land(str(written(tmp_path / "b", name="again.csv")), frame, DAY, NOW + timedelta(days=1)).before
+    other = written(tmp_path / "c", lines=(HEADER, LINES[0]))
+    with pytest.raises(RunRefused, match=r"another extract landed for 2024-06-01.*--day"):
+        land(str(other), frame, DAY, NOW)
+    assert not land(str(other), frame, DAY + timedelta(days=1), NOW).before
+    assert [path.name for path in sorted((tmp_path / "landed/customers").iterdir())] == ["2024-06-01", "2024-06-02"]
+
+
+HALF = """
+    kind    | what is done to it            | said                          | because
+    --------+-------------------------------+-------------------------------+------------------------------------------
+    csv     | temporary                     | its writer has not ended      | a job is still writing beside it
+    csv     | unfinished manifest           | has not said _SUCCESS         | a writer with a manifest says when it ends
+    csv     | manifest of two               | names gone.csv                | one of its files never arrived
+    csv     | manifest of another           | not as its manifest says      | a file was cut on its way
+    csv     | half a name                   | called neither .csv           | a copy gets its name when it is whole
+    csv     | nothing                       | there is nothing              | the address is wrong
+    csv     | no file                       | no file of data               | the folder is there before the files
+    csv     | cut after a comma             | record 3 has 2 cells          | the last line has two of four cells
+    csv     | cut within the last cell      | last line does not end        | the year is the month of another day
+    csv     | a quote is open               | a quote is not closed         | what follows would be one cell
+    csv     | a quote within                | a quote is not closed         | a quote within a cell is doubled
+    csv     | comma for a point             | record 1 has 5 cells          | 10,50 is two cells
+    csv     | a name for a number           | no bigint in its column       | the columns are shifted
+    csv     | other header                  | its header is                 | two columns changed places
+    csv     | latin                         | is not UTF-8                  | its letters would be others
+    csv     | no rows                       | the extract has no rows       | a night without customers is a mistake
+    csv     | gzip cut                      | cannot be read to its end     | half an archive
+    json    | cut object                    | no whole JSON object          | the writer was stopped within the last line
+    json    | unknown name                  | 'contry', which is not        | the source renamed a column
+    json    | a text for a day              | no date in its column         | another locale's day
+    parquet | no footer                     | cannot be read to its end     | Parquet without its end is no Parquet
+    parquet | a bit                         | cannot be read to its end     | the page's checksum tells
+    parquet | renamed                       | column 'country' is missing   | the other name is near
+    parquet | retyped                       | is double, and declared as    | a premium that is no decimal any more
+    parquet | another second file           | are not those of              | the second file has a column more
+"""
+
+Done = Callable[[Path], object]
+HARM: dict[str, Done] = {
+    "temporary": lambda f: written(f / "_temporary/0", name="people.csv"),
+    "unfinished manifest": lambda f: (f / "_committed_7").write_text(""),
+    "manifest of two": lambda f: _listed(f, '{"name": "people.csv"}, {"name": "gone.csv"}'),
+    "manifest of another": lambda f: _listed(f, '{"name": "people.csv", "bytes": 7}'),
+    "half a name": lambda f: (f / "people.csv").rename(f / "people.csv.filepart"),
+    "nothing": lambda f: _emptied(f).rmdir(),
+    "no file": lambda f: _emptied(f),
+    "cut after a comma": lambda f: written(f, lines=(HEADER, *LINES[:2], "3,GB\n")),
+    "cut within the last cell": lambda f: written(f, lines=(HEADER, *LINES[:2], "3,GB,7.00,2021-12-0")),
+    "a quote is open": lambda f: written(f, lines=(HEADER, '1,"FR,10.50,2020-01-31\n', *LINES[1:])),
+    "a quote within": lambda f: written(f, lines=(HEADER, '1,"F"R",10.50,2020-01-31\n')),
+    "comma for a point": lambda f: written(f, lines=(HEADER, "1,FR,10,50,2020-01-31\n")),
+    "a name for a number": lambda f: written(f, lines=(HEADER, "FR,1,10.50,2020-01-31\n")),
+    "other header": lambda f: written(f, lines=("country,customer_id,premium,joined\n", *LINES)),
+    "latin": lambda f: (f / "people.csv").write_bytes((HEADER + "1,Orléans,1.00,\n").encode("latin-1")),
+    "no rows": lambda f: written(f, lines=(HEADER,)),
+    "gzip cut": lambda f: (_emptied(f) / "people.csv.gz").write_bytes(gzip.compress((HEADER + LINES[0]).encode())[:-9]),
+    "cut object": lambda f: written(f, "json", (*OBJECTS[:2], OBJECTS[2][:40] + "\n")),
+    "unknown name": lambda f: written(f, "json", ('{"customer_id": 1, "contry": "FR"}\n',)),
+    "a text for a day": lambda f: written(f, "json", ('{"customer_id": 1, "joined": "31.01.2020"}\n',)),
+    "no footer": lambda f: _bytes(f, lambda content: content[:-20]),
+    "a bit": lambda f: _bytes(f, lambda content: content.replace(b"DE, west", b"DE, wEst")),
+    "renamed": lambda f: _put(f, table(("customer_id", "contry", "premium", "joined"))),
+    "retyped": lambda f: _put(f, table().set_column(2, "premium", pa.array([1.0, 2.0, 3.0]))),
+    "another second file": lambda f: _put(f, table().append_column("more", pa.array([1, 2, 3])), "part-1.parquet"),
+}
+
+
+@pytest.mark.parametrize("row", cases(HALF))
+def test_what_is_half_written_or_not_as_declared_does_not_land(row: Row, tmp_path: Path) -> None:
+    """Refused in words that name it, without a value of it, and the lake is as it was."""
+    frame = declared(tmp_path / "landed", row["kind"]).frame("customers")
+    source = written(tmp_path / "extract", row["kind"])
+    if row["kind"] == "parquet":
+        _put(source, table())
+    HARM[row["what is done to it"]](source)
+    with pytest.raises(RunRefused) as refused:
+        land(str(source), frame, DAY, NOW)
+    assert row["said"] in str(refused.value)
+    assert not {"FR", "west", "31.01"} & set(str(refused.value).replace("'", " ").split())
+    assert [path.name for path in (tmp_path / "landed").rglob("*")] in (["frames.toml"], ["customers", "frames.toml"])
+
+
+def test_an_extract_that_changes_while_it_is_read_does_not_land(tmp_path: Path) -> None:
+    """The source is looked at again once its last byte was copied."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    source = written(tmp_path / "extract")
+
+    def append(name: str) -> None:
+        with (source / name).open("a") as file:
+            file.write("4,FR,1.00,\n")
+
+    with pytest.raises(RunRefused, match=r"people.csv changed while it was read"):
+        land(str(source), frame, DAY, NOW, tell=append)
+    assert not (tmp_path / "landed/customers/2024-06-01").exists()
+
+
+def test_what_was_altered_after_it_landed_is_named(tmp_path: Path) -> None:
+    """A byte, a file more, a file less, the manifest itself: each snapshot is compared with what landed."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    for number in range(5):
+        land(str(written(tmp_path / "extract")), frame, DAY + timedelta(days=number), NOW)
+    at = [tmp_path / f"landed/customers/{DAY + timedelta(days=number)}" for number in range(5)]
+    for folder in at:
+        (folder / "people.csv").chmod(0o644)
+    (at[0] / "people.csv").write_text((HEADER + "".join(LINES)).replace("10.50", "90.50"))
+    (at[1] / "more.csv").write_text(HEADER)
+    (at[2] / "people.csv").unlink()
+    (at[3] / "_manifest.json").chmod(0o644)
+    (at[3] / "_manifest.json").write_text((at[3] / "_manifest.json").read_text().replace("3", "4", 1))
+    said = [" ".join(fault.what for fault in faults) for _, _, faults in verify(frame)]
+    assert said[:3] == [
+        "its file people.csv was altered since it landed.",
+        "its file more.csv is not in the manifest.",
+        "its file people.csv is gone.",
+    ]
+    assert "manifest" in said[3]
+    assert said[4] == ""
+
+
+def test_a_step_lands_as_the_command_does(tmp_path: Path) -> None:
+    """Told by URIs alone; the second time nothing is new."""
+    declared(tmp_path / "landed")
+    words = ["--source", f"file://{written(tmp_path / 'extract')}", "--frame", "customers", "--day", "2024-06-01"]
+    words += ["--declaration", f"file://{tmp_path}/landed/frames.toml"]
+    assert [step(words)["before"], step(words)["before"]] == [False, True]
+
+
+def _emptied(folder: Path) -> Path:
+    for file in folder.iterdir():
+        file.unlink()
+    return folder
+
+
+def _listed(folder: Path, files: str) -> None:
+    (folder / "_manifest.json").write_text(f'{{"files": [{files}]}}')
+    (folder / "_SUCCESS").write_text("")
+
+
+def _put(folder: Path, rows: pa.Table, name: str = "part-0.parquet") -> None:
+    pq.write_table(rows, folder / name, write_page_checksum=True, compression="none")
+
+
+def _bytes(folder: Path, harm: Callable[[bytes], bytes]) -> None:
+    file = folder / "part-0.parquet"
+    file.write_bytes(harm(file.read_bytes()))
