@@ -35,7 +35,7 @@ def tables_of(installation: Installation) -> Tables:
     def by_spark(folder: str, columns: Sequence[str]) -> pa.Table | None:
         import pyarrow
 
-        from rules_engine.lake.storage import exists
+        from rules_engine.lake.hadoop import exists
 
         spark = installation.spark
         if not exists(spark, folder):
@@ -168,6 +168,6 @@ def _apart(installation: Installation) -> Iterator[str]:
         if local:
             rmtree(folder, ignore_errors=True)
         else:
-            from rules_engine.lake.storage import remove
+            from rules_engine.lake.hadoop import remove
 
             remove(installation.spark, folder)

@@ -53,7 +53,7 @@ def parse(text: str, base: str) -> Lake:
         except RunRefused as refused:
             faults += refused.faults
         except (ValueError, TypeError, KeyError) as problem:
-            faults.append(Fault(f"Frame '{name}'", f"{problem}.", "See docs/operating.md for the form of a frame."))
+            faults.append(Fault(f"Frame '{name}'", f"{problem}.", "See docs/lake.md for the form of a frame."))
     raise_all(RunRefused, faults)
     said = Absent(body.get("absent", "keep")), Naming(body.get("snapshots", "times"))
     return Lake(str(body.get("subject", "")), tuple(frames), *said, segments=_segments(body.get("segments", ())))
@@ -91,6 +91,9 @@ def _unknown_words(body: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _frame(name: str, said: Mapping[str, Any], base: str) -> Frame:
+    if (written := said.get("format", "parquet")) not in [*Format]:
+        hint = f"There are: {', '.join(Format)}."
+        raise RunRefused(Fault(f"Frame '{name}'", f"its format is '{written}', which is no format.", hint))
     return Frame(
         name=name,
         path=_absolute(str(said.get("path", "")), base),

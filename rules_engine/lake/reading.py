@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
+from rules_engine.lake.codes import EMPTY, SUBJECT_KEY
 from rules_engine.lake.keys import key_faults
+from rules_engine.lake.opening import opened, spark_errors, unread
 from rules_engine.lake.storage import Landed
-from rules_engine.model.frames import Format, Frame, Lake, Schema
+from rules_engine.model.frames import Lake, Schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -19,22 +21,18 @@ WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
 def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -> dict[str, DataFrame]:
     """
-    Every frame as a DataFrame of its declared columns, registered as a view of its name; reads no rows.
+    Every frame as a DataFrame of its columns, registered as a view of its name; of files the heads are read, no rows.
 
     Raises:
-        RunRefused: With every frame that is not as declared.
+        RunRefused: With everything that is not as declared, of every frame and every file.
     """
     frames: dict[str, DataFrame] = {}
     faults: list[Fault] = []
     with ThreadPoolExecutor(4) as several:  # of each frame Spark reads what its files say of themselves
-        opening = [several.submit(_open, spark, frame, places[frame.name].path) for frame in lake.frames]
-    for frame, opened in zip(lake.frames, opening, strict=True):
-        try:
-            frames[frame.name] = opened.result()
-        except RunRefused as refused:
-            faults += refused.faults
-        except _spark_errors():
-            faults.append(_broken(frame))
+        opening = [several.submit(opened, spark, frame, places[frame.name]) for frame in lake.frames]
+    for frame, found in zip(lake.frames, opening, strict=True):
+        if (rows := collected(found.result, faults)) is not None:
+            frames[frame.name] = rows
     faults += _key_faults(lake, frames)
     raise_all(RunRefused, faults)
     for name, data in frames.items():
@@ -78,23 +76,28 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
     """
     try:
         row = _count_keys(lake, subjects)
-    except _spark_errors() as problem:
+    except spark_errors() as problem:
         if "while reading file" not in str(problem):
             raise
-        raise_all(RunRefused, [_broken(lake.subject_frame)])
+        raise RunRefused(unread(lake.subject_frame, problem)) from problem
     assert row is not None
     which = f"Frame '{lake.subject_frame.name}'"
     faults = []
     if not row["rows"]:
-        faults.append(Fault(which, "it has no rows, so there is nobody to decide about.", "Land the data again."))
+        faults.append(
+            Fault(which, "it has no rows, so there is nobody to decide about.", "Land the data again.", EMPTY)
+        )
     if row["empty"]:
-        faults.append(Fault(which, f"{row['empty']} rows have no '{lake.subject_key}'.", "Mend the source."))
+        faults.append(
+            Fault(which, f"{row['empty']} rows have no '{lake.subject_key}'.", "Mend the source.", SUBJECT_KEY)
+        )
     if row["shared"]:
         faults.append(
             Fault(
                 which,
                 f"{row['shared']} values of '{lake.subject_key}' stand in more than one row (duplicates).",
                 "A subject must be one row: remove the duplicates at the source.",
+                SUBJECT_KEY,
             )
         )
     keys = subjects.selectExpr(f"`{lake.subject_key}` AS subject").where("subject IS NOT NULL")
@@ -112,51 +115,6 @@ def _count_keys(lake: Lake, subjects: DataFrame) -> Row | None:
         F.coalesce(F.sum(F.when(F.col("subject").isNull(), F.col("count"))), F.lit(0)).alias("empty"),
         F.coalesce(F.sum(F.when(F.col("subject").isNotNull() & (F.col("count") > 1), 1)), F.lit(0)).alias("shared"),
     ).first()
-
-
-def _spark_errors() -> tuple[type[Exception], ...]:
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    return PySparkException, Py4JError
-
-
-def _broken(frame: Frame) -> Fault:
-    what = f"a file of it cannot be read as {frame.format.value}: it is broken, half-written or not ours to read."
-    return Fault(f"Frame '{frame.name}'", what, f"Land {frame.path} again.")
-
-
-def _open(spark: SparkSession, frame: Frame, path: str) -> DataFrame:
-    reader = spark.read.options(**frame.options)
-    if frame.format is Format.PARQUET:
-        found = reader.parquet(path)
-        raise_all(RunRefused, _differences(spark, frame, found))
-        names = [c.name for c in frame.columns] or found.columns
-        return found.select(*(f"`{name}`" for name in names))
-    reader = reader.schema(_ddl(frame)).option("mode", "FAILFAST")
-    if frame.format is Format.CSV:
-        return reader.option("header", frame.options.get("header", "true")).option("enforceSchema", "false").csv(path)
-    return reader.json(path)
-
-
-def _ddl(frame: Frame) -> str:
-    return ", ".join(f"`{c.name}` {c.type}" for c in frame.columns)
-
-
-def _differences(spark: SparkSession, frame: Frame, found: DataFrame) -> Iterator[Fault]:
-    """Where the files' own schema is not the declared one."""
-    if not frame.columns:
-        return
-    own = {field.name.lower(): field.dataType.simpleString() for field in found.schema.fields}
-    declared = spark.createDataFrame([], _ddl(frame)).schema.fields
-    for field in declared:
-        which, wanted = f"Frame '{frame.name}'", field.dataType.simpleString()
-        if field.name.lower() not in own:
-            hint = did_you_mean(field.name, [f.name for f in found.schema.fields])
-            yield Fault(which, f"its files have no column '{field.name}', which is declared.", hint)
-        elif own[field.name.lower()] != wanted:
-            what = f"its column '{field.name}' is {own[field.name.lower()]} in the files and declared as {wanted}."
-            yield Fault(which, what, "Mend the declaration, or land the declared type.")
 
 
 def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:

@@ -1,28 +1,39 @@
-"""What a frame's files are, asked of Hadoop's file systems: one way for folders, S3 and all else Spark reads."""
+"""What has landed of a frame: one way for folders, S3 and all else Spark reads."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.lake import hadoop, tables
+from rules_engine.lake.codes import HALF_WRITTEN, NOT_LANDED
+from rules_engine.lake.hadoop import DataFile
 from rules_engine.model.frames import Frame, Naming
+from rules_engine.model.layouts import Layout
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-DAY = "{day}"
+UNFINISHED = ("._COPYING_", ".tmp", ".inprogress", ".partial", ".filepart", ".crdownload")
+"""Ends of names that writers give to files that are not whole yet."""
+
+MOST_NAMES = 3
+"""How many names of a folder are shown at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """Where a frame's files of one day are, and the name of their state."""
+    """Where a frame's files of one day are, the name of their state, and the files; or the version of a table."""
 
     path: str
     snapshot: str
+    files: tuple[DataFile, ...] = ()
+    version: tables.Version | None = None
 
 
 def landed(spark: SparkSession, frame: Frame, as_of: date, naming: Naming = Naming.TIMES) -> Landed:
@@ -30,129 +41,127 @@ def landed(spark: SparkSession, frame: Frame, as_of: date, naming: Naming = Nami
     The newest landed state of a frame not after a day; reads names, sizes and times, or by ``naming`` the content.
 
     Raises:
-        RunRefused: If there is none.
+        RunRefused: If there is none, or it is still being written.
     """
-    day = _newest_day(spark, frame, as_of) if DAY in frame.path else ""
-    found = _landed_on(spark, frame, day, naming)
+    if not Layout(frame.path).dated:
+        found, path = _landed_at(spark, frame, frame.path, "", naming), frame.path
+    else:
+        known = places(spark, frame)
+        past = [day for day in known if day <= as_of]
+        if not past:
+            raise RunRefused(_nothing_landed(spark, frame, as_of, known))
+        path = _only(frame, past[-1], known[past[-1]])
+        found = _landed_at(spark, frame, path, past[-1].isoformat(), naming)
+        if len(past) > 1:
+            _ended_as_before(spark, frame, path, known[past[-2]][0])
     if found is None:
-        raise RunRefused(
-            Fault(
-                f"Frame '{frame.name}'",
-                f"there is no file at {frame.path.replace(DAY, day)}.",
-                "Land the data, or mend the path in the lake's declaration.",
-            )
-        )
+        raise RunRefused(_no_file(spark, frame, path))
     return found
 
 
 def landed_as(spark: SparkSession, frame: Frame, snapshot: str, naming: Naming = Naming.TIMES) -> Landed | None:
     """The state of a frame that :func:`landed` named so; None where it is there no more, or is another by now."""
-    found = _landed_on(spark, frame, snapshot.rpartition("@")[0], naming)
-    return found if found and found.snapshot == snapshot else None
-
-
-def _landed_on(spark: SparkSession, frame: Frame, day: str, naming: Naming) -> Landed | None:
-    """The state of a frame's files of a day, empty where it is not dated; None where there is no file."""
-    path = frame.path.replace(DAY, day)
-    files = _files(spark, path)
-    if not files:
-        return None
-    digest = hashlib.sha256("\n".join(sorted(_state(spark, f, path, naming) for f in files)).encode()).hexdigest()[:16]
-    return Landed(path, f"{day}@{digest}" if day else digest)
+    day = snapshot.rpartition("@")[0]
+    if frame.format.is_table:
+        wanted = (day or snapshot).rpartition(" ")[2]
+        version = tables.version_of(spark, frame, frame.path, wanted)
+        return Landed(frame.path, snapshot, version=version) if version and version.snapshot == snapshot else None
+    paths = [frame.path]
+    if Layout(frame.path).dated:
+        paths = places(spark, frame).get(date.fromisoformat(day), []) if day else []
+    tried = (_landed_at(spark, frame, path, day, naming) for path in paths)
+    return next((found for found in tried if found and found.snapshot == snapshot), None)
 
 
 def days(spark: SparkSession, frame: Frame) -> list[date]:
     """The days on which a dated frame landed, oldest first; none for a frame that is not dated."""
-    if DAY not in frame.path:
-        return []
-    parent = frame.path.split(DAY)[0]
-    return sorted(day for name in _names(spark, parent) if (day := _as_day(name)))
+    return [*places(spark, frame)]
 
 
-def exists(spark: SparkSession, path: str) -> bool:
-    """Whether a file or folder is there."""
-    file_system, hadoop_path = _file_system(spark, path)
-    return bool(file_system.exists(hadoop_path))
+def places(spark: SparkSession, frame: Frame) -> dict[date, list[str]]:
+    """Each day on which a dated frame landed, oldest first, and the folders that say so."""
+    layout = Layout(frame.path)
+    return layout.landed(lambda folder: hadoop.names(spark, folder)) if layout.dated else {}
 
 
-def remove(spark: SparkSession, path: str) -> None:
-    """Remove a folder and all in it, if it is there."""
-    file_system, hadoop_path = _file_system(spark, path)
-    file_system.delete(hadoop_path, True)
+def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: Naming) -> Landed | None:
+    """The state of a frame's files at a place; None where there is no file."""
+    if frame.format.is_table:
+        version = tables.version_of(spark, frame, path)
+        return Landed(path, version.snapshot, version=version) if version else None
+    there = hadoop.files_below(spark, path)
+    if unfinished := [file.name for file in there if _unfinished(file.name)]:
+        what = f"it is still being written at {path}, or its writer died: there is {_some(unfinished)}."
+        remedy = "Wait for its end, or land it again; nothing of it is read before."
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, remedy, HALF_WRITTEN))
+    files = tuple(file for file in there if not any(map(_hidden, file.name.split("/"))))
+    if not files:
+        return None
+    digest = hashlib.sha256("\n".join(sorted(_state(file, naming) for file in files)).encode()).hexdigest()[:16]
+    return Landed(path, f"{day}@{digest}" if day else digest, files)
 
 
-def _newest_day(spark: SparkSession, frame: Frame, as_of: date) -> str:
-    past = [day for day in days(spark, frame) if day <= as_of]
-    if not past:
-        known = days(spark, frame)
-        raise RunRefused(
-            Fault(
-                f"Frame '{frame.name}'",
-                f"nothing has landed at {frame.path} up to {as_of}"
-                + (f"; the first landed day is {known[0]}." if known else "."),
-                "Choose a later day with --as-of, or land the data.",
-            )
-        )
-    return past[-1].isoformat()
+def _hidden(name: str) -> bool:
+    """Whether Spark leaves a file or folder of this name out."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
-def _file_system(spark: SparkSession, path: str) -> tuple[Any, Any]:
-    jvm: Any = spark._jvm
-    hadoop_path = jvm.org.apache.hadoop.fs.Path(path)
-    return hadoop_path.getFileSystem(spark._jsc.hadoopConfiguration()), hadoop_path
+def _unfinished(name: str) -> bool:
+    return name.endswith(UNFINISHED) or "_temporary" in name.split("/")
 
 
-def _names(spark: SparkSession, path: str) -> list[str]:
-    file_system, hadoop_path = _file_system(spark, path)
-    return (
-        [s.getPath().getName() for s in file_system.listStatus(hadoop_path)] if file_system.exists(hadoop_path) else []
+def _state(file: DataFile, naming: Naming) -> str:
+    """A file's name, and what its store says instead of the content: an ETag, else size and time; or the content."""
+    if naming is Naming.CONTENTS and file.local:
+        with Path(file.local).open("rb") as stream:
+            return f"/{file.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}"
+    return f"/{file.name} {file.size} {file.state}"
+
+
+def _only(frame: Frame, day: date, folders: list[str]) -> str:
+    if len(folders) > 1:
+        what = f"{day} has landed twice: {' and '.join(sorted(folders))}."
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, "Keep one of the two.", NOT_LANDED))
+    return folders[0]
+
+
+def _ended_as_before(spark: SparkSession, frame: Frame, path: str, before: str) -> None:
+    """
+    See that a folder has the mark of a whole one, where the folder before it has one.
+
+    Raises:
+        RunRefused: If it has not.
+    """
+    if hadoop.exists(spark, f"{before}/_SUCCESS") and not hadoop.exists(spark, f"{path}/_SUCCESS"):
+        what = f"{path} has no _SUCCESS, which {before} has: it is still being written, or its writer died."
+        remedy = "Wait for its end, or land it again; nothing of it is read before."
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, remedy, HALF_WRITTEN))
+
+
+def _nothing_landed(spark: SparkSession, frame: Frame, as_of: date, known: dict[date, list[str]]) -> Fault:
+    which, layout = f"Frame '{frame.name}'", Layout(frame.path)
+    what = f"nothing has landed at {frame.path} up to {as_of}"
+    if known:
+        what = f"{what}; the first landed day is {min(known)}."
+        return Fault(which, what, "Choose a later day with --as-of, or land the data.", NOT_LANDED)
+    there = sorted(hadoop.names(spark, layout.root))
+    seen = f"there is {_some(there)}" if there else f"there is nothing at {layout.root}"
+    what = f"{what}: understood is {layout.understood(as_of)}, and {seen}."
+    return Fault(which, what, "Land the data, or mend the path in the lake's declaration.", NOT_LANDED)
+
+
+def _no_file(spark: SparkSession, frame: Frame, path: str) -> Fault:
+    if frame.format.is_table:
+        return tables.not_there(spark, frame, path)
+    remedy = "Land the data, or mend the path in the lake's declaration."
+    return Fault(f"Frame '{frame.name}'", f"there is no file at {path}.", remedy, NOT_LANDED)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(_quoted(names[:MOST_NAMES])) + (
+        f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     )
 
 
-def _files(spark: SparkSession, path: str) -> list[Any]:
-    """Statuses of the data files under a path, the hidden ones left out as Spark does."""
-    from py4j.protocol import Py4JJavaError
-
-    try:
-        file_system, hadoop_path = _file_system(spark, path)
-        if not file_system.exists(hadoop_path):
-            return []
-        found, listing = [], file_system.listFiles(hadoop_path, True)
-        while listing.hasNext():
-            status = listing.next()
-            if not status.getPath().getName().startswith(("_", ".")):
-                found.append(status)
-    except Py4JJavaError as problem:
-        raise RunRefused(
-            Fault(
-                f"The lake at {path}",
-                f"it cannot be listed: {problem.java_exception}.",
-                "Check the path and the credentials.",
-            )
-        ) from problem
-    return found
-
-
-def _state(spark: SparkSession, status: Any, root: str, naming: Naming) -> str:
-    """A file's name, and what its store says instead of the content: an ETag, else size and time; or the content."""
-    uri = status.getPath().toUri()
-    name = str(status.getPath()).rsplit(root.rstrip("/"), 1)[-1]
-    if naming is Naming.CONTENTS and uri.getScheme() == "file":
-        with Path(uri.getPath()).open("rb") as file:
-            return f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}"
-    etag = status.getEtag() if _has_etag(spark, status) else ""
-    return f"{name} {status.getLen()} {etag or status.getModificationTime()}"
-
-
-def _has_etag(spark: SparkSession, status: Any) -> bool:
-    """Whether a store names the state of a file; the statuses of many file systems do not."""
-    jvm: Any = spark._jvm
-    named = jvm.java.lang.Class.forName("org.apache.hadoop.fs.EtagSource")
-    return bool(named.isInstance(status))
-
-
-def _as_day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(name)
-    except ValueError:
-        return None
+def _quoted(names: list[str]) -> Iterator[str]:
+    return (f"'{name}'" for name in names)

@@ -11,6 +11,8 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.model.frame_options import option_faults, spelled
+from rules_engine.model.layouts import Layout
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 SEGMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,63}")
@@ -20,8 +22,21 @@ class Format(StrEnum):
     """How a frame's files are written."""
 
     PARQUET = "parquet"
+    ORC = "orc"
     CSV = "csv"
     JSON = "json"
+    DELTA = "delta"
+    ICEBERG = "iceberg"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its files are text, without types of their own."""
+        return self in (Format.CSV, Format.JSON)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a log beside the files says which of them count, version by version."""
+        return self in (Format.DELTA, Format.ICEBERG)
 
 
 class Absent(StrEnum):
@@ -56,9 +71,11 @@ class Frame:
     ``key`` names the columns that tell its rows apart. ``subject_key`` is the
     column that holds the subject's key: on the subject frame its only key, on
     any other frame a column that may repeat (one-to-many), or empty where the
-    frame concerns no subject (a reference list). ``path`` may hold ``{day}``:
-    the newest landed day not after the run's day is read. Without columns the
-    schema is the files' own, which Parquet alone carries.
+    frame concerns no subject (a reference list). ``path`` may say a day, as
+    :class:`~rules_engine.model.layouts.Layout` has it: the newest landed day not
+    after the run's day is read. Columns are what files must have; those of formats
+    that carry their own schema may have more, which rules see as well. Text files
+    have those that are declared, and no others.
     """
 
     name: str
@@ -72,7 +89,7 @@ class Frame:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        object.__setattr__(self, "options", MappingProxyType(spelled(self.options)))
         raise_all(RunRefused, self._faults())
 
     def _faults(self) -> Iterable[Fault]:
@@ -81,8 +98,16 @@ class Frame:
             yield Fault(which, "its name is not of letters, digits and '_'.", "Rename it.")
         if not self.path:
             yield Fault(which, "it has no path.", 'Say where its files are: path = "customers".')
-        if self.format is not Format.PARQUET and not self.columns:
-            yield Fault(which, f"it is {self.format} and declares no columns.", "Only Parquet carries its own schema.")
+        elif unknown := Layout(self.path).unknown():
+            what = f"its path says {unknown}, which names no day."
+            yield Fault(which, what, "Write {day} once, or {yyyy}, {mm} and {dd}, each once.")
+        elif self.format.is_table and Layout(self.path).dated:
+            yield Fault(which, f"a {self.format} table has versions, and its path says a day.", "Name the table alone.")
+        if self.format.is_text and not self.columns:
+            what = f"it is {self.format} and declares no columns."
+            remedy = "Text carries no schema of its own: `rules lake declare FOLDER` writes the columns down."
+            yield Fault(which, what, remedy)
+        yield from option_faults(which, self.format.value, self.options)
         names = [c.name.lower() for c in self.columns]
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield Fault(which, f"it declares the column '{name}' twice.", "Remove one.")

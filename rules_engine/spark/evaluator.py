@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.index.words import SUBJECT
+from rules_engine.lake.hadoop import exists, remove
 from rules_engine.lake.lists import open_lists
 from rules_engine.lake.reader import SparkLakeReader
 from rules_engine.lake.reading import reads_every_file, schema_of
-from rules_engine.lake.storage import exists, remove
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.frames import Absent, Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix

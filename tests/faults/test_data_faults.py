@@ -92,8 +92,8 @@ FAULTS = """
     ----------------+-----------------------------------------------------------------------------+-----------------------------------------
     renamed column  | no column 'country', which is declared. Did you mean 'contry'?              | a column that rules name has a new name
     dropped column  | no column 'country', which is declared.                                     | a column that rules name is gone
-    int became text | its column 'n' is string in the files and declared as int.                  | a type changed
-    scale changed   | its column 'spend' is decimal(12,3) in the files and declared as decimal(12 | a scale changed
+    int became text | its column 'n' is string in part-0.parquet and declared as int.             | a type changed
+    scale changed   | its column 'spend' is decimal(12,3) in part-0.parquet and declared as decim | a scale changed
     empty frame     | it has no rows, so there is nobody to decide about.                         | nobody landed
     subject twice   | 1 values of 'customer_id' stand in more than one row                        | a subject is two rows
     subject unnamed | 1 rows have no 'customer_id'.                                               | a subject has no key

@@ -28,8 +28,11 @@ DECLARATIONS = """
     subject = "a"\\n[frames.a]\\npath = "x"                            | its key is not one column                  | a subject needs a name
     subject = "a"\\n[frames.a]\\nsubject_key = "k"                     | it has no path                             | where is it
     subject = "a"\\n[frames.a]\\npaht = "x"                            | Did you mean 'path'?                       | a slip of the finger
-    subject = "a"\\n[frames.a]\\npath = "x"\\nformat = "orc"           | 'orc' is not a valid Format                | formats are a short list
-    subject = "a"\\n[frames.a]\\npath = "x"\\nformat = "csv"           | only Parquet carries its own schema        | text has no types
+    subject = "a"\\n[frames.a]\\npath = "x"\\nformat = "xlsx"          | 'xlsx', which is no format                 | formats are a short list
+    subject = "a"\\n[frames.a]\\npath = "x"\\nformat = "csv"           | text carries no schema of its own          | text has no types
+    subject = "a"\\n[frames.a]\\npath = "x/{dt}"                       | its path says {dt}, which names no day     | days are said in two ways
+    subject = "a"\\n[frames.a]\\npath = "x/{yyyy}/{mm}"                | says {yyyy} {mm}, which names no day       | a month is no day
+    subject = "a"\\n[frames.a]\\npath = "x"\\noptions = {mode = "DROPMALFORMED"} | 'mode' means nothing for parquet   | rows would be lost
     subject                                                            | it is not TOML                             | not TOML at all
 """
 
@@ -65,7 +68,7 @@ def test_files_that_are_not_as_declared_are_refused(spark: SparkSession, tmp_pat
     with pytest.raises(RunRefused) as refused:
         SparkEvaluator(spark, lake).schema(AS_OF)
     assert "no column 'country', which is declared. Did you mean 'contry'?" in str(refused.value)
-    assert "'spend' is string in the files and declared as decimal(12,2)" in str(refused.value)
+    assert "'spend' is string in part-0.parquet and declared as decimal(12,2)" in str(refused.value)
 
 
 def test_a_subject_key_of_another_type_does_not_join(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""One frame opened: every file as declared, and rows by columns; what cannot be opened is told as what it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.lake import codes, tables
+from rules_engine.lake.agreement import head_faults
+from rules_engine.lake.heads import Head, heads
+from rules_engine.lake.storage import Landed
+from rules_engine.model.frames import Format, Frame
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CHECKED = {"parquet.page.verify-checksum.enabled": "true"}
+"""Pages of Parquet that carry a checksum, as those that Spark wrote do, are compared with it."""
+
+FILE = re.compile(r"[a-z0-9]+:/[^\s,)\]]+")
+CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)(?:\.[A-Z0-9_]+)*\]")
+DAMAGED = (
+    "CANNOT_READ_FILE_FOOTER", "is not a Parquet file", "Could not read footer", "CRC checksum verification failed",
+    "ChecksumException", "ParquetDecodingException", "Malformed", "corrupt", "Corrupt", "Decompression error",
+    "could not decompress", "Failed to decompress", "EOFException", "FAILED_TO_UNCOMPRESS", "ZstdException",
+    "Can not read value", "PARSING_ERROR",
+)  # fmt: skip
+"""What Spark's errors say where the bytes of a file are not what was written."""
+
+
+def spark_errors() -> tuple[type[Exception], ...]:
+    """What Spark raises where rows cannot be read."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    return PySparkException, Py4JError
+
+
+def opened(spark: SparkSession, frame: Frame, place: Landed) -> DataFrame:
+    """
+    A frame's rows: its declared columns, and those that its files have besides where the format has types.
+
+    Raises:
+        RunRefused: With everything that is not as declared, of every file.
+    """
+    wanted = declared_types(spark, frame)
+    if place.version:
+        return _table(spark, frame, wanted, place.version)
+    found = heads(spark, frame, place.files)
+    raise_all(RunRefused, head_faults(frame, wanted, found))
+    try:
+        rows = _rows(spark, frame, wanted, place, found)
+    except spark_errors() as problem:
+        raise RunRefused(unread(frame, problem)) from problem
+    raise_all(RunRefused, _differences(frame, wanted, rows))
+    return rows
+
+
+def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:
+    """
+    The declared columns with Spark's names of their types.
+
+    Raises:
+        RunRefused: Naming each that is no type.
+    """
+    parse = getattr(spark._jvm, "org.apache.spark.sql.types.DataType").fromDDL
+    found, faults = {}, []
+    for column in frame.columns:
+        try:
+            found[column.name] = str(parse(column.type).simpleString())
+        except spark_errors():
+            what = f"it is declared as '{column.type}', which is no type."
+            remedy = "Write a type of Spark SQL, such as bigint, decimal(12,2), date or string."
+            faults.append(Fault(f"Column '{frame.name}.{column.name}'", what, remedy, codes.TYPE))
+    raise_all(RunRefused, faults)
+    return found
+
+
+def unread(frame: Frame, problem: Exception) -> Fault:
+    """What Spark's error comes to, where rows of a frame cannot be read; it shows no value of any row."""
+    said, which, again = str(problem), f"Frame '{frame.name}'", f"Land {frame.path} again."
+    named = FILE.search(said)
+    file = f"its file {named[0].rsplit('/', 1)[-1]}" if named else "a file of it"
+    if "AccessControlException" in said or "AccessDenied" in said or "Permission denied" in said:
+        return Fault(which, f"{file} may not be read by this login.", "Give it the right to read.", codes.BROKEN)
+    if "FileNotFoundException" in said or "PATH_NOT_FOUND" in said or "FILE_NOT_EXIST" in said:
+        what = f"{file} is gone: it was removed or replaced while it was read."
+        return Fault(which, what, "Run again once the landing is over.", codes.BROKEN)
+    if any(word in said for word in DAMAGED):
+        what = f"{file} cannot be read as {frame.format}: cut off or altered since it was written."
+        return Fault(which, what, again, codes.BROKEN)
+    condition = CONDITION.search(said)
+    why = condition[1] if condition else type(problem).__name__
+    return Fault(which, f"Spark cannot read it: {why}.", f"Read {frame.path} by Spark alone to see more.", codes.BROKEN)
+
+
+def _table(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], version: tables.Version) -> DataFrame:
+    try:
+        rows = tables.read(spark, frame, version)
+    except spark_errors() as problem:
+        raise RunRefused(tables.missing(spark, frame, str(problem)) or unread(frame, problem)) from problem
+    columns = {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+    raise_all(RunRefused, _of_table(frame, wanted, columns, version))
+    return rows
+
+
+def _of_table(
+    frame: Frame, wanted: Mapping[str, str], columns: Mapping[str, str], version: tables.Version
+) -> list[Fault]:
+    from rules_engine.lake.hadoop import DataFile
+
+    head = Head(DataFile(version.path, f"of {version.snapshot.split('@')[0]}", 1, ""), dict(columns))
+    return list(head_faults(Frame(frame.name, frame.path), wanted, [head]))
+
+
+def _rows(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], place: Landed, found: list[Head]) -> DataFrame:
+    folders = dict.fromkeys(name for head in found for name, _ in head.folders)
+    reader = spark.read.options(**CHECKED)
+    if frame.format in (Format.PARQUET, Format.ORC):
+        rows = reader.format(frame.format.value).load(place.path)
+        if folders:  # else Spark guesses what type a folder means
+            data = [f for f in rows.schema.fields if f.name not in folders]
+            ddl = [f"`{f.name}` {f.dataType.simpleString()}" for f in data] + [
+                f"`{name}` {wanted[name]}" for name in folders
+            ]
+            rows = reader.format(frame.format.value).schema(", ".join(ddl)).load(place.path)
+        return rows.select(*(f"`{name}`" for name in _order(list(wanted), rows.columns)))
+    reader = reader.options(**frame.options).option("mode", "FAILFAST").schema(_ddl(wanted))
+    if frame.format is Format.CSV:
+        return (
+            reader.option("header", frame.options.get("header", "true"))
+            .option("enforceSchema", "false")
+            .csv(place.path)
+        )
+    return reader.json(place.path)
+
+
+def _order(wanted: list[str], found: list[str]) -> list[str]:
+    """The declared columns first, as declared, and then the others."""
+    declared = {name.lower() for name in wanted}
+    return wanted + [name for name in found if name.lower() not in declared]
+
+
+def _ddl(wanted: Mapping[str, str]) -> str:
+    return ", ".join(f"`{name}` {type_}" for name, type_ in wanted.items())
+
+
+def _differences(frame: Frame, wanted: Mapping[str, str], rows: DataFrame) -> list[Fault]:
+    """Where Spark reads another type out of a file than its head seemed to say."""
+    own = {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+    return [
+        Fault(
+            f"Frame '{frame.name}'",
+            f"its column '{name}' is {own[name]} in the files and declared as {type_}.",
+            "Mend the declaration, or land the declared type.",
+            codes.TYPE,
+        )
+        for name, type_ in wanted.items()
+        if own[name] != type_
+    ]

@@ -1,0 +1,137 @@
+"""Delta and Iceberg tables: which version a run reads, told by the table's own log, without the table's libraries."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.lake.codes import BROKEN, NOT_LANDED, PACKAGES
+from rules_engine.lake.hadoop import DataFile, exists, files_below, opened
+from rules_engine.model.frames import Format, Frame
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+COMMIT = re.compile(r"([0-9]{20})\.json")
+METADATA = re.compile(r"v?([0-9]+)(?:-[^/]*)?(?:\.gz)?\.metadata\.json")
+
+NEEDED = {
+    (Format.DELTA, "3.5"): "io.delta:delta-spark_2.12:3.3.2",
+    (Format.DELTA, "4.0"): "io.delta:delta-spark_2.13:4.0.0",
+    (Format.DELTA, "4.1"): "io.delta:delta-spark_4.1_2.13:4.1.0",
+    (Format.ICEBERG, "3.5"): "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0",
+    (Format.ICEBERG, "4.0"): "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0",
+    (Format.ICEBERG, "4.1"): "org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.11.0",
+}
+"""Packages of Maven Central that a Spark reads a format by."""
+
+OF_DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+"""What Delta wants of the Spark that is started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a table: where it is read, its number or id, and the name of its state."""
+
+    path: str
+    number: str
+    snapshot: str
+
+
+def version_of(spark: SparkSession, frame: Frame, path: str, wanted: str = "") -> Version | None:
+    """
+    The version that the declaration, or ``wanted``, says; else the newest. None where there is no such version.
+
+    Raises:
+        RunRefused: If the table's log cannot be read.
+    """
+    try:
+        if frame.format is Format.DELTA:
+            return _of_delta(spark, path, wanted or frame.options.get("version", ""))
+        return _of_iceberg(spark, path, wanted or frame.options.get("snapshot", ""))
+    except (OSError, ValueError, KeyError) as problem:
+        what = f"the log of its {frame.format} table cannot be read: {problem}."
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, f"See whether {path} is whole.", BROKEN)) from problem
+
+
+def _of_delta(spark: SparkSession, path: str, wanted: str) -> Version | None:
+    """By the newest commit of the log; its content tells a table from another that was put in its place."""
+    commits = {
+        int(found[1]): file for file in _log(spark, path, "_delta_log") if (found := COMMIT.fullmatch(file.name))
+    }
+    number = int(wanted) if wanted else max(commits, default=-1)
+    if number not in commits:
+        return None
+    digest = sha256(_read(spark, commits[number])).hexdigest()[:16]
+    return Version(path, str(number), f"version {number}@{digest}")
+
+
+def _of_iceberg(spark: SparkSession, path: str, wanted: str) -> Version | None:
+    """By the newest metadata, as the table's hint or the number in the file's name says."""
+    logged = _log(spark, path, "metadata")
+    known = {file.name: file for file in logged if METADATA.fullmatch(file.name)}
+    if not known:
+        return None
+    newest = max(known, key=_number)
+    hint = next((file for file in logged if file.name == "version-hint.text"), None)
+    if hint:
+        said = _read(spark, hint).decode().strip()
+        newest = next((name for name in known if _number(name) == int(said)), newest)
+    metadata = json.loads(_read(spark, known[newest]))
+    snapshots = {str(each["snapshot-id"]) for each in metadata.get("snapshots", ())}
+    number = wanted or str(metadata.get("current-snapshot-id"))
+    return Version(known[newest].uri, number, f"snapshot {number}") if number in snapshots else None
+
+
+def _number(name: str) -> int:
+    found = METADATA.fullmatch(name)
+    assert found is not None
+    return int(found[1])
+
+
+def _log(spark: SparkSession, path: str, folder: str) -> list[DataFile]:
+    return files_below(spark, f"{path.rstrip('/')}/{folder}")
+
+
+def _read(spark: SparkSession, file: DataFile) -> bytes:
+    with opened(spark, file) as stream:
+        return bytes(stream.read())
+
+
+def read(spark: SparkSession, frame: Frame, version: Version) -> DataFrame:
+    """A table exactly as of a version; both formats take that by Spark's own option."""
+    return spark.read.format(frame.format.value).option("versionAsOf", version.number).load(version.path)
+
+
+def missing(spark: SparkSession, frame: Frame, said: str) -> Fault | None:
+    """What Spark lacks to read a format, if that is what its error says."""
+    which = f"Frame '{frame.name}'"
+    if "DELTA_CONFIGURE_SPARK_SESSION" in said:
+        settings = " ".join(f"--conf {name}={value}" for name, value in OF_DELTA.items())
+        return Fault(which, "Spark is not set up to read Delta tables.", f"Start it with {settings}", PACKAGES)
+    if not any(each in said for each in ("DATA_SOURCE_NOT_FOUND", "ClassNotFoundException", "find data source")):
+        return None
+    packages = NEEDED.get((frame.format, ".".join(spark.version.split(".")[:2])))
+    what = f"this Spark ({spark.version}) has no library for {frame.format.value} tables."
+    remedy = f"Set RULES_SPARK_PACKAGES={packages} here, or give --packages {packages} to spark-submit."
+    if packages is None:
+        remedy = f"Give it the library of {frame.format.value} for Spark {spark.version} by --packages."
+    return Fault(which, what, remedy, PACKAGES)
+
+
+def not_there(spark: SparkSession, frame: Frame, path: str) -> Fault:
+    """What is said where there is no table, or no such version of it."""
+    which, log = f"Frame '{frame.name}'", "_delta_log" if frame.format is Format.DELTA else "metadata"
+    if exists(spark, f"{path.rstrip('/')}/{log}"):
+        said = next(iter(frame.options.values()), "")
+        what = f"its table at {path} has no {'version ' + said if said else 'version'} that could be read."
+        return Fault(which, what, "Take one that the table's log has, or leave the option out.", NOT_LANDED)
+    what = f"there is no {frame.format.value} table at {path}: it has no folder {log}."
+    return Fault(which, what, "Write the table, or mend the path in the lake's declaration.", NOT_LANDED)

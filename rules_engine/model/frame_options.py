@@ -1,0 +1,96 @@
+"""What a declaration may say of how the files of a frame are written: an allow-list per format (docs/lake.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rules_engine.errors import Fault, did_you_mean
+
+NUMBERS = {
+    "decimal": "the character between a number and its fraction, such as ','",
+    "grouping": "the character between thousands, such as '.'",
+    "leadingZeros": "true where whole numbers are padded with zeros",
+    "dateFormat": "how a date is written, such as dd.MM.yyyy",
+    "timestampFormat": "how a moment is written, such as dd.MM.yyyy HH:mm:ss",
+}
+TEXT = NUMBERS | {
+    "encoding": "how letters are written, such as windows-1252; UTF-8 unless said",
+    "lineSep": "what ends a record, where it is no end of a line",
+    "multiLine": "true where a record may go over several lines",
+}
+CSV = TEXT | {
+    "header": "false where the first line is a record",
+    "sep": "what parts cells, such as ';'",
+    "quote": "what stands about a cell that holds a separator",
+    "escape": 'what stands before a quote within a cell; the quote itself ("") unless said',
+    "nullValue": "what stands for no value",
+    "emptyValue": "what stands for an empty text",
+    "comment": "what begins a line that is no record",
+    "ignoreLeadingWhiteSpace": "true where spaces before a cell are none of it",
+    "ignoreTrailingWhiteSpace": "true where spaces after a cell are none of it",
+}
+JSON = TEXT | {
+    "numbers": "texts where numbers stand in quotes",
+    "missing": "null where a key that no record of a file has is a column without values",
+}
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "parquet": {},
+    "orc": {},
+    "csv": CSV,
+    "json": JSON,
+    "delta": {"version": "the version that is read, instead of the newest"},
+    "iceberg": {"snapshot": "the id of the snapshot that is read, instead of the current one"},
+}
+
+ALSO = {"delimiter": "sep", "charset": "encoding", "versionAsOf": "version", "snapshot-id": "snapshot"}
+"""Other names for the same, of Spark."""
+
+VALUES = {
+    "leadingZeros": ("true", "false"),
+    "multiLine": ("true", "false"),
+    "header": ("true", "false"),
+    "ignoreLeadingWhiteSpace": ("true", "false"),
+    "ignoreTrailingWhiteSpace": ("true", "false"),
+    "numbers": ("texts",),
+    "missing": ("null",),
+}
+BYTES = ("UTF-16", "UTF-32")
+"""Encodings in which the end of a line is no byte: a JSON file in them has no lines that Spark could part."""
+
+IN_VAIN = {
+    "locale": 'Say decimal = "," and grouping = "." for numbers, dateFormat for days.',
+    "mode": "A record that cannot be read always stops the run.",
+    "inferSchema": "Types are those of the declared columns.",
+    "mergeSchema": "All files of a frame must have the same columns.",
+    "enforceSchema": "The header of every file is compared with the declared columns.",
+}
+
+
+def spelled(options: Mapping[str, str]) -> dict[str, str]:
+    """Options by the names that they have here, whatever the capitals and for whichever of two names of Spark."""
+    known = {name.lower(): name for options_ in OPTIONS.values() for name in options_}
+    also = {name.lower(): name_ for name, name_ in ALSO.items()}
+    return {also.get(name.lower(), known.get(name.lower(), name)): value for name, value in options.items()}
+
+
+def option_faults(which: str, format_: str, options: Mapping[str, str]) -> Iterator[Fault]:
+    """Options that the files of a format do not have, and values that options do not take."""
+    known = OPTIONS[format_]
+    for name, value in options.items():
+        if name not in known:
+            there = f"There are: {', '.join(known)}." if known else f"Files of {format_} say themselves how they are."
+            hint = IN_VAIN.get(name) or did_you_mean(name, known) or there
+            yield Fault(which, f"its option '{name}' means nothing for {format_}.", hint, "LAKE-113")
+        elif name in VALUES and value.lower() not in VALUES[name]:
+            what = f"its option {name} = '{value}' means nothing."
+            yield Fault(which, what, f"There are: {', '.join(VALUES[name])}.", "LAKE-113")
+        elif name in ("decimal", "grouping") and (len(value) != 1 or value.isdigit() or value in "+-"):
+            yield Fault(
+                which, f"its option {name} = '{value}' is not one character.", f"Say {known[name]}.", "LAKE-113"
+            )
+    if options.get("decimal", ".") == options.get("grouping"):
+        what = "its options decimal and grouping are the same character, so no number could be read."
+        yield Fault(which, what, "Say which of the two the files have.", "LAKE-113")
+    if format_ == "json" and options.get("encoding", "").upper().startswith(BYTES):
+        what = f"its option encoding = '{options['encoding']}' cannot be read line by line."
+        yield Fault(which, what, "Land the JSON in UTF-8, as its standard has it.", "LAKE-113")
