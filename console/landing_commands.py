@@ -33,7 +33,7 @@ def land(
     """Take an extract as a frame's snapshot of a day: whole, once, never changed; or compare what landed (--verify)."""
     chosen = day(on, "--day")
     with opened(desk.settings()) as installation:
-        lake = installation.landed
+        lake = installation.landed.lake
     if verify:
         return _verify(desk, lake, source, frame)
     if source is None or frame is None:
@@ -66,6 +66,32 @@ def _verify(desk: Desk, lake: Lake, *words: str | None) -> None:
         row(drawn, frame.name, on, f"{manifest.rows:,}", len(manifest.files), manifest.digest[:12])
         content.append({"frame": frame.name, "day": on, "rows": manifest.rows, "digest": manifest.digest})
     desk.screen.answer(content, drawn, f"{len(content)} snapshots are as they landed.")
+
+
+Change = Annotated[int | None, typer.Option("--change", help="Let go on what the drafts of this change read, too.")]
+UpTo = Annotated[
+    str | None, typer.Option("--day", help="Curate what had landed up to this day; the newest without it.")
+]
+
+
+@writing
+def curate(desk: Desk, on: UpTo = None, change: Change = None) -> None:
+    """Make the lake that rules see of what landed, by the privacy of each column; only what is another than before."""
+    from jobs.curating import curated
+
+    chosen = day(on, "--day")
+    with opened(desk.settings()) as installation:
+        done = curated(installation, chosen, now().date(), change)
+        lake = installation.settings.lake
+    drawn = table("frame", "day", "rows", "go on", "dropped", "made", right=["rows"])
+    for each in done.frames:
+        gone = [name for name, said in each.columns.items() if not said["type"]]
+        cells = f"{each.rows:,}", len(each.columns) - len(gone), ", ".join(gone)
+        row(drawn, each.frame, each.day, *cells, each.made or "not again: nothing it follows from is another")
+    made = [each.frame for each in done.frames if each.made]
+    desk.log("curated", made=made, tokens=sum(each.tokens for each in done.frames))
+    told = f"{len(made)} of {len(done.frames)} frames were made. Rules are evaluated by {lake}."
+    desk.screen.answer([asdict(each) for each in done.frames], drawn, told)
 
 
 def named(lake: Lake, name: str) -> Frame:

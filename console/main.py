@@ -22,6 +22,7 @@ WORDS = {
     **RULES,
     "freeze": "governance_commands.freeze",
     "land": "landing_commands.land",
+    "curate": "landing_commands.curate",
     "preview": "preview_command.preview",
     "run": "run_commands.run",
     "runs": "run_commands.runs",

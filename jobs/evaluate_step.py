@@ -28,8 +28,8 @@ from rules_engine.settings import HistoryKind
 from rules_engine.spark import session
 from rules_engine.spark.evaluator import SparkEvaluator
 
-NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD")
-"""Where the rules are edited and where decisions are kept."""
+NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD", "RULES_TOKEN_SECRET")
+"""Where the rules are edited and where decisions are kept, and what tokens are made with."""
 
 ARGUMENTS = words(
     __doc__,

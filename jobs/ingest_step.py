@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from jobs.entry import Summary, day, finish, words
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.lake.declaration import parse
 from rules_lake.landing.landing import land
 from rules_lake.landing.place import Place
+from rules_lake.privacy.declared import Declared, parse
 
 ARGUMENTS = words(
     __doc__,
@@ -28,11 +28,7 @@ ARGUMENTS.add_argument("--unended", action="store_true", help="take texts whose 
 def step(argv: Sequence[str]) -> Summary:
     """Land one extract; the same again changes nothing."""
     told = ARGUMENTS.parse_args(argv)
-    folder, _, name = told.declaration.rpartition("/")
-    text = Place(folder).text(name)
-    if text is None:
-        raise RunRefused(Fault(f"Declaration {told.declaration}", "there is no such file.", "Put it there."))
-    lake = parse(text, folder)
+    lake = declaration(told.declaration).lake
     if told.frame not in {frame.name for frame in lake.frames}:
         remedy = f"There are: {', '.join(frame.name for frame in lake.frames)}."
         raise RunRefused(Fault(f"Frame '{told.frame}'", "it is not declared.", remedy))
@@ -40,6 +36,20 @@ def step(argv: Sequence[str]) -> Summary:
     found = done.manifest
     return {"frame": found.frame, "day": found.day.isoformat(), "rows": found.rows, "digest": found.digest,
             "place": done.place, "before": done.before}  # fmt: skip
+
+
+def declaration(uri: str) -> Declared:
+    """
+    The declaration of what lands, at a URI.
+
+    Raises:
+        RunRefused: If there is none, or with every fault of it.
+    """
+    folder, _, name = uri.rpartition("/")
+    text = Place(folder).text(name)
+    if text is None:
+        raise RunRefused(Fault(f"Declaration {uri}", "there is no such file.", "Put it there, or mend the address."))
+    return parse(text, folder)
 
 
 if __name__ == "__main__":

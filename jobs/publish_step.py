@@ -26,7 +26,7 @@ from rules_engine.publication.staging import DECISIONS, FolderRunStore
 from rules_engine.run import publish
 from rules_engine.settings import HistoryKind
 
-NOT_TO_KNOW = ("RULES_DATABASE_URL", "PGPASSWORD")
+NOT_TO_KNOW = ("RULES_DATABASE_URL", "PGPASSWORD", "RULES_TOKEN_SECRET")
 """Where the rules are edited."""
 
 ARGUMENTS = words(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rules_engine.publication.postgres import PostgresHistory
     from rules_engine.spark.evaluator import SparkEvaluator
     from rules_engine.spark.explain import Explained
+    from rules_lake.privacy.declared import Declared
     from rules_repo.repository import Repository
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
@@ -89,7 +90,7 @@ class Installation:
         return declaration.load(Path(self.settings.lake))
 
     @cached_property
-    def landed(self) -> Lake:
+    def landed(self) -> Declared:
         """
         The frames that land, with the privacy of their columns.
 
@@ -103,7 +104,9 @@ class Installation:
         if not path.exists():
             what = "there is no such file, so it is not known what may land."
             raise RunRefused(Fault(f"RULES_LANDED {path}", what, "Write it as docs/privacy.md shows, or name another."))
-        return declaration.load(path)
+        from rules_lake.privacy.declared import load
+
+        return load(path)
 
     @cached_property
     def store(self) -> RunStore:

@@ -101,6 +101,14 @@ class Place:
             with self.system.open_output_stream(target, compression=None) as stream:
                 yield stream
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Put a small file in place of what is there; a reader sees the old one or the new one."""
+        aside = f".{name}.part" if self.is_local else name
+        with self.writing(aside) as out:
+            out.write(content)
+        if self.is_local:
+            Path(self.root, aside).replace(Path(self.root, name))
+
     def text(self, name: str) -> str | None:
         """A small file's text; None where there is none."""
         if name not in self.names():
@@ -122,6 +130,16 @@ class Place:
             if self.kind() == "folder":
                 self.system.delete_dir(self.root)
 
+    def delete(self, name: str) -> None:
+        """Remove one file."""
+        with told(f"{self.uri}/{name}"):
+            self.system.delete_file(f"{self.root}/{name}")
+
+    def close_to_others(self) -> None:
+        """Let nobody but the owner look into it; in S3 the roles see to that."""
+        if self.is_local:
+            Path(self.root).chmod(0o700)
+
     def freeze(self) -> None:
         """Let nobody write its files by mistake; in S3 the roles see to that."""
         for each in self.files() if self.is_local else ():
@@ -130,30 +148,29 @@ class Place:
     def put_in_place(self, target: Place, *, over: bool = False) -> bool:
         """
         Move this folder to where it belongs; False, and nothing moved, where another is there and not to be replaced.
+
+        ``over`` replaces the files of the same names, one by one, the manifest last.
         """
         with told(target.uri):
-            if not over and target.names():
+            there = bool(target.names())
+            if there and not over:
                 return False
-            self.system.create_dir(str(Path(target.root).parent), recursive=True)
-            if self.is_local:
-                return self._renamed(target, over=over)
+            if self.is_local and not there:
+                return self._renamed(target)
+            self.system.create_dir(target.root, recursive=True)
             for each in sorted(self.files(), key=lambda f: f.name == MANIFEST):
                 self.system.move(f"{self.root}/{each.name}", f"{target.root}/{each.name}")
             self.remove()
         return True
 
-    def _renamed(self, target: Place, *, over: bool) -> bool:
-        former = target.root + ".former"
-        if over and target.kind():
-            Place(former).remove()
-            Path(target.root).rename(former)
+    def _renamed(self, target: Place) -> bool:
+        Path(target.root).parent.mkdir(parents=True, exist_ok=True)
         try:
             Path(self.root).rename(target.root)
         except OSError:  # somebody else was quicker
             if not target.names():
                 raise
             return False
-        Place(former).remove()
         return True
 
 

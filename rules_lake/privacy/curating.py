@@ -1,0 +1,207 @@
+"""
+One landed snapshot made into a curated one: each column as its policy says, and nothing else.
+
+The curated snapshot is one Parquet file, written aside and put in place at once, beside a manifest that names what it
+was made of; the same inputs make nothing anew.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.canonical import canonical_json
+from rules_engine.model.frames import Frame
+from rules_lake.landing.landing import place_of
+from rules_lake.landing.manifest import Manifest, checked, manifest_of
+from rules_lake.landing.place import MANIFEST, Place
+from rules_lake.landing.records import Records
+from rules_lake.landing.types import arrow_type
+from rules_lake.privacy.policy import Policy, Treatment
+from rules_lake.privacy.reverse_table import ReverseTable
+from rules_lake.privacy.tokens import TokenKeys
+from rules_lake.privacy.treating import treated
+
+FORM = 1
+DATA = "part-0.parquet"
+AT_ONCE = 500_000
+"""Tokens that are held before they go to the reverse table."""
+
+Columns = Mapping[str, tuple[Policy, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenising:
+    """What makes tokens, and where it is kept what they stand for."""
+
+    keys: TokenKeys
+    table: ReverseTable
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """A curated snapshot: ``made`` says why it was made anew, and is empty where it was there already."""
+
+    frame: str
+    day: date
+    rows: int
+    columns: Mapping[str, Mapping[str, str]]
+    """Of every landed column ``type`` (empty of a dropped one), ``privacy`` and ``why``."""
+    made: str
+    tokens: int = 0
+
+
+def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None, lake: Place) -> Curated:
+    """
+    The curated snapshot of a frame of a day below the lake's folder; made where it is not there as it would be.
+
+    Raises:
+        RunRefused: If the landed one is not as it landed, or a policy cannot be carried out.
+    """
+    landed, target = place_of(frame, day), lake.below(f"{frame.name}/{day.isoformat()}")
+    known = manifest_of(landed)
+    if known is None:
+        checked(landed)  # says why
+        raise AssertionError
+    inputs, before = _inputs(known, columns, tokens), _before(target)
+    if before is not None and before["inputs"] == inputs:
+        return Curated(frame.name, day, before["rows"], _described(frame, columns), "")
+    manifest = checked(landed)
+    aside = lake.below(f"{frame.name}/.curating-{uuid.uuid4().hex[:12]}")
+    try:
+        rows, made = _written(frame, landed, manifest, columns, tokens, aside)
+        said = {"form": FORM, "frame": frame.name, "day": day.isoformat(), "rows": rows, "inputs": inputs,
+                "columns": _described(frame, columns), "sha256": aside.sha256(DATA)}  # fmt: skip
+        with aside.writing(MANIFEST) as out:
+            out.write((canonical_json(said) + "\n").encode())
+        aside.put_in_place(target, over=True)
+    finally:
+        aside.remove()
+    return Curated(frame.name, day, rows, _described(frame, columns), _why(before, inputs), made)
+
+
+def _described(frame: Frame, columns: Columns) -> dict[str, dict[str, str]]:
+    types = {c.name: c.type for c in frame.columns}
+    return {
+        name: {"type": "" if p.drops else p.type_after(types[name]), "privacy": p.treatment.value, "why": why}
+        for name, (p, why) in columns.items()
+    }
+
+
+def _inputs(manifest: Manifest, columns: Columns, tokens: Tokenising | None) -> dict[str, Any]:
+    """What a curated snapshot follows from."""
+    makes_tokens = any(p.treatment is Treatment.TOKENISE for p, _ in columns.values())
+    return {
+        "landed": manifest.digest,
+        "columns": {name: _digest(p.content()) for name, (p, _) in columns.items() if not p.drops},
+        "secret": tokens.keys.fingerprint if makes_tokens and tokens else "",
+    }
+
+
+def _digest(content: object) -> str:
+    return sha256(canonical_json(content).encode()).hexdigest()[:16]
+
+
+def _before(target: Place) -> dict[str, Any] | None:
+    """The manifest of what is there; None where there is nothing whole."""
+    text = target.text(MANIFEST)
+    try:
+        found = json.loads(text or "")
+        return found if found["form"] == FORM and target.sha256(DATA) == found["sha256"] else None
+    except (ValueError, KeyError, RunRefused):
+        return None
+
+
+def _why(before: Mapping[str, Any] | None, inputs: Mapping[str, Any]) -> str:
+    if before is None:
+        return "it was not there"
+    was, now = before["inputs"], inputs
+    said = ["another extract landed"] if was["landed"] != now["landed"] else []
+    said += ["the secret of tokens is another"] if was["secret"] != now["secret"] else []
+    for name in {**was["columns"], **now["columns"]}:
+        if name not in now["columns"]:
+            said.append(f"{name} goes on no more")
+        elif name not in was["columns"]:
+            said.append(f"{name} goes on now")
+        elif was["columns"][name] != now["columns"][name]:
+            said.append(f"the privacy of {name} is another")
+    return "; ".join(said)
+
+
+def _written(
+    frame: Frame, landed: Place, manifest: Manifest, columns: Columns, tokens: Tokenising | None, aside: Place
+) -> tuple[int, int]:
+    """Rows written, and tokens that are new."""
+    schema = pa.schema([_field(frame, name, p) for name, (p, _) in columns.items() if not p.drops])
+    rows = added = 0
+    waiting: dict[str, dict[str, str]] = {}
+    with aside.writing(DATA) as out, pq.ParquetWriter(out, schema, write_page_checksum=True) as writer:
+        for batch in _batches(frame, landed, manifest):
+            writer.write_batch(_treated(frame, batch, schema, columns, tokens, waiting))
+            rows += batch.num_rows
+            if sum(map(len, waiting.values())) > AT_ONCE:
+                added += _kept(tokens, waiting)
+    return rows, added + _kept(tokens, waiting)
+
+
+def _kept(tokens: Tokenising | None, waiting: dict[str, dict[str, str]]) -> int:
+    added = sum(tokens.table.add(domain, values) for domain, values in waiting.items()) if tokens else 0
+    waiting.clear()
+    return added
+
+
+def _field(frame: Frame, name: str, policy: Policy) -> pa.Field:
+    declared = next(c.type for c in frame.columns if c.name == name)
+    arrow = arrow_type(policy.type_after(declared))
+    if arrow is None:
+        what = f"it is {declared}, of many values, and only columns of one value go on."
+        raise RunRefused(Fault(f"Column '{frame.name}.{name}'", what, "Drop it, or flatten it at the source."))
+    return pa.field(name, arrow)
+
+
+def _batches(frame: Frame, landed: Place, manifest: Manifest) -> Iterator[pa.RecordBatch]:
+    for file in manifest.files:
+        records = Records(landed, file.name, frame, unended=True)
+        yield from records.batches()
+        if records.faults:
+            raise RunRefused(*records.faults)
+
+
+def _treated(
+    frame: Frame,
+    batch: pa.RecordBatch,
+    schema: pa.Schema,
+    columns: Columns,
+    tokens: Tokenising | None,
+    waiting: dict[str, dict[str, str]],
+) -> pa.RecordBatch:
+    arrays = []
+    for field in schema:
+        policy, values = columns[field.name][0], batch.column(field.name)
+        try:
+            if policy.treatment is Treatment.TOKENISE:
+                assert tokens is not None
+                made, stand_for = tokens.keys.column(policy.domain, values)
+                waiting.setdefault(policy.domain, {}).update(stand_for)
+                arrays.append(made)
+            else:
+                arrays.append(treated(policy, values).cast(field.type))
+        except (pa.ArrowException, ArithmeticError) as problem:
+            what = f"its privacy '{policy.treatment}' cannot be carried out on all of its values."
+            remedy = "Mend its parameters: a band's ends must be values of the column's type."
+            raise RunRefused(Fault(f"Column '{frame.name}.{field.name}'", what, remedy)) from problem
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def needs_secret(decided: Iterable[Columns]) -> bool:
+    """Whether any policy makes tokens."""
+    return any(p.treatment is Treatment.TOKENISE for columns in decided for p, _ in columns.values())

@@ -1,0 +1,241 @@
+"""From landed to curated: each column by its policy, keys that still join, and nothing made twice (R-LAKE-6)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.curate_step import step
+from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
+from rules_engine.model.rule_sets import freeze
+from rules_lake.landing.landing import land
+from rules_lake.landing.place import Place
+from rules_lake.privacy.curating import Tokenising
+from rules_lake.privacy.declared import Declared, parse
+from rules_lake.privacy.lake_of import CuratedLake, curate_lake, dropped
+from rules_lake.privacy.reverse_table import ReverseTable
+from rules_lake.privacy.tokens import TokenKeys, is_token
+from rules_lake.privacy.used import Used
+from tests.small_lake import rule, rule_set
+from tests.spec.table import Row, cases
+
+SECRET = "a secret of forty characters, not a short one"
+NOW = datetime(2024, 6, 2, tzinfo=UTC)
+DAY = date(2024, 6, 1)
+
+LANDED = """
+subject = "people"
+segments = ["town"]
+[frames.people]
+path = "people/{day}"
+key = ["id"]
+subject_key = "id"
+[frames.people.columns]
+id = { type = "bigint", privacy = "tokenise" }
+name = { type = "string" }
+town = "string"
+iban = { type = "string", privacy = { policy = "mask", last = 4 } }
+born = { type = "date", privacy = { policy = "band", width = "decade" }, nulls = 0.0 }
+income = { type = "decimal(10,2)", privacy = { policy = "band", width = 500 } }
+[frames.loans]
+path = "loans/{day}"
+key = ["loan"]
+subject_key = "person"
+[frames.loans.columns]
+loan = "string"
+person = "bigint"
+amount = "double"
+note = { type = "string", privacy = "drop" }
+"""
+PEOPLE = {
+    "id": [7, 8, 9],
+    "name": ["Ann", "Bob", None],
+    "town": ["Lyon", "Bonn", "Bath"],
+    "iban": ["DE89370400440532013000", "FR14", None],
+    "born": [date(1987, 11, 23), None, date(2001, 1, 1)],
+    "income": [1999, -1, 500],
+}
+LOANS = {"loan": ["L1", "L2"], "person": [9, 7], "amount": [10.0, 20.0], "note": ["late", "x"]}
+
+
+def landed(folder: Path, text: str = LANDED) -> Declared:
+    """The two frames as they landed on the first of June."""
+    declared = parse(text, str(folder / "landed"))
+    of = {c.name: c.type for f in declared.lake.frames for c in f.columns}
+    for name, columns in (("people", PEOPLE), ("loans", LOANS)):
+        (folder / name).mkdir(exist_ok=True)
+        arrays = {c: _array(of[c], values) for c, values in columns.items()}
+        pq.write_table(pa.table(arrays), folder / name / "part-0.parquet")
+        land(str(folder / name), declared.lake.frame(name), DAY, NOW)
+    return declared
+
+
+def tokens(folder: Path, secret: str = SECRET, tenant: str = "acme") -> Tokenising:
+    keys = TokenKeys.of(secret, tenant)
+    return Tokenising(keys, ReverseTable(str(folder / "tokens"), keys))
+
+
+def curate(folder: Path, declared: Declared, used: Used | None = None, secret: str = SECRET) -> CuratedLake:
+    reads = {"loans": frozenset({"amount"})} if used is None else used
+    return curate_lake(declared, None, reads, tokens(folder, secret), str(folder / "lake/frames.toml"))
+
+
+def rows(folder: Path, frame: str, day: date = DAY) -> dict[str, list[object]]:
+    """A curated frame as the evaluator would read it."""
+    return pq.read_table(folder / f"lake/{frame}/{day}").to_pydict()
+
+
+def test_each_column_goes_on_as_its_policy_says(tmp_path: Path) -> None:
+    """Names that nothing uses are dropped, a segment's column stays, bands, masks and tokens are what they say."""
+    curate(tmp_path, landed(tmp_path))
+    people, loans = rows(tmp_path, "people"), rows(tmp_path, "loans")
+    assert list(people) == ["id", "town", "iban", "born", "income"]
+    assert people["town"] == PEOPLE["town"]
+    assert people["iban"] == ["***3000", "***", None]
+    assert people["born"] == [date(1980, 1, 1), None, date(2000, 1, 1)]
+    assert [str(each) for each in people["income"]] == ["1500.00", "-500.00", "500.00"]
+    assert list(loans) == ["loan", "person", "amount"]
+    assert loans["person"] == [people["id"][2], people["id"][0]]
+    assert all(is_token(str(each)) for each in people["id"])
+
+
+def test_the_declaration_that_rules_are_evaluated_by_follows(tmp_path: Path) -> None:
+    """The engine reads it as any other: no dropped column, tokens as texts; what was dropped is said beside it."""
+    curate(tmp_path, landed(tmp_path))
+    lake = declaration.load(tmp_path / "lake/frames.toml")
+    types = {c.name: c.type for c in lake.subject_frame.columns}
+    assert types == {"id": "string", "town": "string", "iban": "string", "born": "date", "income": "decimal(10,2)"}
+    gone = dropped(Place(str(tmp_path / "lake")))
+    assert gone == {"people": {"name": "used by nothing in force"}, "loans": {"note": "as declared"}}
+
+
+STEPS = """
+    what changes                | made         | why said                       | because
+    ----------------------------+--------------+--------------------------------+-------------------------------------------
+    nothing                     |              |                                | the same inputs make nothing anew
+    a rule reads a name         | people       | name goes on now               | a rule that came needs its column
+    a rule reads no amount      | loans        | amount goes on no more         | a column whose last rule went goes with it
+    another policy              | people       | the privacy of iban is another | what was curated is not what is declared
+    another loan                | loans        | it was not there               | the snapshot of another day has its folder
+    another secret              | people,loans | the secret of tokens is another | every token would be another
+    a curated file is harmed    | people       | it was not there               | what is not whole is made again
+"""
+
+
+@pytest.mark.parametrize("row", cases(STEPS))
+def test_only_what_depends_on_a_change_is_made_again(row: Row, tmp_path: Path) -> None:
+    """Told by the landed content, the policies and the used columns, frame by frame."""
+    declared = landed(tmp_path)
+    curate(tmp_path, declared)
+    what, used, secret = row["what changes"], {"loans": frozenset({"amount"})}, SECRET
+    if what == "a rule reads a name":
+        used["people"] = frozenset({"name"})
+    elif what == "a rule reads no amount":
+        used = {}
+    elif what == "another policy":
+        declared = parse(LANDED.replace("last = 4", "last = 2"), str(tmp_path / "landed"))
+    elif what == "another loan":
+        land(str(tmp_path / "loans"), declared.lake.frame("loans"), DAY + timedelta(days=1), NOW)
+    elif what == "another secret":
+        secret = SECRET + "!"
+    elif what == "a curated file is harmed":
+        (tmp_path / "lake/people/2024-06-01/part-0.parquet").write_bytes(b"PAR1")
+    done = curate(tmp_path, declared, used, secret)
+    assert ",".join(each.frame for each in done.frames if each.made) == row["made"]
+    assert {each.made for each in done.frames if each.made} == ({row["why said"]} if row["why said"] else set())
+
+
+REFUSED = """
+    instead of                             | is said                                | refused with                          | because
+    ---------------------------------------+----------------------------------------+---------------------------------------+------------------------------------------------
+    privacy = "drop"                       | privacy = "dropped"                    | Did you mean 'drop'?                  | a word that means nothing is no policy
+    privacy = "tokenise"                   | privacy = "drop"                       | it is a key                           | subjects would have no name
+    { policy = "mask", last = 4 }          | { policy = "mask", first = 4 }         | says 'first'                          | a parameter that means nothing
+    { policy = "mask", last = 4 }          | { policy = "mask", last = 30 }         | a whole number from 0 to 8            | a mask that shows all
+    { policy = "mask", last = 4 }          | { policy = "band", width = 10 }        | has no bands                          | texts have no bands
+    { policy = "band", width = "decade" }  | { policy = "band", width = "century" } | Bands of days are                     | no such span
+    { policy = "band", width = "decade" }  | { policy = "mask" }                    | what is masked is text                | a day is no text
+    { policy = "band", width = 500 }       | { policy = "band", edges = [9, 1] }    | each above the last                   | edges have an order
+    { policy = "band", width = 500 }       | { policy = "band" }                    | a width or edges                      | bands without ends
+    person = "bigint"                      | person = { type = "bigint", privacy = "keep" } | would not join any more       | tokens on one side join nothing on the other
+    amount = "double"                      | amount = { type = "double", privacy = "tokenise" } | there are no tokens       | doubles are not told apart by their text
+    amount = "double"                      | amount = { type = "double", privacy = "drop" } | a rule in force reads it      | the night would stop at this rule
+"""
+
+
+@pytest.mark.parametrize("row", cases(REFUSED))
+def test_a_policy_that_cannot_be_is_refused_before_anything_is_written(row: Row, tmp_path: Path) -> None:
+    """Named by frame and column, with what to say instead."""
+    with pytest.raises(RunRefused, match=row["refused with"].replace("?", r"\?")):
+        curate(tmp_path, landed(tmp_path, LANDED.replace(row["instead of"], row["is said"])))
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_token_stands_for_one_value_of_one_tenant_and_secret(tmp_path: Path) -> None:
+    """The same in every frame and on every day, another for another tenant, secret or domain."""
+    keys = TokenKeys.of(SECRET, "acme")
+    others = [TokenKeys.of(SECRET, "umbra"), TokenKeys.of(SECRET[::-1], "acme")]
+    made = [keys.token("subject", "7"), keys.token("account", "7"), *(each.token("subject", "7") for each in others)]
+    assert len(set(made)) == 4
+    assert keys.token("subject", "é") == keys.token("subject", "e\u0301")
+    assert keys.column("subject", pa.array([7], pa.int64()))[0] == keys.column("subject", pa.array(["7"]))[0]
+    assert SECRET not in repr(keys) + repr(tokens(tmp_path))
+
+
+@pytest.mark.parametrize("secret", ["", "short", "0" * 64])
+def test_a_secret_that_would_be_guessed_is_refused_and_not_repeated(secret: str) -> None:
+    """Too short, or of hardly two characters."""
+    with pytest.raises(RunRefused) as refused:
+        TokenKeys.of(secret, "acme")
+    assert not secret or secret not in str(refused.value)
+
+
+def test_without_a_secret_there_are_no_tokens_and_no_lake(tmp_path: Path) -> None:
+    """A landed key would go on as it is: refused instead."""
+    with pytest.raises(RunRefused, match="no secret is given"):
+        curate_lake(landed(tmp_path), None, {}, None, str(tmp_path / "lake/frames.toml"))
+
+
+def test_the_reverse_table_is_sealed_and_forgets(tmp_path: Path) -> None:
+    """A token is revealed with the secret alone; what was erased is not added again; a sealed value that moved is found."""
+    declared = landed(tmp_path)
+    curate(tmp_path, declared)
+    table, people = tokens(tmp_path).table, rows(tmp_path, "people")
+    assert [table.reveal(str(each)) for each in people["id"]] == [("subject", str(n)) for n in PEOPLE["id"]]
+    with pytest.raises(RunRefused, match="another secret"):
+        tokens(tmp_path, SECRET + "!").table.reveal(str(people["id"][0]))
+    gone = str(people["id"][1])
+    assert (table.erase(gone), table.erase(gone)) == (True, False)
+    curate(tmp_path, declared, {"people": frozenset({"name"})})
+    assert [table.reveal(str(each)) is None for each in people["id"]] == [False, True, False]
+    assert rows(tmp_path, "people")["id"] == people["id"]
+
+
+def test_a_step_curates_by_a_frozen_rule_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by URIs; what its rules read goes on, and the second time nothing is made."""
+    landed(tmp_path)
+    (tmp_path / "landed/frames.toml").write_text(LANDED)
+    (tmp_path / "rules.json").write_text(freeze(rule_set(rule("A", "name = 'Ann' AND born > :as_of", frame="people"))))
+    places = {
+        "declaration": "landed/frames.toml",
+        "lake": "lake/frames.toml",
+        "rule-set": "rules.json",
+        "tokens": "tokens",
+    }
+    words = [word for name, path in places.items() for word in (f"--{name}", f"file://{tmp_path}/{path}")]
+    monkeypatch.setenv("RULES_TOKEN_SECRET", SECRET)
+    first, second = (step([*words, "--tenant", "acme", "--day", "2024-06-30"]) for _ in range(2))
+    assert (first["tokens"], second["tokens"], second["made"]) == (3, 0, {})
+    assert rows(tmp_path, "people")["name"] == PEOPLE["name"]
+    assert "amount" not in rows(tmp_path, "loans")
+
+
+def _array(type_: str, values: list[object]) -> pa.Array:
+    if type_.startswith("decimal"):
+        return pa.array([str(each) for each in values]).cast(pa.decimal128(10, 2))
+    return pa.array(values, pa.date32() if type_ == "date" else None)
