@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_engine.model.frames import Absent, Column, Format, Frame, Lake, Naming
+from rules_engine.model.columns import Column, OnBreach, column
+from rules_engine.model.frames import Absent, Days, Format, Frame, Lake, Naming
+from rules_engine.model.joint_holdings import joint_holdings
 
-LAKE_WORDS = {"subject", "frames", "absent", "snapshots", "segments"}
-FRAME_WORDS = {"path", "format", "key", "subject_key", "grain", "source_system", "columns", "options"}
-COLUMN_WORDS = {"type", "meaning", "nulls"}
+LAKE_WORDS = {"subject", "frames", "absent", "snapshots", "segments", "days", "on_breach", "holdings"}
+FRAME_WORDS = {
+    *("path", "format", "key", "subject_key", "grain", "source_system", "columns", "options"),
+    *("max_age", "orphans", "on_breach"),
+}
+CHOICES = {"absent": Absent, "snapshots": Naming, "days": Days, "on_breach": OnBreach}
 
 
 def load(path: Path) -> Lake:
@@ -55,8 +60,10 @@ def parse(text: str, base: str) -> Lake:
         except (ValueError, TypeError, KeyError) as problem:
             faults.append(Fault(f"Frame '{name}'", f"{problem}.", "See docs/lake.md for the form of a frame."))
     raise_all(RunRefused, faults)
-    said = Absent(body.get("absent", "keep")), Naming(body.get("snapshots", "times"))
-    return Lake(str(body.get("subject", "")), tuple(frames), *said, segments=_segments(body.get("segments", ())))
+    subject = str(body.get("subject", ""))
+    chosen: dict[str, Any] = {word: of(body[word]) for word, of in CHOICES.items() if word in body}
+    holdings = joint_holdings(body.get("holdings"), subject)
+    return Lake(subject, tuple(frames), segments=_segments(body.get("segments", ())), holdings=holdings, **chosen)
 
 
 def _segments(said: Any) -> tuple[tuple[str, str], ...]:
@@ -77,17 +84,13 @@ def _segments(said: Any) -> tuple[tuple[str, str], ...]:
 def _unknown_words(body: Mapping[str, Any]) -> Iterator[Fault]:
     for name in sorted(set(body) - LAKE_WORDS):
         yield Fault("Lake declaration", f"it says '{name}', which means nothing.", did_you_mean(name, LAKE_WORDS))
-    for word, known in (("absent", [*Absent]), ("snapshots", [*Naming])):
-        if word in body and body[word] not in known:
+    for word, of in CHOICES.items():
+        if word in body and body[word] not in [*of]:
             what = f"it says {word} = '{body[word]}', which means nothing."
-            yield Fault("Lake declaration", what, f"There are: {', '.join(known)}.")
+            yield Fault("Lake declaration", what, f"There are: {', '.join(of)}.")
     for frame, said in body.get("frames", {}).items():
         for word in set(said) - FRAME_WORDS:
             yield Fault(f"Frame '{frame}'", f"it says '{word}', which means nothing.", did_you_mean(word, FRAME_WORDS))
-        for column, about in said.get("columns", {}).items():
-            for word in set(about) - COLUMN_WORDS if isinstance(about, dict) else ():
-                which = f"Column '{frame}.{column}'"
-                yield Fault(which, f"it says '{word}', which means nothing.", did_you_mean(word, COLUMN_WORDS))
 
 
 def _frame(name: str, said: Mapping[str, Any], base: str) -> Frame:
@@ -102,16 +105,24 @@ def _frame(name: str, said: Mapping[str, Any], base: str) -> Frame:
         subject_key=said.get("subject_key", ""),
         grain=said.get("grain", ""),
         source_system=said.get("source_system", ""),
-        columns=tuple(_column(column, about) for column, about in said.get("columns", {}).items()),
+        columns=_columns(name, said.get("columns", {})),
         options={k: str(v) for k, v in said.get("options", {}).items()},
+        max_age=said.get("max_age"),
+        orphans=said.get("orphans"),
+        on_breach=OnBreach(said["on_breach"]) if "on_breach" in said else None,
     )
 
 
-def _column(name: str, about: Mapping[str, Any] | str) -> Column:
-    """A column said as a table, or by its type alone."""
-    if isinstance(about, str):
-        return Column(name, about)
-    return Column(name, str(about["type"]), str(about.get("meaning", "")), float(about.get("nulls", 1.0)))
+def _columns(frame: str, said: Mapping[str, Any]) -> tuple[Column, ...]:
+    """All columns, or every fault of any."""
+    found, faults = list[Column](), list[Fault]()
+    for name, about in said.items():
+        try:
+            found.append(column(frame, name, about))
+        except RunRefused as refused:
+            faults += refused.faults
+    raise_all(RunRefused, faults)
+    return tuple(found)
 
 
 SMALL = 48 * 2**20

@@ -6,6 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, collected, raise_all
+from rules_engine.lake.breaches import failures
+from rules_engine.lake.checks import checked
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
 from rules_engine.lake.storage import Landed, days, landed
 from rules_engine.model.frames import Lake
@@ -34,6 +36,9 @@ class SparkLakeReader:
         where = {name: place.path for name, place in places.items()}
         return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames))
 
-    def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:  # noqa: ARG002  of every rule
-        lake = opened.declaration
-        return Checked(check_subjects(lake, opened.frames[lake.subject_frame.name]))
+    def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:
+        lake, faults = opened.declaration, list[Fault]()
+        subjects = collected(lambda: check_subjects(lake, opened.frames[lake.subject_frame.name]), faults)
+        found = collected(lambda: checked(opened, rule_set), faults) if rule_set else None
+        raise_all(RunRefused, [*faults, *(breach.fault for breach in found or () if faults)])
+        return Checked(subjects or 0, failures(rule_set, found) if rule_set and found else ())

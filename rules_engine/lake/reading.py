@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
-from rules_engine.lake.codes import EMPTY, SUBJECT_KEY
+from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY
 from rules_engine.lake.keys import key_faults
 from rules_engine.lake.opening import opened, spark_errors, unread
 from rules_engine.lake.storage import Landed
@@ -88,16 +88,14 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
             Fault(which, "it has no rows, so there is nobody to decide about.", "Land the data again.", EMPTY)
         )
     if row["empty"]:
-        faults.append(
-            Fault(which, f"{row['empty']} rows have no '{lake.subject_key}'.", "Mend the source.", SUBJECT_KEY)
-        )
+        faults.append(Fault(which, f"{row['empty']} rows have no '{lake.subject_key}'.", "Mend the source.", NO_KEY))
     if row["shared"]:
         faults.append(
             Fault(
                 which,
                 f"{row['shared']} values of '{lake.subject_key}' stand in more than one row (duplicates).",
                 "A subject must be one row: remove the duplicates at the source.",
-                SUBJECT_KEY,
+                DUPLICATES,
             )
         )
     keys = subjects.selectExpr(f"`{lake.subject_key}` AS subject").where("subject IS NOT NULL")

@@ -56,7 +56,7 @@ class HeldType:
     def faults(self) -> Iterable[Fault]:
         """What an operator is told of it."""
         held = f"it is held: nothing was decided, its earlier decisions stand ({self.versions} rules were left out)."
-        remedy = "Mend the rules named here and run again; for the same rules, under another --run-id."
+        remedy = "Mend what is named here and run again; for the same rules and data, under another --run-id."
         yield Fault(f"Membership type {self.membership_type}", held, remedy)
         yield from (failure.fault() for failure in self.failures)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from types import MappingProxyType
 
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.model.columns import Column, OnBreach
 from rules_engine.model.frame_options import option_faults, spelled
+from rules_engine.model.joint_holdings import JointHoldings, made_of
 from rules_engine.model.layouts import Layout
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -53,14 +55,11 @@ class Naming(StrEnum):
     CONTENTS = "contents"  # of local files every byte: a copy elsewhere is the same state
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: Spark SQL type (``bigint``, ``decimal(12,2)``), meaning, and allowed share of nulls (0 to 1)."""
+class Days(StrEnum):
+    """Whether the frames of a run may be of different days."""
 
-    name: str
-    type: str
-    meaning: str = ""
-    nulls: float = 1.0
+    NEWEST = "newest"  # of each frame the newest day that landed
+    AGREE = "agree"  # the subject frame's day, but where a frame says how old it may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,10 @@ class Frame:
     :class:`~rules_engine.model.layouts.Layout` has it: the newest landed day not
     after the run's day is read. Columns are what files must have; those of formats
     that carry their own schema may have more, which rules see as well. Text files
-    have those that are declared, and no others.
+    have those that are declared, and no others. ``max_age`` is how many days the
+    snapshot's day may be before the run's, ``orphans`` the share of rows (0 to 1)
+    that may be of no subject; None is any. ``on_breach`` of key and orphans is the
+    lake's where it is None.
     """
 
     name: str
@@ -87,6 +89,9 @@ class Frame:
     source_system: str = ""
     columns: tuple[Column, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    max_age: int | None = None
+    orphans: float | None = None
+    on_breach: OnBreach | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", MappingProxyType(spelled(self.options)))
@@ -115,6 +120,15 @@ class Frame:
             for name in (*self.key, *filter(None, [self.subject_key])):
                 if name.lower() not in names:
                     yield Fault(which, f"its key column '{name}' is not among its columns.", "Declare it.")
+        yield from self._expectation_faults(which)
+
+    def _expectation_faults(self, which: str) -> Iterable[Fault]:
+        if self.max_age is not None and (isinstance(self.max_age, bool) or self.max_age < 0):
+            yield Fault(which, f"it says max_age = {self.max_age}.", "Write a number of days, such as 3.")
+        if self.orphans is not None and not 0 <= self.orphans <= 1:
+            yield Fault(which, f"it says orphans = {self.orphans}, which is no share.", "Write 0.0 (none) to 1.0.")
+        if self.orphans is not None and not self.subject_key:
+            yield Fault(which, "it limits orphans and has no subject_key.", "Say which column names the subject.")
 
 
 def key_among(names: Sequence[str], key: str, others: Iterable[str]) -> int | None:
@@ -147,6 +161,9 @@ class Lake:
     snapshots: Naming = Naming.TIMES
     segments: tuple[tuple[str, str], ...] = ()
     """Names, and Spark SQL over the subject's own row, by which effects are split; no decision follows from them."""
+    days: Days = Days.NEWEST
+    on_breach: OnBreach = OnBreach.STOP
+    holdings: JointHoldings | None = None
 
     def __post_init__(self) -> None:
         raise_all(RunRefused, self._faults())
@@ -166,6 +183,8 @@ class Lake:
             )
         elif not self.subject_frame.subject_key:
             yield Fault(f"Frame '{self.subject}'", "it is the subject frame and its key is not one column.", "Name it.")
+        elif self.holdings:
+            yield from made_of(self.holdings, self.frames)
 
     @property
     def digest(self) -> str:
@@ -183,8 +202,33 @@ class Lake:
             ]
             for f in self.frames
         ]
-        text = json.dumps([self.subject, said, self.absent.value], ensure_ascii=False)
+        text = json.dumps([self.subject, said, self.absent.value, *self._also()], ensure_ascii=False)
         return sha256(text.encode()).hexdigest()
+
+    def _also(self) -> Iterable[object]:
+        """What few declarations say: how the ready frame is made, and what holds types; what only stops is not said."""
+        if self.holdings:
+            yield astuple(self.holdings)
+        if self.holds:
+            yield [
+                [f.name, f.orphans, f.on_breach, [[*c.expectations(), c.on_breach] for c in f.columns]]
+                for f in self.frames
+            ] + [self.on_breach]
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything that is wrong with the data holds membership types."""
+        said = [self.on_breach, *(f.on_breach for f in self.frames)]
+        return OnBreach.HOLD in [*said, *(c.on_breach for f in self.frames for c in f.columns)]
+
+    @property
+    def ready_frames(self) -> tuple[Frame, ...]:
+        """Frames that are made of others and that rules name like them; they have no files."""
+        if self.holdings is None:
+            return ()
+        of = self.frame(self.holdings.frame)
+        made = f"{of.name}, by holder"
+        return (Frame(self.holdings.name, of.path, key=(self.subject_key,), subject_key=self.subject_key, grain=made),)
 
     @property
     def subject_frame(self) -> Frame:
@@ -200,7 +244,7 @@ class Lake:
         return key_among(names, self.subject_key, (frame.subject_key for frame in self.frames))
 
     def frame(self, name: str) -> Frame:
-        return next(f for f in self.frames if f.name.lower() == name.lower())
+        return next(f for f in (*self.frames, *self.ready_frames) if f.name.lower() == name.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,142 @@
+"""Everything that is checked of the data before a rule is run (R-LAKE-2, R-LAKE-4): only what rules in force use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
+from rules_engine.lake import elements, orphans, uniqueness
+from rules_engine.lake.breaches import Breach, share
+from rules_engine.lake.codes import DUPLICATES, NO_KEY
+from rules_engine.lake.used import Used, used
+from rules_engine.model.columns import Column
+from rules_engine.model.frames import Frame, Lake
+from rules_engine.model.masking import masked
+from rules_engine.model.rule_sets import RuleSet
+from rules_engine.ports import OpenLake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+AT_ONCE = 4
+"""Frames that are looked at at once: what one leaves idle another takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Columns that are to tell rows apart: a frame's key, or a column that is declared unique."""
+
+    columns: tuple[str, ...]
+    column: Column | None = None
+
+
+def checked(opened: OpenLake[DataFrame], rule_set: RuleSet) -> list[Breach]:
+    """
+    All that is wrong with what rules use, frame by frame in the order of the declaration.
+
+    Raises:
+        RunRefused: Where a frame cannot be read to its end, or a declaration cannot be held against it.
+    """
+    lake, lists = opened.declaration, {each.name: dict(each.columns) for each in rule_set.reference_lists}
+    schema = replace(opened.schema, columns={**opened.schema.columns, **lists})
+    uses = used(rule_set.versions, schema, lake)
+    work = [frame for frame in lake.frames if uses.of(frame.name)]
+    faults, found = list[Fault](), list[Breach]()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [pool.submit(_of_frame, opened, frame, uses) for frame in work]
+    for each in waiting:
+        found += collected(each.result, faults) or ()
+    raise_all(RunRefused, [*faults, *(breach.fault for breach in found if faults)])
+    return found
+
+
+def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Breach]:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    lake, data = opened.declaration, opened.frames[frame.name]
+    columns = elements.wanted(lake, frame, uses)
+    keys = _keys(lake, frame, columns)
+    raise_all(RunRefused, _missing(frame, keys, data))
+    try:
+        found = [*_measured(lake, frame, data, columns, keys, uses, opened.as_of)]
+        if frame.orphans is not None and frame is not lake.subject_frame:
+            found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
+    except (PySparkException, Py4JError) as problem:
+        told = getattr(problem, "getCondition", getattr(problem, "getErrorClass", str))()
+        what = f"it cannot be read to its end{f': Spark says {told}' if told else ''}. No rule was run."
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, "Land the data again.")) from problem
+    return found
+
+
+def _keys(lake: Lake, frame: Frame, columns: Sequence[Column]) -> list[Key]:
+    """What must be unique; the subjects' own key is looked at apart."""
+    subject = (lake.subject_key.lower(),) if frame is lake.subject_frame else ()
+    keys = [Key(frame.key)] if frame.key and tuple(name.lower() for name in frame.key) != subject else []
+    return keys + [Key((c.name,), c) for c in columns if c.unique and (c.name.lower(),) not in (subject, frame.key)]
+
+
+def _missing(frame: Frame, keys: Sequence[Key], data: DataFrame) -> Iterator[Fault]:
+    known = {name.lower() for name in data.columns}
+    for name in sorted({name for key in keys for name in key.columns if name.lower() not in known}):
+        what = f"its files have no column '{name}', which is declared as its key."
+        yield Fault(f"Frame '{frame.name}'", what, did_you_mean(name, data.columns) or "Mend key = […].", NO_KEY)
+
+
+def _measured(
+    lake: Lake,
+    frame: Frame,
+    data: DataFrame,
+    columns: Sequence[Column],
+    keys: Sequence[Key],
+    used: Used,
+    as_of: date,
+) -> Iterator[Breach]:
+    """What one aggregate finds, and keys that repeat."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    asked = elements.measures(frame, data, columns, as_of)
+    if not asked and not keys:
+        return
+    several = [part for at, key in enumerate(keys) for part in uniqueness.extent(data, key.columns, f"key_{at}")]
+    parted = data.withColumn(uniqueness.PART, F.spark_partition_id()) if keys else data
+    found: Any = parted.agg(F.count(F.lit(1)).alias("rows"), *elements.aggregates(asked, data), *several).first()
+    rows = int(found["rows"])
+    yield from elements.breaches(lake, frame, asked, found, rows, used)
+    for at, key in enumerate(keys):
+        yield from _of_key(lake, frame, data, key, found, f"key_{at}", used)
+
+
+def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, found: Any, name: str, used: Used) -> Iterator[Breach]:
+    which, said = _which(frame, key)
+    policy = (key.column.on_breach if key.column else None) or frame.on_breach or lake.on_breach
+    versions = used.of(frame.name, *key.columns) if key.column else used.of(frame.name)
+    if not key.column and (lost := found["rows"] - found[f"{name}_rows"]):
+        what = f"{share(lost, found['rows'])} have no {said}, which is declared as its key."
+        yield Breach(Fault(which, what, "Mend the source, or key = […].", NO_KEY), policy, versions)
+    if uniqueness.is_unique(data, key.columns, found, name):
+        return
+    values, rows, example = uniqueness.repeated(data, key.columns)
+    if not values:  # two hashes were the same
+        return
+    shown = ", ".join(
+        masked(value, sensitive=_sensitive(frame, at)) for at, value in zip(key.columns, example, strict=True)
+    )
+    what = f"{values:,} values of {said} stand in more than one row ({rows:,} rows), such as {shown}."
+    remedy = "Remove the duplicates at the source, or declare what tells its rows apart."
+    yield Breach(Fault(which, what, remedy, DUPLICATES), policy, versions)
+
+
+def _which(frame: Frame, key: Key) -> tuple[str, str]:
+    said = ", ".join(f"'{name}'" for name in key.columns)
+    return (f"Column '{frame.name}.{key.column.name}'" if key.column else f"Frame '{frame.name}'"), said
+
+
+def _sensitive(frame: Frame, name: str) -> bool:
+    """The subject's key, and what is declared so."""
+    declared = any(c.sensitive for c in frame.columns if c.name.lower() == name.lower())
+    return declared or name.lower() == frame.subject_key.lower()

@@ -1,0 +1,148 @@
+"""Critical data elements: what a frame's columns hold, against what is declared of them, in one pass over the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.lake.breaches import Breach, percent, share
+from rules_engine.lake.codes import NULLS, PATTERN, RANGE, VALUES
+from rules_engine.lake.used import Used
+from rules_engine.model.columns import AS_OF, DAYS, Column
+from rules_engine.model.frames import Frame, Lake
+from rules_engine.model.masking import masked
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
+    from pyspark.sql import DataFrame
+
+MOST_LISTED = 8
+"""Allowed values that a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One thing that is asked of a column's rows: how many are wrong, and the least wrong value as an example."""
+
+    column: Column
+    code: str
+    wrong: SparkColumn
+    allowed: float
+    what: str
+    remedy: str
+    example: bool = True
+
+
+def wanted(lake: Lake, frame: Frame, used: Used) -> list[Column]:
+    """The columns of a frame of which something is expected, as far as rules use them."""
+    subject = lake.subject_key.lower() if frame is lake.subject_frame else ""  # of that key every row is looked at
+    return [c for c in frame.columns if c.expects and used.of(frame.name, c.name) and c.name.lower() != subject]
+
+
+def measures(frame: Frame, data: DataFrame, columns: Sequence[Column], as_of: date) -> list[Measure]:
+    """What is to be counted, in the order of the columns."""
+    return [measure for column in columns for measure in _of_column(frame, data, column, as_of)]
+
+
+def _of_column(frame: Frame, data: DataFrame, column: Column, as_of: date) -> Iterator[Measure]:
+    from pyspark.sql import functions as F  # noqa: N812
+
+    value = data[f"`{column.name}`"]
+    if column.nulls < 1:
+        allowed = "none may be" if column.nulls == 0 else f"{percent(column.nulls)} may be"
+        remedy = f"Mend the source, or allow it in the declaration: nulls = …, now {column.nulls:g}."
+        yield Measure(column, NULLS, value.isNull(), column.nulls, f"without a value, and {allowed}", remedy, False)
+    if column.ranged:
+        outside = F.isnan(value) if column.type.lower() in {"float", "double"} else F.lit(False)
+        low, high = (_bound(column, text, as_of) for text in (column.low, column.high))
+        outside = outside | (value < low) if low is not None else outside
+        outside = outside | (value > high) if high is not None else outside
+        yield Measure(column, RANGE, outside, 0, f"outside its range, {_range(column)}", _mend("min and max"))
+    if column.values:
+        listed = ", ".join(column.values[:MOST_LISTED]) + (", …" if len(column.values) > MOST_LISTED else "")
+        among = value.isin([F.lit(text).cast(column.type) for text in column.values])
+        yield Measure(column, VALUES, ~among, 0, f"not among its values ({listed})", _mend("values"))
+    if column.pattern:
+        _check_pattern(frame, data, column)
+        whole = value.rlike(rf"\A(?:{column.pattern})\z")
+        yield Measure(column, PATTERN, ~whole, 0, f"not of its pattern, {column.pattern}", _mend("pattern"))
+
+
+def _mend(what: str) -> str:
+    return f"Mend the source, or {what} in the declaration."
+
+
+def _bound(column: Column, text: str | None, as_of: date) -> SparkColumn | None:
+    from pyspark.sql import functions as F  # noqa: N812
+
+    if text is None:
+        return None
+    if column.type.lower().startswith(DAYS):
+        return F.lit(as_of.isoformat() if text == AS_OF else text).cast(column.type)
+    return F.lit(Decimal(text)) if column.type.lower() not in {"float", "double"} else F.lit(float(text))
+
+
+def _range(column: Column) -> str:
+    if column.low is None:
+        return f"at most {column.high}"
+    return f"at least {column.low}" if column.high is None else f"{column.low} to {column.high}"
+
+
+def _check_pattern(frame: Frame, data: DataFrame, column: Column) -> None:
+    """
+    See that Java reads the pattern.
+
+    Raises:
+        RunRefused: If it does not.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    jvm: Any = data.sparkSession._jvm
+    try:
+        jvm.java.util.regex.Pattern.compile(column.pattern)
+    except (PySparkException, Py4JError) as problem:
+        what = f"its pattern {column.pattern} is no regular expression of Java's."
+        raise RunRefused(
+            Fault(f"Column '{frame.name}.{column.name}'", what, "Mend it in the declaration.")
+        ) from problem
+
+
+def aggregates(asked: Sequence[Measure], data: DataFrame) -> list[SparkColumn]:
+    """The columns of the one aggregate: for each measure a count, and where one is shown an example."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    counts = [F.count_if(each.wrong).alias(f"wrong_{at}") for at, each in enumerate(asked)]
+    shown = [
+        F.min(F.when(each.wrong, data[f"`{each.column.name}`"])).alias(f"example_{at}")
+        for at, each in enumerate(asked)
+        if each.example
+    ]
+    return counts + shown
+
+
+def breaches(lake: Lake, frame: Frame, asked: Sequence[Measure], found: Any, rows: int, used: Used) -> Iterator[Breach]:
+    """Every measure of which more rows are wrong than may be."""
+    for at, each in enumerate(asked):
+        wrong, column = found[f"wrong_{at}"], each.column
+        if wrong <= each.allowed * rows:
+            continue
+        what = f"{share(wrong, rows)} are {each.what}"
+        if each.example:
+            sensitive = column.sensitive or column.name.lower() == frame.subject_key.lower()
+            what += f", such as {masked(found[f'example_{at}'], sensitive=sensitive)}"
+        policy = column.on_breach or frame.on_breach or lake.on_breach
+        fault = Fault(f"Column '{frame.name}.{column.name}'", f"{what}.", _of(column) + each.remedy, each.code)
+        yield Breach(fault, policy, used.of(frame.name, column.name))
+
+
+def _of(column: Column) -> str:
+    """Whom to ask."""
+    owner = f"{column.owner} owns it" if column.owner else ""
+    source = f"it comes from {column.source}" if column.source else ""
+    said = " and ".join(filter(None, [owner, source]))
+    return f"{said[0].upper()}{said[1:]}. " if said else ""

@@ -1,0 +1,61 @@
+"""Which frames and columns the rules in force use: no more of the data is looked at before they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.rules import RuleVersion
+from rules_engine.sql.gate.gate import reading
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """
+    The ids of the versions that use a frame, and a column of it; names in small letters.
+
+    What a ready frame is made of is used by whoever uses that. A version that gate 1 does not accept uses nothing.
+    """
+
+    frames: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    columns: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+
+    def of(self, frame: str, *columns: str) -> frozenset[str]:
+        """The versions that use a frame, or any of its columns where some are named."""
+        if not columns:
+            return self.frames.get(frame.lower(), frozenset())
+        return frozenset().union(*(self.columns.get((frame.lower(), name.lower()), ()) for name in columns))
+
+
+def used(versions: Iterable[RuleVersion], schema: Schema, lake: Lake) -> Used:
+    """What versions name of the lake, as gate 1 reads them; a predicate uses its frame's subject key, too."""
+    frames, columns = dict[str, set[str]](), dict[tuple[str, str], set[str]]()
+    for version in versions:
+        said = reading(version, schema)
+        for frame, named in said.columns.items() if said else ():
+            for name, of_frame in _parts(frame, named, lake):
+                frames.setdefault(name, set()).add(version.id)
+                for each in of_frame:
+                    columns.setdefault((name, each), set()).add(version.id)
+    return Used(
+        {name: frozenset(ids) for name, ids in frames.items()},
+        {name: frozenset(ids) for name, ids in columns.items()},
+    )
+
+
+def _parts(frame: str, columns: Iterable[str], lake: Lake) -> Iterable[tuple[str, set[str]]]:
+    """A frame and its columns with the subject's key; for the ready frame those that it is made of."""
+    name, holdings = frame.lower(), lake.holdings
+    known = {each.name.lower(): each for each in lake.frames}
+    if holdings is None or name != holdings.name.lower():
+        key = {known[name].subject_key.lower()} - {""} if name in known else set[str]()
+        yield name, {column.lower() for column in columns} | key
+        return
+    of, (other, type_) = known[holdings.frame.lower()], holdings.look_up
+    own = {holdings.product, holdings.role, of.subject_key, "" if other else holdings.product_type}
+    if other:
+        key_column = known[other.lower()].key[0]
+        own.add(key_column)
+        yield other.lower(), {type_.lower(), key_column.lower()}
+    yield of.name.lower(), {column.lower() for column in own} - {""}

@@ -1,0 +1,101 @@
+"""The ready frame of who holds what with whom (R-LAKE-4), as a declaration names its parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+
+if TYPE_CHECKING:
+    from rules_engine.model.frames import Frame
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+WHICH = "Lake declaration [holdings]"
+
+
+@dataclass(frozen=True, slots=True)
+class JointHoldings:
+    """
+    The frame that says of each holder of a product or contract whether others hold it, too.
+
+    Grain: one row a subject and product; ``frame`` has one row a holder or more. ``product`` is the column that all
+    holders of one contract share; ``product_type`` a column of the frame, or ``other_frame.column`` where it is looked
+    up by that frame's one key column. ``primary`` and ``secondary`` are the values of ``role`` that mean so.
+    """
+
+    frame: str
+    product: str
+    role: str
+    primary: tuple[str, ...]
+    secondary: tuple[str, ...]
+    product_type: str = ""
+    name: str = ""
+
+    @property
+    def look_up(self) -> tuple[str, str]:
+        """The frame and column that the type of a product is looked up in; empty texts where it is not."""
+        frame, dot, found = self.product_type.partition(".")
+        return (frame, found) if dot else ("", "")
+
+
+def joint_holdings(said: Mapping[str, Any] | None, subject: str) -> JointHoldings | None:
+    """
+    What a declaration says under ``[holdings]``; its frame is called after the subject unless it is given a name.
+
+    Raises:
+        RunRefused: With everything that is wrong with it.
+    """
+    if said is None:
+        return None
+    raise_all(RunRefused, _faults(said))
+    texts = {word: str(said.get(word, "")) for word in ("frame", "product", "role", "product_type")}
+    name = str(said.get("name") or f"{subject.removesuffix('s')}_holdings")
+    return JointHoldings(
+        **texts, name=name, primary=tuple(map(str, said["primary"])), secondary=tuple(map(str, said["secondary"]))
+    )
+
+
+def _faults(said: Mapping[str, Any]) -> Iterable[Fault]:
+    known = [field.name for field in fields(JointHoldings)]
+    for word in sorted(set(said) - set(known)):
+        yield Fault(WHICH, f"it says '{word}', which means nothing.", did_you_mean(word, known))
+    for word in ("frame", "product", "role"):
+        if not isinstance(said.get(word), str) or not said[word]:
+            yield Fault(WHICH, f"it does not say its {word}.", f'Write {word} = "…".')
+    for word in ("primary", "secondary"):
+        if not isinstance(said.get(word), list) or not said[word]:
+            yield Fault(WHICH, f"it does not say which roles are {word}.", f'Write {word} = ["…"].')
+    both = {*map(str, said.get("primary") or ())} & {*map(str, said.get("secondary") or ())}
+    if both:
+        yield Fault(WHICH, f"it says {', '.join(sorted(both))} is primary and secondary.", "Take it out of one.")
+
+
+def made_of(holdings: JointHoldings, frames: Iterable[Frame]) -> Iterable[Fault]:
+    """What of the frames that it is made of is not declared, as far as they declare columns."""
+    known = {frame.name.lower(): frame for frame in frames}
+    if not NAME.fullmatch(holdings.name) or holdings.name.lower() in known:
+        yield Fault(WHICH, f"its name '{holdings.name}' is a frame's, or none.", 'Give it another: name = "…".')
+    of, other = holdings.frame, holdings.look_up[0]
+    yield from _lacks(known, of, holdings.product, holdings.role, "" if other else holdings.product_type)
+    if of.lower() in known and not known[of.lower()].subject_key:
+        yield Fault(WHICH, f"the frame '{of}' has no subject_key.", "Say which column names the holder.")
+    if other:
+        yield from _lacks(known, other, holdings.look_up[1])
+        found = known.get(other.lower())
+        if found and len(found.key) != 1:
+            yield Fault(WHICH, f"the frame '{other}' has not one key column to look up by.", 'Say it: key = ["…"].')
+        elif found:
+            yield from _lacks(known, of, found.key[0])
+
+
+def _lacks(known: Mapping[str, Frame], name: str, *columns: str) -> Iterable[Fault]:
+    if (frame := known.get(name.lower())) is None:
+        yield Fault(WHICH, f"there is no frame '{name}'.", did_you_mean(name, known))
+        return
+    declared = [column.name for column in frame.columns]
+    for column in columns:
+        if declared and column and column.lower() not in map(str.lower, declared):
+            yield Fault(WHICH, f"the frame '{name}' has no column '{column}'.", did_you_mean(column, declared))
