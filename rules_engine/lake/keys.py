@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from rules_engine.errors import Fault
+from rules_engine.lake.codes import SUBJECT_KEY
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import LONGEST_KEY
 
@@ -39,15 +40,18 @@ def key_faults(lake: Lake, subjects: DataFrame) -> Iterator[Fault]:
     which, key = f"Frame '{lake.subject_frame.name}'", f"'{lake.subject_key}'"
     if found["empty"]:
         yield Fault(
-            which, f"{found['empty']} values of {key} are an empty text, which names nobody.", "Mend the source."
+            which,
+            f"{found['empty']} values of {key} are an empty text, which names nobody.",
+            "Mend the source.",
+            SUBJECT_KEY,
         )
     if found["long"]:
         what = (
             f"{found['long']} values of {key} are longer than {LONGEST_KEY:,} bytes, which no history takes as a key."
         )
-        yield Fault(which, what, "Name subjects by a shorter key.")
+        yield Fault(which, what, "Name subjects by a shorter key.", SUBJECT_KEY)
     if found["zero"]:
-        yield Fault(which, f"{found['zero']} values of {key} hold a zero byte.", "Mend the source.")
+        yield Fault(which, f"{found['zero']} values of {key} hold a zero byte.", "Mend the source.", SUBJECT_KEY)
     if found["foreign"]:
         yield from _foreign_faults(which, key, subjects)
 
@@ -57,13 +61,19 @@ def _foreign_faults(which: str, key: str, subjects: DataFrame) -> Iterator[Fault
     normal = foreign.mapInArrow(_normalised, f"{_KEY} string, changed boolean, broken boolean")
     broken, changed = normal.selectExpr("count_if(broken)", "count_if(changed)").first() or (0, 0)
     if broken:
-        yield Fault(which, f"{broken} values of {key} are no UTF-8: their bytes mean no letters.", "Mend the source.")
+        yield Fault(
+            which,
+            f"{broken} values of {key} are no UTF-8: their bytes mean no letters.",
+            "Mend the source.",
+            SUBJECT_KEY,
+        )
     if changed:
         other = normal.where("changed").select(_KEY)
         shared = other.unionAll(subjects.join(other.distinct(), _KEY, "left_semi")).groupBy(_KEY).count()
         if twice := shared.where("count > 1").count():
             what = f"{twice} values of {key} are written in two ways that mean the same letters (Unicode form C)."
-            yield Fault(which, what, "Write each subject's key in one way at the source: they would be two subjects.")
+            remedy = "Write each subject's key in one way at the source: they would be two subjects."
+            yield Fault(which, what, remedy, SUBJECT_KEY)
 
 
 def _normalised(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
-from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY
+from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY, SUBJECT_KEY
 from rules_engine.lake.keys import key_faults
 from rules_engine.lake.opening import opened, spark_errors, unread
 from rules_engine.lake.storage import Landed
@@ -125,13 +125,15 @@ def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:
         found = types[frame.name].get(frame.subject_key.lower())
         if found is None:
             hint = did_you_mean(frame.subject_key, [f.name for f in frames[frame.name].schema.fields])
-            yield Fault(f"Frame '{frame.name}'", f"it has no column '{frame.subject_key}', its subject key.", hint)
+            yield Fault(
+                f"Frame '{frame.name}'", f"it has no column '{frame.subject_key}', its subject key.", hint, SUBJECT_KEY
+            )
         elif wanted and not joinable(found, wanted):
             what = f"its subject key '{frame.subject_key}' is {found}, that of '{lake.subject}' is {wanted}."
-            yield Fault(f"Frame '{frame.name}'", what, "Keys join only where their types are the same.")
+            yield Fault(f"Frame '{frame.name}'", what, "Keys join only where their types are the same.", SUBJECT_KEY)
         elif frame is lake.subject_frame and found not in WHOLE | {"string"}:
             what = f"its subject key '{frame.subject_key}' is {found}."
-            yield Fault(f"Frame '{frame.name}'", what, "A subject is named by a whole number or a text.")
+            yield Fault(f"Frame '{frame.name}'", what, "A subject is named by a whole number or a text.", SUBJECT_KEY)
 
 
 def joinable(left: str, right: str) -> bool:
