@@ -13,7 +13,7 @@ from rich.console import RenderableType
 
 from console.desk import Desk, at_desk, day, now, writing
 from console.screen import row, table
-from jobs.asking import ask, judge, with_shared
+from jobs.asking import ask, declared, judge, with_shared
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RunRefused, did_you_mean, raise_all
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
@@ -176,7 +176,8 @@ def check(desk: Desk, as_of: InForce = None) -> None:
         for each in days:
             rule_set = installation.repository.rule_set(each, now())
             answer = ask(installation, rule_set.versions, each, rule_set.reference_lists)
-            faults += [fault for fault in answer.faults if fault not in faults]
+            missing = installation.dropped.missing(rule_set.versions, declared(installation, each))
+            faults += [fault for fault in (*answer.faults, *missing) if fault not in faults]
             told.append({"as_of": each, "rules": len(rule_set.versions), "digest": rule_set.digest, "asked": answer.by})
     raise_all(InvalidRule, faults)
     desk.screen.answer(

@@ -36,15 +36,20 @@ def ask(
     Ask every gate about wordings, the try on rows included, under the frames that the lake declares.
 
     Several wordings of one rule, of several periods, are asked one after the other. What was accepted under these
-    frames by this Spark is not asked again.
+    frames by this Spark is not asked again. A column that a policy drops is refused by name; one that only waits for a
+    rule to use it may be named, with a warning.
 
     Raises:
         RunRefused: If there is no lake, or no Spark, to ask.
     """
-    schema = declared(installation, as_of, lists)
+    there = declared(installation, as_of, lists)
+    dropped = installation.dropped
+    schema = dropped.drafting(there)
     gate = installation.evaluator.gate(schema)
-    faults: list[Fault] = []
-    warnings: list[Fault] = []
+    faults: list[Fault] = [*dropped.refusals(versions, schema)]
+    private = {fault.which for fault in faults}
+    versions = [version for version in versions if f"Rule {version.key}" not in private]
+    warnings: list[Fault] = [*dropped.missing(versions, there)]
     for several in _at_once(versions):
         types = {version.membership_type for version in several}
         known_at = datetime.combine(as_of, time(), UTC)

@@ -106,6 +106,7 @@ def previewed(installation: Installation, version: RuleVersion, lists: Lists, on
     evaluator = installation.evaluator
     types = (MembershipType(version.membership_type),)
     rule_set = RuleSet(on, datetime.fromisoformat(f"{on}T00:00:00+00:00"), types, (version,), tuple(lists))
+    installation.check_curated(rule_set)
     evaluator.check(rule_set)
     schema = evaluator.schema(on, rule_set.reference_lists)
     try:

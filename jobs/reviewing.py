@@ -109,6 +109,7 @@ def planned(
     in_force = _in_force(installation, rules_day, known_at)
     after = drafted(in_force, rules_day)
     before, after = (replace(each, as_of=day) for each in (in_force, after))
+    installation.check_curated(after)
     with _apart(installation) as folder:
         return plan(
             before,

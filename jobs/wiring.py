@@ -16,6 +16,7 @@ from jobs.telling import inserting
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.lake import declaration
+from rules_engine.model.failing import OnFailure
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
 from rules_engine.model.hitmatrix import HitMatrix
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from rules_engine.spark.evaluator import SparkEvaluator
     from rules_engine.spark.explain import Explained
     from rules_lake.privacy.declared import Declared
+    from rules_lake.privacy.dropped import Dropped
     from rules_repo.repository import Repository
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
@@ -107,6 +109,13 @@ class Installation:
         from rules_lake.privacy.declared import load
 
         return load(path)
+
+    @cached_property
+    def dropped(self) -> Dropped:
+        """The columns that landed and did not go on to the lake; none where it was not curated."""
+        from rules_lake.privacy.dropped import Dropped
+
+        return Dropped.of(self.settings.lake)
 
     @cached_property
     def store(self) -> RunStore:
@@ -265,6 +274,8 @@ class Installation:
         exact: bool = False,
     ) -> Outcome:
         """One run over this installation's adapters; see :func:`rules_engine.run.run`."""
+        if self.settings.on_failure is OnFailure.ABORT and self.dropped.waiting:
+            self.check_curated(self.repository.rule_set(as_of, known_at or created_at))
         return run(
             self.repository,
             self.evaluator,
@@ -282,6 +293,17 @@ class Installation:
             exact=exact,
             judge=lambda manifest: guarding.judge(self, manifest),
         )
+
+    def check_curated(self, rule_set: RuleSet) -> None:
+        """
+        See that every column that rules read went on to the lake.
+
+        Raises:
+            RunRefused: Naming each that was not used yet when the lake was curated.
+        """
+        if self.dropped.waiting:
+            schema = self.evaluator.schema(rule_set.as_of, rule_set.reference_lists)
+            raise_all(RunRefused, self.dropped.missing(rule_set.versions, schema))
 
     def explained(self, as_of: date, known_at: datetime, progress: Progress = silent) -> Explained:
         """Where each rule in force goes when it is evaluated, and what that costs; nothing is written."""

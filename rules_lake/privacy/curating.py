@@ -55,7 +55,7 @@ class Curated:
     day: date
     rows: int
     columns: Mapping[str, Mapping[str, str]]
-    """Of every landed column ``type`` (empty of a dropped one), ``privacy`` and ``why``."""
+    """Of every declared column how it ``landed``, its ``type`` now (none of a dropped one), ``privacy`` and ``why``."""
     made: str
     tokens: int = 0
 
@@ -92,7 +92,12 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
 def _described(frame: Frame, columns: Columns) -> dict[str, dict[str, str]]:
     types = {c.name: c.type for c in frame.columns}
     return {
-        name: {"type": "" if p.drops else p.type_after(types[name]), "privacy": p.treatment.value, "why": why}
+        name: {
+            "landed": types[name],
+            "type": "" if p.drops else p.type_after(types[name]),
+            "privacy": p.treatment.value,
+            "why": why,
+        }
         for name, (p, why) in columns.items()
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -107,15 +106,3 @@ def _column(about: Any, treatment: Treatment, type_after: Any) -> Any:
     if treatment not in (Treatment.KEEP, Treatment.DROP):  # what was expected of the landed values
         said = {word: value for word, value in said.items() if word in ("type", "meaning", "nulls", "owner", "source")}
     return said
-
-
-def dropped(folder: Place) -> dict[str, dict[str, str]]:
-    """Of every frame the declared columns that did not go on, and why; nothing where the lake was not curated."""
-    text = folder.text(PRIVACY)
-    if text is None:
-        return {}
-    frames = json.loads(text)["frames"]
-    return {
-        frame: {name: said["why"] for name, said in columns.items() if not said["type"]}
-        for frame, columns in frames.items()
-    }

@@ -14,10 +14,10 @@ from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.model.rule_sets import freeze
 from rules_lake.landing.landing import land
-from rules_lake.landing.place import Place
 from rules_lake.privacy.curating import Tokenising
 from rules_lake.privacy.declared import Declared, parse
-from rules_lake.privacy.lake_of import CuratedLake, curate_lake, dropped
+from rules_lake.privacy.dropped import Dropped
+from rules_lake.privacy.lake_of import CuratedLake, curate_lake
 from rules_lake.privacy.reverse_table import ReverseTable
 from rules_lake.privacy.tokens import TokenKeys, is_token
 from rules_lake.privacy.used import Used
@@ -110,8 +110,8 @@ def test_the_declaration_that_rules_are_evaluated_by_follows(tmp_path: Path) -> 
     lake = declaration.load(tmp_path / "lake/frames.toml")
     types = {c.name: c.type for c in lake.subject_frame.columns}
     assert types == {"id": "string", "town": "string", "iban": "string", "born": "date", "income": "decimal(10,2)"}
-    gone = dropped(Place(str(tmp_path / "lake")))
-    assert gone == {"people": {"name": "used by nothing in force"}, "loans": {"note": "as declared"}}
+    gone = Dropped.of(str(tmp_path / "lake/frames.toml"))
+    assert (gone.waiting, gone.by_policy) == ({"people": {"name": "string"}}, {"loans": {"note": "string"}})
 
 
 STEPS = """

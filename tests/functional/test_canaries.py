@@ -1,0 +1,131 @@
+"""Nothing of a person that the lake does not let through is found after the landed data (R-LAKE-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pyarrow.parquet as pq
+
+from tests.canaries import CANARIES, found, people
+from tests.functional.rules_command import RulesCommand
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LANDED = """
+subject = "customers"
+[frames.customers]
+path = "customers/{day}"
+key = ["customer_id"]
+subject_key = "customer_id"
+[frames.customers.columns]
+customer_id = { type = "bigint", privacy = "tokenise" }
+name = "string"
+email = { type = "string", privacy = "tokenise" }
+account = { type = "string", privacy = { policy = "mask", last = 2 } }
+birth_date = { type = "date", privacy = { policy = "band", width = "decade" } }
+country = "string"
+"""
+KEPT = LANDED.replace('"tokenise"', '"keep"').replace('"string"\nemail', '{ type = "string", privacy = "keep" }\nemail')
+RULES = """
+membership_types: [{key: GOLD, name: Gold}]
+rules:
+  - {key: GOLD-001, name: Older, kind: inclusion, membership_type: GOLD, weight: 30, frame: customers,
+     sql: "birth_date < DATE '1960-01-01' AND email IS NOT NULL AND length(account) > 2", effective: {from: 2024-01-01}}
+  - {key: GOLD-002, name: Abroad, kind: exclusion, membership_type: GOLD, weight: 20, frame: customers,
+     sql: "country = 'FR'", effective: {from: 2024-01-01}}
+"""
+SECRET = "a secret of forty characters, not a short one"
+
+
+def test_canaries_are_found_nowhere_after_the_landed_data(
+    spark: SparkSession, database_url: str, tmp_path: Path
+) -> None:
+    """Landed, curated, decided, published, explained, previewed and planned: 0 times, in any byte."""
+    rules = _with_landed(tmp_path, LANDED, database_url)
+    out = tmp_path / "out"
+    with _event_log(spark, out / "events"):
+        said = [rules("import", tmp_path / "rules.yaml").stderr]
+        said += [fault["what"] for fault in rules.refused("run", "--as-of", "2024-06-01")[1]]
+        assert all("'customers.country'" in each for each in said)
+        rules.fine("curate")
+        said.append(rules.fine("run", "--as-of", "2024-06-01"))
+        (member, *_) = rules.json("members", "GOLD")["members"]
+        said.append(rules.fine("explain", member, "--type", "GOLD"))
+        said.append(rules.fine("preview", "--sql", "email IS NOT NULL", "--frame", "customers"))
+        said.append(rules.fine("plan", "--file", tmp_path / "other.yaml", "--html", out / "plan.html"))
+        rules.fine("evidence", member, "--from", "2024-06-01", "--to", "2024-06-01", "--out", out / "evidence.zip")
+    (out / "answers.txt").write_text("\n".join(said))
+    (out / "database.txt").write_text("\n".join(_rows(database_url)))
+    tenant = tmp_path / "home/acme"
+    searched = [tenant / "lake", tenant / "runs", tenant / "tokens", tmp_path / "home/log", out]
+    assert {name: len(found(folder)) for folder in searched for name in [folder.name]} == {
+        "lake": 0, "runs": 0, "tokens": 0, "log": 0, "out": 0,
+    }  # fmt: skip
+    assert {*found(tenant / "landed")} == {*CANARIES}
+    assert SECRET not in (out / "answers.txt").read_text() + (tmp_path / "home/log/rules.jsonl").read_text()
+    assert "SparkListenerSQLExecutionStart" in "".join(f.read_text() for f in (out / "events").iterdir())
+
+
+def test_the_look_finds_canaries_that_are_let_through(database_url: str, tmp_path: Path) -> None:
+    """With every column kept they are in the curated lake; and in a log, a page or an event log where they are put."""
+    rules = _with_landed(tmp_path, KEPT.replace('policy = "mask", last = 2', 'policy = "keep"').replace(
+        'policy = "band", width = "decade"', 'policy = "keep"'), database_url)  # fmt: skip
+    rules.fine("curate")
+    assert {*found(tmp_path / "home/acme/lake")} == {*CANARIES}
+    for name in ("rules.jsonl", "plan.html", "local-1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text(f"x {CANARIES['account']} y")
+        assert found(tmp_path / name) == {"account": [name]}
+
+
+def _with_landed(folder: Path, declaration: str, database_url: str) -> RulesCommand:
+    """The command of a tenant whose people landed, by a declaration."""
+    landed = folder / "home/acme/landed"
+    landed.mkdir(parents=True)
+    (landed / "frames.toml").write_text(declaration)
+    (folder / "rules.yaml").write_text(RULES)
+    (folder / "other.yaml").write_text(RULES.replace("weight: 20", "weight: 40"))
+    (folder / "extract").mkdir()
+    pq.write_table(people(), folder / "extract/part-0.parquet")
+    said = {"RULES_TENANT": "acme", "RULES_DATABASE_URL": database_url, "RULES_TOKEN_SECRET": SECRET}
+    rules = RulesCommand(folder / "home", said)
+    rules.fine("land", folder / "extract", "customers", "--day", "2024-06-01")
+    rules.fine("curate")
+    return rules
+
+
+@contextmanager
+def _event_log(spark: SparkSession, folder: Path) -> Iterator[None]:
+    """What Spark writes of its events, SQL texts and plans included, as a history server would read it."""
+    folder.mkdir(parents=True)
+    jvm, context = spark._jvm, spark.sparkContext._jsc.sc()  # type: ignore[union-attr]
+    conf = context.conf().clone().set("spark.eventLog.rolling.enabled", "false").set("spark.eventLog.compress", "false")
+    none, uri = jvm.scala.Option.empty(), jvm.java.net.URI(folder.as_uri())
+    listener = jvm.org.apache.spark.scheduler.EventLoggingListener(
+        "canaries", none, uri, conf, context.hadoopConfiguration()
+    )
+    listener.start()
+    context.addSparkListener(listener)
+    try:
+        yield
+    finally:
+        context.listenerBus().waitUntilEmpty()
+        context.removeSparkListener(listener)
+        listener.stop()
+
+
+def _rows(url: str) -> Iterator[str]:
+    """Every row of every table of rules and history, as text."""
+    named = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('rules', 'history')"
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(named)
+        tables = cursor.fetchall()
+        assert {"rules", "history"} == {schema for schema, _ in tables}
+        for schema, table in tables:
+            cursor.execute(f'SELECT t::text FROM {schema}."{table}" AS t')
+            yield from (row[0] for row in cursor.fetchall())
