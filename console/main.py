@@ -77,7 +77,11 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "The register of members: built, proved, fed.",
         {word: f"register_commands.{word}" for word in ("rebuild", "verify", "follow", "numbers")},
     ),
-    "emr": ("Runs on EMR.", {word: f"emr_commands.{word}" for word in ("package", "upload", "submit")}),
+    "emr": (
+        "Runs on EMR.",
+        {word: f"emr_commands.{word}" for word in ("package", "upload", "submit", "requests")}
+        | {word: f"emr_look_commands.{word}" for word in ("status", "logs", "cancel")},
+    ),
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
+from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, raise_all
 
 Summary = Mapping[str, object]
 
@@ -42,7 +44,15 @@ def words(about: str | None, **arguments: tuple[Callable[[str], object], str]) -
     parser = argparse.ArgumentParser(description=about)
     for name, (read, meaning) in arguments.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=read, help=meaning, required=True)
+    parser.add_argument("--hours", type=float, help="how long it may take before it ends itself")
     return parser
+
+
+def yes(text: str) -> bool:
+    """Yes or no, in a word: what fills in a command line from a template can leave none out."""
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither yes nor no")
+    return text == "yes"
 
 
 def knows_nothing_of(names: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -57,11 +67,33 @@ def knows_nothing_of(names: Sequence[str], environment: Mapping[str, str]) -> No
     raise_all(RunRefused, [Fault(name, what, remedy) for name in names if environment.get(name, "").strip()])
 
 
+HOURS = argparse.ArgumentParser(add_help=False)
+HOURS.add_argument("--hours")
+
+
 def finish(step: Callable[[Sequence[str]], Summary]) -> None:
     """Run a step on the command line's words: its summary as one JSON line, or its faults and their exit code."""
+    _end_after(HOURS.parse_known_args(sys.argv[1:])[0].hours)
     try:
         summary = step(sys.argv[1:])
     except RulesError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     print(json.dumps(summary, sort_keys=True))
+
+
+def _end_after(hours: str | None, end: Callable[[int], object] = os._exit) -> None:
+    """End the process in so many hours, whatever it waits for: its driver goes with it, and what it asked YARN for."""
+
+    def over() -> None:
+        remedy = "Run the same again: it goes on. Where it is slow for want of nodes, give it more, or more --hours."
+        print(Fault("Step", f"it took more than {hours} hours.", remedy), file=sys.stderr, flush=True)
+        end(RunInterrupted.exit_code)
+
+    try:
+        timer = threading.Timer(3600 * float(hours or "nan"), over)
+    except ValueError:
+        return  # the step's own reading of its words refuses it
+    if hours is not None:
+        timer.daemon = True
+        timer.start()

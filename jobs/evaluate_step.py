@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from pyspark.sql import SparkSession
 
-from jobs.entry import Summary, finish, knows_nothing_of, moment, words
+from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake.declaration import parse
@@ -48,7 +48,9 @@ ARGUMENTS.add_argument("--planning-seconds", type=float, default=Limits().planni
 ARGUMENTS.add_argument(
     "--write-policy", type=WritePolicy, default=WritePolicy.RESULTS, help="results, or changes alone"
 )
-ARGUMENTS.add_argument("--correction", action="store_true", help="correct an earlier day than the newest published")
+ARGUMENTS.add_argument(
+    "--correction", type=yes, nargs="?", const=True, default=False, help="correct an earlier day than the newest"
+)
 
 
 def step(argv: Sequence[str]) -> Summary:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jobs import aws
+from jobs import aws, limits
 from jobs.entry import Summary, day, finish, moment, words
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.rule_sets import freeze
@@ -34,12 +34,14 @@ ARGUMENTS.add_argument("--database-secret", help=f"name in Secrets Manager of th
 def step(argv: Sequence[str]) -> Summary:
     told = ARGUMENTS.parse_args(argv)
     from rules_repo.connection import of_tenant
+    from rules_repo.releases import shared
     from rules_repo.repository import Repository
 
     url = secret_url(told.database_secret) if told.database_secret else environment_url(os.environ)
     if told.tenant:
         url = of_tenant(url, told.tenant)
     rule_set = Repository(url).rule_set(told.as_of, told.known_at)
+    put(limits.beside(told.target), limits.limits_of(shared(url)))
     put(told.target, freeze(rule_set))
     return {"target": told.target, "rule_set": rule_set.digest, "versions": len(rule_set.versions)}
 

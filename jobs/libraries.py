@@ -18,6 +18,7 @@ SPARKS_ARROW = ("numpy", "pandas", "pyarrow")
 STEPS: Mapping[str, tuple[str, ...]] = {
     "freeze": ("alembic", "boto3", "psycopg2-binary", "sqlalchemy"),
     "evaluate": SPARKS_ARROW,
+    "guard": ("pyarrow",),
     "publish": (*SPARKS_ARROW, "boto3"),
 }
 """A step's distributions beside Spark and the job zip. The evaluator runs rule SQL: it gets no client of any store."""

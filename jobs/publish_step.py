@@ -15,11 +15,13 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.entry import Summary, finish, knows_nothing_of, moment, words
+from jobs import verdicts
+from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from jobs.insert_on_executors import Place, insert
 from jobs.telling import in_lines
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.publications import found
 from rules_engine.publication.names import runs_root, table_name
 from rules_engine.publication.records import SubjectType
 from rules_engine.publication.staging import DECISIONS, FolderRunStore
@@ -39,11 +41,12 @@ ARGUMENTS = words(
 )
 ARGUMENTS.add_argument("--endpoint", help="http(s)://… of DynamoDB where it is not AWS itself")
 ARGUMENTS.add_argument("--write-rate", type=float, help="writes a second of all tasks; as many as it takes without")
+ARGUMENTS.add_argument("--dry-run", type=yes, default=False, help="yes: say what would be inserted, and insert nothing")
 ARGUMENTS.add_argument("--region", help="AWS region, where the cluster's own is not meant")
 
 
 def step(argv: Sequence[str]) -> Summary:
-    """Insert a staged run into DynamoDB; runs no rule SQL. A run without a manifest is refused."""
+    """Insert a staged run into DynamoDB; runs no rule SQL. A run that no guard rail let pass is refused."""
     told = ARGUMENTS.parse_args(argv)
     knows_nothing_of(NOT_TO_KNOW, os.environ)
     spark = SparkSession.builder.appName(f"publish {told.run_id}").getOrCreate()
@@ -51,7 +54,8 @@ def step(argv: Sequence[str]) -> Summary:
         files = HadoopFiles(spark)
         root = runs_root(told.runs, told.environment, told.tenant, HistoryKind.DYNAMODB)
         store = FolderRunStore(root, files, lambda path: _rows(spark, path), files.digests)
-        if store.manifest(told.run_id) is None:
+        manifest = store.manifest(told.run_id)
+        if manifest is None:
             raise RunRefused(
                 Fault(f"Run {told.run_id}", f"{root} holds no manifest of it.", "Evaluate it to its end first.")
             )
@@ -60,6 +64,10 @@ def step(argv: Sequence[str]) -> Summary:
         table = table_name(told.environment, told.tenant, "memberships", "history")
         place = Place(table, subject, told.endpoint, told.region, told.write_rate)
         history = place.history()
+        if found(history.chain(), told.run_id) is None:
+            verdicts.require(store, manifest)
+        if told.dry_run:
+            return {"run_id": told.run_id, "dry_run": True, "would_insert": manifest.written}
         done = publish(told.run_id, store, history, told.at, partial(insert, spark, store, history, place, in_lines))
         return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
     finally:

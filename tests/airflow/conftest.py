@@ -49,6 +49,13 @@ VARIABLES = {
 }
 os.environ |= {f"AIRFLOW_VAR_{name.upper()}": value for name, value in VARIABLES.items()}
 
+TYPE = {"membership_type": "GOLD", "members_before": 40, "members_after": 45, "events": {"GRANTED": 7, "REVOKED": 2}}
+STAGED = {
+    "manifest.json": json.dumps({"versions": 3, "evaluation": {"subjects": 1200, "types": [TYPE]}}),
+    "held.json": json.dumps(["rule GOLD-014: it hits 3 subjects."]),
+}
+"""What the evaluating step leaves of the first night, as far as the summary reads it."""
+
 import boto3  # noqa: E402
 import pytest  # noqa: E402
 from moto.emr.models import emr_backends  # noqa: E402
@@ -61,7 +68,11 @@ class Aws:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.failing: set[str] = set()
-        self.emr, sns, self.sqs = (boto3.client(s, endpoint_url=endpoint) for s in ("emr", "sns", "sqs"))
+        self.emr, sns, self.sqs, s3 = (boto3.client(s, endpoint_url=endpoint) for s in ("emr", "sns", "sqs", "s3"))
+        s3.create_bucket(Bucket="rules-runs")
+        for key, text in STAGED.items():
+            s3.put_object(Bucket="rules-runs", Key=f"staged/prod_acme_dynamodb/2024-06-01T040000Z/{key}", Body=text)
+        self.serverless = boto3.client("emr-serverless", endpoint_url=endpoint)
         topic = sns.create_topic(Name="rules")["TopicArn"]
         self.queue = self.sqs.create_queue(QueueName="told")["QueueUrl"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:told")
@@ -85,16 +96,26 @@ class Aws:
 
     def asked(self, operation: str) -> list[dict[str, Any]]:
         """The requests of an EMR operation, in order, as they came over the wire."""
+        wanted = [r for r in self._recorded() if r["headers"].get("X-Amz-Target", "").endswith(f".{operation}")]
+        return [_body(request) for request in wanted]
+
+    def started_jobs(self) -> list[dict[str, Any]]:
+        """The requests of EMR Serverless to start a job."""
+        return [_body(r) for r in self._recorded() if r["method"] == "POST" and r["url"].endswith("/jobruns")]
+
+    def _recorded(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self.endpoint}/moto-api/recorder/download-recording") as reply:
-            requests = [json.loads(line) for line in reply.read().decode().splitlines()]
-        wanted = [r for r in requests if r["headers"].get("X-Amz-Target", "").endswith(f".{operation}")]
-        return [json.loads(base64.b64decode(r["body"]) if r["body_encoded"] else r["body"]) for r in wanted]
+            return [json.loads(line) for line in reply.read().decode().splitlines()]
 
     def told(self) -> list[tuple[str, str]]:
         """Subject and message of what the topic's subscribers got."""
         messages = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
         bodies = [json.loads(message["Body"]) for message in messages]
         return [(body["Subject"], body["Message"]) for body in bodies]
+
+
+def _body(request: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(base64.b64decode(request["body"]) if request["body_encoded"] else request["body"])
 
 
 @pytest.fixture
@@ -117,8 +138,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 @pytest.fixture(scope="session")
-def dag() -> Any:
-    """The workflow as Airflow loads it from its folder, with a database to run in."""
+def dags() -> Any:
+    """The workflows as Airflow loads them from their folder, with a database to run in."""
     from airflow.utils.db import initdb
 
     initdb()
@@ -126,9 +147,16 @@ def dag() -> Any:
 
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     assert bag.import_errors == {}
-    found = bag.dags["rules_workflow"]
-    for task in found.tasks:
+    for task in (task for dag in bag.dags.values() for task in dag.tasks):
         if hasattr(task, "poke_interval"):
             task.poke_interval = 0.2
             task.timeout = 120
-    return found
+        if hasattr(task, "waiter_delay"):
+            task.waiter_delay = 1
+    return bag.dags
+
+
+@pytest.fixture(scope="session")
+def dag(dags: Any) -> Any:
+    """The one on a cluster of its own."""
+    return dags["rules_nightly"]

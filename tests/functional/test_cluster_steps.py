@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyspark
 import pytest
 
-from jobs import evaluate_step, package
+from jobs import evaluate_step, package, verdicts
 from rules_engine.java import find_java
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import freeze
@@ -184,17 +184,27 @@ def test_a_moment_without_a_zone_is_a_wrong_command(capsys: pytest.CaptureFixtur
 
 
 def test_the_staged_run_is_published(cluster: ClusterOfOne, evaluated: dict[str, Any], endpoint: str) -> None:
-    """The publish step inserts what was decided, each record with the rules that hit, and says so in the run's folder."""
+    """
+    The publish step inserts what was decided, each record with the rules that hit, and says so in the run's folder.
+
+    What no guard rail let pass it refuses (R-OPS-5).
+    """
     history = DynamoDBHistory(TABLE, "bigint", connect(endpoint, None), stream=False)
     history.create()
     words = ("--runs", (cluster.root / "runs").as_uri(), "--run-id", "run-1", "--at", "2024-06-01T05:00:00+00:00")
     words += (*PLACE, "--endpoint", endpoint)
+    refused = cluster.submit("publish_step.py", *words, python=sys.executable)
+    assert refused.returncode == 5
+    assert "Run run-1: no guard rail was asked about it. Run the guard step first" in refused.stdout
+    staged = FolderRunStore(str(cluster.root / "runs" / "test_steps_dynamodb"))
+    manifest = staged.manifest("run-1")
+    assert manifest
+    verdicts.keep(staged, manifest)
     published = cluster.submit("publish_step.py", *words, python=sys.executable)
     done, decided = summary(published), f"{evaluated['decided']:,}"
     assert evaluated["decided"] > 0
     assert f"Publishing: {decided} of {decided} records, " in published.stdout
     assert done == {"run_id": "run-1", "inserted": evaluated["decided"], "already_there": 0}
-    staged = FolderRunStore(str(cluster.root / "runs" / "test_steps_dynamodb"))
     assert [status.published for status in staged.runs()] == [datetime.fromisoformat("2024-06-01T05:00:00+00:00")]
     for record in staged.decisions("run-1", HitMatrix.of(RULES)):
         assert history.journey(record.subject) == (record,)

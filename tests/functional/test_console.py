@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto import mock_aws
 
 from rules_engine import __version__
 from tests import small_lake
@@ -275,27 +274,6 @@ def test_down_stops_what_runs_and_says_so(tmp_path: Path) -> None:
     assert command.json("down")["postgresql"] == {"stopped": False}
     assert command.json("list") == []
     command.fine("down")
-
-
-def test_a_run_submitted_twice_is_on_the_cluster_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`rules emr submit` names its steps by the run; the second time it finds them there."""
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    aws = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    command = RulesCommand(tmp_path, aws)
-    words = "emr submit --run-id r-1 --artefacts s3://a/1 --rule-set s3://r/r.json --lake s3://l/f.toml --runs s3://r/s"
-    own = "--logs s3://l/emr --subnet subnet-1 --service-role emr --instance-profile nodes"
-    with mock_aws():
-        first = command.json(*words.split(), *own.split())
-        again = command.json(*words.split(), "--cluster", first["cluster"])
-    assert len(first["steps"]) == 2
-    assert (again["cluster"], again["steps"]) == (first["cluster"], first["steps"])
-
-
-def test_a_cluster_of_its_own_needs_four_words_more(tmp_path: Path) -> None:
-    """Everything a transient cluster lacks is said at once."""
-    words = "emr submit --run-id r --artefacts s3://a --rule-set s3://r --lake s3://l --runs s3://s"
-    code, faults = RulesCommand(tmp_path).refused(*words.split())
-    assert (code, [f["which"] for f in faults]) == (5, ["--logs", "--subnet", "--service-role", "--instance-profile"])
 
 
 @pytest.mark.slow

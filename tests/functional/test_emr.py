@@ -1,23 +1,29 @@
 """How a run gets onto EMR: the requests as golden files, and submission against a stand-in of AWS."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.validate import ParamValidator
+from jinja2 import Environment
 from moto import mock_aws
 from moto.emr.models import emr_backends
 
-from jobs import emr, freeze_step
+from jobs import emr, emr_cluster, emr_runs, emr_serverless, emr_template, freeze_step
 from rules_engine.errors import RunInterrupted, RunRefused
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+BESIDE_THE_DAG = Path(__file__).parents[2] / "airflow" / "dags" / "rules_requests.json"
 REGION = "eu-west-1"
+ARNS = {name: f"arn:aws:iam::123456789012:role/rules-{name}" for name in emr.Roles.__slots__}
 
 JOB = emr.Job(
     run_id="2024-06-01-a1b2c3d4e5f6",
@@ -29,147 +35,293 @@ JOB = emr.Job(
     environment="prod",
     tenant="acme",
 )
-CLUSTER = emr.Cluster(
+WHOLE = replace(JOB, as_of="2024-06-01", secret="rules/database", roles=emr.Roles(**ARNS))
+CLUSTER = emr_cluster.Cluster(
     logs="s3://rules-logs/emr/",
     subnet="subnet-0a1b2c3d",
     service_role="rules-emr-service",
     instance_profile="rules-emr-nodes",
 )
+APPLICATION = "00f1abcdexample"
 
 
 def golden(name: str) -> Any:
     return json.loads((GOLDEN / name).read_text())
 
 
+class Aws:
+    """The stand-in's clients, and what EMR does by itself and its stand-in never does: end a step."""
+
+    def __init__(self) -> None:
+        self.emr = boto3.client("emr", region_name=REGION)
+        self.s3 = boto3.client("s3", region_name=REGION)
+        self.s3.create_bucket(Bucket="rules-runs", CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def submit(self, job: emr.Job = JOB, place: emr_cluster.Cluster | str = CLUSTER) -> emr_runs.RunState:
+        return emr_runs.submit_run(self.emr, self.s3, job, place, publish=True, sleep=lambda _: None)
+
+    def shared(self) -> str:
+        """A cluster that others use, too."""
+        request = emr_cluster.job_flow(JOB, CLUSTER) | {"Name": "shared"}
+        request["Instances"]["KeepJobFlowAliveWhenNoSteps"] = True
+        return str(self.emr.run_job_flow(**request)["JobFlowId"])
+
+    def end(self, cluster: str, **states: str) -> None:
+        backend = emr_backends["123456789012"][REGION].clusters[cluster]
+        for step in backend.steps:
+            step.state = states.get(step.name.split()[0], step.state)
+
+    def finish(self, cluster: str) -> None:
+        """Every step done and the cluster gone, as EMR leaves a run."""
+        self.end(cluster, evaluate="COMPLETED", guard="COMPLETED", publish="COMPLETED")
+        self.emr.terminate_job_flows(JobFlowIds=[cluster])
+
+    def clusters(self) -> list[str]:
+        return [each["Name"] for each in self.emr.list_clusters()["Clusters"]]
+
+
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with mock_aws():
-        yield boto3.client("emr", region_name=REGION)
+        yield Aws()
+
+
+@pytest.fixture
+def client(aws: Aws) -> Any:
+    return aws.emr
+
+
+def test_the_steps_are_those_of_the_golden_file() -> None:
+    """Freeze, evaluate, guard and publish as EMR is told; only the freezing one knows the name of a secret."""
+    assert [step.request for step in emr.steps_of(WHOLE, publish=True)] == golden("emr_steps.json")
 
 
 def test_a_write_policy_goes_to_the_evaluator_alone() -> None:
     """It stands in the manifest that the publisher reads."""
-    changes = emr.evaluate_step(replace(JOB, write_policy="changes"))["HadoopJarStep"]["Args"]
-    assert changes[changes.index("--write-policy") + 1] == "changes"
-    assert "--write-policy" not in emr.publish_step(replace(JOB, write_policy="changes"))["HadoopJarStep"]["Args"]
+    steps = emr.steps_of(replace(WHOLE, write_policy="changes"), publish=True)
+    told = {step.what: step.request["HadoopJarStep"]["Args"] for step in steps}
+    assert {what: "changes" in words for what, words in told.items()} == dict.fromkeys(told, False) | {"evaluate": True}
 
 
-def states(client: Any, cluster_id: str) -> dict[str, str]:
-    steps = client.list_steps(ClusterId=cluster_id)["Steps"]
-    return {step["Name"]: step["Status"]["State"] for step in steps}
-
-
-def running_cluster(client: Any) -> str:
-    request = emr.job_flow("shared", CLUSTER)
-    request["Instances"]["KeepJobFlowAliveWhenNoSteps"] = True
-    return str(client.run_job_flow(**request)["JobFlowId"])
-
-
-def fail(cluster_id: str, name: str) -> None:
-    """What EMR does by itself and its stand-in never does: end a step."""
-    backend = emr_backends["123456789012"][REGION]
-    next(step for step in backend.clusters[cluster_id].steps if step.name == name).state = "FAILED"
-
-
-def test_the_steps_are_those_of_the_golden_file() -> None:
-    """Freeze, evaluate and publish as EMR is told; only the freezing one knows the name of a secret."""
-    steps = [
-        emr.freeze_step(JOB, "2024-06-01", "rules/database"),
-        emr.evaluate_step(JOB),
-        emr.publish_step(JOB),
-    ]
-    assert steps == golden("emr_steps.json")
-
-
-def test_the_evaluate_step_is_told_of_no_database_and_no_history() -> None:
-    """It runs rule SQL, so it must hold nothing worth stealing (security.md, separate roles)."""
-    words = " ".join(emr.evaluate_step(JOB)["HadoopJarStep"]["Args"])
+@pytest.mark.parametrize("step", ["evaluate", "guard"])
+def test_whoever_runs_or_judges_rules_is_told_of_no_database_and_no_history(step: str) -> None:
+    """The evaluator runs rule SQL, so it must hold nothing worth stealing (security.md, separate roles)."""
+    (found,) = (each for each in emr.steps_of(WHOLE, publish=True) if each.what == step)
+    words = " ".join(found.request["HadoopJarStep"]["Args"])
     for word in ("secret", "database", "postgresql", "dynamodb", "table", "endpoint"):
         assert word not in words
 
 
 def test_the_cluster_is_that_of_the_golden_file() -> None:
-    """A transient cluster: ends after the last step, on a failed one and left idle, logs in S3."""
-    assert emr.job_flow(f"rules {JOB.run_id}", CLUSTER) == golden("emr_job_flow.json")
+    """
+    A transient cluster: ends after the last step, on a failed one and left idle; logs in S3, tags.
+
+    The nodes that hold drivers are on demand, those that come to help are Spot.
+    """
+    assert emr_cluster.job_flow(JOB, CLUSTER) == golden("emr_job_flow.json")
 
 
-def test_the_serverless_request_is_that_of_the_golden_file() -> None:
-    """The same artefact and arguments on EMR Serverless."""
-    role = "arn:aws:iam::123456789012:role/rules-evaluator"
-    assert emr.serverless_job(JOB, "00f1abcdexample", role, CLUSTER.logs) == golden("emr_serverless.json")
+def test_the_serverless_requests_are_those_of_the_golden_file() -> None:
+    """The same artefacts and arguments on EMR Serverless, each step under its role, the evaluating one narrowed."""
+    calls = emr_serverless.calls_of(WHOLE, APPLICATION, CLUSTER.logs, publish=True)
+    assert [call.request for call in calls] == golden("emr_serverless.json")
 
 
-def test_the_serverless_request_has_the_form_aws_asks_for() -> None:
-    """botocore's own model of the request accepts it: names, types and lengths."""
-    service = boto3.client("emr-serverless", region_name=REGION).meta.service_model
-    form = service.operation_model("StartJobRun").input_shape
-    assert not ParamValidator().validate(golden("emr_serverless.json"), form).has_errors()
+def test_what_airflow_fills_in_is_what_is_submitted() -> None:
+    """The file beside the DAG is generated: `rules emr requests` writes it anew where this fails."""
+    assert json.loads(BESIDE_THE_DAG.read_text()) == emr_template.requests("m7i.2xlarge", 2, 2, "3.11")
+    assert emr_template.MARK not in BESIDE_THE_DAG.read_text()
 
 
-def test_a_transient_cluster_gets_the_run_and_ends_itself(client: Any) -> None:
-    """Both steps are part of the request that starts the cluster, so no broken connection leaves it without them."""
-    cluster_id, step_ids = emr.submit_run(client, JOB, cluster=CLUSTER, publish=True)
-    cluster = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
+VARIABLES = {
+    "rules_artefacts_uri": "s3://rules-artefacts/0.1.0",
+    "rules_lake_uri": "s3://rules-lake/frames.toml",
+    "rules_rule_sets_uri": "s3://rules-runs/rule-sets",
+    "rules_runs_uri": "s3://rules-runs/staged",
+    "rules_logs_uri": "s3://rules-logs/emr/",
+    "rules_subnet_id": "subnet-0a1b2c3d",
+    "rules_service_role": "rules-emr-service",
+    "rules_instance_profile": "rules-emr-nodes",
+    "rules_database_secret": "rules/database",
+    "rules_environment": "prod",
+    "rules_tenant": "acme",
+    "rules_serverless_application": APPLICATION,
+    **{f"rules_{name}_role": arn for name, arn in ARNS.items()},
+}
+
+
+def rendered(body: Any) -> Any:
+    """The file beside the DAG as Airflow fills it in for the night of the golden files, value by value."""
+    if isinstance(body, dict):
+        return {key: rendered(value) for key, value in body.items()}
+    if isinstance(body, list):
+        return [rendered(value) for value in body]
+    night = SimpleNamespace(logical_date=datetime(2024, 6, 1, 4, tzinfo=UTC))
+    told = {"params": dict.fromkeys(("as_of", "environment", "dry_run", "correction")), "ti": {"try_number": 1}}
+    return (
+        Environment().from_string(body).render(var={"value": VARIABLES}, dag_run=night, **told)
+        if (isinstance(body, str))
+        else body
+    )
+
+
+def test_airflow_asks_for_what_a_submission_does() -> None:
+    """Filled in for one night, the requests are those of the golden files; the id of the run, and a token, apart."""
+    made = rendered(json.loads(BESIDE_THE_DAG.read_text()))
+    wanted = {name: golden(f"emr_{name}.json") for name in ("job_flow", "steps", "serverless")}
+    wanted = json.loads(json.dumps(wanted).replace(JOB.run_id, "2024-06-01T040000Z"))
+    assert made["cluster"] == wanted["job_flow"]
+    assert list(made["steps"].values()) == wanted["steps"]
+    tokens = [each["clientToken"] for each in made["serverless"].values()]
+    assert tokens == [f"prod_acme-{step}-2024-06-01T040000Z-1" for step in made["steps"]]
+    assert [_without_token(each) for each in made["serverless"].values()] == [
+        _without_token(each) for each in wanted["serverless"]
+    ]
+
+
+def _without_token(request: Any) -> Any:
+    """A job's request; places that are one bucket stand in a policy once or twice, which is the same to AWS."""
+    told = {key: value for key, value in request.items() if key != "clientToken"}
+    if "executionIamPolicy" in told:
+        said = json.loads(told["executionIamPolicy"]["policy"])["Statement"]
+        on = [[each["Resource"]] if isinstance(each["Resource"], str) else each["Resource"] for each in said]
+        told["executionIamPolicy"] = [each | {"Resource": {*where}} for each, where in zip(said, on, strict=True)]
+    return told
+
+
+def every_call() -> Iterator[emr_runs.Call]:
+    """Every request that the program makes of EMR to put a run there."""
+    for place in (CLUSTER, "j-1ABC"):
+        for job in (JOB, WHOLE):
+            yield from emr_runs.calls_of(job, place, publish=True)
+    yield from emr_serverless.calls_of(WHOLE, APPLICATION, CLUSTER.logs, publish=True)
+
+
+def test_every_request_has_the_form_aws_asks_for() -> None:
+    """botocore's own models accept them: names, types and lengths."""
+    for call in every_call():
+        service = boto3.client(call.service, region_name=REGION).meta.service_model
+        form = service.operation_model(call.operation).input_shape
+        found = ParamValidator().validate(call.request, form)
+        assert not found.has_errors(), found.generate_report()
+
+
+def test_a_transient_cluster_gets_the_run_and_ends_itself(aws: Aws) -> None:
+    """All steps are part of the request that starts the cluster, so no broken connection leaves it without them."""
+    found = aws.submit()
+    cluster = aws.emr.describe_cluster(ClusterId=found.cluster)["Cluster"]
     assert (cluster["AutoTerminate"], cluster["ReleaseLabel"]) == (True, "emr-spark-8.1.0")
-    assert set(states(client, cluster_id)) == {f"evaluate {JOB.run_id}", f"publish {JOB.run_id}"}
-    for step_id in step_ids:
-        step = client.describe_step(ClusterId=cluster_id, StepId=step_id)["Step"]
-        assert step["ActionOnFailure"] == "TERMINATE_CLUSTER"
+    assert [step.what for step in found.steps] == ["evaluate", "guard", "publish"]
+    for step in found.steps:
+        about = aws.emr.describe_step(ClusterId=found.cluster, StepId=step.id)["Step"]
+        assert about["ActionOnFailure"] == "TERMINATE_CLUSTER"
 
 
-def test_each_step_has_the_role_that_is_named_for_it(client: Any) -> None:
+def test_each_step_has_the_role_that_is_named_for_it(aws: Aws) -> None:
     """A call names one role for all its steps: they are added one by one, to a cluster that starts without any."""
-    arns = [f"arn:aws:iam::123456789012:role/{name}" for name in ("evaluator", "publisher")]
     made: list[tuple[str, str]] = []
-    client.meta.events.register(
+    aws.emr.meta.events.register(
         "provide-client-params.emr.AddJobFlowSteps",
         lambda params, **_: made.append((params["Steps"][0]["Name"].split()[0], params["ExecutionRoleArn"])),
     )
-    emr.submit_run(client, replace(JOB, evaluator_role=arns[0], publisher_role=arns[1]), cluster=CLUSTER, publish=True)
-    assert made == [("evaluate", arns[0]), ("publish", arns[1])]
+    aws.submit(WHOLE)
+    whose = {"freeze": "loader", "evaluate": "evaluator", "guard": "guard", "publish": "publisher"}
+    assert made == [(step, ARNS[role]) for step, role in whose.items()]
 
 
-def test_the_same_run_does_not_start_a_second_cluster(client: Any) -> None:
-    """R-OPS-3: a transient cluster that runs this run is found by its name."""
-    first = emr.submit_run(client, JOB, cluster=CLUSTER, publish=True)
-    assert emr.submit_run(client, JOB, cluster=CLUSTER, publish=True) == first
-    assert len(client.list_clusters()["Clusters"]) == 1
+def test_a_run_that_goes_on_is_not_started_again(aws: Aws) -> None:
+    """R-OPS-3, the first state: whoever submits it again, elsewhere too, is told where it is."""
+    first = aws.submit()
+    assert aws.submit() == first
+    assert aws.submit(place=aws.shared()) == first
+    assert sorted(aws.clusters()) == [f"rules {JOB.name}", "shared"]
 
 
-def test_the_same_run_twice_on_a_running_cluster_is_one_run(client: Any) -> None:
+def test_a_run_that_is_done_is_not_started_again_though_its_cluster_is_gone(aws: Aws) -> None:
+    """R-OPS-3, the second state; also where nobody kept where it went."""
+    first = aws.submit()
+    aws.finish(first.cluster)
+    again = aws.submit()
+    assert (again.cluster, again.done, again.alive) == (first.cluster, True, False)
+    aws.s3.delete_object(Bucket="rules-runs", Key="staged/submitted/prod_acme/2024-06-01-a1b2c3d4e5f6.json")
+    assert aws.submit() == again
+    assert len(aws.clusters()) == 1
+
+
+def test_of_two_that_submit_at_once_one_does(aws: Aws) -> None:
+    """R-OPS-3, the third state: both are told of the one cluster that was started."""
+    both = threading.Barrier(2)
+    found: list[str] = []
+
+    def submit() -> None:
+        clients = boto3.client("emr", region_name=REGION), boto3.client("s3", region_name=REGION)
+        both.wait()
+        pause = threading.Event().wait
+        found.append(emr_runs.submit_run(*clients, JOB, CLUSTER, sleep=lambda _: pause(0.02) and None).cluster)
+
+    threads = [threading.Thread(target=submit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    assert len(set(found)) == len(aws.clusters()) == 1
+
+
+def test_one_who_vanished_while_submitting_holds_nobody_up_for_good(aws: Aws) -> None:
+    """A claim that was never given back counts for a time, and after that no more."""
+    where = {"Bucket": "rules-runs", "Key": "staged/submitted/prod_acme/2024-06-01-a1b2c3d4e5f6.json"}
+    aws.s3.put_object(**where, Body=json.dumps({"where": None, "until": 9e9, "by": "gone"}).encode())
+    with pytest.raises(RunInterrupted, match="others are submitting this run"):
+        aws.submit()
+    aws.s3.put_object(**where, Body=json.dumps({"where": None, "until": 1.0, "by": "gone"}).encode())
+    assert aws.submit().own
+
+
+def test_a_run_whose_cluster_failed_is_started_again(aws: Aws) -> None:
+    """What failed was not done; a cluster that is gone takes no steps."""
+    first = aws.submit()
+    aws.end(first.cluster, evaluate="FAILED", guard="CANCELLED", publish="CANCELLED")
+    aws.emr.terminate_job_flows(JobFlowIds=[first.cluster])
+    again = aws.submit()
+    assert again.cluster != first.cluster
+    assert [step.state for step in again.steps] == ["RUNNING", "PENDING", "PENDING"]
+
+
+def test_the_same_run_twice_on_a_running_cluster_is_one_run(aws: Aws) -> None:
     """R-OPS-3: the step is found by its name, and its id is the answer to both."""
-    running = running_cluster(client)
-    first = emr.submit_run(client, JOB, cluster=running, publish=True)
-    assert emr.submit_run(client, JOB, cluster=running, publish=True) == first
-    assert len(states(client, running)) == 2
+    running = aws.shared()
+    first = aws.submit(place=running)
+    assert aws.submit(place=running) == first
+    assert len(first.steps) == len(aws.emr.list_steps(ClusterId=running)["Steps"]) == 3
 
 
-def test_another_run_on_a_running_cluster_is_added(client: Any) -> None:
-    """Only the same run id is the same run."""
-    running = running_cluster(client)
-    emr.submit_run(client, JOB, cluster=running)
-    emr.submit_run(client, replace(JOB, run_id="2024-06-02-0f0f0f0f0f0f"), cluster=running)
-    assert set(states(client, running)) == {"evaluate 2024-06-01-a1b2c3d4e5f6", "evaluate 2024-06-02-0f0f0f0f0f0f"}
+def test_the_same_id_of_another_tenant_is_another_run(aws: Aws) -> None:
+    """Only environment, tenant and run id together are the same run."""
+    running = aws.shared()
+    first = aws.submit(place=running)
+    other = aws.submit(replace(JOB, tenant="other"), running)
+    assert {step.id for step in first.steps}.isdisjoint(step.id for step in other.steps)
 
 
-def test_a_failed_step_is_added_again(client: Any) -> None:
-    """What failed was not done: submitting the run again is how it is tried again."""
-    running = running_cluster(client)
-    _, (evaluated, published) = emr.submit_run(client, JOB, cluster=running, publish=True)
-    fail(running, f"publish {JOB.run_id}")
-    _, again = emr.submit_run(client, JOB, cluster=running, publish=True)
-    assert again[0] == evaluated
-    assert again[1] != published
+def test_a_failed_step_is_added_again(aws: Aws) -> None:
+    """What failed was not done: submitting the run again is how it is tried again; what was done stays done."""
+    running = aws.shared()
+    first = aws.submit(place=running)
+    aws.end(running, evaluate="COMPLETED", guard="COMPLETED", publish="FAILED")
+    again = aws.submit(place=running)
+    assert [a.id == b.id for a, b in zip(first.steps, again.steps, strict=True)] == [True, True, False]
 
 
-def test_a_run_ends_no_cluster_that_others_use(client: Any) -> None:
+def test_a_run_ends_no_cluster_that_others_use(aws: Aws) -> None:
     """On a running cluster a failing step ends itself alone."""
-    running = running_cluster(client)
-    _, (step_id,) = emr.submit_run(client, JOB, cluster=running)
-    assert client.describe_step(ClusterId=running, StepId=step_id)["Step"]["ActionOnFailure"] == "CONTINUE"
+    running = aws.shared()
+    for step in aws.submit(place=running).steps:
+        about = aws.emr.describe_step(ClusterId=running, StepId=step.id)["Step"]
+        assert about["ActionOnFailure"] == "CONTINUE"
 
 
 def test_absent_credentials_are_said_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -179,19 +331,23 @@ def test_absent_credentials_are_said_in_words(monkeypatch: pytest.MonkeyPatch, t
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    clients = boto3.client("emr", region_name=REGION), boto3.client("s3", region_name=REGION)
     with pytest.raises(RunRefused, match=r"credentials.* Sign in, or set AWS_PROFILE"):
-        emr.submit_run(boto3.client("emr", region_name=REGION), JOB, cluster="j-1")
+        emr_runs.submit_run(*clients, JOB, "j-1")
 
 
 def test_an_unreachable_aws_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is another kind of error than a refusal: the same run may be submitted again."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    deaf = boto3.client(
-        "emr", region_name=REGION, endpoint_url="http://127.0.0.1:9", config=Config(retries={"max_attempts": 0})
-    )
+    deaf = [
+        boto3.client(
+            name, region_name=REGION, endpoint_url="http://127.0.0.1:9", config=Config(retries={"max_attempts": 0})
+        )
+        for name in ("emr", "s3")
+    ]
     with pytest.raises(RunInterrupted, match="AWS did not answer"):
-        emr.submit_run(deaf, JOB, cluster="j-1")
+        emr_runs.submit_run(*deaf, JOB, "j-1")
 
 
 SECRETS = [
@@ -230,7 +386,6 @@ def test_a_missing_secret_is_named(client: Any) -> None:
 def test_a_frozen_rule_set_goes_to_s3(client: Any) -> None:
     """The object holds the text, letters beyond ASCII included."""
     s3 = boto3.client("s3", region_name=REGION)
-    s3.create_bucket(Bucket="rules-runs", CreateBucketConfiguration={"LocationConstraint": REGION})
     freeze_step.put("s3://rules-runs/rule-sets/a.json", "{“é”}", s3)
     assert s3.get_object(Bucket="rules-runs", Key="rule-sets/a.json")["Body"].read().decode() == "{“é”}"
 

@@ -51,7 +51,7 @@ def test_the_interpreter_holds_spark_and_nothing_else(alone: SparkAlone) -> None
 def test_the_steps_on_two_workers_decide_as_the_command_does(
     alone: SparkAlone, endpoint: str, database_url: str, spark: object, tmp_path: Path
 ) -> None:
-    """Freeze, evaluate and publish, with only the package: the decisions digest of `rules run` on the demo's first day."""
+    """Freeze, evaluate, guard and publish, with only the package: the decisions digest of `rules run` on the demo's first day."""
     generate(tmp_path / "lake", 2000, 7)
     lake = tmp_path / "lake" / "frames.toml"
     said = {"RULES_DATABASE_URL": database_url, "RULES_LAKE": str(lake), "RULES_RUNS": str(tmp_path / "here")}
@@ -69,6 +69,7 @@ def test_the_steps_on_two_workers_decide_as_the_command_does(
     there = alone.submit(CLUSTER, "evaluate", *run, *places)
     assert there["decisions_digest"] == here["evaluation"]["decisions_digest"]
 
+    assert alone.submit(CLUSTER, "guard", *run, "--rule-set", frozen.as_uri())["passed"]
     DynamoDBHistory(TABLE, "bigint", connect(endpoint, None), stream=False).create()
     published = alone.submit(CLUSTER, "publish", *run, "--at", MORNING, "--endpoint", endpoint)
     assert published["inserted"] == there["decided"] == here["inserted"]

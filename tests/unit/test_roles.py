@@ -1,4 +1,4 @@
-"""The three roles of infra/roles.yaml: who may do what, asked of the template itself (R-HIST-3)."""
+"""The four roles of infra/roles.yaml: who may do what, asked of the template itself (R-HIST-3)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ GIVEN = {
     "HistoryTable": "prod_mutual_memberships_history",
     "LoaderRole": "LoaderRole",
     "EvaluatorRole": "EvaluatorRole",
+    "GuardRole": "GuardRole",
     "PublisherRole": "PublisherRole",
 }
 
@@ -75,6 +76,20 @@ WHO_MAY_WHAT = """
     evaluator | sts:AssumeRole                | publisher                   | no  | it cannot become the publisher
     evaluator | lambda:InvokeFunction         | function                    | no  | no other service at all
     evaluator | kms:Decrypt                   | key                         | yes | the lake may be encrypted
+    evaluator | s3:PutObject                  | runs/acme/r1/judged.json    | no  | who decides does not say that it may pass
+    guard     | s3:GetObject                  | runs/acme/r1/manifest.json  | yes | it judges what a run counted
+    guard     | s3:GetObject                  | runs/acme/r1/decisions/p    | no  | and sees nobody's decision
+    guard     | s3:GetObject                  | rule-sets/1.limits.json     | yes | limits and releases
+    guard     | s3:GetObject                  | rule-sets/1.json            | no  | it needs no rule
+    guard     | s3:GetObject                  | lake/customers/p.parquet    | no  | the guard sees no data
+    guard     | s3:PutObject                  | runs/acme/r1/judged.json    | yes | it says what may be published
+    guard     | s3:PutObject                  | runs/acme/r1/held.json      | yes | and why something may not
+    guard     | s3:PutObject                  | runs/acme/r1/manifest.json  | no  | it changes no count
+    guard     | s3:PutObject                  | runs/acme/r1/published.json | no  | it publishes nothing
+    guard     | s3:DeleteObject               | runs/acme/r1/held.json      | no  | and deletes nothing
+    guard     | secretsmanager:GetSecretValue | secret                      | no  | it reaches no database
+    guard     | dynamodb:PartiQLInsert        | history                     | no  | nor the history
+    publisher | s3:PutObject                  | runs/acme/r1/judged.json    | no  | who publishes does not let it pass
     publisher | s3:GetObject                  | runs/r1/decisions/p.parquet | yes | it inserts what was staged
     publisher | s3:ListBucket                 | runs/r1/decisions/          | yes | staged decisions are a folder of files
     publisher | s3:PutObject                  | runs/r1/decisions/p.parquet | no  | what is inserted is what was staged
@@ -108,6 +123,8 @@ NEVER = """
     evaluator | dynamodb:PutItem              | the evaluator keeps away from the history
     evaluator | secretsmanager:GetSecretValue | the evaluator keeps away from secrets
     evaluator | lambda:InvokeFunction         | the evaluator keeps away from everything else
+    guard     | dynamodb:PutItem              | the guard keeps away from the history
+    guard     | secretsmanager:GetSecretValue | the guard keeps away from secrets
     publisher | dynamodb:PutItem              | the publisher cannot overwrite
     publisher | dynamodb:UpdateItem           | the publisher cannot change
     publisher | dynamodb:DeleteItem           | the publisher cannot delete
@@ -279,7 +296,7 @@ def test_what_a_role_must_never_do_stays_denied(row: Row) -> None:
 
 
 def test_each_role_is_taken_by_steps_alone() -> None:
-    """No person and no account is trusted: the nodes' role, and EMR Serverless for the evaluator."""
+    """No person and no account is trusted: the nodes' role, and EMR Serverless."""
     template = yaml.load(TEMPLATE.read_text("utf-8"), Tags)
     resources = resolved(template["Resources"], _given(template))
     trusted = {
@@ -288,11 +305,8 @@ def test_each_role_is_taken_by_steps_alone() -> None:
         if role["Type"] == "AWS::IAM::Role"
     }
     nodes = {"AWS": GIVEN["InstanceProfileRoleArn"]}
-    assert trusted == {
-        "LoaderRole": [nodes],
-        "EvaluatorRole": [nodes, {"Service": "emr-serverless.amazonaws.com"}],
-        "PublisherRole": [nodes],
-    }
+    by = [nodes, {"Service": "emr-serverless.amazonaws.com"}]
+    assert trusted == dict.fromkeys(("LoaderRole", "EvaluatorRole", "GuardRole", "PublisherRole"), by)
 
 
 def _given(template: Mapping[str, Any]) -> dict[str, Any]:

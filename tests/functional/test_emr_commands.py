@@ -1,0 +1,276 @@
+"""`rules emr submit | status | logs | cancel` as somebody types them, against a stand-in of AWS."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+from moto.emr.models import emr_backends
+from moto.emrserverless.models import emrserverless_backends
+
+from jobs import emr_runs, emr_serverless
+from rules_engine.errors import RunInterrupted
+from tests.functional.rules_command import RulesCommand
+from tests.functional.test_emr import APPLICATION, REGION, WHOLE
+from tests.spec.table import Row, cases
+
+PLACES = {"--artefacts": "s3://art/1", "--rule-set": "s3://rules-runs/rule-sets/", "--lake": "s3://lake/f.toml"}
+PLACES |= {"--runs": "s3://rules-runs/runs", "--as-of": "2024-06-01"}
+OWN = {"--logs": "s3://rules-logs/emr/", "--subnet": "subnet-1", "--service-role": "emr", "--instance-profile": "nodes"}
+SECRET = {"--database-secret": "rules/database"}
+
+
+def words(*told: dict[str, str], **other: str) -> list[str]:
+    said = {key: value for each in told for key, value in each.items()} | {f"--{k}": v for k, v in other.items()}
+    return [word for pair in said.items() for word in pair]
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RulesCommand]:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    told = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        s3 = boto3.client("s3", region_name=REGION)
+        for bucket in ("rules-runs", "rules-logs"):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield RulesCommand(tmp_path, told | {"RULES_ENV": "prod", "RULES_TENANT": "acme"})
+
+
+def end(cluster: str, **states: str) -> None:
+    for step in emr_backends["123456789012"][REGION].clusters[cluster].steps:
+        step.state = states.get(step.name.split()[0], step.state)
+
+
+def test_the_same_words_are_the_same_run(rules: RulesCommand) -> None:
+    """The id follows from the day and the words, so submitting it again attaches, and another day is another run."""
+    first = rules.json("emr", "submit", *words(PLACES, OWN, SECRET))
+    again = rules.json("emr", "submit", *words(PLACES, OWN, SECRET))
+    assert first["run_id"].startswith("2024-06-01-")
+    assert [first[key] for key in ("run_id", "cluster", "steps")] == [again[k] for k in ("run_id", "cluster", "steps")]
+    assert len(first["steps"]) == 4
+    other = rules.json("emr", "submit", *words(PLACES, OWN, SECRET, {"--as-of": "2024-06-02"}))
+    assert other["cluster"] != first["cluster"]
+
+
+def test_a_dry_run_prints_the_requests_and_makes_none(rules: RulesCommand) -> None:
+    """As they would be made, the frozen rule set named after the run."""
+    at = {"--created-at": "2024-06-02T04:00:00+00:00"}
+    said = rules.json("emr", "submit", *words(PLACES, OWN, SECRET, at), "--dry-run")
+    (request,) = said["requests"]
+    assert (request["service"], request["operation"]) == ("emr", "RunJobFlow")
+    frozen = f"s3://rules-runs/rule-sets/{said['run_id']}.json"
+    assert all(frozen in step["HadoopJarStep"]["Args"] for step in request["request"]["Steps"][:3])
+    assert json.loads(rules.fine("emr", "submit", *words(PLACES, OWN, SECRET, at), "--dry-run")) == said["requests"]
+    assert boto3.client("emr", region_name=REGION).list_clusters()["Clusters"] == []
+
+
+def test_how_a_run_is_and_stopping_it(rules: RulesCommand) -> None:
+    """Its steps in order; a cluster of its own is stopped as a whole, and then there is nothing to stop."""
+    told = rules.json("emr", "submit", *words(PLACES, OWN, SECRET))
+    end(told["cluster"], freeze="COMPLETED", evaluate="RUNNING")
+    said = rules.json("emr", "status", told["run_id"])
+    steps = [(step["step"], step["state"]) for step in said["steps"]]
+    assert steps[:2] == [("freeze", "COMPLETED"), ("evaluate", "RUNNING")]
+    assert [step for step, _ in steps] == ["freeze", "evaluate", "guard", "publish"]
+    assert rules.json("emr", "cancel", told["run_id"])["state"] == "TERMINATED"
+    code, faults = rules.refused("emr", "cancel", told["run_id"])
+    assert (code, faults[0]["what"]) == (5, f"it has ended on cluster {told['cluster']}.")
+
+
+def test_a_run_that_nobody_submitted_is_said_to_be_none(rules: RulesCommand) -> None:
+    """With what may be behind it."""
+    code, (fault,) = rules.refused("emr", "status", "2024-06-01-none")
+    assert (code, fault["which"]) == (5, "Run prod_acme 2024-06-01-none")
+    assert "--cluster" in fault["remedy"]
+
+
+def test_waiting_ends_with_the_run_and_a_failed_step_is_named(rules: RulesCommand) -> None:
+    """Exit 0 once all steps are done; exit 6 where one failed, with the command that shows its log."""
+    told = rules.json("emr", "submit", *words(PLACES, OWN))
+    end(told["cluster"], evaluate="COMPLETED", guard="COMPLETED", publish="COMPLETED")
+    assert rules.json("emr", "status", told["run_id"], "--wait")["done"]
+    assert rules.json("emr", "submit", *words(PLACES, OWN), "--wait")["done"]
+    end(told["cluster"], guard="FAILED", publish="CANCELLED")
+    code, (fault,) = rules.refused("emr", "status", told["run_id"], "--wait")
+    assert (code, fault["which"]) == (6, f"Step guard prod_acme {told['run_id']}")
+    assert f"rules emr logs {told['run_id']} guard" in fault["remedy"]
+
+
+def test_progress_is_told_while_a_run_goes_on(rules: RulesCommand) -> None:
+    """Which step goes on, and what share of them is done; it looks again after a pause."""
+    run_id = rules.json("emr", "submit", *words(PLACES, OWN))["run_id"]
+    client, said, after = boto3.client("emr", region_name=REGION), [], iter(("evaluate", "guard", "publish"))
+    look = lambda: emr_runs.state_of(client, f"prod_acme {run_id}")  # noqa: E731
+    cluster = look().cluster
+    found = emr_runs.waited_for(
+        look,
+        f"prod_acme {run_id}",
+        lambda *told: said.append(told),
+        lambda _: end(cluster, **{next(after): "COMPLETED"}),
+    )
+    assert found.done
+    assert [share for _, share in said] == pytest.approx([0, 1 / 3, 2 / 3])
+    assert "evaluate running" in said[0][0]
+
+
+def test_a_step_of_a_shared_cluster_is_stopped_alone() -> None:
+    """The requests as AWS is to get them; moto knows no CancelSteps."""
+    client = boto3.client("emr", region_name=REGION, aws_access_key_id="x", aws_secret_access_key="y")
+    steps = [
+        {"Id": f"s-{n}", "Name": f"{what} prod_acme r1", "Status": {"State": state}}
+        for n, (what, state) in enumerate([("publish", "PENDING"), ("guard", "RUNNING"), ("evaluate", "COMPLETED")])
+    ]
+    about = {"Cluster": {"Id": "j-1", "Name": "shared", "Status": {"State": "RUNNING"}}}
+    with Stubber(client) as stub:
+        for _ in range(2):
+            stub.add_response("describe_cluster", about, {"ClusterId": "j-1"})
+            stub.add_response("list_steps", {"Steps": steps}, {"ClusterId": "j-1"})
+            if _ == 0:
+                wanted = {"ClusterId": "j-1", "StepIds": ["s-1", "s-0"], "StepCancellationOption": "TERMINATE_PROCESS"}
+                stub.add_response("cancel_steps", {}, wanted)
+        assert not emr_runs.cancel(client, "prod_acme r1", "j-1").ended
+        stub.assert_no_pending_responses()
+
+
+def test_the_log_of_a_step_is_that_of_its_driver_too(rules: RulesCommand) -> None:
+    """What spark-submit said on the primary node names the application; the driver was the first container of that."""
+    told = rules.json("emr", "submit", *words(PLACES, OWN))
+    s3, (step, *_) = boto3.client("s3", region_name=REGION), told["steps"]
+    application = "application_1717214400000_0001"
+    put = {
+        f"steps/{step}/stderr.gz": f"Submitted {application}",
+        f"containers/{application}/container_1717214400000_0001_01_000001/stdout.gz": "Rule GOLD-014: no such column",
+        f"containers/{application}/container_1717214400000_0001_01_000002/stdout.gz": "an executor's",
+    }
+    code, (fault,) = rules.refused("emr", "logs", told["run_id"], "evaluate")
+    assert (code, fault["what"]) == (5, "there are none below s3://rules-logs/emr yet.")
+    for key, text in put.items():
+        s3.put_object(Bucket="rules-logs", Key=f"emr/{told['cluster']}/{key}", Body=gzip.compress(text.encode()))
+    said = rules.json("emr", "logs", told["run_id"], "evaluate")
+    assert [log["text"] for log in said] == [f"Submitted {application}", "Rule GOLD-014: no such column"]
+    assert (
+        rules.refused("emr", "logs", told["run_id"], "land")[1][0]["remedy"] == "There are: evaluate, guard, publish."
+    )
+
+
+@pytest.fixture
+def application(rules: RulesCommand, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("moto.emrserverless.models.JOB_STATUS", "RUNNING")
+    client = boto3.client("emr-serverless", region_name=REGION)
+    made = str(client.create_application(name="rules", releaseLabel="emr-7.13.0", type="SPARK")["applicationId"])
+    emrserverless_backends["123456789012"][REGION].job_runs[made] = []  # moto knows of no application without jobs
+    return made
+
+
+def ended(application: str, state: str) -> None:
+    """The job of a step that goes on ends so: moto ends none by itself."""
+    for job in emrserverless_backends["123456789012"][REGION].job_runs[application]:
+        if job.state not in ("SUCCESS", "FAILED"):
+            job.state = state
+
+
+def test_serverless_does_one_step_after_the_other_and_none_twice(rules: RulesCommand, application: str) -> None:
+    """Submitted again while a step goes on it attaches; once that is done the next one starts; a failed one again."""
+    client = boto3.client("emr-serverless", region_name=REGION)
+
+    def submit() -> list[str]:
+        found = emr_serverless.submit(client, WHOLE, application, "s3://rules-logs/emr", publish=True)
+        return [f"{step.what} {step.state}" for step in found.steps]
+
+    assert submit() == submit() == ["freeze RUNNING"]
+    assert len(client.list_job_runs(applicationId=application)["jobRuns"]) == 1
+    ended(application, "SUCCESS")
+    assert submit() == ["freeze COMPLETED", "evaluate RUNNING"]
+    ended(application, "FAILED")
+    assert submit() == ["freeze COMPLETED", "evaluate RUNNING"]
+    assert len(client.list_job_runs(applicationId=application)["jobRuns"]) == 3
+
+
+def test_a_try_after_a_failed_one_has_another_token() -> None:
+    """With the same one AWS would answer the failed job; two who submit at once have the same."""
+    step = emr_serverless.calls_of(WHOLE, APPLICATION, "s3://rules-logs/emr", publish=True)[0].request
+    again = emr_serverless.calls_of(WHOLE, APPLICATION, "s3://rules-logs/emr", publish=True)[0].request
+    assert step["clientToken"] == again["clientToken"]
+    from jobs.emr import steps_of
+
+    retried = emr_serverless.job_run(
+        WHOLE, steps_of(WHOLE, publish=True)[0], APPLICATION, "s3://rules-logs/emr", failed=1
+    )
+    assert retried["clientToken"] != step["clientToken"]
+
+
+def test_serverless_to_its_end(rules: RulesCommand, application: str) -> None:
+    """With --wait each step is started as the one before is done; one that fails ends it, with its name."""
+    client = boto3.client("emr-serverless", region_name=REGION)
+    told = (client, WHOLE, application, "s3://rules-logs/emr")
+    done = emr_serverless.submitted_to_its_end(*told, publish=True, sleep=lambda _: ended(application, "SUCCESS"))
+    assert done.done
+    other = (client, WHOLE.__class__(**{**_fields(WHOLE), "run_id": "r2"}), *told[2:])
+    with pytest.raises(RunInterrupted, match="Step freeze prod_acme r2: it ended as FAILED"):
+        emr_serverless.submitted_to_its_end(*other, publish=True, sleep=lambda _: ended(application, "FAILED"))
+
+
+def _fields(job: Any) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in job.__slots__}
+
+
+def test_serverless_from_the_command_line(rules: RulesCommand, application: str) -> None:
+    """Submit, look, read the log, stop."""
+    roles = {f"--{name}-role": f"arn:aws:iam::123456789012:role/{name}" for name in ("evaluator", "guard", "publisher")}
+    on = {"--serverless": application}
+    told = rules.json("emr", "submit", *words(PLACES, roles, on, logs="s3://rules-logs/emr"))
+    assert rules.json("emr", "status", told["run_id"], *words(on))["steps"][0]["step"] == "evaluate"
+    key = f"emr/applications/{application}/jobs/{told['steps'][0]}/SPARK_DRIVER/stdout.gz"
+    boto3.client("s3", region_name=REGION).put_object(Bucket="rules-logs", Key=key, Body=gzip.compress(b"said"))
+    log = rules.json("emr", "logs", told["run_id"], "evaluate", *words(on, logs="s3://rules-logs/emr"))
+    assert log[0]["text"] == "said"
+    assert rules.json("emr", "cancel", told["run_id"], *words(on))["steps"][0]["state"] in (
+        "CANCELLED",
+        "CANCEL_PENDING",
+    )
+    code, faults = rules.refused("emr", "submit", *words(PLACES, on, logs="s3://rules-logs/emr"))
+    assert (code, [fault["which"] for fault in faults]) == (5, ["--evaluator-role", "--guard-role", "--publisher-role"])
+
+
+WRONG = """
+    words                                      | which                                       | because
+    -------------------------------------------+---------------------------------------------+-------------------------------------------
+    --logs=                                    | --logs                                      | a cluster of its own keeps logs
+    --subnet= --service-role=                  | --subnet --service-role                     | both are said at once
+    --loader-role=arn:aws:iam::1:role/x        | --security-configuration --loader-role      | not an account, and what allows roles
+    --loader-role=arn:aws:iam::123456789012:user/x | --security-configuration --loader-role  | a user is no role
+    --as-of=2024-06-31                         | --as-of                                     | no such day
+    --as-of=                                   | --run-id                                    | nothing names the run
+    --as-of= --run-id=r --database-secret=s    | --as-of                                     | a rule set is frozen of a day
+    --run-id=../x                              | --run-id                                    | it would be another folder
+    --run-id=*                                 | --run-id                                    | a policy would reach every run
+    --lake=/lake/f.toml                        | --lake                                      | a cluster reads no folder of this machine
+    --lake=s3://b --runs=s3:/x/y --artefacts=x | --artefacts --lake --runs                   | each that is no place on S3
+    --rule-set=s3://rules-runs/rule-sets       | --rule-set                                  | a file or a folder
+    --python=3.10                              | --python                                    | older than any release has
+    --python=3.11.9                            | --python                                    | a patch version is in no path
+    --instance-type=t3.micro                   | Instance                                    | no executor fits
+    --instance-type=m7i.bigger                 | Instance                                    | no such size
+    --cluster=mycluster                        | --cluster                                   | a name is no id
+    --serverless=00F1-X                        | --serverless                                | nor here
+    --serverless=00f1 --cluster=j-1            | --serverless                                | one place, not two
+"""
+
+
+@pytest.mark.parametrize("row", cases(WRONG))
+def test_what_is_wrong_is_refused_all_at_once(rules: RulesCommand, row: Row) -> None:
+    """Each missing or wrong word of a submission, before anything is asked of AWS (R-OPS-6)."""
+    wrong = dict(word.split("=", 1) for word in row["words"].split())
+    said = {key: value for key, value in (PLACES | OWN | wrong).items() if value}
+    code, faults = rules.refused("emr", "submit", *words(said))
+    assert (code, {fault["which"].split()[0] for fault in faults}) == (5, set(row["which"].split()))
+    assert all(fault["what"] and fault["remedy"] for fault in faults)
