@@ -116,6 +116,6 @@ def declared(installation: Installation, as_of: date, lists: Sequence[ReferenceL
         subject=lake.subject_frame.name,
         subject_key=lake.subject_key,
         columns={each.name: each.columns for each in lists}
-        | {frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
-        subject_keys={frame.name: frame.subject_key for frame in lake.frames if frame.subject_key},
+        | {frame.name: {c.name: c.type for c in frame.columns} for frame in (*lake.frames, *lake.ready_frames)},
+        subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
     )

@@ -110,6 +110,15 @@ class LakeReader(Protocol[Session_contra, Rows]):
         """
         ...
 
+    def confirm(self, opened: OpenLake[Rows]) -> None:
+        """
+        See that what was read is still what was opened.
+
+        Raises:
+            RunRefused: With every frame whose state changed meanwhile.
+        """
+        ...
+
 
 class Evaluator(Protocol):
     """Evaluates a rule set over the lake and stages hits and decisions in a run's folder."""

@@ -12,6 +12,7 @@ from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, rais
 from rules_engine.lake import elements, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
+from rules_engine.lake.freshness import age_faults
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake
@@ -45,7 +46,7 @@ def checked(opened: OpenLake[DataFrame], rule_set: RuleSet) -> list[Breach]:
     schema = replace(opened.schema, columns={**opened.schema.columns, **lists})
     uses = used(rule_set.versions, schema, lake)
     work = [frame for frame in lake.frames if uses.of(frame.name)]
-    faults, found = list[Fault](), list[Breach]()
+    faults, found = list(age_faults(lake, opened.snapshots, uses, opened.as_of)), list[Breach]()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = [pool.submit(_of_frame, opened, frame, uses) for frame in work]
     for each in waiting:

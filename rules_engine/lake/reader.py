@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.lake.breaches import failures
 from rules_engine.lake.checks import checked
+from rules_engine.lake.freshness import change_faults
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
 from rules_engine.lake.storage import Landed, days, landed
 from rules_engine.model.frames import Lake
@@ -42,3 +43,7 @@ class SparkLakeReader:
         found = collected(lambda: checked(opened, rule_set), faults) if rule_set else None
         raise_all(RunRefused, [*faults, *(breach.fault for breach in found or () if faults)])
         return Checked(subjects or 0, failures(rule_set, found) if rule_set and found else ())
+
+    def confirm(self, opened: OpenLake[DataFrame]) -> None:
+        session = next(iter(opened.frames.values())).sparkSession
+        raise_all(RunRefused, change_faults(session, opened.declaration, opened.snapshots))

@@ -10,6 +10,7 @@ from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, rais
 from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY, SUBJECT_KEY
 from rules_engine.lake.keys import key_faults
 from rules_engine.lake.opening import opened, spark_errors, unread
+from rules_engine.lake.ready import ready_frames
 from rules_engine.lake.storage import Landed
 from rules_engine.model.frames import Lake, Schema
 
@@ -37,7 +38,10 @@ def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -
     raise_all(RunRefused, faults)
     for name, data in frames.items():
         data.createOrReplaceTempView(name)
-    return frames
+    ready = ready_frames(lake, frames)
+    for name, data in ready.items():
+        data.createOrReplaceTempView(name)
+    return frames | ready
 
 
 def reads_every_file(spark: SparkSession) -> None:
@@ -62,7 +66,7 @@ def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
             name: {field.name: field.dataType.simpleString() for field in data.schema.fields}
             for name, data in frames.items()
         },
-        subject_keys={f.name: f.subject_key for f in lake.frames if f.subject_key},
+        subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.rules import RuleVersion
 from rules_engine.sql.gate.gate import reading
+from rules_engine.sql.lexer import Kind, blanked, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ def used(versions: Iterable[RuleVersion], schema: Schema, lake: Lake) -> Used:
     for version in versions:
         said = reading(version, schema)
         for frame, named in said.columns.items() if said else ():
-            for name, of_frame in _parts(frame, named, lake):
+            read = named | _joined(version, schema.columns_of(frame) or ())
+            for name, of_frame in _parts(frame, read, lake):
                 frames.setdefault(name, set()).add(version.id)
                 for each in of_frame:
                     columns.setdefault((name, each), set()).add(version.id)
@@ -47,15 +49,15 @@ def used(versions: Iterable[RuleVersion], schema: Schema, lake: Lake) -> Used:
 def _parts(frame: str, columns: Iterable[str], lake: Lake) -> Iterable[tuple[str, set[str]]]:
     """A frame and its columns with the subject's key; for the ready frame those that it is made of."""
     name, holdings = frame.lower(), lake.holdings
-    known = {each.name.lower(): each for each in lake.frames}
-    if holdings is None or name != holdings.name.lower():
-        key = {known[name].subject_key.lower()} - {""} if name in known else set[str]()
-        yield name, {column.lower() for column in columns} | key
-        return
-    of, (other, type_) = known[holdings.frame.lower()], holdings.look_up
-    own = {holdings.product, holdings.role, of.subject_key, "" if other else holdings.product_type}
-    if other:
-        key_column = known[other.lower()].key[0]
-        own.add(key_column)
-        yield other.lower(), {type_.lower(), key_column.lower()}
-    yield of.name.lower(), {column.lower() for column in own} - {""}
+    if holdings and name == holdings.name.lower():
+        return [(of.lower(), read) for of, read in holdings.reads(lake.frames).items()]
+    key = {each.subject_key.lower() for each in lake.frames if each.name.lower() == name} - {""}
+    return [(name, {column.lower() for column in columns} | key)]
+
+
+def _joined(version: RuleVersion, columns: Iterable[str]) -> set[str]:
+    """Columns that USING names, as far as words tell; all where a join is NATURAL."""
+    words = {token.word for token in tokens(blanked(version.sql)) if token.kind in {Kind.WORD, Kind.QUOTED}}
+    if not words & {"using", "natural"}:
+        return set()
+    return {column for column in columns if "natural" in words or column.lower() in words}

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.columns import Column, OnBreach
 from rules_engine.model.frame_options import option_faults, spelled
-from rules_engine.model.joint_holdings import JointHoldings, made_of
+from rules_engine.model.joint_holdings import JointHoldings, made_of, ready_columns
 from rules_engine.model.layouts import Layout
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -125,6 +125,8 @@ class Frame:
     def _expectation_faults(self, which: str) -> Iterable[Fault]:
         if self.max_age is not None and (isinstance(self.max_age, bool) or self.max_age < 0):
             yield Fault(which, f"it says max_age = {self.max_age}.", "Write a number of days, such as 3.")
+        if self.max_age is not None and not Layout(self.path).dated:
+            yield Fault(which, "it says max_age and its path says no day.", 'Land it by day: path = "…/{day}".')
         if self.orphans is not None and not 0 <= self.orphans <= 1:
             yield Fault(which, f"it says orphans = {self.orphans}, which is no share.", "Write 0.0 (none) to 1.0.")
         if self.orphans is not None and not self.subject_key:
@@ -227,8 +229,9 @@ class Lake:
         if self.holdings is None:
             return ()
         of = self.frame(self.holdings.frame)
-        made = f"{of.name}, by holder"
-        return (Frame(self.holdings.name, of.path, key=(self.subject_key,), subject_key=self.subject_key, grain=made),)
+        columns = ready_columns(self.holdings, self.frames, self.subject_key)
+        key, grain = (self.subject_key, "product"), f"one row per holder and product, made of {of.name}"
+        return (Frame(self.holdings.name, of.path, of.format, key, self.subject_key, grain, columns=columns),)
 
     @property
     def subject_frame(self) -> Frame:
@@ -244,7 +247,8 @@ class Lake:
         return key_among(names, self.subject_key, (frame.subject_key for frame in self.frames))
 
     def frame(self, name: str) -> Frame:
-        return next(f for f in (*self.frames, *self.ready_frames) if f.name.lower() == name.lower())
+        found = next((f for f in self.frames if f.name.lower() == name.lower()), None)
+        return found or next(f for f in self.ready_frames if f.name.lower() == name.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.model.columns import Column
 
 if TYPE_CHECKING:
     from rules_engine.model.frames import Frame
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+PRIMARY, SECONDARY = "PRIMARY", "SECONDARY"
+"""The roles as rules read them, whatever the source calls them; without a value where it says none of these."""
 WHICH = "Lake declaration [holdings]"
 
 
@@ -39,6 +42,19 @@ class JointHoldings:
         """The frame and column that the type of a product is looked up in; empty texts where it is not."""
         frame, dot, found = self.product_type.partition(".")
         return (frame, found) if dot else ("", "")
+
+    def reads(self, frames: Iterable[Frame]) -> dict[str, set[str]]:
+        """The frames that it is made of, as declared, and their columns, in small letters."""
+        known = {frame.name.lower(): frame for frame in frames}
+        of, (other, type_) = known[self.frame.lower()], self.look_up
+        own = {self.product, self.role, of.subject_key, "" if other else self.product_type}
+        if not other:
+            return {of.name: {column.lower() for column in own if column}}
+        key = known[other.lower()].key[0].lower()
+        return {
+            of.name: {*(column.lower() for column in own if column), key},
+            known[other.lower()].name: {type_.lower(), key},
+        }
 
 
 def joint_holdings(said: Mapping[str, Any] | None, subject: str) -> JointHoldings | None:
@@ -99,3 +115,33 @@ def _lacks(known: Mapping[str, Frame], name: str, *columns: str) -> Iterable[Fau
     for column in columns:
         if declared and column and column.lower() not in map(str.lower, declared):
             yield Fault(WHICH, f"the frame '{name}' has no column '{column}'.", did_you_mean(column, declared))
+
+
+def ready_columns(holdings: JointHoldings, frames: Iterable[Frame], subject_key: str) -> tuple[Column, ...]:
+    """The ready frame's columns, of the types that are declared of what they are made of; none where one is not."""
+    declared = {(f.name.lower(), c.name.lower()): c.type for f in frames for c in f.columns}
+    own = {frame.name.lower(): frame for frame in frames}[holdings.frame.lower()]
+    of = (
+        (holdings.look_up if holdings.look_up[0] else (holdings.frame, holdings.product_type))
+        if holdings.product_type
+        else None
+    )
+    types = {
+        subject_key: declared.get((own.name.lower(), own.subject_key.lower())),
+        "product": declared.get((own.name.lower(), holdings.product.lower())),
+        "product_type": declared.get((of[0].lower(), of[1].lower())) if of else "string",
+        "role": "string",
+        "is_joint": "boolean",
+        "holder_count": "bigint",
+    }
+    meanings = {
+        subject_key: "Who holds it",
+        "product": "What is held; all who hold it have the same",
+        "product_type": "What kind of product it is",
+        "role": f"{PRIMARY} or {SECONDARY}; empty where the source says neither",
+        "is_joint": "Whether others hold it, too; empty where the product is not named",
+        "holder_count": "How many hold it",
+    }
+    if not all(types.values()):
+        return ()
+    return tuple(Column(name, str(type_), meanings[name]) for name, type_ in types.items())

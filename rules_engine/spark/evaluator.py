@@ -173,7 +173,14 @@ class SparkEvaluator:
                 staged(decided, f"{folder}/{DECIDED}")
             with phase("count", seconds, self.spark, progress):
                 evaluation = self._counted(live, found.subjects, made["hits"], before if previous else None, folder)
+                self._confirm(rule_set.as_of)
         return replace(evaluation, seconds=seconds)
+
+    def _confirm(self, as_of: date) -> None:
+        """See that the frames are still what was opened; else the next try opens them anew."""
+        opened, self._opened = self._open(as_of), None
+        self._reader.confirm(opened)
+        self._opened = opened
 
     def _present(self, before: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
         """What stood before, parted: of subjects that are in the snapshot, and of those that are not (R-RUN-3)."""

@@ -21,8 +21,8 @@ def landed_schema(lake: Lake, lists: Iterable[ReferenceList] = ()) -> Schema:
         subject=lake.subject_frame.name,
         subject_key=lake.subject_key,
         columns={each.name: each.columns for each in lists}
-        | {frame.name: {c.name: c.type for c in frame.columns} for frame in lake.frames},
-        subject_keys={frame.name: frame.subject_key for frame in lake.frames if frame.subject_key},
+        | {frame.name: {c.name: c.type for c in frame.columns} for frame in (*lake.frames, *lake.ready_frames)},
+        subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
     )
 
 
@@ -61,6 +61,8 @@ def used_by_lake(lake: Lake) -> dict[str, set[str]]:
         words = {token.text.strip("`").lower() for token in tokens(sql)}
         subjects = lake.subject_frame
         found[subjects.name] |= {c.name for c in subjects.columns if c.name.lower() in words}
+    for name, columns in lake.holdings.reads(lake.frames).items() if lake.holdings else ():
+        found[name] |= {c.name for c in lake.frame(name).columns if c.name.lower() in columns}
     return found
 
 

@@ -1,0 +1,113 @@
+"""Snapshots that are old, of different days, or not what they were: the run stops (R-LAKE-3)."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
+from rules_engine.lake.freshness import age_faults
+from rules_engine.lake.used import Used
+from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.publication.staging import FolderRunStore
+from rules_engine.run import evaluate
+from rules_engine.spark.evaluator import SparkEvaluator
+from tests.faults.checked_lake import RULES, lake_of, sound
+from tests.small_lake import KNOWN_AT
+from tests.spec.table import Row, cases
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DECLARED = """
+{days}
+subject = "customers"
+[frames.customers]
+path = "customers/{{day}}"
+subject_key = "id"
+{customers}
+[frames.held]
+path = "held/{{day}}"
+subject_key = "id"
+{held}
+[frames.unused]
+path = "unused/{{day}}"
+max_age = 0
+[frames.list]
+path = "list"
+"""
+
+AGES = """
+    days           | customers   | held         | customers of | held of    | told                                                                                                  | because
+    ---------------+-------------+--------------+--------------+------------+-------------------------------------------------------------------------------------------------------+----------------------------------------
+                   |             |              | 2023-01-01   | 2024-06-01 |                                                                                                       | nothing is declared, nothing is asked
+                   | max_age = 0 |              | 2024-06-01   | 2024-05-01 |                                                                                                       | of the day itself
+                   | max_age = 0 |              | 2024-05-31   | 2024-05-31 | Frame 'customers': its newest snapshot is of 2024-05-31, 1 day before 2024-06-01, and 0 may be        | a day too old
+                   |             | max_age = 7  | 2024-06-01   | 2024-05-25 |                                                                                                       | as old as may be
+                   |             | max_age = 7  | 2024-06-01   | 2024-05-24 | Frame 'held': its newest snapshot is of 2024-05-24, 8 days before 2024-06-01, and 7 may be (max_age). | a stale snapshot
+    days = "agree" |             |              | 2024-05-31   | 2024-05-31 |                                                                                                       | the days agree
+    days = "agree" |             |              | 2024-06-01   | 2024-05-31 | Frame 'held': its newest day is 2024-05-31, that of 'customers' is 2024-06-01, and frames are to be   | the days differ
+    days = "agree" |             | max_age = 7  | 2024-06-01   | 2024-05-31 |                                                                                                       | a frame that may be older by itself
+    days = "agree" |             | max_age = 7  | 2024-06-01   | 2024-05-20 | Frame 'held': its newest snapshot is of 2024-05-20, 12 days before 2024-06-01                         | and is older than that
+"""  # fmt: skip
+
+
+@pytest.mark.parametrize("row", cases(AGES))
+def test_how_old_snapshots_may_be(row: Row) -> None:
+    """By the frame's own age, else by the day of the subjects; a frame that no rule uses is not asked, nor one without a day."""
+    text = DECLARED.format(**{name: row[name] for name in ("days", "customers", "held")})
+    lake = declaration.parse(text, "/lake")
+    snapshots = {"customers": f"{row['customers of']}@1", "held": f"{row['held of']}@2"}
+    snapshots |= {"unused": "2020-01-01@3", "list": "4"}
+    found = [str(f) for f in age_faults(lake, snapshots, Used({"held": frozenset({"A/1"})}), date(2024, 6, 1))]
+    assert [row["told"] in said for said in found] == [True] * bool(row["told"])
+    assert all(said.endswith(("[LAKE-208]", "[LAKE-209]")) for said in found)
+
+
+def test_an_age_needs_a_day() -> None:
+    """A path that says no day has no age: that is said where it is declared."""
+    with pytest.raises(RunRefused, match="it says max_age and its path says no day"):
+        declaration.parse('subject = "a"\n[frames.a]\npath = "a"\nsubject_key = "k"\nmax_age = 1', "/lake")
+
+
+def test_a_stale_snapshot_stops_the_run_beside_all_else(spark: SparkSession, tmp_path: Path) -> None:
+    """It is told with what is wrong within the data, and nothing is staged."""
+    frames = sound()
+    frames["customers"]["country"] = pa.array(["FR", None, None, "FR"])
+    lake_of(tmp_path / "lake", {f"{name}/2024-05-20": columns for name, columns in frames.items()})
+    text = """
+        subject = "customers"
+        [frames.customers]
+        path = "customers/{day}"
+        subject_key = "id"
+        max_age = 3
+        columns = { id = "bigint", country = { type = "string", nulls = 0.0 } }
+        [frames.held]
+        path = "held/{day}"
+        subject_key = "id"
+        [frames.products]
+        path = "products/{day}"
+    """
+    lake = declaration.parse(text, str(tmp_path / "lake"))
+    with pytest.raises(RunRefused) as refused:
+        SparkEvaluator(spark, lake).evaluate(RULES, HitMatrix.of(RULES), str(tmp_path / "run"), None)
+    assert [fault.code for fault in refused.value.faults] == ["LAKE-208", "LAKE-201"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_snapshot_that_changed_while_it_was_read_is_not_published(spark: SparkSession, tmp_path: Path) -> None:
+    """What was decided is of neither state: there is no manifest, so nothing to publish; the next try is of one state."""
+    lake = lake_of(tmp_path / "lake", sound())
+    evaluator, store = SparkEvaluator(spark, lake), FolderRunStore(str(tmp_path / "runs"))
+    evaluator.snapshots(RULES.as_of)
+    os.utime(tmp_path / "lake/products/part-0.parquet", (1, 1))
+    with pytest.raises(RunRefused, match=r"Frame 'products': its snapshot \w+ changed while it was read.*LAKE-210"):
+        evaluate(RULES, evaluator, store, KNOWN_AT, evaluator.settings, "torn")
+    assert store.manifest("torn") is None
+    assert evaluate(RULES, evaluator, store, KNOWN_AT, evaluator.settings, "torn").evaluation.subjects == 4
