@@ -77,6 +77,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "The register of members: built, proved, fed.",
         {word: f"register_commands.{word}" for word in ("rebuild", "verify", "follow", "numbers")},
     ),
+    "privacy": (
+        "Behind tokens: revealed, erased, and who did.",
+        {word: f"privacy_commands.{word}" for word in ("reveal", "erase", "log")},
+    ),
     "emr": (
         "Runs on EMR.",
         {word: f"emr_commands.{word}" for word in ("package", "upload", "submit", "requests")}

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.model.decisions import WritePolicy
 from rules_engine.model.failing import Limits, OnFailure
+from rules_engine.model.frames import READERS
 
 FOLDER = "agile-rules-engine"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -32,8 +33,8 @@ class HistoryKind(StrEnum):
     DYNAMODB_LOCAL = "dynamodb-local"
 
 
-READERS = ("masked", "analyst", "approver", "auditor", "admin")
-"""In which role somebody reads; ``masked`` is nobody's, and sees personal values masked."""
+MASKED = "masked"
+"""Whoever reads in no role: sensitive values are masked."""
 
 LEAST_SECRET = 32
 """Characters of a secret that tokens are made with: fewer are found by trying."""
@@ -46,7 +47,7 @@ KNOWN = {
     "RULES_TOKENS": "folder of the reverse table of tokens, apart from the lake",
     "RULES_TOKEN_SECRET": "secret that tokens are made with",
     "RULES_TOKEN_SECRET_NAME": "its name in Secrets Manager, in its place",
-    "RULES_READER": " | ".join(READERS),
+    "RULES_READER": " | ".join((MASKED, *READERS)),
     "RULES_RUNS": "folder or URI under which runs are staged",
     "RULES_HISTORY": " | ".join(HistoryKind),
     "RULES_WRITE_POLICY": " | ".join(WritePolicy),
@@ -78,7 +79,7 @@ class Settings:
     tokens: str = ""
     token_secret: str | None = field(default=None, repr=False)
     token_secret_name: str | None = None
-    reader: str = "masked"
+    reader: str = MASKED
     database_url: str | None = field(default=None, repr=False)
     history: HistoryKind = HistoryKind.POSTGRES
     write_policy: WritePolicy = WritePolicy.RESULTS
@@ -113,7 +114,7 @@ class Settings:
             tokens=given.get("RULES_TOKENS", f"{home}/{tenant}/tokens"),
             token_secret=given.get("RULES_TOKEN_SECRET"),
             token_secret_name=given.get("RULES_TOKEN_SECRET_NAME"),
-            reader=given.get("RULES_READER", "masked"),
+            reader=given.get("RULES_READER", MASKED),
             database_url=given.get("RULES_DATABASE_URL"),
             history=HistoryKind(given.get("RULES_HISTORY", "postgres")),
             write_policy=WritePolicy(given.get("RULES_WRITE_POLICY", WritePolicy.RESULTS)),
@@ -250,7 +251,8 @@ def _secret(text: str) -> Complaint:
 
 
 def _reader(word: str) -> Complaint:
-    return None if word in READERS else (f"'{word}' is no role that reads.", f"There are: {', '.join(READERS)}.")
+    known = (MASKED, *READERS)
+    return None if word in known else (f"'{word}' is no role that reads.", f"There are: {', '.join(known)}.")
 
 
 def _seconds(text: str) -> Complaint:

@@ -16,6 +16,9 @@ from rules_engine.model.frame_options import option_faults, spelled
 from rules_engine.model.joint_holdings import JointHoldings, made_of, ready_columns
 from rules_engine.model.layouts import Layout
 
+READERS = ("analyst", "approver", "auditor", "admin")
+"""The roles of the rules database in which somebody reads."""
+
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 SEGMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,63}")
 
@@ -166,12 +169,17 @@ class Lake:
     days: Days = Days.NEWEST
     on_breach: OnBreach = OnBreach.STOP
     holdings: JointHoldings | None = None
+    seen_by: tuple[str, ...] = ("auditor",)
+    """The roles that see values of sensitive columns; others see them masked."""
 
     def __post_init__(self) -> None:
         raise_all(RunRefused, self._faults())
 
     def _faults(self) -> Iterable[Fault]:
         names = [f.name.lower() for f in self.frames]
+        if unknown := sorted({*self.seen_by} - {*READERS}):
+            what = f"it is seen_by '{unknown[0]}', which is no role."
+            yield Fault("The lake", what, f"There are: {', '.join(READERS)}.")
         for name, sql in self.segments:
             if not SEGMENT.fullmatch(name) or name.lower() == "subject" or not sql.strip():
                 yield Fault(f"Segment '{name}'", "it has no usable name, or no SQL.", "Name it of letters and digits.")

@@ -14,11 +14,11 @@ from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.frames import Frame
+from rules_engine.model.layouts import PLACEHOLDER, Layout
 from rules_lake.landing.manifest import LandedFile, Manifest, checked, manifest_of
 from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place
 from rules_lake.landing.records import PACKED, SUFFIXES, Records
 
-DAY = "{day}"
 WRITER_AT_WORK = "_temporary"
 FINISHED = "_SUCCESS"
 BOOKKEEPING = re.compile(r"_(manifest|committed|started).*")
@@ -87,22 +87,17 @@ def place_of(frame: Frame, day: date) -> Place:
     Raises:
         RunRefused: If the frame's path has no place for the day.
     """
-    if DAY not in frame.path:
+    if not Layout(frame.path).dated:
         what = f"its path {frame.path} has no place for the day, and what lands is dated."
-        raise RunRefused(Fault(f"Frame '{frame.name}'", what, f'Say path = "{frame.name}/{DAY}".'))
-    return Place(frame.path.replace(DAY, day.isoformat()))
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, f'Say path = "{frame.name}/{{day}}".'))
+    said = {"day": day.isoformat(), "yyyy": f"{day:%Y}", "mm": f"{day:%m}", "dd": f"{day:%d}"}
+    return Place(PLACEHOLDER.sub(lambda match: said[match[1]], frame.path))
 
 
 def landed_days(frame: Frame) -> list[date]:
     """The days of which a frame has landed snapshots, oldest first."""
     place_of(frame, date.min)
-    found = []
-    for name in Place(frame.path.split(DAY)[0].rstrip("/")).names():
-        try:
-            found.append(date.fromisoformat(name))
-        except ValueError:
-            continue
-    return sorted(found)
+    return [*Layout(frame.path).landed(lambda folder: Place(folder).names())]
 
 
 def verify(frame: Frame) -> Iterator[tuple[date, Manifest | None, tuple[Fault, ...]]]:

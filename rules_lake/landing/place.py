@@ -109,6 +109,22 @@ class Place:
         if self.is_local:
             Path(self.root, aside).replace(Path(self.root, name))
 
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a small file that is not there; False where it is. In S3 the later of two at one moment wins."""
+        if not self.is_local:
+            if self.text(name) is not None:
+                return False
+            self.replace(name, content)
+            return True
+        with told(f"{self.uri}/{name}"):
+            Path(self.root).mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                with Path(self.root, name).open("xb") as out:
+                    out.write(content)
+            except FileExistsError:
+                return False
+        return True
+
     def text(self, name: str) -> str | None:
         """A small file's text; None where there is none."""
         if name not in self.names():

@@ -104,5 +104,5 @@ def _column(about: Any, treatment: Treatment, type_after: Any) -> Any:
     said = {word: value for word, value in about.items() if word != "privacy"}
     said["type"] = type_after(str(said["type"]))
     if treatment not in (Treatment.KEEP, Treatment.DROP):  # what was expected of the landed values
-        said = {word: value for word, value in said.items() if word in ("type", "meaning", "nulls", "owner", "source")}
+        said = {word: value for word, value in said.items() if word not in ("min", "max", "values", "pattern")}
     return said

@@ -55,7 +55,7 @@ def _named(version: RuleVersion, columns: Mapping[str, str]) -> set[str]:
 
 
 def used_by_lake(lake: Lake) -> dict[str, set[str]]:
-    """Keys of every frame, and the columns of the subject frame that segments name."""
+    """Keys of every frame, the columns of the subject frame that segments name, and what the ready frame is made of."""
     found = {f.name: {c.name for c in f.columns if _is_key(c.name, f.key, f.subject_key)} for f in lake.frames}
     for _, sql in lake.segments:
         words = {token.text.strip("`").lower() for token in tokens(sql)}

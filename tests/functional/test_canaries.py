@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
 import pyarrow.parquet as pq
 
+from rules_lake.privacy.tokens import TokenKeys
 from tests.canaries import CANARIES, found, people
 from tests.functional.rules_command import RulesCommand
 
@@ -81,6 +83,38 @@ def test_the_look_finds_canaries_that_are_let_through(database_url: str, tmp_pat
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_text(f"x {CANARIES['account']} y")
         assert found(tmp_path / name) == {"account": [name]}
+
+
+def test_a_token_is_revealed_and_forgotten_in_a_role_and_written_down(database_url: str, tmp_path: Path) -> None:
+    """Masked readers are refused; what is erased is not kept again, and it is said what remains; no value in the log."""
+    rules = _with_landed(tmp_path, LANDED, database_url)
+    token = TokenKeys.of(SECRET, "acme").token("subject", "900003")
+    ask = ("privacy", "reveal", token, "--reason", "a complaint")
+    code, (fault,) = rules.refused(*ask)
+    assert (code, fault["remedy"]) == (5, "Say your role: RULES_READER=auditor.")
+    auditor, admin = (_reading_as(rules, role) for role in ("auditor", "admin"))
+    assert auditor.json(*ask)["value"] == "900003"
+    assert "--reason" in str(auditor.refused("privacy", "reveal", token))
+    assert auditor.refused("privacy", "erase", "900003", "--reason", "as auditor")[0] == 5
+    done = admin.json("privacy", "erase", "900003", "--reason", "a request")
+    assert (done["token"], done["known"]) == (token, True)
+    assert (done["landed"], done["curated"], done["records"]) == ([["customers", "2024-06-01"]],) * 2 + (None,)
+    assert auditor.refused(*ask)[1][0]["what"].startswith("nothing is known of it")
+    (tmp_path / "home/acme/lake/customers/2024-06-01/_manifest.json").unlink()
+    rules.fine("curate")
+    assert auditor.refused(*ask)[0] == 5
+    entries = rules.json("privacy", "log")
+    assert [(e["role"], e["act"], e["reason"]) for e in entries][:2] == [
+        ("auditor", "reveal", "a complaint"), ("admin", "erase", "a request"),
+    ]  # fmt: skip
+    assert "900003" not in str(entries)
+    file = tmp_path / "home/acme/tokens/access/00000001.json"
+    file.write_text(file.read_text().replace("complaint", "compliment"))
+    assert "00000001.json is not as it was written" in rules.refused("privacy", "log")[1][0]["what"]
+
+
+def _reading_as(rules: RulesCommand, role: str) -> RulesCommand:
+    return replace(rules, settings={**rules.settings, "RULES_READER": role})
 
 
 def _with_landed(folder: Path, declaration: str, database_url: str) -> RulesCommand:
