@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from rules_engine.lake.arrow_types import Unreadable, type_name
 from rules_engine.lake.hadoop import DataFile, opened
+from rules_engine.lake.letters import LOST
 from rules_engine.model.frames import Format, Frame
 
 if TYPE_CHECKING:
@@ -49,10 +50,16 @@ def heads(spark: SparkSession, frame: Frame, files: Sequence[DataFile]) -> list[
         return list(several.map(partial(_head, spark, frame), files))
 
 
+def folders_of(file: DataFile) -> tuple[tuple[str, str], ...]:
+    """Columns that the folders of a file say, as Hive names partitions, and their values."""
+    parts = (part.partition("=") for part in file.name.split("/")[:-1] if "=" in part)
+    return tuple((name, value) for name, _, value in parts)
+
+
 def _head(spark: SparkSession, frame: Frame, file: DataFile) -> Head:
     from py4j.protocol import Py4JJavaError
 
-    folders = tuple((part.split("=", 1)[0], part.split("=", 1)[1]) for part in file.name.split("/")[:-1] if "=" in part)
+    folders = folders_of(file)
     if not file.size and frame.format is not Format.JSON:
         return Head(file, wrong=EMPTY, folders=folders)
     read = READERS.get(frame.format)
@@ -61,7 +68,7 @@ def _head(spark: SparkSession, frame: Frame, file: DataFile) -> Head:
     try:
         with opened(spark, file) as stream:
             found = read(stream, frame)
-    except UnicodeDecodeError as problem:
+    except UnicodeError as problem:
         return Head(file, wrong=LETTERS, said=str(problem), folders=folders)
     except PermissionError as problem:
         return Head(file, wrong=CLOSED, said=str(problem), folders=folders)
@@ -97,8 +104,11 @@ def _csv(stream: BinaryIO, frame: Frame) -> Found:
     """The header; nothing where the first line is a record."""
     if frame.options.get("header", "true").lower() == "false":
         return []
-    lines = csv.reader(lines_of(stream, frame), **dialect(frame))
-    return [(name, None) for name in next(lines, [])]
+    lines = csv.reader(lines_of(stream, frame, errors="replace"), **dialect(frame))
+    names = next(lines, [])
+    if LOST in "".join(names):
+        raise UnicodeError(frame.options.get("encoding", "UTF-8"))
+    return [(name, None) for name in names]
 
 
 READERS: Mapping[Format, Callable[[BinaryIO, Frame], Found]] = {
@@ -108,18 +118,20 @@ READERS: Mapping[Format, Callable[[BinaryIO, Frame], Found]] = {
 }
 
 
-def lines_of(stream: BinaryIO, frame: Frame) -> io.TextIOBase:
-    """The text of a file, unpacked where it is packed, its letters read strictly."""
+def lines_of(stream: BinaryIO, frame: Frame, errors: str = "strict") -> io.TextIOBase:
+    """The text of a file, unpacked where it is packed."""
     name = frame.options.get("encoding", "UTF-8")
     encoding = "utf-8-sig" if name.upper().replace("_", "-") in ("UTF-8", "UTF8") else name
+    return io.TextIOWrapper(unpacked(stream), encoding=encoding, errors=errors, newline="")
+
+
+def unpacked(stream: BinaryIO) -> Any:
+    """The bytes of a file, as they were before it was packed."""
     first = stream.read(3)
     stream.seek(0)
-    plain: Any = stream
     if first[:2] == b"\x1f\x8b":
-        plain = gzip.GzipFile(fileobj=stream)
-    elif first == b"BZh":
-        plain = bz2.BZ2File(stream)
-    return io.TextIOWrapper(plain, encoding=encoding, errors="strict", newline="")
+        return gzip.GzipFile(fileobj=stream)
+    return bz2.BZ2File(stream) if first == b"BZh" else stream
 
 
 def dialect(frame: Frame) -> dict[str, Any]:

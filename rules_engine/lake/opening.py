@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, raise_all
-from rules_engine.lake import codes, tables
+from rules_engine.lake import codes, letters, tables
 from rules_engine.lake.agreement import head_faults
-from rules_engine.lake.heads import Head, heads
+from rules_engine.lake.csv_frames import CsvFrame
+from rules_engine.lake.hadoop import DataFile
+from rules_engine.lake.heads import Head, folders_of, heads
+from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.storage import Landed
+from rules_engine.lake.text_values import READ
 from rules_engine.model.frames import Format, Frame
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> DataFrame:
     wanted = declared_types(spark, frame)
     if place.version:
         return _table(spark, frame, wanted, place.version)
+    raise_all(RunRefused, _unreadable_text(frame, wanted))
     found = heads(spark, frame, place.files)
     raise_all(RunRefused, head_faults(frame, wanted, found))
     try:
@@ -56,6 +61,20 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> DataFrame:
         raise RunRefused(unread(frame, problem)) from problem
     raise_all(RunRefused, _differences(frame, wanted, rows))
     return rows
+
+
+def _unreadable_text(frame: Frame, wanted: Mapping[str, str]) -> list[Fault]:
+    """An encoding that nothing here reads; types that no cell can say."""
+    encoding, faults = frame.options.get("encoding", "UTF-8"), []
+    if frame.format.is_text and not letters.known(encoding):
+        what = f"its encoding '{encoding}' is none that is read here."
+        hint = "There are UTF-8, UTF-16, UTF-32, and those of one byte a letter, such as windows-1252 or ISO-8859-15."
+        faults.append(Fault(f"Frame '{frame.name}'", what, hint, codes.OPTION))
+    for name, type_ in wanted.items() if frame.format is Format.CSV else ():
+        if type_.partition("(")[0] not in READ:
+            what = f"its column '{name}' is declared as {type_}, which no cell of CSV can say."
+            faults.append(Fault(f"Frame '{frame.name}'", what, "Declare it as string.", codes.UNREADABLE_TYPE))
+    return faults
 
 
 def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:
@@ -109,8 +128,6 @@ def _table(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], version
 def _of_table(
     frame: Frame, wanted: Mapping[str, str], columns: Mapping[str, str], version: tables.Version
 ) -> list[Fault]:
-    from rules_engine.lake.hadoop import DataFile
-
     head = Head(DataFile(version.path, f"of {version.snapshot.split('@')[0]}", 1, ""), dict(columns))
     return list(head_faults(Frame(frame.name, frame.path), wanted, [head]))
 
@@ -127,24 +144,22 @@ def _rows(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], place: L
             ]
             rows = reader.format(frame.format.value).schema(", ".join(ddl)).load(place.path)
         return rows.select(*(f"`{name}`" for name in _order(list(wanted), rows.columns)))
-    reader = reader.options(**frame.options).option("mode", "FAILFAST").schema(_ddl(wanted))
-    if frame.format is Format.CSV:
-        return (
-            reader.option("header", frame.options.get("header", "true"))
-            .option("enforceSchema", "false")
-            .csv(place.path)
-        )
-    return reader.json(place.path)
+    return text_frame(spark, frame, wanted, place.path, place.files).rows()
+
+
+def text_frame(
+    spark: SparkSession, frame: Frame, wanted: Mapping[str, str], path: str, files: Sequence[DataFile]
+) -> CsvFrame | JsonFrame:
+    """A frame of text files, which gives its rows, and says what is wrong in them."""
+    folders = list(dict.fromkeys(name for file in files for name, _ in folders_of(file)))
+    kind = CsvFrame if frame.format is Format.CSV else JsonFrame
+    return kind(spark, frame, wanted, path, files, folders)
 
 
 def _order(wanted: list[str], found: list[str]) -> list[str]:
     """The declared columns first, as declared, and then the others."""
     declared = {name.lower() for name in wanted}
     return wanted + [name for name in found if name.lower() not in declared]
-
-
-def _ddl(wanted: Mapping[str, str]) -> str:
-    return ", ".join(f"`{name}` {type_}" for name, type_ in wanted.items())
 
 
 def _differences(frame: Frame, wanted: Mapping[str, str], rows: DataFrame) -> list[Fault]:

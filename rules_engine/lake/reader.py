@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,11 @@ from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.lake.breaches import failures
 from rules_engine.lake.checks import checked
 from rules_engine.lake.freshness import change_faults
+from rules_engine.lake.hadoop import files_below
+from rules_engine.lake.opening import declared_types, text_frame
 from rules_engine.lake.reading import check_subjects, open_frames, schema_of
-from rules_engine.lake.storage import Landed, days, landed
-from rules_engine.model.frames import Lake
+from rules_engine.lake.storage import Landed, days, landed, shown
+from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Checked, OpenLake
 
@@ -38,6 +42,7 @@ class SparkLakeReader:
         return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames))
 
     def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:
+        raise_all(RunRefused, self._of_texts(opened))  # what is no value would end the checks after it
         lake, faults = opened.declaration, list[Fault]()
         subjects = collected(lambda: check_subjects(lake, opened.frames[lake.subject_frame.name]), faults)
         found = collected(lambda: checked(opened, rule_set), faults) if rule_set else None
@@ -47,3 +52,15 @@ class SparkLakeReader:
     def confirm(self, opened: OpenLake[DataFrame]) -> None:
         session = next(iter(opened.frames.values())).sparkSession
         raise_all(RunRefused, change_faults(session, opened.declaration, opened.snapshots))
+
+    def _of_texts(self, opened: OpenLake[DataFrame]) -> Iterator[Fault]:
+        """What in text files would not come back as it was written."""
+        texts = [frame for frame in opened.declaration.frames if frame.format.is_text]
+        with ThreadPoolExecutor(4) as several:
+            for found in several.map(lambda frame: list(self._of_text(opened, frame)), texts):
+                yield from found
+
+    def _of_text(self, opened: OpenLake[DataFrame], frame: Frame) -> Iterator[Fault]:
+        spark, path = opened.frames[frame.name].sparkSession, opened.places[frame.name]
+        files = shown(files_below(spark, path))
+        yield from text_frame(spark, frame, declared_types(spark, frame), path, files).faults()

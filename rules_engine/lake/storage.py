@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -94,11 +94,16 @@ def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: N
         what = f"it is still being written at {path}, or its writer died: there is {_some(unfinished)}."
         remedy = "Wait for its end, or land it again; nothing of it is read before."
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, remedy, HALF_WRITTEN))
-    files = tuple(file for file in there if not any(map(_hidden, file.name.split("/"))))
+    files = shown(there)
     if not files:
         return None
     digest = hashlib.sha256("\n".join(sorted(_state(file, naming) for file in files)).encode()).hexdigest()[:16]
     return Landed(path, f"{day}@{digest}" if day else digest, files)
+
+
+def shown(files: Iterable[DataFile]) -> tuple[DataFile, ...]:
+    """The files that Spark reads: those that are not hidden, nor below a hidden folder."""
+    return tuple(file for file in files if not any(map(_hidden, file.name.split("/"))))
 
 
 def _hidden(name: str) -> bool:

@@ -16,7 +16,7 @@ NUMBERS = {
 TEXT = NUMBERS | {
     "encoding": "how letters are written, such as windows-1252; UTF-8 unless said",
     "lineSep": "what ends a record, where it is no end of a line",
-    "multiLine": "true where a record may go over several lines",
+    "multiLine": "whether a record may go over several lines: CSV unless false is said, JSON where true is said",
 }
 CSV = TEXT | {
     "header": "false where the first line is a record",
@@ -29,7 +29,7 @@ CSV = TEXT | {
     "ignoreLeadingWhiteSpace": "true where spaces before a cell are none of it",
     "ignoreTrailingWhiteSpace": "true where spaces after a cell are none of it",
 }
-JSON = TEXT | {
+JSON = {name: what for name, what in TEXT.items() if name != "encoding"} | {
     "numbers": "texts where numbers stand in quotes",
     "missing": "null where a key that no record of a file has is a column without values",
 }
@@ -54,14 +54,12 @@ VALUES = {
     "numbers": ("texts",),
     "missing": ("null",),
 }
-BYTES = ("UTF-16", "UTF-32")
-"""Encodings in which the end of a line is no byte: a JSON file in them has no lines that Spark could part."""
-
 IN_VAIN = {
     "locale": 'Say decimal = "," and grouping = "." for numbers, dateFormat for days.',
     "mode": "A record that cannot be read always stops the run.",
     "inferSchema": "Types are those of the declared columns.",
     "mergeSchema": "All files of a frame must have the same columns.",
+    "encoding": "JSON is UTF-8, as its standard has it: land it so.",
     "enforceSchema": "The header of every file is compared with the declared columns.",
 }
 
@@ -91,6 +89,3 @@ def option_faults(which: str, format_: str, options: Mapping[str, str]) -> Itera
     if options.get("decimal", ".") == options.get("grouping"):
         what = "its options decimal and grouping are the same character, so no number could be read."
         yield Fault(which, what, "Say which of the two the files have.", "LAKE-113")
-    if format_ == "json" and options.get("encoding", "").upper().startswith(BYTES):
-        what = f"its option encoding = '{options['encoding']}' cannot be read line by line."
-        yield Fault(which, what, "Land the JSON in UTF-8, as its standard has it.", "LAKE-113")

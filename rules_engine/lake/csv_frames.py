@@ -1,0 +1,115 @@
+"""CSV frames: every cell read as text, as RFC 4180 has it, and read whole once before a value of it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault
+from rules_engine.lake import letters, scanning, text_pass
+from rules_engine.lake.hadoop import DataFile
+from rules_engine.lake.text_faults import lost_letters, not_read, record_fault, value_fault
+from rules_engine.lake.text_values import quoted, value_of
+from rules_engine.model.frames import Frame
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+BROKEN_OFF = "_record"
+"""The column that holds a record which is not of as many cells as the others."""
+
+PASSED_ON = (
+    "header", "sep", "quote", "escape", "nullValue", "emptyValue", "comment", "lineSep", "multiLine",
+    "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFrame:
+    """A frame's CSV files: the types that are wanted of their columns, and which columns folders say."""
+
+    spark: SparkSession
+    frame: Frame
+    wanted: Mapping[str, str]
+    path: str
+    files: Sequence[DataFile]
+    folders: Sequence[str]
+
+    def rows(self) -> DataFrame:
+        """The records as values; a record or a value that is none stops whatever reads it."""
+        return self._cells("FAILFAST").selectExpr(*(f"{self._value(name)} AS {quoted(name)}" for name in self.wanted))
+
+    def faults(self) -> Iterator[Fault]:
+        """Everything that would not come back as it was written: one pass, and a look for the lines."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        texts = {name: text_pass.Text(self._text(name), type_) for name, type_ in self._in_files.items()}
+        try:
+            cut = f"`{BROKEN_OFF}` IS NOT NULL"
+            found = text_pass.wrong(self._cells("PERMISSIVE"), texts, self.frame.options, cut)
+        except (PySparkException, Py4JError):
+            yield self._where_it_breaks()
+            return
+        yield from self._told(found)
+        if text_pass.CUT not in found:
+            yield from self._ends()
+
+    def _told(self, found: Mapping[str, text_pass.Wrong]) -> Iterator[Fault]:
+        frame, files = self.frame, {file.uri.rsplit("/", 1)[-1]: file for file in self.files}
+        places = {name: at for at, name in enumerate(self._in_files)}
+        for name, wrong in found.items():
+            file = files[wrong.file.rsplit("/", 1)[-1]]
+            if name == text_pass.CUT:
+                told = list(scanning.uneven(self.spark, frame, file, len(places)))
+                yield record_fault(frame, file.name, wrong.count, told, len(places))
+            elif name == text_pass.LETTERS:
+                if line := scanning.first_lost(self.spark, frame, file):
+                    yield lost_letters(frame, file.name, line)
+            else:
+                line = scanning.line_of(self.spark, frame, file, places[name], wrong.text)
+                yield value_fault(frame, name, self.wanted[name], wrong.count, wrong.text, file.name, line)
+
+    def _ends(self) -> Iterator[Fault]:
+        """Files whose last record is cut off within quotes: for Spark it ends there."""
+        cells = len(self._in_files)
+        for file in self.files:
+            if not scanning.ends_well(self.spark, self.frame, file, cells):
+                for told in scanning.uneven(self.spark, self.frame, file, cells):
+                    yield record_fault(self.frame, file.name, 1, [told], cells)
+
+    def _where_it_breaks(self) -> Fault:
+        """The first place at which cells cannot be parted: looked for file by file, for Spark does not say it."""
+        for file in self.files:
+            for told in scanning.uneven(self.spark, self.frame, file, len(self._in_files)):
+                return record_fault(self.frame, file.name, 1, [told], len(self._in_files))
+        return not_read(self.frame)
+
+    @property
+    def _in_files(self) -> dict[str, str]:
+        return {name: type_ for name, type_ in self.wanted.items() if name not in self.folders}
+
+    @property
+    def _encoding(self) -> str:
+        return self.frame.options.get("encoding", "UTF-8")
+
+    def _cells(self, mode: str) -> DataFrame:
+        types = {name: type_ if name in self.folders else "string" for name, type_ in self.wanted.items()}
+        said = {name: value for name, value in self.frame.options.items() if name in PASSED_ON}
+        options = {"header": "true", "escape": said.get("quote", '"'), "multiLine": "true"} | said
+        options |= {"encoding": letters.of_spark(self._encoding), "mode": mode, "enforceSchema": "false"}
+        options["unescapedQuoteHandling"] = "RAISE_ERROR"
+        if mode == "PERMISSIVE":
+            options["columnNameOfCorruptRecord"] = BROKEN_OFF
+            types[BROKEN_OFF] = "string"
+        schema = ", ".join(f"{quoted(name)} {type_}" for name, type_ in types.items())
+        return self.spark.read.schema(schema).options(**options).csv(self.path)
+
+    def _text(self, name: str) -> str:
+        return letters.put_right(quoted(name), self._encoding)
+
+    def _value(self, name: str) -> str:
+        if name in self.folders:
+            return quoted(name)
+        return value_of(self._text(name), self.wanted[name], self.frame.options)

@@ -1,0 +1,108 @@
+"""Where in a text file something is: looked for once Spark has found that it is there, to tell the line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rules_engine.lake.hadoop import DataFile, opened
+from rules_engine.lake.heads import dialect, lines_of, unpacked
+from rules_engine.model.frames import Frame
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MOST_CELLS = 2**30
+"""Characters of a cell at most: none is too long to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uneven:
+    """A record that is not as the others: the line that it ends on, its cells, or why it has none."""
+
+    line: int
+    cells: int
+    why: str = ""
+    lines: bool = False
+    """Whether it is a record over several lines, where each is said to be one."""
+
+
+def uneven(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> Iterator[Uneven]:
+    """The first record of a file that is cut off, too long, or not to be parted into cells."""
+    with opened(spark, file) as stream:
+        records, before = _records(lines_of(stream, frame), frame), 0
+        one_line = frame.options.get("multiLine", "true").lower() == "false"
+        try:
+            for record in records:
+                if record and len(record) != cells:
+                    yield Uneven(records.line_num, len(record))
+                    return
+                if one_line and records.line_num > before + 1:
+                    yield Uneven(records.line_num, len(record), lines=True)
+                    return
+                before = records.line_num
+        except csv.Error as problem:
+            yield Uneven(records.line_num, 0, str(problem))
+        except UnicodeDecodeError:
+            return
+
+
+def line_of(spark: SparkSession, frame: Frame, file: DataFile, at: int, text: str) -> int:
+    """The line on which a cell of a column first has a text; 0 where it is not found."""
+    with opened(spark, file) as stream:
+        records = _records(lines_of(stream, frame), frame)
+        try:
+            return next((records.line_num for record in records if record[at : at + 1] == [text]), 0)
+        except (csv.Error, UnicodeDecodeError):
+            return 0
+
+
+def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:
+    """The first line of a file whose bytes are no letters of its encoding; 0 where all of them are."""
+    encoding = frame.options.get("encoding", "UTF-8")
+    if encoding.upper().startswith(("UTF-16", "UTF-32")):
+        return 1
+    with opened(spark, file) as stream:
+        for line, raw in enumerate(unpacked(stream), 1):
+            try:
+                raw.decode(encoding)
+            except UnicodeDecodeError:
+                return line
+    return 0
+
+
+def _records(lines: Iterator[str], frame: Frame) -> csv._reader:  # type: ignore[name-defined]
+    csv.field_size_limit(MOST_CELLS)
+    return csv.reader(lines, **dialect(frame))
+
+
+TAIL = 2**16
+"""Bytes of the end of a file that are looked at."""
+
+
+def ends_well(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> bool:
+    """
+    Whether the last records of a file, as its last bytes have them, are whole.
+
+    Read from the beginning of one of its last lines they are, or something is open that never ends. Of a packed
+    file, or one whose letters have more bytes, the end is not looked at.
+    """
+    if not file.size or file.name.endswith((".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")):
+        return True
+    encoding = frame.options.get("encoding", "UTF-8")
+    if encoding.upper().startswith(("UTF-16", "UTF-32")) or "lineSep" in frame.options:
+        return True
+    with opened(spark, file) as stream:
+        stream.seek(max(file.size - TAIL, 0))
+        lines = stream.read().decode(encoding, "replace").splitlines(keepends=True)
+    begins = range(len(lines) - 1, max(len(lines) - 100, -1), -1)
+    return not lines or any(_even(lines[at:], frame, cells) for at in begins)
+
+
+def _even(lines: list[str], frame: Frame, cells: int) -> bool:
+    try:
+        return all(len(record) in (0, cells) for record in _records(iter(lines), frame))
+    except csv.Error:
+        return False

@@ -1,0 +1,162 @@
+"""What is said of text files that would not come back as they were written: where, how it looks, what reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rules_engine.errors import Fault
+from rules_engine.lake import codes
+from rules_engine.model.frames import Frame
+
+if TYPE_CHECKING:
+    from rules_engine.lake.scanning import Uneven
+
+LONGEST = 40
+"""Characters of an example at most."""
+
+NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "double", "float")
+MEND = "Mend the source, or declare the column as string."
+
+
+def shape(text: str) -> str:
+    """How a text is written without what it says: a value can be personal data."""
+    said = re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "9", text[:LONGEST]))
+    return said + ("…" if len(text) > LONGEST else "")
+
+
+def place(file: str, line: int) -> str:
+    return f"{file}, line {line:,}" if line else file
+
+
+def value_fault(frame: Frame, name: str, type_: str, count: int, text: str, file: str, line: int) -> Fault:
+    """Values of a column that are none of its type as they are written."""
+    values = "a value that is" if count == 1 else f"{count:,} values that are"
+    looks = f"such as '{shape(text)}' in {place(file, line)} (digits shown as 9, letters as x)"
+    what = f"its column '{name}' has {values} no {type_} as written, {looks}."
+    return Fault(f"Frame '{frame.name}'", what, _remedy(type_.partition("(")[0], type_, text, frame), codes.VALUE)
+
+
+def _remedy(family: str, type_: str, text: str, frame: Frame) -> str:
+    if family in NUMBERS:
+        return _of_number(family, type_, text, frame)
+    if family in ("date", "timestamp", "timestamp_ntz"):
+        return _of_moment(family, text)
+    if family == "boolean":
+        return "Written are true and false; declare the column as string for others."
+    return MEND
+
+
+def _of_number(family: str, type_: str, text: str, frame: Frame) -> str:
+    if option := next(_marks(text.strip()), ""):
+        return f"Say how numbers are written: options = {{ {option} }}."
+    if text != text.strip():
+        return "Say options = { ignoreLeadingWhiteSpace = true, ignoreTrailingWhiteSpace = true }."
+    if family in NUMBERS[:4] and re.fullmatch(r"[+-]?0[0-9]+", text):
+        return "Declare it as string, or say options = { leadingZeros = true } where zeros are no part of it."
+    fraction = text.partition(frame.options.get("decimal", "."))[2]
+    if family == "decimal" and fraction.isdigit() and len(fraction) > int(type_.rstrip(")").rpartition(",")[2]):
+        return f"Declare as many digits as it has, such as decimal(38,{min(len(fraction), 37)}): none is rounded."
+    if family in NUMBERS[:4] and re.fullmatch(r"[+-]?[0-9]+\.[0-9]*", text):
+        return "Declare it as a decimal."
+    return MEND
+
+
+def _marks(text: str) -> Iterator[str]:
+    """The options by which a number would be read."""
+    if re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}", text):
+        yield 'decimal = ",", grouping = "."'
+    found = re.fullmatch(r"[+-]?[0-9]{1,3}(([^0-9.])[0-9]{3})(\2[0-9]{3})*(([.,])[0-9]+)?", text)
+    if found and (found[5] or found[2] != ","):
+        yield f'decimal = "{found[5] or "."}", grouping = "{found[2]}"'
+    if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", text):
+        yield 'decimal = ","'
+
+
+def _of_moment(family: str, text: str) -> str:
+    option = "dateFormat" if family == "date" else "timestampFormat"
+    day, rest = text[:10], text[10:]
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+        if family == "date" and re.match(r"[ T][0-9]{2}:", rest):
+            return "Declare it as timestamp: hours would be lost."
+        if family != "date" and not rest:
+            return 'Declare it as date, or say options = { timestampFormat = "yyyy-MM-dd" }.'
+        if re.search(r"\.[0-9]{7,}", rest):
+            return "Land it with at most six digits of a second: the others would be lost."
+    for pattern, form in _FORMS:
+        if re.fullmatch(pattern, day):
+            more = _TIMES.get(re.sub(r"[0-9]", "9", rest), "")
+            return f'Say how it is written, such as options = {{ {option} = "{form}{more}" }}.'
+    return f"Say how it is written by {option}, such as dd.MM.yyyy, or mend the source."
+
+
+_FORMS = (
+    (r"[0-9]{2}\.[0-9]{2}\.[0-9]{4}", "dd.MM.yyyy"),
+    (r"(0[0-9]|1[0-2])/(1[3-9]|2[0-9]|3[01])/[0-9]{4}", "MM/dd/yyyy"),
+    (r"[0-9]{2}/[0-9]{2}/[0-9]{4}", "dd/MM/yyyy"),
+    (r"[0-9]{2}-[0-9]{2}-[0-9]{4}", "dd-MM-yyyy"),
+    (r"[0-9]{4}/[0-9]{2}/[0-9]{2}", "yyyy/MM/dd"),
+    (r"[0-9]{8}", "yyyyMMdd"),
+)
+_TIMES = {" 99:99": " HH:mm", " 99:99:99": " HH:mm:ss"}
+
+
+QUOTES = 'Written is "" for a quote within quotes; say options = { escape = "\\\\" } where it is \\".'
+
+
+def record_fault(frame: Frame, file: str, count: int, told: Sequence[Uneven], cells: int) -> Fault:
+    """Records that are cut off, or cannot be parted into cells."""
+    which = f"Frame '{frame.name}'"
+    first = told[0] if told else None
+    at = place(file, first.line if first else 0)
+    if first and first.why:
+        what = f"its records cannot be parted into cells ({at}): a quote is out of place or never closed."
+        return Fault(which, what, QUOTES, codes.RECORD)
+    if first and first.lines:
+        what = f"a record goes over several lines, and is said to be one line ({at})."
+        return Fault(
+            which, what, "Leave the option multiLine out: CSV may have ends of lines within quotes.", codes.RECORD
+        )
+    have = f"has {first.cells} cells" if first else "has another number of cells"
+    many = f"{count:,} records are not of {cells} cells; one" if count > 1 else "a record"
+    what = f"{many} {have} instead of {cells} ({at}): it was cut off, or a separator is not quoted."
+    return Fault(which, what, f"Land {frame.path} again; other separators are said by the option sep.", codes.RECORD)
+
+
+def lost_letters(frame: Frame, file: str, line: int) -> Fault:
+    """Bytes that are no letters of the encoding."""
+    encoding = frame.options.get("encoding", "UTF-8")
+    what = f"its file {file} has letters that are no {encoding} (line {line:,})."
+    remedy = 'Say how it is written, such as options = { encoding = "windows-1252" }, or land it in UTF-8.'
+    return Fault(f"Frame '{frame.name}'", what, remedy, codes.ENCODING)
+
+
+def not_read(frame: Frame) -> Fault:
+    """Where Spark cannot read text files, and nothing of them says why."""
+    what = f"its files cannot be read as {frame.format} to their end."
+    return Fault(f"Frame '{frame.name}'", what, "See docs/lake.md for how cells and records are written.", codes.RECORD)
+
+
+def json_fault(frame: Frame, kind: str, name: str, type_: str, count: int, file: str, line: int) -> Fault:
+    """What of JSON is neither a value of another form nor a column."""
+    at = place(file, line)
+    what, remedy, code = {
+        "broken": (
+            f"{count:,} lines are no JSON objects, one in {at}: cut off, or not one object a line.",
+            f"Land {frame.path} again; say options = {{ multiLine = true }} where a file is one array.",
+            codes.RECORD,
+        ),
+        "twice": (f"its key '{name}' stands twice in a record ({at}).", "Keep one of the two.", codes.RECORD),
+        "text": (
+            f"its column '{name}' has numbers in quotes, {count:,} of them, one in {at}; it is declared as {type_}.",
+            'Say options = { numbers = "texts" } where all numbers are so, or declare it as string.',
+            codes.VALUE,
+        ),
+        "number": (
+            f"its column '{name}' has numbers, {count:,} of them, one in {at}; it is declared as {type_}.",
+            "Declare it as a number, or land it in quotes: as a text 1.10 would come back as 1.1.",
+            codes.VALUE,
+        ),
+    }[kind]
+    return Fault(f"Frame '{frame.name}'", what, remedy, code)

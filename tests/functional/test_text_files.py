@@ -1,0 +1,165 @@
+"""Text files are read whole before they are believed: no value that would not come back as it was written (R-LAKE-1)."""
+
+from __future__ import annotations
+
+import atexit
+from datetime import date
+from functools import cache
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+import pytest
+from pyspark.sql import SparkSession
+
+from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
+from rules_engine.spark.evaluator import SparkEvaluator
+from tests.spec.table import Row, cases, rows
+
+AS_OF = date(2026, 6, 5)
+
+CSV = r"""
+    columns                            | options                            | records                                    | says                                                                                     | because
+    -----------------------------------+------------------------------------+--------------------------------------------+------------------------------------------------------------------------------------------+--------------------------------------------
+    id bigint; premium decimal(12,2)   | sep=; | 1;1600,50 / 2;900,00                        | 'premium' has 2 values that are no decimal(12,2) as written, such as '9999,99' in b.csv, line 2 (digits shown as 9, letters as x). Say how numbers are written: options = { decimal = "," }. [LAKE-110] | a comma before the fraction
+    id bigint; premium decimal(12,2)   | sep=; | 1;1.600,50                                  | options = { decimal = ",", grouping = "." }                                              | German thousands
+    id bigint; premium decimal(12,2)   | sep=; | 1;1,600.50                                  | options = { decimal = ".", grouping = "," }                                              | English thousands
+    id bigint; premium decimal(12,2)   | sep=; | 1;1 600,50                                  | options = { decimal = ",", grouping = " " }                                              | French thousands
+    id bigint; premium decimal(12,2)   | sep=; decimal=, | 1;16.005                          | no decimal(12,2) as written                                                              | a point where a comma was said
+    id bigint; premium decimal(12,2)   |       | 1,16.005                                    | Declare as many digits as it has, such as decimal(38,3)                                  | more digits than the scale has
+    id bigint; premium decimal(4,2)    |       | 1,160.05                                    | no decimal(4,2) as written                                                               | more digits than there are
+    id bigint; premium double          |       | 1,1600;50                                   | no double as written                                                                     | a double that is none
+    id bigint; premium double          |       | 1,9007199254740993                          | no double as written                                                                     | a number that no double keeps
+    id bigint; premium double          |       | 1,1e999                                     | no double as written                                                                     | a number beyond a double
+    id bigint; n int                   |       | 1,007                                       | Declare it as string, or say options = { leadingZeros = true }                           | zeros that would be lost
+    id bigint; n int                   |       | 1,3.0                                       | Declare it as a decimal.                                                                 | a whole number with a fraction
+    id bigint; n tinyint               |       | 1,300                                       | no tinyint as written                                                                    | beyond its type
+    id bigint; n int                   |       | 1, 3                                        | ignoreLeadingWhiteSpace = true                                                           | a space before a number
+    id bigint; born date               |       | 1,05.06.1990                                | options = { dateFormat = "dd.MM.yyyy" }                                                  | a day as Germans write it
+    id bigint; born date               |       | 1,06/15/1990                                | options = { dateFormat = "MM/dd/yyyy" }                                                  | a day as Americans write it
+    id bigint; born date               | dateFormat=dd/MM/yyyy | 1,06/15/1990                | no date as written                                                                       | another order than was said
+    id bigint; born date               |       | 1,1990-02-30                                | no date as written                                                                       | a day that there is not
+    id bigint; born date               |       | 1,1990-06                                   | no date as written                                                                       | half a day
+    id bigint; born date               |       | 1,1990-06-05 12:30:00                       | Declare it as timestamp: hours would be lost.                                            | hours that would be lost
+    id bigint; at timestamp            |       | 1,1990-06-05                                | Declare it as date                                                                       | a day where a moment is declared
+    id bigint; at timestamp            |       | 1,1990-06-05 10:00:00.123456789             | Land it with at most six digits of a second                                              | nanoseconds
+    id bigint; ok boolean              |       | 1,yes                                       | Written are true and false                                                               | a truth value that is none
+    id bigint; country string; premium int |   | 1,FR,5 / 2,FR                               | a record has 2 cells instead of 3 (b.csv, line 3): it was cut off                        | the last record is cut off
+    id bigint; country string          |       | 1,FR,5                                      | a record has 3 cells instead of 2 (b.csv, line 2)                                        | a separator that is not quoted
+    id bigint; country string          |       | 1,"F" R                                     | its records cannot be parted into cells (b.csv, line 2): a quote is out of place         | a quote out of place
+    id bigint; country string          |       | 1,FR / 2,"F                                 | its records cannot be parted into cells (b.csv, line 3): a quote is out of place         | cut off within quotes
+    id bigint; country string          |       | 1,"G \"Le Bon\", L"                         | say options = { escape = "\\" } where it is \"                                           | quotes with a backslash
+    id bigint; country string          | multiLine=false | 1,"F / R"                         | a record goes over several lines, and is said to be one line (b.csv, line 3)                                       | a record over two lines, told to be one
+    id bigint; country string          |       | 1,\xe9                                      | its file b.csv has letters that are no UTF-8 (line 2). Say how it is written             | another encoding
+    id bigint; country string          | encoding=ascii | 1,\xe9                             | letters that are no ascii (line 2)                                                       | another encoding than was said
+"""
+
+READ = r"""
+    columns                            | options                                   | records                      | values                               | because
+    -----------------------------------+-------------------------------------------+------------------------------+--------------------------------------+---------------------------------------
+    id bigint; premium decimal(12,2)   | sep=; decimal=, grouping=.                | 1;1.600,50 / 2;900           | 1600.50 / 900.00                      | numbers as Germans write them
+    id bigint; premium double          | sep=; decimal=, grouping=\u00a0           | 1;1\u00a0600,5 / 2;-9e1      | 1600.5 / -90.0                        | a hard space between thousands
+    id bigint; premium decimal(12,2)   |                                           | 1,+.5 / 2,16.500 / 3,        | 0.50 / 16.50 / None                    | the same number in other ways
+    id bigint; n int                   | leadingZeros=true                         | 1,007                        | 7                                    | zeros that are no part of it
+    id bigint; born date               | dateFormat=dd.MM.yyyy                     | 1,05.06.1990                 | 1990-06-05                           | a day by its format
+    id bigint; at timestamp            |                                           | 1,1990-06-05T10:00:00+02:00  | 1990-06-05 08:00:00                  | a moment with its zone
+    id bigint; country string          |                                           | 1,"G ""Le Bon"", L" / 2,12" p | G "Le Bon", L / 12" p                | quotes as RFC 4180 has them
+    id bigint; country string          |                                           | 1,"F / R"                    | F\nR                                 | a record over two lines
+    id bigint; country string          | escape=\                                  | 1,"G \"Le Bon\", L"          | G "Le Bon", L                        | quotes with a backslash that is said
+    id bigint; country string          | encoding=windows-1252                     | 1,\x80\xe9                   | €é                                   | letters of Windows, on every Spark
+    id bigint; country string          | encoding=cp1250                           | 1,\x8eofie                   | Žofie                                | letters of another country
+    id bigint; country string          | header=false                              | 1,FR                         | FR                                   | no header
+"""
+
+JSON = r"""
+    columns                            | options        | records                                                  | says                                                                       | because
+    -----------------------------------+----------------+----------------------------------------------------------+----------------------------------------------------------------------------+-------------------------------------
+    id bigint; country string          |                | {"id":1,"Country":"XA"}                                  | its file b.json has a column 'Country', and 'country' is declared. Did you mean 'Country'? | a key in other capitals
+    id bigint; country string          |                | {"id":1,"contry":"XA"}                                   | its file b.json has no column 'country', which is declared. Did you mean 'contry'? | a key is renamed
+    id bigint; country string          |                | {"id":1}                                                 | say options = { missing = "null" }                                         | a file without a key
+    id bigint; country string          |                | {"id":1,"country":"FR","age":5}                          | its file b.json has a column 'age', which is not declared. Declare it      | a key that nobody declared
+    id bigint; premium decimal(12,2)   |                | {"id":1,"premium":"1600,50"}                             | 'premium' has numbers in quotes, 1 of them, one in b.json, line 1          | a number in quotes
+    id bigint; premium decimal(12,2)   |                | {"id":1,"premium":16.005}                                | no decimal(12,2) as written, such as '99.999' in b.json, line 1            | more digits than the scale has
+    id bigint; premium decimal(12,2)   | numbers=texts  | {"id":"1","premium":"1600,50"}                           | options = { decimal = "," }                                                | a comma in a number that is a text
+    id bigint; n int                   |                | {"id":1,"n":3.0}                                         | no int as written                                                          | a whole number with a fraction
+    id bigint; country string          |                | {"id":1,"country":7.10}                                  | 'country' has numbers, 1 of them, one in b.json, line 1                    | a number where a text is declared
+    id bigint; country string          |                | {"id":1,"country":"FR"} / {"id":2,"cou                   | 1 lines are no JSON objects, one in b.json, line 2: cut off                | the last record is cut off
+    id bigint; country string          |                | {"id":1,"country":"FR","country":"DE"}                   | its key 'country' stands twice in a record (b.json, line 1)                | a key stands twice
+    id bigint; country string          |                | {"id":1,"country":"\xe9"}                                | its file b.json has letters that are no UTF-8 (line 1)                     | another encoding
+    id bigint; born date               |                | {"id":1,"born":"2026-02-30"}                             | no date as written                                                         | a day that there is not
+    id bigint; born date               | dateFormat=dd.MM.yyyy | {"id":1,"born":"2026-02-03"}                      | no date as written                                                         | another form than was said
+    id bigint; at timestamp            |                | {"id":1,"at":"2026-02-03"}                               | Declare it as date                                                         | a day where a moment is declared
+    id bigint; tags array<int>         |                | {"id":1,"tags":[1,"x"]}                                  | 'tags' has a value that is no array<int> as written                        | a text within a list of numbers
+"""
+
+
+@pytest.mark.parametrize("row", cases(CSV))
+def test_csv_that_would_be_read_as_something_else_is_refused(spark: SparkSession, row: Row) -> None:
+    """Naming column, file, line or example, and the option that reads it; the example shows no value."""
+    assert row["says"] in _said(spark, "csv", CSV)[_frame(CSV, row)]
+
+
+@pytest.mark.parametrize("row", cases(JSON))
+def test_json_that_would_be_read_as_something_else_is_refused(spark: SparkSession, row: Row) -> None:
+    """Token by token: Spark's reader rounds decimals, takes texts for numbers, and leaves out keys it does not know."""
+    assert row["says"] in _said(spark, "json", JSON)[_frame(JSON, row)]
+
+
+@pytest.mark.parametrize("row", cases(READ))
+def test_csv_is_read_as_it_is_written(spark: SparkSession, row: Row) -> None:
+    """By its options, the same on every Spark."""
+    assert _said(spark, "csv", READ) == {}
+    frame = _evaluator(spark, "csv", READ).spark.table(_frame(READ, row))
+    found = [str(each[1]) for each in frame.orderBy("id").collect()]
+    assert found == row["values"].replace("\\n", "\n").split(" / ")
+
+
+@cache
+def _said(spark: SparkSession, format_: str, table: str) -> dict[str, str]:
+    """What is said of each frame of a lake: the rows of a table are its frames, for all faults are told at once."""
+    try:
+        _evaluator(spark, format_, table).check_lake(AS_OF)
+    except RunRefused as refused:
+        said: dict[str, str] = {}
+        for fault in refused.faults:
+            frame = fault.which.removeprefix("Frame '").rstrip("'")
+            said[frame] = f"{said.get(frame, '')}{fault}\n"
+        return said
+    return {}
+
+
+@cache
+def _evaluator(spark: SparkSession, format_: str, table: str) -> SparkEvaluator:
+    folder = Path(mkdtemp(prefix="rules-texts-"))
+    atexit.register(rmtree, folder)
+    text = "".join(_written(folder, _frame(table, row), row, format_) for row in rows(table))
+    return SparkEvaluator(spark, declaration.parse(f'subject = "f0"\n{text}', str(folder)))
+
+
+def _frame(table: str, row: Row) -> str:
+    return f"f{rows(table).index(row)}"
+
+
+def _written(folder: Path, name: str, row: Row, format_: str) -> str:
+    """Write one file, and give its frame's declaration; `\\xe9` is a byte of the number, ` / ` ends a record."""
+    columns = [column.split(" ", 1) for column in row["columns"].split("; ")]
+    said = [each.split("=", 1) for each in row["options"].replace("\\u00a0", "\u00a0").split(" ") if each]
+    separator = dict(said).get("sep", ",")
+    header = separator.join(column for column, _ in columns) + "\n" if format_ == "csv" else ""
+    header = "" if ["header", "false"] in said else header
+    text = (header + row["records"].replace(" / ", "\n") + "\n").replace("\\u00a0", "\u00a0").encode()
+    for byte in ("\\xe9", "\\x80", "\\x8e"):
+        text = text.replace(byte.encode(), bytes.fromhex(byte[2:]))
+    (folder / name).mkdir()
+    (folder / name / f"b.{format_}").write_bytes(text)
+    typed = ", ".join(f'{column} = "{type_}"' for column, type_ in columns)
+    options = ", ".join(f"{option} = '{value}'" for option, value in said)
+    return f"""
+        [frames.{name}]
+        path = "{name}"
+        format = "{format_}"
+        subject_key = "id"
+        columns = {{ {typed} }}
+        options = {{ {options} }}
+    """
