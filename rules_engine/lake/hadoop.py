@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import Fault, RunInterrupted, RunRefused
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +55,33 @@ def names(spark: SparkSession, path: str) -> list[str]:
     """The names of what lies in a folder; none where there is no folder."""
     system, hadoop_path = file_system(spark, path)
     return [s.getPath().getName() for s in system.listStatus(hadoop_path)] if system.exists(hadoop_path) else []
+
+
+def move_files(spark: SparkSession, path: str, to: str, ending: tuple[str, str]) -> None:
+    """
+    Move the data files of a folder to another one, in place of all that is there, with another ending.
+
+    Raises:
+        RunInterrupted: If one cannot be moved.
+    """
+    system, there = file_system(spark, to)
+    system.delete(there, True)
+    system.mkdirs(there)
+    old, new = ending
+
+    def move(name: str) -> bool:
+        of, fresh = (
+            file_system(spark, place)[1] for place in (f"{path}/{name}", f"{to}/{name.removesuffix(old)}{new}")
+        )
+        return bool(system.rename(of, fresh))
+
+    with ThreadPoolExecutor(AT_ONCE) as several:
+        if not all(several.map(move, (name for name in names(spark, path) if not name.startswith(("_", "."))))):
+            raise RunInterrupted(Fault(f"Folder {to}", f"files of {path} cannot be moved there.", "Run it again."))
+
+
+AT_ONCE = 16
+"""Files that are moved at once: an object store copies each."""
 
 
 def files_below(spark: SparkSession, path: str) -> list[DataFile]:

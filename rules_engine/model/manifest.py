@@ -92,8 +92,8 @@ class Evaluation:
     covers every decided pair, whatever the order of rows. ``held`` are the
     types that were left out, rules and all, because a rule of theirs failed.
     ``sources`` are the rows that workers counted; they brought ``merged`` subjects
-    together, of whom ``bare`` had no bit and ``rows`` are the hit matrix that was read
-    back. ``seconds`` names phases; it is a measurement and no part of any digest.
+    together, of whom ``bare`` had no bit and ``rows`` are in the hit matrix that was staged,
+    beside ``staged`` decisions. ``seconds`` names phases; it is a measurement and no part of any digest.
     """
 
     subjects: int
@@ -108,6 +108,7 @@ class Evaluation:
     merged: int | None = None
     bare: int | None = None
     rows: int | None = None
+    staged: int | None = None
 
     def work_faults(self) -> Iterable[Fault]:
         """Where workers did not do what there was to do; nothing is known of runs of manifests of form 1."""
@@ -119,6 +120,10 @@ class Evaluation:
         if self.merged is not None and (self.bare or 0) + (self.rows or 0) != self.merged:
             what = f"of {self.merged} subjects {self.bare} had no hit and {self.rows} are in what was staged."
             yield Fault(which, what, remedy)
+        decided = sum(counts.decided for counts in self.types)
+        if self.staged is not None and self.staged != decided:
+            what = f"workers made {decided} decisions, {self.staged} are in what was staged."
+            yield Fault("The decisions", what, remedy)
 
     def held_faults(self) -> Iterable[Fault]:
         """Held types of which something was decided or moved all the same."""

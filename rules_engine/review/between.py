@@ -22,7 +22,7 @@ from rules_engine.review.effect import SAMPLES, verdicts
 from rules_engine.review.plan import Evaluating
 from rules_engine.review.population import Population, Staged, Stood, missing
 from rules_engine.review.staged import HITS, Kept, Tables, absent_in, kept, stood
-from rules_engine.review.weighing import Flags
+from rules_engine.worker.weighing import Flags
 
 
 class Why(StrEnum):

@@ -23,7 +23,7 @@ from rules_engine.model.rules import Kind, MembershipType, RuleVersion, WhenUnkn
 from rules_engine.review.conditions import conditions
 from rules_engine.review.edits import CONDITION, PRESENCE, TYPE_ASPECTS, Edit, Part, Slot, edits, slots
 from rules_engine.review.population import Population
-from rules_engine.review.weighing import Codes, Flags, Numbers, Sides, Weighing, decided, weighed
+from rules_engine.worker.weighing import Codes, Flags, Numbers, Sides, Weighing, decided, weighed
 
 LARGEST = 4
 """Edits of a cause that is proved to be the smallest."""

@@ -14,7 +14,7 @@ from rules_engine.model.rule_sets import RuleSet
 from rules_engine.review.causes import Comparison, Rows, causes
 from rules_engine.review.edits import Edit
 from rules_engine.review.population import Population
-from rules_engine.review.weighing import EVENTS, Flags, Verdicts, decided
+from rules_engine.worker.weighing import EVENTS, Flags, Verdicts, decided
 
 SAMPLES = 5
 """Subjects that are named for each cause and way."""

@@ -14,7 +14,7 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import RuleVersion, WhenUnknown
 from rules_engine.review.conditions import conditions
-from rules_engine.review.weighing import FORMER, MEMBER, NEVER, Codes, Flags, Term, Words
+from rules_engine.worker.weighing import FORMER, MEMBER, NEVER, Codes, Flags, Term, Words
 
 
 class Outcome(NamedTuple):

@@ -14,7 +14,7 @@ from rules_engine.review.effect import Effect, effect
 from rules_engine.review.population import Population
 from rules_engine.review.scenario import Scenario, Sweep, applied
 from rules_engine.review.staged import Kept, Tables, absent_in, kept, stood, without_standings, without_types
-from rules_engine.review.weighing import decided
+from rules_engine.worker.weighing import decided
 
 
 @dataclass(frozen=True)

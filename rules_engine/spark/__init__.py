@@ -1,1 +1,1 @@
-"""A rule set on Spark: hits, tallies, decisions."""
+"""A rule set on Spark: hits and decisions, staged in one pass."""

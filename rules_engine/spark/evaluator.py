@@ -28,21 +28,21 @@ from rules_engine.spark import passes, run_metrics, scan
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.failure.isolation import ActiveRules, FaultIsolation, refusals, retry_without_failing
 from rules_engine.spark.gate.gate import RuleGate
-from rules_engine.spark.hit_matrix import HitMatrixJob, merged, of_subjects_alone
+from rules_engine.spark.hit_matrix import Deciding, HitMatrixJob, merged, of_subjects_alone
 from rules_engine.spark.progress import phase, told
+from rules_engine.spark.record_sizes import oversized
 from rules_engine.spark.resolved_index import index
 from rules_engine.spark.session import PINNED, pin, speaks_english
 from rules_engine.spark.shuffle import HashPartitioning, of_facts, words_said
 from rules_engine.spark.small_frames import few_rows, stored
 from rules_engine.spark.standalone_queries import rows_of_batch, run_batches
-from rules_engine.spark.tallies import decisions, ended, oversized, tallies, with_pairs
 from rules_engine.spark.timeouts import within
+from rules_engine.worker.decide import DECISIONS, HITS, STANDING, types_of
+from rules_engine.worker.parquet import MOST_ROWS
 from rules_engine.worker.work_counts import BARE, MERGED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
-
-HITS, DECIDED, STANDING = "hits", "decisions", "standing"
 
 
 class SparkEvaluator:
@@ -155,24 +155,12 @@ class SparkEvaluator:
                 apart = FaultIsolation(self.spark, self.lake, schema, rule_set.as_of, self.limits)
                 made = dict[str, HitMatrixJob]()  # by the last try
                 live = retry_without_failing(
-                    lambda live: made.update(hits=self._stage_hits(live, folder)),
+                    lambda live: made.update(hits=self._stage(live, folder, previous, corrected)),
                     whole, apart, self.on_failure,
                 )  # fmt: skip
-            with phase("decide", seconds, self.spark, progress):
-                hits = self.spark.read.parquet(f"{folder}/{HITS}")
-                raise_all(RunRefused, oversized(live.matrix, hits))
-                before = self._previous(previous)
-                here, gone = self._present(before, rule_set.as_of) if previous else (before, None)
-                self._stage_standing(before, gone, live, folder)
-                wanted = here.where(~_of_type(live.held_types))
-                for each in corrected:
-                    wanted = with_pairs(wanted, self._of_present(self._decided_in(each, live), rule_set.as_of)[0])
-                decided = self.decide(rule_set, live.matrix, hits, wanted)
-                if gone is not None and self.lake.absent is Absent.END:
-                    decided = decided.unionByName(ended(gone.where(~_of_type(live.held_types))))
-                staged(decided, f"{folder}/{DECIDED}")
+            raise_all(RunRefused, oversized(live.matrix, self.spark.read.parquet(f"{folder}/{HITS}")))
             with phase("count", seconds, self.spark, progress):
-                evaluation = self._counted(live, found.subjects, made["hits"], before if previous else None, folder)
+                evaluation = self._counted(live, found.subjects, made["hits"], previous, folder)
                 self._confirm(rule_set.as_of)
         return replace(evaluation, seconds=seconds)
 
@@ -182,85 +170,91 @@ class SparkEvaluator:
         self._reader.confirm(opened)
         self._opened = opened
 
-    def _present(self, before: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
-        """What stood before, parted: of subjects that are in the snapshot, and of those that are not (R-RUN-3)."""
-        return self._of_present(before.where("first_granted IS NOT NULL"), as_of)
+    def _stage(self, live: ActiveRules, folder: str, previous: str | None, corrected: Sequence[str]) -> HitMatrixJob:
+        """
+        Evaluate and decide; stage hits, decisions, and what stands of pairs that are not decided.
 
-    def _decided_in(self, folder: str, live: ActiveRules) -> DataFrame:
-        return self.spark.read.parquet(f"{folder}/{DECIDED}").where(~_of_type(live.held_types))
+        Those are of held types, and of subjects that are gone. A membership that ends with its subject is decided.
+        """
+        rule_set = live.rule_set
+        decide = Deciding(
+            types_of(live.matrix, rule_set.membership_types), rule_set.as_of,
+            previous is not None, self.lake.absent is Absent.END,
+        )  # fmt: skip
 
-    def _of_present(self, pairs: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame]:
-        key = self._frames(as_of)[self.lake.subject_frame.name][self.lake.subject_key]
-        subjects = self._frames(as_of)[self.lake.subject_frame.name].select(
-            key.cast(self.subject_type(as_of)).alias(SUBJECT)
-        )
-        return pairs.join(subjects, SUBJECT, "left_semi"), pairs.join(subjects, SUBJECT, "left_anti")
+        def stage() -> HitMatrixJob:
+            made = self.matrix(rule_set, live.matrix, f"{folder}/work", self._stood(live, previous, corrected))
+            made.stage(folder, decide)
+            return made
+
+        made = within(self.spark, stage, self.limits, [v.id for v, _ in live.matrix.cells])
+        if previous is None:
+            remove(self.spark, f"{folder}/{STANDING}")
+        elif live.held_types:
+            held = self._previous(previous).where(_of_type(live.held_types))
+            held.write.mode("append").option("maxRecordsPerFile", MOST_ROWS).parquet(f"{folder}/{STANDING}")
+        return made
+
+    def _stood(self, live: ActiveRules, previous: str | None, corrected: Sequence[str]) -> DataFrame | None:
+        """
+        Earlier memberships of types that are decided; None where there are none.
+
+        Pairs that were decided in publications that the run takes the place of are among them as never granted.
+        """
+        never = "subject", "membership_type", "false AS granted", "CAST(NULL AS DATE) AS first_granted"
+        rows = [self.spark.read.parquet(f"{folder}/{DECISIONS}").selectExpr(*never) for folder in corrected]
+        if previous is not None:
+            rows.append(self._previous(previous).where("first_granted IS NOT NULL"))
+        return reduce(lambda a, b: a.unionAll(b), rows).where(~_of_type(live.held_types)) if rows else None
 
     def _counted(
-        self, live: ActiveRules, subjects: int, made: HitMatrixJob, before: DataFrame | None, folder: str
+        self, live: ActiveRules, subjects: int, made: HitMatrixJob, previous: str | None, folder: str
     ) -> Evaluation:
-        """What was staged, counted as it was written, beside what workers counted; several at once."""
-        decided, hits = (self.spark.read.parquet(f"{folder}/{part}") for part in (DECIDED, HITS))
-        frames = {*made.frames} - {"", self.lake.subject_frame.name}
+        """What workers counted, beside what Spark finds in the frames and in what was staged."""
+        frames = {source.frame for source in made.sources} - {"", self.lake.subject_frame.name}
         with ThreadPoolExecutor() as at_once:
-            rows = at_once.submit(hits.count)
+            rows, decided = (
+                at_once.submit(self.spark.read.parquet(f"{folder}/{part}").count) for part in (HITS, DECISIONS)
+            )
             there = {frame: at_once.submit(self.spark.table(frame).count) for frame in sorted(frames)}
-            bits = at_once.submit(run_metrics.bits_set, live.matrix, hits)
-            members_before = at_once.submit(run_metrics.members, before) if before is not None else None
-            carried = at_once.submit(self._carried, live, folder) if before is not None else None
-            found = run_metrics.counted(decided)
-            hits_per_rule, unknown_per_rule = bits.result()
-            left = members_before.result() if members_before else {}
-            absent = carried.result() if carried else {}
+            held = self._members_of_held(live, previous)
         totals = made.counts.totals()
         of_frames = {frame: counted.result() for frame, counted in there.items()}
+        hits_per_rule, unknown_per_rule = run_metrics.bits_set(live.matrix, totals)
         types = (membership_type.key for membership_type in live.rule_set.membership_types)
         return Evaluation(
             subjects=subjects,
             evaluated_pairs=subjects * len(live.matrix.cells),
             hits_per_rule=hits_per_rule,
             unknown_per_rule=unknown_per_rule,
-            types=run_metrics.type_counts(found, left, types, live.held_types, absent),
-            decisions_digest=found.digest,
+            types=run_metrics.type_counts(totals, types, held),
+            decisions_digest=run_metrics.digest(totals),
             held=live.held,
             sources=run_metrics.source_counts(
-                totals, made.frames, of_frames | {self.lake.subject_frame.name: subjects}
+                totals, made.sources, of_frames | {self.lake.subject_frame.name: subjects}
             ),
             merged=totals.get((MERGED, 0), 0),
             bare=totals.get((BARE, 0), 0),
             rows=rows.result(),
+            staged=decided.result(),
         )
 
-    def _stage_hits(self, live: ActiveRules, folder: str) -> HitMatrixJob:
-        def stage() -> HitMatrixJob:
-            made = self.matrix(live.rule_set, live.matrix, f"{folder}/work")
-            made.write(f"{folder}/{HITS}")
-            return made
+    def _members_of_held(self, live: ActiveRules, previous: str | None) -> dict[str, int]:
+        """Held types and their members, whom nobody decides."""
+        found = dict.fromkeys(live.held_types, 0)
+        if previous is None or not found:
+            return found
+        members = self._previous(previous).where(_of_type(found)).where("granted")
+        return found | {
+            row["membership_type"]: row["count"] for row in members.groupBy("membership_type").count().collect()
+        }
 
-        return within(self.spark, stage, self.limits, [v.id for v, _ in live.matrix.cells])
-
-    def _stage_standing(self, before: DataFrame, gone: DataFrame | None, live: ActiveRules, folder: str) -> None:
+    def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str, before: DataFrame | None = None) -> HitMatrixJob:
         """
-        Hand on what stands of held types and of absent subjects, beside the decisions: neither decided nor published.
+        The hit matrix, still to be made; statements are run on the way. No gate is asked.
 
-        An absent member whose membership ends is decided, and so not handed on.
+        ``before`` are earlier memberships for whoever decides.
         """
-        path = f"{folder}/{STANDING}"
-        if gone is None:
-            remove(self.spark, path)
-            return
-        absent = gone.where(~_of_type(live.held_types))
-        if self.lake.absent is Absent.END:
-            absent = absent.where("NOT granted")
-        staged(before.where(_of_type(live.held_types)).unionByName(absent), path)
-
-    def _carried(self, live: ActiveRules, folder: str) -> dict[str, int]:
-        """Membership type to the members that were handed on because their subject is absent."""
-        standing = self.spark.read.parquet(f"{folder}/{STANDING}")
-        return run_metrics.members(standing.where(~_of_type(live.held_types)))
-
-    def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str) -> HitMatrixJob:
-        """The hit matrix, still to be made; statements are run on the way. No gate is asked."""
         as_of = rule_set.as_of
         schema = self.schema(as_of, rule_set.reference_lists)
         planned = plan(matrix, schema, as_of, values(self.spark, values_wanted(matrix, schema, as_of)))
@@ -272,33 +266,26 @@ class SparkEvaluator:
                 lambda done, rules: within(self.spark, done, self.limits, rules),
             )
         of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
-        if not planned.passes and not facts:
+        if not planned.passes and not facts and before is None:
             return of_subjects_alone(self.spark, matrix, of_subjects, self.subject_type(as_of))
         frames = {planned.subjects.frame, *(each.source.frame for each in planned.passes)} & {*schema.columns}
-        held = sum(stored(self.spark.table(name)) for name in frames)
+        held = sum(map(stored, [*map(self.spark.table, frames), *([] if before is None else [before])]))
         parts = HashPartitioning.of(self.spark, held, matrix.words, self.subject_type(as_of))
         sent = [scan.sent(self.spark, of_subjects, parts, every=True, carried=planned.carried)]
         sent += [passes.sent(self.spark, passes.of_pass(self.spark, *each), parts) for each in planned.passes]
         if facts:
             together = reduce(lambda a, b: a.unionAll(b), facts)
             sent.append(of_facts(together, words_said(planned.alone), parts))
-        return merged(matrix, planned, sent, parts)
-
-    def decide(self, rule_set: RuleSet, matrix: HitMatrix, hits: DataFrame, before: DataFrame) -> DataFrame:
-        """Decisions of all membership types from the hit matrix and what was decided before."""
-        return decisions(tallies(matrix, hits), before, rule_set.membership_types, rule_set.as_of)
+        return merged(matrix, planned, sent, parts, before)
 
     def _kept(self, rows: DataFrame, path: str) -> DataFrame:
         rows.write.mode("overwrite").parquet(path)
         return self.spark.read.schema(rows.schema).parquet(path)
 
-    def _previous(self, folder: str | None) -> DataFrame:
-        if folder is None:
-            key = self.spark.table(self.lake.subject_frame.name).schema[self.lake.subject_key].dataType.simpleString()
-            columns = f"{SUBJECT} {key}, membership_type string, granted boolean, first_granted date"
-            return self.spark.createDataFrame([], columns)
+    def _previous(self, folder: str) -> DataFrame:
+        """What stood after a run, decided by it or handed on."""
         wanted = [SUBJECT, "membership_type", "granted", "first_granted"]
-        decided = self.spark.read.parquet(f"{folder}/{DECIDED}").select(*wanted)
+        decided = self.spark.read.parquet(f"{folder}/{DECISIONS}").select(*wanted)
         if not exists(self.spark, f"{folder}/{STANDING}"):
             return decided
         return decided.unionByName(self.spark.read.parquet(f"{folder}/{STANDING}").select(*wanted))
@@ -317,15 +304,6 @@ class SparkEvaluator:
         if self._opened is None or self._opened.as_of != as_of:
             self._opened = self._reader.open(self.spark, self.lake, as_of)
         return self._opened
-
-
-MOST_ROWS = 250_000
-"""Rows of a staged file, so that whoever publishes holds little at a time."""
-
-
-def staged(rows: DataFrame, path: str) -> None:
-    """Write decisions, or what stands beside them, in files of bounded size."""
-    rows.write.mode("overwrite").option("maxRecordsPerFile", MOST_ROWS).parquet(path)
 
 
 def _of_type(keys: Iterable[str]) -> Column:

@@ -10,9 +10,9 @@ from rules_engine.index.words import SUBJECT
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.spark.evaluator import HITS
 from rules_engine.spark.failure.isolation import ActiveRules, FaultIsolation, retry_without_failing
 from rules_engine.spark.timeouts import within
+from rules_engine.worker.decide import HITS
 
 if TYPE_CHECKING:
     from datetime import date

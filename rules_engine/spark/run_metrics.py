@@ -1,97 +1,57 @@
-"""What a run counts of its own results, read back from what it staged."""
+"""What a run counts of its own results, from what its workers counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import xor
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
-from rules_engine.index.words import SUBJECT, hit_word, unknown_word
-from rules_engine.model.hitmatrix import BITS, HitMatrix
+from rules_engine.index.words import hit_word, unknown_word
+from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import SourceCounts, TypeCounts
-from rules_engine.spark.tallies import DECISIONS
-from rules_engine.worker.work_counts import READ, RECEIVED, SENT
+from rules_engine.spark.hit_matrix import Origin
+from rules_engine.worker.work_counts import READ, RECEIVED, SENT, SUM, XOR, Left, Outcome
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_OUTCOME = ("membership_type", "granted", "event", "reason")
 _LONG = 0xFFFFFFFFFFFFFFFF
 
 
-def bits_set(matrix: HitMatrix, rows: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
-    """
-    Version id to how many rows have its bit: of hits, then of unknown outcomes.
-
-    Workers count all bits of a word at once, however many rules there are.
-    """
-    words = [name for name in rows.columns if name != SUBJECT]
-    counts: dict[tuple[str, int], int] = {}
-    for row in rows.select(*words).mapInArrow(_bits, "word string, counts array<bigint>").collect():
-        for place, count in enumerate(row["counts"]):
-            counts[row["word"], place] = counts.get((row["word"], place), 0) + count
-    return (_per_version(matrix, counts, hit_word), _per_version(matrix, counts, unknown_word))
+Totals = Mapping[tuple[Hashable, int], int]
+"""What workers counted: kind of count and source to how many."""
 
 
-def _bits(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """How many rows of a partition have each bit of each word."""
-    totals: dict[str, Any] = {}
-    for batch in batches:
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            bits = np.unpackbits(column.to_numpy().view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
-            totals[name] = totals.get(name, 0) + bits.sum(axis=0, dtype=np.int64)[:BITS]
-    if totals:
-        counts = pa.array([total.tolist() for total in totals.values()], pa.list_(pa.int64()))
-        yield pa.RecordBatch.from_arrays([pa.array(list(totals)), counts], names=["word", "counts"])
+def bits_set(matrix: HitMatrix, totals: Totals) -> tuple[dict[str, int], dict[str, int]]:
+    """Version id to how many subjects have its bit: of hits, then of unknown outcomes."""
+    hits, unknown = (
+        {v.id: totals.get((word(cell.word), cell.mask.bit_length() - 1), 0) for v, cell in matrix.cells}
+        for word in (hit_word, unknown_word)
+    )
+    return hits, unknown
 
 
-def _per_version(
-    matrix: HitMatrix, counts: Mapping[tuple[str, int], int], column: Callable[[int], str]
-) -> dict[str, int]:
-    return {v.id: counts.get((column(cell.word), cell.mask.bit_length() - 1), 0) for v, cell in matrix.cells}
-
-
-def source_counts(
-    totals: Mapping[tuple[str, int], int], frames: Sequence[str], there: Mapping[str, int]
-) -> tuple[SourceCounts, ...]:
+def source_counts(totals: Totals, sources: Sequence[Origin], there: Mapping[str, int]) -> tuple[SourceCounts, ...]:
     """What workers counted of each source, beside what Spark counts of its frame."""
     return tuple(
         SourceCounts(
-            f"{number}: {frame or 'queries'}",
-            there.get(frame),
+            f"{number}: {source.name}",
+            there.get(source.frame),
             *(totals.get((kind, number), 0) for kind in (READ, SENT, RECEIVED)),
         )
-        for number, frame in enumerate(frames)
+        for number, source in enumerate(sources)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Decisions as counted in one pass: rows per type, outcome, event and reason, and the digest of them all."""
-
-    rows: tuple[Mapping[str, Any], ...]
-    digest: str
+def digest(totals: Totals) -> str:
+    """Names the content of all decisions, whatever the order of their rows."""
+    number = sum(n for _, n in _outcomes(totals))
+    return f"{number}-{totals.get((XOR, 0), 0) & _LONG:016x}-{totals.get((SUM, 0), 0) & _LONG:016x}"
 
 
-def counted(decided: DataFrame) -> Counted:
-    """The digest names the content of all decisions, whatever the order of their rows."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    content = decided.selectExpr(*_OUTCOME, f"xxhash64({', '.join(DECISIONS)}) AS h")
-    found = content.groupBy(*_OUTCOME).agg(
-        F.expr("count(*) AS n"), F.expr("bit_xor(h) AS x"), F.expr("sum(CAST(h AS DECIMAL(38, 0))) AS s")
-    )
-    rows = tuple(row.asDict() for row in found.collect())
-    number = sum(row["n"] for row in rows)
-    either = reduce(xor, (row["x"] for row in rows), 0) & _LONG
-    total = sum(int(row["s"]) for row in rows) & _LONG
-    return Counted(rows, f"{number}-{either:016x}-{total:016x}")
+def _outcomes(totals: Totals) -> Iterator[tuple[Outcome, int]]:
+    """What was decided, and how often."""
+    return ((kind, n) for (kind, _), n in totals.items() if isinstance(kind, Outcome) and not kind.carried)
 
 
 def members(decided: DataFrame) -> dict[str, int]:
@@ -102,36 +62,43 @@ def members(decided: DataFrame) -> dict[str, int]:
 
 
 def type_counts(
-    found: Counted,
-    before: Mapping[str, int],
-    types: Iterable[str],
-    held: Collection[str] = (),
-    absent: Mapping[str, int] = MappingProxyType({}),
+    totals: Totals, types: Iterable[str], held: Mapping[str, int] = MappingProxyType({})
 ) -> tuple[TypeCounts, ...]:
     """
     The counts per membership type that must add up.
 
-    ``before`` are the members that the last run left; of a held type they are the members after, too. ``absent``
-    are the members of other types whose subject is not in the snapshot.
+    ``held`` are held types and the members that the last run left: so many they are after, too.
     """
+    before = {kind.membership_type: n for (kind, _), n in totals.items() if isinstance(kind, Left)}
+    found = list(_outcomes(totals))
+    keys = sorted(
+        {*types, *held, *(key for key, n in before.items() if n), *(each.membership_type for each, _ in found)}
+    )
     return tuple(
-        TypeCounts(
-            membership_type=key,
-            members_before=before.get(key, 0),
-            members_after=sum(r["n"] for r in found.rows if r["membership_type"] == key and r["granted"])
-            + (before.get(key, 0) if key in held else absent.get(key, 0)),
-            decided=sum(r["n"] for r in found.rows if r["membership_type"] == key),
-            events=_by(found.rows, key, "event"),
-            reasons=_by(found.rows, key, "reason"),
-            absent=absent.get(key, 0),
-        )
-        for key in sorted({*types, *before})
+        _counts(key, found, held.get(key, before.get(key, 0)), _absent(totals, key), key in held) for key in keys
     )
 
 
-def _by(found: Iterable[Mapping[str, Any]], key: str, what: str) -> dict[str, int]:
+def _absent(totals: Totals, key: str) -> int:
+    return totals.get((Outcome(key, carried=True), 0), 0)
+
+
+def _counts(key: str, found: Iterable[tuple[Outcome, int]], before: int, absent: int, held: bool) -> TypeCounts:
+    of_type = [(outcome, n) for outcome, n in found if outcome.membership_type == key]
+    return TypeCounts(
+        membership_type=key,
+        members_before=before,
+        members_after=sum(n for outcome, n in of_type if outcome.granted) + (before if held else absent),
+        decided=sum(n for _, n in of_type),
+        events=_by(of_type, "event"),
+        reasons=_by(of_type, "reason"),
+        absent=absent,
+    )
+
+
+def _by(found: Iterable[tuple[Outcome, int]], what: str) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for row in found:
-        if row["membership_type"] == key:
-            counts[str(row[what])] = counts.get(str(row[what]), 0) + row["n"]
+    for outcome, n in found:
+        said = getattr(outcome, what)
+        counts[said] = counts.get(said, 0) + n
     return dict(sorted(counts.items()))

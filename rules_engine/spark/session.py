@@ -89,6 +89,7 @@ SPEED = {
     "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
     "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.maxConcurrentOutputFileWriters": "8",  # of rows for several folders none waits to be sorted
     "spark.sql.execution.arrow.maxBytesPerBatch": str(
         2**31 - 1
     ),  # none: else Spark adds up a batch's bytes at each row

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from rules_engine.index.words import SUBJECT, RuleBit, hit_word, unknown_word
 from rules_engine.model.rules import Form, WhenUnknown
+from rules_engine.worker.decide import standing_schema
 from rules_engine.worker.exchange import PART, SendFacts, ShuffleWriter, Work
 from rules_engine.worker.work_counts import Count, uncounted
 
@@ -114,6 +115,19 @@ def of_facts(rows: DataFrame, words: Iterable[str], parts: HashPartitioning) -> 
     names = tuple(sorted({*words}))
     given = rows.selectExpr(parts.subject(SUBJECT), "word", "mask", "unknown", parts.part(SUBJECT))
     return ShuffleInput(given, SendFacts(names), sent_schema(given, names), names)
+
+
+def of_memberships(rows: DataFrame, parts: HashPartitioning) -> ShuffleInput:
+    """Earlier memberships (``subject, membership_type, granted, first_granted``), on their way to their subjects."""
+    columns = ["membership_type", "granted", "first_granted"]
+    given = rows.selectExpr(parts.subject(SUBJECT), *columns, parts.part(SUBJECT))
+    subject = pa.int64() if parts.subject_type == "bigint" else pa.string()
+    return ShuffleInput(given, as_given, standing_schema(subject), ())
+
+
+def as_given(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows that are sent as they are."""
+    return batch
 
 
 def words_said(placed: Iterable[RuleBit]) -> Iterator[str]:

@@ -8,9 +8,11 @@ numbers under the same names, so that nothing is counted twice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rules_engine.worker.work_counts import XOR
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,15 +40,15 @@ class WorkCounts:
 
         return cls(spark.sparkContext.accumulator({}, ByPartition()))
 
-    def __call__(self, kind: str, source: int, number: int) -> None:
+    def __call__(self, kind: Hashable, source: int, number: int) -> None:
         from pyspark import TaskContext
 
         task = TaskContext.get()
         self.accumulator.add({(kind, source, task.partitionId() if task else -1): number})
 
-    def totals(self) -> Mapping[tuple[str, int], int]:
-        """Kind of count and source to how many, of all partitions."""
-        found = Counter[tuple[str, int]]()
+    def totals(self) -> Mapping[tuple[Hashable, int], int]:
+        """Kind of count and source to how many, of all partitions; ``xor`` is what all of them come to."""
+        found = Counter[tuple[Hashable, int]]()
         for (kind, source, _), number in self.accumulator.value.items():
-            found[kind, source] += number
+            found[kind, source] = found[kind, source] ^ number if kind == XOR else found[kind, source] + number
         return found

@@ -133,6 +133,11 @@ def with_bits(subjects: pa.Array, words: Words) -> tuple[pa.Array, Words]:
     return subjects.take(pa.array(rows)), {name: bits.take(rows) for name, bits in words.items()}
 
 
+def without_bits(words: Words) -> int:
+    """How many rows have no bit."""
+    return int(np.count_nonzero(reduce(np.bitwise_or, words.values()) == 0))
+
+
 class _Together(NamedTuple):
     """The tables of one expression side by side: a row of words per bucket, for some neighbouring columns."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import WhenUnknown
 from rules_engine.worker.aggregation import GroupAggregator
 from rules_engine.worker.exchange import read_blocks, stable_argsort, unpack
-from rules_engine.worker.index_probe import IndexProbe, named, of_words, with_bits
+from rules_engine.worker.index_probe import IndexProbe, named, of_words, with_bits, without_bits
 from rules_engine.worker.work_counts import BARE, MERGED, READ, RECEIVED, Count, uncounted
 
 BLOCK = 1 << 15
@@ -65,11 +66,6 @@ class Finalisation:
         """The columns of :meth:`rows` after the subject."""
         return (*self.hits, *self.unknown)
 
-    def rows(self, subjects: pa.Array, words: Mapping[str, Bits]) -> tuple[int, list[pa.RecordBatch]]:
-        """How many subjects have no bit, and the finalised words of those that have any, if there are any."""
-        found, left = with_bits(subjects, self.finalised(words))
-        return len(subjects) - len(found), [of_words(found, left)] if len(found) else []
-
     def finalised(self, words: Mapping[str, Bits]) -> dict[str, Bits]:
         """Unknown only where no row was true; where a rule says so, unknown is a hit."""
         found = {name: self._answered(name, words) for name in self.words}
@@ -87,6 +83,26 @@ class Finalisation:
         return words[name] & ((words[hit_word(self.second + word)] ^ self.negated.get(word, 0)) | ~conjoined)
 
 
+class Block(NamedTuple):
+    """Some subjects with their finalised words, and how they stood before where that is asked."""
+
+    subjects: pa.Array
+    words: Mapping[str, Bits]
+    at: NDArray[np.intp]
+    """The places, among the subjects, of the rows of ``stood``."""
+    stood: pa.RecordBatch | None = None
+    """The subjects' earlier memberships."""
+    gone: pa.RecordBatch | None = None
+    """Earlier memberships of subjects that are not in the snapshot."""
+
+    def rows(self) -> pa.RecordBatch:
+        """The words of those subjects that have any bit."""
+        return of_words(*with_bits(self.subjects, self.words))
+
+
+NOWHERE: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+
+
 @dataclass(frozen=True)
 class ProbeAndFinalise:
     """Rows of the subject frame to a row of words for each subject that has any bit."""
@@ -96,17 +112,25 @@ class ProbeAndFinalise:
     count: Count = uncounted
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        read = merged = bare = 0
+        yield from _with_rows(self.blocks(batches))
+
+    def blocks(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Block]:
+        """Every subject once, some at a time."""
+        read = bare = 0
         for batch in batches:
             if batch.num_rows:
                 read += batch.num_rows
                 said = named(self.worker.index.outputs, self.worker.words(batch))
                 nothing = np.zeros(batch.num_rows, dtype=np.int64)
                 words = {name: said.get(name, nothing) for name in self.finalisation.names}
-                without, rows = self.finalisation.rows(batch.column(0), words)
-                merged, bare = merged + batch.num_rows, bare + without
-                yield from rows
-        _counted(self.count, {(READ, 0): read, (MERGED, 0): merged, (BARE, 0): bare})
+                block = Block(batch.column(0), self.finalisation.finalised(words), NOWHERE)
+                bare += without_bits(block.words)
+                yield block
+        _counted(self.count, {(READ, 0): read, (MERGED, 0): read, (BARE, 0): bare})
+
+
+def _with_rows(blocks: Iterable[Block]) -> Iterator[pa.RecordBatch]:
+    return (rows for rows in (block.rows() for block in blocks) if rows.num_rows)
 
 
 @dataclass(frozen=True)
@@ -141,6 +165,32 @@ class ArrivedRows:
 
 
 @dataclass(frozen=True)
+class Stood:
+    """Earlier memberships, in the order of the subjects that are there; and those of subjects that are not."""
+
+    places: NDArray[np.intp]
+    rows: pa.RecordBatch | None
+    gone: pa.RecordBatch | None
+
+    @classmethod
+    def of(cls, rows: pa.RecordBatch | None, subjects: pa.Array) -> Stood:
+        """Told apart by whether their subject is among those given; of None nothing stood."""
+        if rows is None:
+            return cls(NOWHERE, None, None)
+        places = pc.index_in(rows.column(0), value_set=subjects).fill_null(-1).to_numpy()
+        order = stable_argsort(places + 1)
+        absent = np.count_nonzero(places < 0)
+        at = order[absent:]
+        return cls(places[at], rows.take(pa.array(at)), rows.take(pa.array(order[:absent])))
+
+    def of_block(self, first: int) -> tuple[NDArray[np.intp], pa.RecordBatch | None, pa.RecordBatch | None]:
+        """What belongs to the :data:`BLOCK` subjects from one on; with the first of all, what belongs to nobody."""
+        start, after = (int(np.searchsorted(self.places, place)) for place in (first, first + BLOCK))
+        rows = None if self.rows is None else self.rows.slice(start, after - start)
+        return self.places[start:after] - first, rows, None if first else self.gone
+
+
+@dataclass(frozen=True)
 class Merge:
     """Blocks with everything of some subjects to a row of words for each that has any bit, in the subjects' order."""
 
@@ -149,24 +199,31 @@ class Merge:
     carried: Sequence[str] = ()
     """Expressions over the subjects' own rows, whose values come with these."""
     count: Count = uncounted
+    before: pa.Schema | None = None
+    """Of earlier memberships, the last source, where they are brought too: the subject first."""
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        arrived = read_blocks(batches, [source.schema for source in self.sources])
+        yield from _with_rows(self.blocks(batches))
+
+    def blocks(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Block]:
+        """Every subject once, in their order, some at a time."""
+        schemas = [source.schema for source in self.sources]
+        arrived = read_blocks(batches, schemas if self.before is None else [*schemas, self.before])
         own = arrived[0].take(pc.sort_indices(arrived[0].column(0)))
         numbers = dict(zip(self.carried, own.columns[2:], strict=True))
         subjects, places = own.column(0), {name: place for place, name in enumerate(self.finalisation.names)}
+        stood = Stood.of(None if self.before is None else arrived[-1], subjects)
         found: NDArray[np.int64] = np.zeros((len(subjects), len(places)), dtype=np.int64)
         found[:, [places[name] for name in self.sources[0].words]] = unpack(own.column(1))
-        for source, rows in zip(self.sources[1:], arrived[1:], strict=True):
+        for source, rows in zip(self.sources[1:], arrived[1 : len(self.sources)], strict=True):
             at, words = source.by_subject(rows, subjects, numbers)
             for place, name in enumerate(source.words):
                 found[at, places[name]] |= words[:, place]
         bare = 0
-        for first in range(0, len(subjects), BLOCK):
-            block = named(self.finalisation.names, found[first : first + BLOCK])
-            without, rows = self.finalisation.rows(subjects.slice(first, BLOCK), block)
-            bare += without
-            yield from rows
+        for first in range(0, max(1, len(subjects)), BLOCK):
+            words = self.finalisation.finalised(named(self.finalisation.names, found[first : first + BLOCK]))
+            bare += without_bits(words)
+            yield Block(subjects.slice(first, BLOCK), words, *stood.of_block(first))
         received = {(RECEIVED, source): each.num_rows for source, each in enumerate(arrived)}
         merged = pc.count_distinct(subjects).as_py()
         _counted(self.count, {**received, (MERGED, 0): merged, (BARE, 0): bare})

@@ -11,7 +11,7 @@ end a Parquet file. The files' names end in ``.txt`` for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,12 @@ FULL = 1 << 25
 """Bytes of rows that make a file: what a worker, and the JVM after it, hold at a time."""
 
 
+MOST_ROWS = 250_000
+"""Rows of a file, so that whoever reads them one by one holds little at a time."""
+
 Work = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+Parts = Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, pa.RecordBatch]]]
+"""Rows for several folders, by their names."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,44 @@ class Encoder:
         rows = list[pa.RecordBatch]()
         for batch in made:
             rows.append(pa.RecordBatch.from_arrays(batch.columns, schema=self.schema))
-            if sum(each.nbytes for each in rows) >= self.full:
+            if _fill(rows, self.full):
                 yield rows
                 rows = []
         yield rows
 
 
+@dataclass(frozen=True)
+class PartsEncoder:
+    """Likewise what a worker makes for several folders: rows ``part, file``, at least one of each folder."""
+
+    work: Parts
+    schemas: Mapping[str, pa.Schema]
+    full: int = FULL
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        waiting: dict[str, list[pa.RecordBatch]] = {part: [] for part in self.schemas}
+        for part, batch in self.work(batches):
+            rows = waiting[part]
+            rows.append(pa.RecordBatch.from_arrays(batch.columns, schema=self.schemas[part]))
+            if _fill(rows, self.full):
+                yield self._file(part, rows)
+                rows.clear()
+        for part, rows in waiting.items():
+            yield self._file(part, rows)
+
+    def _file(self, part: str, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
+        file = _text(_encoded(pa.Table.from_batches(rows, self.schemas[part])))
+        return pa.RecordBatch.from_arrays([pa.array([part]), file.column(0)], ["part", "file"])
+
+
+def _fill(rows: list[pa.RecordBatch], full: int) -> bool:
+    return bool(sum(each.nbytes for each in rows) >= full or sum(each.num_rows for each in rows) >= MOST_ROWS)
+
+
 def _encoded(rows: pa.Table) -> pa.Buffer:
     sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="snappy", use_dictionary=False, write_statistics=False, store_schema=False)
+    coded = [field.name for field in rows.schema if pa.types.is_dictionary(field.type)]
+    pq.write_table(rows, sink, compression="snappy", use_dictionary=coded, write_statistics=False, store_schema=False)
     return sink.getvalue()
 
 

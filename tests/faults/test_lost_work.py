@@ -17,7 +17,7 @@ from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
 from rules_engine.spark import hit_matrix, shuffle
 from rules_engine.spark.evaluator import SparkEvaluator
-from rules_engine.worker import exchange, merge
+from rules_engine.worker import decide, exchange, merge
 from tests import small_lake
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def half_of_the_merge() -> dict[str, Any]:
     class Halving(merge.Merge):
         """Of what has arrived of the subjects, every second row is dropped."""
 
-        def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def blocks(self, batches: Iterable[pa.RecordBatch]) -> Iterator[merge.Block]:
             def halved() -> Iterator[pa.RecordBatch]:
                 for batch in batches:
                     for source, block in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
@@ -66,20 +66,29 @@ def half_of_the_merge() -> dict[str, Any]:
                         ]
                         yield pa.RecordBatch.from_arrays(columns, ["source", "block"])
 
-            yield from super().__call__(halved())
+            yield from super().blocks(halved())
 
     return {"Merge": Halving}
 
 
 def rows_not_written() -> dict[str, Any]:
-    class Forgetting(merge.Merge):
-        """The rows of the last block are made and not handed on."""
+    return {"Decide": forgetting(decide.HITS)}
 
-        def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+
+def decisions_not_written() -> dict[str, Any]:
+    return {"Decide": forgetting(decide.DECISIONS)}
+
+
+def forgetting(forgotten: str) -> type[decide.Decide]:
+    class Forgetting(decide.Decide):
+        """The last rows for a folder are made and not handed on."""
+
+        def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
             made = list(super().__call__(batches))
-            yield from made[:-1]
+            last = max(place for place, (part, _) in enumerate(made) if part == forgotten)
+            yield from made[:last] + made[last + 1 :]
 
-    return {"Merge": Forgetting}
+    return Forgetting
 
 
 def a_part_of_the_shuffle() -> dict[str, Any]:
@@ -110,10 +119,10 @@ def a_batch_of_subjects() -> dict[str, Any]:
     class Skipping(merge.ProbeAndFinalise):
         """A worker skips the first batch of subjects."""
 
-        def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def blocks(self, batches: Iterable[pa.RecordBatch]) -> Iterator[merge.Block]:
             rest = iter(batches)
             next(rest, None)
-            yield from super().__call__(rest)
+            yield from super().blocks(rest)
 
     return {"ProbeAndFinalise": Skipping}
 
@@ -121,6 +130,7 @@ def a_batch_of_subjects() -> dict[str, Any]:
 LOST = [
     (half_of_the_merge, hit_matrix, JOINED, r"rows were sent to their subjects|there are 60 subjects, workers decided"),
     (rows_not_written, hit_matrix, JOINED, r"of 60 subjects \d+ had no hit and \d+ are in what was staged"),
+    (decisions_not_written, hit_matrix, JOINED, r"workers made \d+ decisions, \d+ are in what was staged"),
     (a_part_of_the_shuffle, shuffle, JOINED, r"Source [1-9]: .*: \d+ rows were sent to their subjects, \d+ arrived"),
     (a_batch, shuffle, JOINED, r"Source [1-9]: holdings: it has \d+ rows, workers read \d+"),
     (a_batch_of_subjects, hit_matrix, PREDICATES, r"there are 60 subjects, workers decided \d+"),

@@ -14,7 +14,7 @@ from rules_engine.model.history import created_from
 from rules_engine.publication.dynamodb_items import item_of
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
-from rules_engine.spark import tallies
+from rules_engine.spark import record_sizes
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 from tests.contract.history_records import granted
@@ -62,7 +62,7 @@ def test_a_record_that_would_be_too_large_is_refused(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The subject with most hits is named with the size of its record; nothing is decided."""
-    monkeypatch.setattr(tallies, "LARGEST_RECORD", tallies.REST_OF_RECORD + 150)
+    monkeypatch.setattr(record_sizes, "LARGEST_RECORD", record_sizes.REST_OF_RECORD + 150)
     rules = [small_lake.rule(f"R-{n}", f"customer_id <= {n * 10}") for n in range(1, 5)]
     evaluator, store = (
         SparkEvaluator(spark, small_lake.write(tmp_path / "lake")),
@@ -84,4 +84,4 @@ def test_the_size_of_a_hit_is_not_less_than_dynamodb_counts() -> None:
     said = sum(
         3 + 1 + sum(1 + (len(v["S"].encode()) if "S" in v else len(v["N"]) // 2 + 2) for v in hit["L"]) for hit in item
     )
-    assert said <= len(item) * (tallies.hit_size(rule) + len("BOND-001") + len("savings"))
+    assert said <= len(item) * (record_sizes.hit_size(rule) + len("BOND-001") + len("savings"))

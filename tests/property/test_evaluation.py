@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
+import numpy as np
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tally, decide
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, MembershipType, Strategy, Tie, WhenUnknown
 from rules_engine.spark.evaluator import SparkEvaluator
-from rules_engine.spark.tallies import decisions
+from rules_engine.worker.weighing import EVENTS, REASONS, STANDINGS, Numbers, Sides, Weighing, decided
 from tests import naive
-from tests.small_lake import AS_OF, rule, rule_set, write
+from tests.small_lake import rule, rule_set, write
 
 SQL_OF_CUSTOMERS = [
     "country = 'GB'",
@@ -133,7 +136,9 @@ def test_the_staged_decisions_are_those_of_the_naive_plan(place: Place, tmp_path
         folder = str(tmp_path / f"run-{day}")
         evaluation = evaluator.evaluate(rules, HitMatrix.of(rules), folder, previous)
         expected = naive.decisions(spark, lake, rules, before, asked)
-        rows = spark.read.parquet(f"{folder}/decisions").collect()
+        staged = spark.read.parquet(f"{folder}/decisions")
+        assert evaluation.decisions_digest == digest_by_spark(staged)
+        rows = staged.collect()
         found = {(r["subject"], r["membership_type"]): r for r in rows}
         assert found.keys() == expected.keys()
         for pair, (tally, decision) in expected.items():
@@ -145,6 +150,19 @@ def test_the_staged_decisions_are_those_of_the_naive_plan(place: Place, tmp_path
         assert members == {key: granted.count(key) for key in members}
         before = {p: _standing(found[p]) for p in found}
         previous = folder
+
+
+def digest_by_spark(staged: DataFrame) -> str:
+    """What the digest of a run is, by Spark's own hash of what was staged: it does not depend on who decides."""
+    columns = (
+        "subject, membership_type, granted, reason, event, inclusion_sum, exclusion_sum, inclusion_hits, "
+        "exclusion_hits, words, first_granted"
+    )
+    hashes = [row[0] for row in staged.selectExpr(f"xxhash64({columns})").collect()]
+    return f"{len(hashes)}-{reduce(xor, hashes, 0) & _LONG:016x}-{sum(hashes) & _LONG:016x}"
+
+
+_LONG = 2**64 - 1
 
 
 def test_hits_are_counted_once_per_subject_and_unknown_apart(place: Place, tmp_path: Path) -> None:
@@ -170,8 +188,8 @@ def _standing(row: object) -> Standing:
 Decide = Callable[[Tally, MembershipType, Standing], Decision]
 
 
-def _disagreements(spark: SparkSession, judge: Decide) -> int:
-    """How often Spark's arithmetic and ``judge`` differ over every small tally, policy and standing."""
+def _disagreements(judge: Decide) -> int:
+    """How often the worker's arithmetic and ``judge`` differ over every small tally, policy and standing."""
     policies = [
         MembershipType(f"P{n}", strategy=s, margin=m, tie=t, veto_weight=v)
         for n, (s, m, t, v) in enumerate(itertools.product(Strategy, (-10, 0, 1, 15), Tie, (None, 20)))
@@ -185,33 +203,31 @@ def _disagreements(spark: SparkSession, judge: Decide) -> int:
         )
         if ih or eh or held
     ]
-    found = spark.createDataFrame(
-        [
-            (n, p.key, t.inclusion_hits, t.exclusion_hits, t.inclusion_sum, t.exclusion_sum, t.inclusion_max,
-             t.exclusion_max, t.held, [])
-            for n, (t, p, _) in enumerate(cases)
-        ],
-        "subject long, membership_type string, inclusion_hits long, exclusion_hits long, inclusion_sum long, "
-        "exclusion_sum long, inclusion_max long, exclusion_max long, held boolean, words array<bigint>",
-    )  # fmt: skip
-    once = date(2020, 1, 1)
-    previous = spark.createDataFrame(
-        [(n, p.key, s is Standing.MEMBER, None if s is Standing.NEVER else once) for n, (_, p, s) in enumerate(cases)],
-        "subject long, membership_type string, granted boolean, first_granted date",
-    )
-    rows = {r["subject"]: r for r in decisions(found, previous, policies, AS_OF).collect()}
-    return sum(
-        Decision(rows[n]["granted"], Reason(rows[n]["reason"]), Event(rows[n]["event"])) != judge(t, p, s)
-        for n, (t, p, s) in enumerate(cases)
-    )
+    found = Counter[bool]()
+    for policy in policies:
+        of_type = [(tally, standing) for tally, each, standing in cases if each is policy]
+        sides = Sides(
+            {k: numbers(of_type, f"{k.value}_hits") for k in Kind}, {k: numbers(of_type, f"{k.value}_sum") for k in Kind},
+            {k: numbers(of_type, f"{k.value}_max") for k in Kind}, numbers(of_type, "held").astype(bool),
+        )  # fmt: skip
+        codes = np.array([STANDINGS.index(standing) for _, standing in of_type], dtype=np.int8)
+        made = decided(sides, Weighing.of(policy), codes)
+        for row, (tally, standing) in enumerate(of_type):
+            said = Decision(bool(made.granted[row]), REASONS[made.reason[row]], EVENTS[made.event[row]])
+            found[said != judge(tally, policy, standing) or not made.decided[row]] += 1
+    return found[True]
 
 
-def test_sparks_arithmetic_is_decide(spark: SparkSession) -> None:
+def numbers(cases: list[tuple[Tally, Standing]], name: str) -> Numbers:
+    return np.array([getattr(tally, name) for tally, _ in cases], dtype=np.int64)
+
+
+def test_the_arithmetic_of_columns_is_decide() -> None:
     """Every combination of sums, counts, strategy, margin, tie, veto, held and standing."""
-    assert _disagreements(spark, decide) == 0
+    assert _disagreements(decide) == 0
 
 
-def test_a_wrong_definition_is_noticed(spark: SparkSession) -> None:
+def test_a_wrong_definition_is_noticed() -> None:
     """Control: a decide() that grants ties disagrees with the plan."""
 
     def grants_ties(tally: Tally, policy: MembershipType, before: Standing) -> Decision:
@@ -220,4 +236,4 @@ def test_a_wrong_definition_is_noticed(spark: SparkSession) -> None:
             return Decision(True, decision.reason, decision.event)
         return decision
 
-    assert _disagreements(spark, grants_ties) > 0
+    assert _disagreements(grants_ties) > 0

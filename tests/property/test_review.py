@@ -14,7 +14,7 @@ from rules_engine.model.decisions import Standing
 from rules_engine.review.causes import Causes, Comparison, Rows, causes
 from rules_engine.review.edits import Edit
 from rules_engine.review.effect import effect, verdicts
-from rules_engine.review.weighing import EVENTS, REASONS
+from rules_engine.worker.weighing import EVENTS, REASONS
 from tests.property.review_model import TYPES, World, smallest, worlds
 
 Finder = Callable[[Comparison, str, Rows], Causes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
@@ -15,14 +15,15 @@ from rules_engine.model.rules import Kind, MembershipType, Strategy, Tie, WhenUn
 
 Words: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.int64]
+Columns: TypeAlias = Mapping[int, Numbers]
 Flags: TypeAlias = NDArray[np.bool_]
 Codes: TypeAlias = NDArray[np.int8]
 
 STANDINGS, REASONS, EVENTS = tuple(Standing), tuple(Reason), tuple(Event)
 """What the codes of these columns stand for, by their place."""
 
-CHUNK = 16
-"""Bits of a word that are looked up at once."""
+CHUNK = 11
+"""Bits of a word that are looked up at once: the tables stay in a core's own cache."""
 
 
 class Term(NamedTuple):
@@ -50,11 +51,11 @@ class Weighing(NamedTuple):
 
 @dataclass
 class Sides:
-    """What speaks for and against each subject: sums and maxima in weight units, whether anything hit at all."""
+    """What speaks for and against each subject: how many rules, their sums and maxima in weight units."""
 
+    counts: dict[Kind, Numbers]
     sums: dict[Kind, Numbers]
     maxima: dict[Kind, Numbers]
-    any: dict[Kind, Flags]
     held: Flags
 
     @classmethod
@@ -62,24 +63,29 @@ class Sides:
         def zeros() -> dict[Kind, Numbers]:
             return {kind: np.zeros(subjects, dtype=np.int64) for kind in Kind}
 
-        flags: dict[Kind, Flags] = {kind: np.zeros(subjects, dtype=bool) for kind in Kind}
-        return cls(zeros(), zeros(), flags, np.zeros(subjects, dtype=bool))
+        return cls(zeros(), zeros(), zeros(), np.zeros(subjects, dtype=bool))
+
+    def any(self, kind: Kind) -> Flags:
+        """Whether a rule of this kind hit."""
+        return self.counts[kind] > 0
 
     def at(self, rows: NDArray[np.intp]) -> Sides:
         """The same of some of the subjects."""
-        sums, maxima = ({kind: column[rows] for kind, column in each.items()} for each in (self.sums, self.maxima))
-        return Sides(sums, maxima, {kind: flags[rows] for kind, flags in self.any.items()}, self.held[rows])
+        counts, sums, maxima = (
+            {kind: column[rows] for kind, column in each.items()} for each in (self.counts, self.sums, self.maxima)
+        )
+        return Sides(counts, sums, maxima, self.held[rows])
 
     def add(self, kind: Kind, weight: int, hits: Flags) -> None:
         """Count a rule that hit these subjects."""
+        self.counts[kind] = self.counts[kind] + hits
         self.sums[kind] = self.sums[kind] + hits * np.int64(weight)
         self.maxima[kind] = np.maximum(self.maxima[kind], hits * np.int64(weight))
-        self.any[kind] = self.any[kind] | hits
 
     def columns(self) -> list[Numbers]:
-        """Everything as columns of numbers, in a fixed order: equal rows are decided alike."""
+        """All that decides, as columns of numbers in a fixed order: equal rows are decided alike."""
         numbers = [each[kind] for each in (self.sums, self.maxima) for kind in Kind]
-        flags = [*(self.any[kind] for kind in Kind), self.held]
+        flags = [*(self.any(kind) for kind in Kind), self.held]
         return [*numbers, *(flag.astype(np.int64) for flag in flags)]
 
 
@@ -87,38 +93,85 @@ def weighed(hits: Words, unknown: Words, terms: Iterable[Term]) -> Sides:
     """
     What the rules come to for each subject: a row of ``hits`` and of ``unknown``, which never share a bit.
 
-    Sixteen bits are looked up at a time, so that the cost follows the words and hardly the rules.
+    Some bits are looked up at a time, so that the cost follows the words and hardly the rules.
     """
-    sides = Sides.nothing(len(hits))
-    by_word: dict[tuple[int, bool, Kind], list[Term]] = {}
-    for term in terms:
-        by_word.setdefault((term.word, term.when_unknown is WhenUnknown.HIT, term.kind), []).append(term)
-        if term.when_unknown is WhenUnknown.HOLD:
-            sides.held |= (unknown[:, term.word] & np.int64(1 << term.bit)) != 0
-    for (word, with_unknown, kind), found in by_word.items():
-        column = hits[:, word] | unknown[:, word] if with_unknown else hits[:, word]
-        mask = 0
-        for term in found:
-            mask |= 1 << term.bit
-        sides.any[kind] |= (column & np.int64(mask)) != 0
-        for first in range(0, 63, CHUNK):
-            here = [term for term in found if first <= term.bit < first + CHUNK]
+    return Scales.of(terms).weighed(dict(enumerate(hits.T)), dict(enumerate(unknown.T)), len(hits))
+
+
+class Chunk(NamedTuple):
+    """Some bits of a word, and tables over all that they can be."""
+
+    first: int
+    kind: Kind
+    counts: Numbers
+    sums: Numbers
+    maxima: Numbers | None
+    """None where nobody asks for the heaviest."""
+
+    @classmethod
+    def of(cls, first: int, kind: Kind, terms: Sequence[Term], *, heaviest: bool) -> Chunk:
+        counts: Numbers = np.zeros(1, dtype=np.int64)
+        sums: Numbers = np.zeros(1, dtype=np.int64)
+        maxima: Numbers = np.zeros(1, dtype=np.int64)
+        for bit in range(max(term.bit for term in terms) - first + 1):
+            weights = [term.weight for term in terms if term.bit - first == bit]
+            counts = np.concatenate([counts, counts + np.int64(len(weights))])
+            sums = np.concatenate([sums, sums + np.int64(sum(weights))])
+            maxima = np.concatenate([maxima, np.maximum(maxima, np.int64(max(weights, default=0)))])
+        return cls(first, kind, counts, sums, maxima if heaviest else None)
+
+    def add(self, sides: Sides, column: Numbers) -> None:
+        """Add what these bits of a column of words come to."""
+        at = (column >> np.int64(self.first)) & np.int64(len(self.sums) - 1)
+        sides.counts[self.kind] += self.counts.take(at)
+        sides.sums[self.kind] += self.sums.take(at)
+        if self.maxima is not None:
+            np.maximum(sides.maxima[self.kind], self.maxima.take(at), out=sides.maxima[self.kind])
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The rules of a membership type, ready to be weighed: tables of their bits, made once for all subjects."""
+
+    chunks: tuple[tuple[int, bool, tuple[Chunk, ...]], ...]
+    """Word, whether unknown outcomes are hits there too, and the word's bits."""
+    holding: tuple[tuple[int, int], ...]
+    """Word to the mask of the rules whose unknown outcome holds the decision."""
+
+    @classmethod
+    def of(cls, terms: Iterable[Term], *, maxima: bool = True) -> Scales:
+        """``maxima`` says whether the heaviest rule of each side is asked for."""
+        by_word: dict[tuple[int, bool], list[Term]] = {}
+        holding: dict[int, int] = {}
+        for term in terms:
+            by_word.setdefault((term.word, term.when_unknown is WhenUnknown.HIT), []).append(term)
+            if term.when_unknown is WhenUnknown.HOLD:
+                holding[term.word] = holding.get(term.word, 0) | 1 << term.bit
+        chunks = (
+            (word, with_unknown, tuple(_chunks(found, heaviest=maxima)))
+            for (word, with_unknown), found in sorted(by_word.items())
+        )
+        return cls(tuple(chunks), tuple(sorted(holding.items())))
+
+    def weighed(self, hits: Columns, unknown: Columns, subjects: int) -> Sides:
+        """What the rules come to for each subject, from the columns of words by their numbers; see :func:`weighed`."""
+        sides = Sides.nothing(subjects)
+        for word, with_unknown, chunks in self.chunks:
+            column = hits[word] | unknown[word] if with_unknown and word in unknown else hits[word]
+            for chunk in chunks:
+                chunk.add(sides, column)
+        for word, mask in self.holding:
+            if word in unknown:
+                sides.held |= (unknown[word] & np.int64(mask)) != 0
+        return sides
+
+
+def _chunks(terms: Sequence[Term], *, heaviest: bool) -> Iterator[Chunk]:
+    for first in range(0, 63, CHUNK):
+        for kind in Kind:
+            here = [term for term in terms if term.kind is kind and first <= term.bit < first + CHUNK]
             if here:
-                _look_up(sides, kind, (column >> np.int64(first)) & np.int64((1 << CHUNK) - 1), here, first)
-    return sides
-
-
-def _look_up(sides: Sides, kind: Kind, chunk: Words, terms: Sequence[Term], first: int) -> None:
-    """Add what some bits of a word come to, by a table over all that they can be."""
-    sums: Numbers = np.zeros(1, dtype=np.int64)
-    maxima: Numbers = np.zeros(1, dtype=np.int64)
-    for bit in range(max(term.bit for term in terms) - first + 1):
-        weights = [term.weight for term in terms if term.bit - first == bit]
-        sums = np.concatenate([sums, sums + np.int64(sum(weights))])
-        maxima = np.concatenate([maxima, np.maximum(maxima, np.int64(max(weights, default=0)))])
-    at = chunk & np.int64(len(sums) - 1)
-    sides.sums[kind] += sums[at]
-    np.maximum(sides.maxima[kind], maxima[at], out=sides.maxima[kind])
+                yield Chunk.of(first, kind, here, heaviest=heaviest)
 
 
 @dataclass(frozen=True)
@@ -156,7 +209,7 @@ def decided(sides: Sides, policy: Weighing, standing: Codes) -> Verdicts:
     """Decide every subject, as :func:`rules_engine.model.decisions.decide` does one."""
     weights = sides.maxima if policy.strategy is Strategy.MAX_WEIGHT else sides.sums
     for_it, against = weights[Kind.INCLUSION], weights[Kind.EXCLUSION]
-    included, excluded = sides.any[Kind.INCLUSION], sides.any[Kind.EXCLUSION]
+    included, excluded = sides.any(Kind.INCLUSION), sides.any(Kind.EXCLUSION)
     member = standing == MEMBER
     blocked: Flags = np.zeros(len(standing), dtype=bool)
     if policy.veto_weight is not None:
