@@ -5,7 +5,11 @@ started=$SECONDS
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . infra/environment.sh
 install_into .venv constraints.txt -e '.[local,aws,bench,dev]'
-install_into .venv-airflow airflow/constraints.txt 'apache-airflow' 'apache-airflow-providers-amazon' 'moto[server]' pytest
+# Meanwhile, for later: what tests need of the network, and the workflow's own environment.
+mkdir -p build
+.venv/bin/python -m tests.downloads >build/downloads.log 2>&1 &
+install_into .venv-airflow airflow/constraints.txt 'apache-airflow' 'apache-airflow-providers-amazon' 'moto[server]' pytest &
+airflow=$!
 
 say "ruff"
 .venv/bin/ruff check .
@@ -17,6 +21,7 @@ say "mypy"
 say "pytest"
 .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
 say "pytest: the workflow under Airflow"
+wait "$airflow"
 AIRFLOW_HOME=$(mktemp -d) .venv-airflow/bin/python -m pytest -q -c /dev/null --rootdir=tests/airflow tests/airflow
 say "bench: ratios that must not get worse"
 .venv/bin/python -m bench --profile short --results build/bench/results

@@ -70,8 +70,7 @@ def start(home: Path, jars: Path | None = None) -> str:
             return server.url
         java = find_java(home) / "bin" / "java"
         lib = (jars or home / "lib").absolute()
-        with _alone(lib.parent / f"{lib.name}.fetch"):
-            fetch(lib, java.parent.parent)
+        fetch(lib, java.parent.parent)
         return _launch(home, lib, java).url
 
 
@@ -107,15 +106,21 @@ def fetch(lib: Path, java_home: Path, module: Path | None = None) -> None:
     """
     Fetch the jars that an Ivy module asks for, and what these need, into a folder; nothing where it is there.
 
+    Another program that fetches them just now is waited for.
+
     Raises:
         RunRefused: If they cannot be had.
     """
-    if lib.is_dir():
-        return
+    with _alone(lib.parent / f"{lib.name}.fetch"):
+        if not lib.is_dir():
+            _fetch(lib, java_home, module or MODULE)
+
+
+def _fetch(lib: Path, java_home: Path, module: Path) -> None:
     draft = lib.with_name(f"{lib.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     command = [str(java_home / "bin" / "java"), "-cp", f"{_resolver()}/*", "org.apache.ivy.Main", "-warn"]
-    command += ["-ivy", str(module or MODULE), "-cache", str(lib.with_name(f"{lib.name}.cache"))]
+    command += ["-ivy", str(module), "-cache", str(lib.with_name(f"{lib.name}.cache"))]
     command += ["-retrieve", f"{draft}/[artifact]-[revision](-[classifier]).[ext]"]
     fetched = subprocess.run(command, capture_output=True, text=True, check=False)
     if fetched.returncode or not draft.is_dir():
