@@ -16,6 +16,8 @@ SPARKS_ARROW = ("numpy", "pandas", "pyarrow")
 """What Spark itself asks for where rows are handed to Python by Arrow (the extra ``spark``)."""
 
 STEPS: Mapping[str, tuple[str, ...]] = {
+    "ingest": ("pyarrow",),
+    "curate": ("boto3", "cryptography", "pyarrow"),
     "freeze": ("alembic", "boto3", "psycopg2-binary", "sqlalchemy"),
     "evaluate": SPARKS_ARROW,
     "guard": ("pyarrow",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ import py4j
 import pyspark
 
 from jobs.nodes import Architecture, Nodes
-from jobs.wheels import gather
+from jobs.wheels import PINS, gather
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 OURS = next(each for each in Architecture if each.machine == platform.machine())
@@ -30,7 +31,8 @@ QUICK = "-Duser.language=en -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 def wheels() -> Path:
     """The pinned wheels for this machine, fetched once for all tests."""
-    place = BUILD / f"wheels-{NODES.python}-{NODES.architecture}"
+    pins = hashlib.sha256(PINS.read_bytes()).hexdigest()[:8]
+    place = BUILD / f"wheels-{NODES.python}-{NODES.architecture}-{pins}"
     if not place.is_dir():
         BUILD.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=BUILD) as folder:

@@ -1,4 +1,4 @@
-"""The four roles of infra/roles.yaml: who may do what, asked of the template itself (R-HIST-3)."""
+"""The roles of infra/roles.yaml: who may do what, asked of the template itself (R-HIST-3)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.spec.table import Row, cases
 TEMPLATE = Path(__file__).parents[2] / "infra" / "roles.yaml"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rules-x1"
+TOKENS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tokens-y2"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod_mutual_memberships_history"
 GIVEN = {
     "AWS::Partition": "aws",
@@ -35,6 +36,9 @@ GIVEN = {
     "EvaluatorRole": "EvaluatorRole",
     "GuardRole": "GuardRole",
     "PublisherRole": "PublisherRole",
+    "LanderRole": "LanderRole",
+    "CuratorRole": "CuratorRole",
+    "TokenSecretArn": TOKENS,
 }
 
 WHO_MAY_WHAT = """
@@ -90,6 +94,28 @@ WHO_MAY_WHAT = """
     guard     | secretsmanager:GetSecretValue | secret                      | no  | it reaches no database
     guard     | dynamodb:PartiQLInsert        | history                     | no  | nor the history
     publisher | s3:PutObject                  | runs/acme/r1/judged.json    | no  | who publishes does not let it pass
+    evaluator | s3:GetObject                  | landed/customers/p.parquet  | no  | rules see curated data alone
+    evaluator | s3:GetObject                  | tokens/a/p.parquet          | no  | nor what tokens stand for
+    evaluator | secretsmanager:GetSecretValue | tokens                      | no  | nor what they are made with
+    lander    | s3:GetObject                  | extracts/c/p.parquet        | yes | it takes what sources leave
+    lander    | s3:PutObject                  | landed/customers/d/p.pq     | yes | and lands it
+    lander    | s3:DeleteObject               | landed/customers/d/p.pq     | no  | what landed stays
+    lander    | s3:DeleteObject               | landed/c/.landing-1/p.pq    | yes | but what it wrote aside to move
+    lander    | s3:PutObject                  | extracts/c/p.parquet        | no  | a source's extract is the source's
+    lander    | s3:GetObject                  | lake/customers/p.parquet    | no  | the lander sees nothing curated
+    lander    | s3:PutObject                  | lake/customers/p.parquet    | no  | and curates nothing
+    lander    | secretsmanager:GetSecretValue | tokens                      | no  | it makes no token
+    lander    | dynamodb:PartiQLInsert        | history                     | no  | and no decision
+    curator   | s3:GetObject                  | landed/customers/p.parquet  | yes | it reads what landed
+    curator   | s3:PutObject                  | landed/customers/p.parquet  | no  | and changes nothing of it
+    curator   | s3:PutObject                  | lake/customers/p.parquet    | yes | it makes what rules see
+    curator   | s3:PutObject                  | tokens/a/p.parquet          | yes | and keeps what tokens stand for
+    curator   | s3:DeleteObject               | tokens/a/p.parquet          | no  | erasing is somebody's, and not a job's
+    curator   | secretsmanager:GetSecretValue | tokens                      | yes | it alone makes tokens
+    curator   | secretsmanager:GetSecretValue | secret                      | no  | the rules come frozen
+    curator   | s3:GetObject                  | rule-sets/1.json            | yes | whose columns go on
+    curator   | s3:GetObject                  | runs/r1/decisions/p.parquet | no  | it sees no decision
+    curator   | dynamodb:GetItem              | history                     | no  | nor what was published
     publisher | s3:GetObject                  | runs/r1/decisions/p.parquet | yes | it inserts what was staged
     publisher | s3:ListBucket                 | runs/r1/decisions/          | yes | staged decisions are a folder of files
     publisher | s3:PutObject                  | runs/r1/decisions/p.parquet | no  | what is inserted is what was staged
@@ -123,6 +149,9 @@ NEVER = """
     evaluator | dynamodb:PutItem              | the evaluator keeps away from the history
     evaluator | secretsmanager:GetSecretValue | the evaluator keeps away from secrets
     evaluator | lambda:InvokeFunction         | the evaluator keeps away from everything else
+    lander    | dynamodb:PutItem              | the lander keeps away from the history
+    lander    | secretsmanager:GetSecretValue | the lander keeps away from secrets
+    curator   | dynamodb:PutItem              | the curator keeps away from the history
     guard     | dynamodb:PutItem              | the guard keeps away from the history
     guard     | secretsmanager:GetSecretValue | the guard keeps away from secrets
     publisher | dynamodb:PutItem              | the publisher cannot overwrite
@@ -207,6 +236,7 @@ def request(action: str, on: str) -> tuple[str, dict[str, str]]:
     """The resource and context of a row: a bare word of the table, or a path in the bucket."""
     known = {
         "secret": SECRET,
+        "tokens": TOKENS,
         "other secret": SECRET.replace("rules", "payroll"),
         "history": TABLE,
         "history, scanned": TABLE,
@@ -306,7 +336,9 @@ def test_each_role_is_taken_by_steps_alone() -> None:
     }
     nodes = {"AWS": GIVEN["InstanceProfileRoleArn"]}
     by = [nodes, {"Service": "emr-serverless.amazonaws.com"}]
-    assert trusted == dict.fromkeys(("LoaderRole", "EvaluatorRole", "GuardRole", "PublisherRole"), by)
+    assert trusted == dict.fromkeys(
+        ("LoaderRole", "EvaluatorRole", "GuardRole", "PublisherRole", "LanderRole", "CuratorRole"), by
+    )
 
 
 def _given(template: Mapping[str, Any]) -> dict[str, Any]:
