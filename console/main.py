@@ -35,7 +35,7 @@ WORDS = {
     "plan": "plan_commands.plan",
     "replay": "replay_commands.replay",
     "what-if": "review_commands.what_if_command",
-    "catalog": "place_commands.catalog",
+    "catalog": "catalog_command.catalog",
     "sql": "place_commands.sql",
     "demo": "demo_command.demo",
     "doctor": "doctor.doctor",

@@ -1,4 +1,4 @@
-"""Commands about the place itself: its database, its lake's catalogue, its servers."""
+"""Commands about the place itself: its database and its servers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 
 from console.desk import Desk, at_desk
 from console.screen import row, table
 from console.statement import execute
 from jobs.wiring import Installation, opened
-from rules_engine.errors import Fault, RunRefused, did_you_mean
-from rules_engine.model.frames import Frame, Lake
+from rules_engine.errors import Fault, RunRefused
 from rules_repo import client, embedded, schema
 from rules_repo.listening import LOGIN, Loopback
 
@@ -25,7 +23,6 @@ Tcp = Annotated[
 ]
 Statement = Annotated[str | None, typer.Option("--command", "-c", help="Run this statement, then end.")]
 Script = Annotated[Path | None, typer.Option("--file", "-f", help="Run the statements of this file, then end.")]
-FrameName = Annotated[str | None, typer.Argument(metavar="FRAME", help="All frames without it.")]
 
 
 @at_desk
@@ -92,49 +89,6 @@ def sql(desk: Desk, statement: Annotated[str, typer.Argument(help="One SQL state
 
 def _counted(rows: int) -> str:
     return "1 row." if rows == 1 else f"{max(rows, 0)} rows."
-
-
-@at_desk
-def catalog(desk: Desk, frame: FrameName = None) -> None:
-    """List the frames a rule can see, or the columns of one."""
-    with opened(desk.settings()) as installation:
-        lake = installation.lake
-    chosen = _frame(lake, frame) if frame else None
-    if chosen:
-        desk.screen.answer(_content(chosen), *_drawn(chosen))
-        return
-    drawn = table("frame", "grain", "columns", "source", right=["columns"])
-    for each in lake.frames:
-        row(drawn, each.name, each.grain, len(each.columns) or "in its files", each.source_system)
-    desk.screen.answer([_content(each) for each in lake.frames], drawn)
-
-
-def _frame(lake: Lake, name: str) -> Frame:
-    known = [frame.name for frame in lake.frames]
-    if name.lower() not in [each.lower() for each in known]:
-        hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
-        raise RunRefused(Fault("Argument", f"there is no frame '{name}'.", hint))
-    return lake.frame(name)
-
-
-def _content(frame: Frame) -> dict[str, object]:
-    return {
-        "frame": frame.name,
-        "grain": frame.grain,
-        "key": list(frame.key),
-        "subject_key": frame.subject_key,
-        "path": frame.path,
-        "source_system": frame.source_system,
-        "columns": [{"name": c.name, "type": c.type, "meaning": c.meaning, "nulls": c.nulls} for c in frame.columns],
-    }
-
-
-def _drawn(frame: Frame) -> tuple[RenderableType, ...]:
-    drawn = table("column", "type", "nulls up to", "meaning", right=["nulls up to"])
-    for column in frame.columns:
-        row(drawn, column.name, column.type, f"{column.nulls:.0%}", column.meaning)
-    about = f"{frame.name}: {frame.grain or 'no grain declared'}; key {', '.join(frame.key) or 'none'}; {frame.path}"
-    return about, drawn if frame.columns else "It declares no columns: its Parquet files say them."
 
 
 @at_desk

@@ -110,7 +110,18 @@ FORMAT = 1
 MANY = 1_000
 """Above so many rows a table takes seconds to draw and is read by nobody."""
 
-WIDE = {"because", "found", "grain", "meaning", "name", "rules that hit", "source", "what to do", "which"}
+WIDE = {
+    "because",
+    "found",
+    "grain",
+    "meaning",
+    "most frequent",
+    "name",
+    "rules that hit",
+    "source",
+    "what to do",
+    "which",
+}
 """Columns of free text: they wrap, so that the others keep their values whole."""
 
 

@@ -140,9 +140,24 @@ def test_a_published_version_cannot_be_edited_by_sql(rules: RulesCommand) -> Non
 def test_the_catalogue_lists_frames_and_columns(rules: RulesCommand) -> None:
     """An analyst sees what a rule can name."""
     assert [f["frame"] for f in rules.json("catalog")] == ["customers", "holdings", "products"]
-    assert "decimal(12,2)" in rules.fine("catalog", "customers")
+    assert "decimal(12,2)" in rules.fine("catalog", "customers", "--declared")
     code, (fault,) = rules.refused("catalog", "custmers")
     assert (code, fault["remedy"]) == (5, "Did you mean 'customers'?")
+
+
+def test_the_catalogue_shows_what_columns_hold_and_who_uses_them(rules: RulesCommand, tmp_path: Path) -> None:
+    """Nulls, distinct values, range and frequent values as they were read; the subject's key is never shown."""
+    said = rules.json("catalog", "customers", "--html", tmp_path / "catalogue.html")
+    columns = {column["name"]: column for column in said["columns"]}
+    assert (said["rows"], columns["spend"]["rules"], columns["score"]["rules"]) == (60, ["PLUS-001"], [])
+    country, key = columns["country"]["found"], columns["customer_id"]["found"]
+    assert (country["distinct"], country["nulls"]) == (6, 0.15)
+    assert country["frequent"][0] == ["FR", 0.15]
+    assert (columns["spend"]["found"]["low"], columns["spend"]["found"]["high"]) == ("-5.00", "99999999.99")
+    assert (key["masked"], key["low"], key["frequent"]) == (True, "'*'", [])
+    drawn = (tmp_path / "catalogue.html").read_text(encoding="utf-8")
+    assert "PLUS-001" in drawn
+    assert "<svg" in drawn
 
 
 def test_a_second_run_inserts_nothing_and_says_so(published: RulesCommand) -> None:

@@ -1,0 +1,119 @@
+"""What a frame's columns hold: shares of nulls, distinct values, ranges, most frequent values, for a catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rules_engine.model.columns import Column
+from rules_engine.model.frames import Frame
+from rules_engine.model.masking import masked
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
+    from pyspark.sql import DataFrame
+
+FEW = 50
+"""Distinct values up to which values are shown, and counted one by one; where there are more, one may name somebody."""
+
+MOST_SHOWN = 5
+"""Most frequent values that are shown of a column."""
+
+_COMPARED = (
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "decimal",
+    "date",
+    "timestamp",
+    "string",
+    "boolean",
+)
+_MEASURED = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal", "date", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """
+    One column: shares are of the frame's rows; ``distinct`` is about so many, the values NULL aside.
+
+    ``low``, ``high`` and ``frequent`` are texts, masked where the column is ``masked``: of a sensitive column, a
+    subject's key, and a text of many values.
+    """
+
+    name: str
+    type: str
+    nulls: float
+    distinct: int
+    low: str | None
+    high: str | None
+    frequent: tuple[tuple[str, float], ...]
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FrameProfile:
+    """A frame as it was read: its rows, and its columns in their order."""
+
+    frame: str
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+
+
+def profile(frame: Frame, data: DataFrame) -> FrameProfile:
+    """Read a frame once, and once more the columns of few values."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    types = dict(data.dtypes)
+    asked = [part for at, name in enumerate(types) for part in _asked(data[f"`{name}`"], types[name], at)]
+    found: Any = data.agg(F.count(F.lit(1)).alias("rows"), *asked).first()
+    few = [name for at, name in enumerate(types) if 0 < (found[f"distinct_{at}"] or 0) <= FEW]
+    counts = _counts(data, few)
+    said = {column.name.lower(): column for column in frame.columns}
+    columns = (
+        _column(frame, said.get(name.lower()), name, type_, found, at, counts.get(name, ()))
+        for at, (name, type_) in enumerate(types.items())
+    )
+    return FrameProfile(frame.name, int(found["rows"]), tuple(columns))
+
+
+def _asked(value: SparkColumn, type_: str, at: int) -> Iterator[SparkColumn]:
+    from pyspark.sql import functions as F  # noqa: N812
+
+    nothing = F.lit(None).cast("string")
+    compared = type_.startswith(_COMPARED)
+    yield F.count_if(value.isNull()).alias(f"nulls_{at}")
+    yield (F.approx_count_distinct(value) if compared else nothing).alias(f"distinct_{at}")
+    yield (F.min(value).cast("string") if compared else nothing).alias(f"low_{at}")
+    yield (F.max(value).cast("string") if compared else nothing).alias(f"high_{at}")
+
+
+def _counts(data: DataFrame, few: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    """The values of columns that have few, the most frequent first, with how often they stand there."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    if not few:
+        return {}
+    each = [F.struct(F.lit(name).alias("name"), data[f"`{name}`"].cast("string").alias("value")) for name in few]
+    rows = data.select(F.explode(F.array(*each)).alias("it")).select("it.name", "it.value").where("value IS NOT NULL")
+    found: dict[str, list[tuple[str, int]]] = {}
+    for name, value, count in rows.groupBy("name", "value").count().collect():
+        found.setdefault(name, []).append((value, count))
+    return {name: sorted(values, key=lambda each: (-each[1], each[0])) for name, values in found.items()}
+
+
+def _column(
+    frame: Frame, said: Column | None, name: str, type_: str, found: Any, at: int, counts: Sequence[tuple[str, int]]
+) -> ColumnProfile:
+    rows, distinct = found["rows"] or 1, int(found[f"distinct_{at}"] or 0)
+    sensitive = (said.sensitive if said else False) or name.lower() == frame.subject_key.lower()
+    many = distinct > FEW or (bool(frame.subject_key) and 2 * distinct > rows)
+    hidden = sensitive or (many and not type_.startswith((*_MEASURED, "boolean")))
+    shown = (lambda value: masked(value, sensitive=sensitive)) if hidden else str
+    low, high = (None if (v := found[f"{end}_{at}"]) is None else shown(v) for end in ("low", "high"))
+    frequent = tuple((shown(value), count / rows) for value, count in counts[:MOST_SHOWN])
+    return ColumnProfile(name, type_, found[f"nulls_{at}"] / rows, distinct, low, high, frequent, hidden)
