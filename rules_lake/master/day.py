@@ -1,0 +1,36 @@
+"""A day's build from settings to folder: the whole of `rules master build`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rules_lake.master import folders, overrides, records
+from rules_lake.master.building import OpenBackend, build
+from rules_lake.master.settings import Mode, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The manifest of a day's build, and whether it was there before."""
+
+    manifest: dict[str, Any]
+    was_there: bool
+
+
+def build_day(settings: Settings, day: str, backend: OpenBackend, replace: bool = False) -> Outcome:
+    """
+    Build a day's master and write it, or find that it is written.
+
+    Raises:
+        RunRefused: For what is wrong with sources, decisions or days; nothing is written.
+    """
+    found = records.read(settings, day)
+    decided = overrides.read(settings.overrides) if settings.mode is Mode.BUILT_IN else []
+    earlier = folders.before(settings.folder, day) if settings.mode is Mode.BUILT_IN else None
+    digest = folders.input_digest(settings, found, decided, earlier)
+    if said := folders.already(settings.folder, day, digest, replace):
+        return Outcome(said, True)
+    model = earlier.model if earlier and settings.linking.train == "once" else None
+    made = build(settings, found, day, decided, earlier.ids if earlier else None, model, backend)
+    return Outcome(folders.write(settings, found, made, decided, earlier, day), False)

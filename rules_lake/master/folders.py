@@ -1,0 +1,202 @@
+"""Builds on disk: a folder a day, complete or not there, that the next build begins with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.canonical import canonical_json
+from rules_lake.master import model as models
+from rules_lake.master import tables
+from rules_lake.master.building import Build
+from rules_lake.master.identity import Ids, Step, Trail
+from rules_lake.master.overrides import Override
+from rules_lake.master.records import Records
+from rules_lake.master.settings import Settings
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The build that a day's begins with."""
+
+    day: str
+    ids: Ids
+    model: models.Model | None
+
+
+def days(folder: str) -> list[str]:
+    """The days that have a build, oldest first."""
+    return sorted(
+        path.parent.name for path in Path(folder).glob(f"*/{MANIFEST}") if not path.parent.name.startswith(".")
+    )
+
+
+def before(folder: str, day: str) -> Earlier | None:
+    """The newest build of an earlier day."""
+    earlier = [each for each in days(folder) if each < day]
+    return _earlier(Path(folder) / earlier[-1]) if earlier else None
+
+
+def _earlier(place: Path) -> Earlier:
+    said = manifest(place)
+    model = (
+        models.from_text((place / "model.json").read_text(encoding="utf-8"))
+        if (place / "model.json").exists()
+        else None
+    )
+    if not (place / "ids").exists():
+        return Earlier(place.name, Ids(next_id=1), model)
+    rows = pq.read_table(place / "ids" / tables.FILE).to_pylist()
+    now = {(row["source"], row["source_id"]): row["master_id"] for row in rows}
+    first = {(row["source"], row["source_id"]): row["first_id"] for row in rows}
+    steps = pq.read_table(place / "trail" / tables.FILE).to_pylist()
+    trail = [Step(row["day"], Trail(row["event"]), row["master_id"], row["other_id"]) for row in steps]
+    return Earlier(place.name, Ids(now, first, trail, said["next_id"]), model)
+
+
+def manifest(place: Path) -> dict[str, Any]:
+    """
+    What a build says of itself.
+
+    Raises:
+        RunRefused: If there is no build.
+    """
+    try:
+        said: dict[str, Any] = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        what = f"it has no manifest that reads: {problem}."
+        raise RunRefused(Fault(f"Master {place}", what, "Build that day: rules master build --day DAY.")) from problem
+    return said
+
+
+def input_digest(settings: Settings, records: Records, decided: Sequence[Override], earlier: Earlier | None) -> str:
+    """The name of everything that a build is made of."""
+    ids = earlier and [
+        sorted([*key, master_id, earlier.ids.first[key]] for key, master_id in earlier.ids.now.items()),
+        [[step.day, step.event, step.master_id, step.other] for step in earlier.ids.trail],
+    ]
+    model = earlier.model.text() if earlier and earlier.model else None
+    said = [[d.decision, *d.a, *d.b, d.because, d.who, d.at] for d in decided]
+    body = canonical_json([FORMAT, settings_digest(settings), records.checksums, said, ids, model])
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def settings_digest(settings: Settings) -> str:
+    """The name of the settings' text."""
+    return hashlib.sha256(settings.source_text.encode()).hexdigest()
+
+
+def already(folder: str, day: str, digest: str, replace: bool) -> dict[str, Any] | None:
+    """
+    The manifest of a build of the same input; None where the day is to be built.
+
+    Raises:
+        RunRefused: If the day was built from other input and is not to be replaced, or a later day stands on it.
+    """
+    place = Path(folder) / day
+    if not (place / MANIFEST).exists():
+        later = [each for each in days(folder) if each > day]
+        if later:
+            what = f"{later[0]} is built already: ids would be issued in another order."
+            raise RunRefused(Fault(f"Master of {day}", what, "Build days in their order."))
+        return None
+    said = manifest(place)
+    if said["input"] == digest:
+        return said
+    which = f"Master of {day}"
+    if days(folder)[-1] != day:
+        what = f"it was built from other input, and {days(folder)[-1]} stands on it."
+        raise RunRefused(Fault(which, what, "Build the day after the newest instead."))
+    if not replace:
+        what = "it was built already, from other records, settings or decisions."
+        raise RunRefused(Fault(which, what, "Build it again with --replace, or build another day."))
+    return None
+
+
+def write(
+    settings: Settings, records: Records, made: Build, decided: Sequence[Override], earlier: Earlier | None, day: str
+) -> dict[str, Any]:
+    """Write a build: whole, or not at all; its manifest."""
+    place = Path(settings.folder) / day
+    fresh = place.with_name(f".{day}.{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        for name, table in tables.all_of(settings, records, made).items():
+            _table(fresh / name, table)
+        if made.model:
+            (fresh / "model.json").write_text(made.model.text(), encoding="utf-8")
+        said = _manifest(settings, records, made, decided, earlier, day) | {"files": _checksums(fresh)}
+        (fresh / MANIFEST).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        shutil.rmtree(place, ignore_errors=True)
+        fresh.rename(place)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return said
+
+
+def _table(place: Path, table: pa.Table) -> None:
+    place.mkdir()
+    pq.write_table(table, place / tables.FILE, compression="zstd", store_schema=False)
+
+
+def _checksums(place: Path) -> dict[str, str]:
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    return {str(path.relative_to(place)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _manifest(
+    settings: Settings, records: Records, made: Build, decided: Sequence[Override], earlier: Earlier | None, day: str
+) -> dict[str, Any]:
+    """No moment and no machine: the same input has the same manifest."""
+    outcomes = Counter(judged.outcome for judged in made.judged)
+    sizes = Counter(len(rows) for rows in made.masters.values())
+    return {
+        "format": FORMAT,
+        "day": day,
+        "mode": str(settings.mode),
+        "input": input_digest(settings, records, decided, earlier),
+        "settings": settings_digest(settings),
+        "sources": records.checksums,
+        "before": earlier.day if earlier else None,
+        "overrides": len(decided),
+        "records": _by_source(key[0] for key in records.keys),
+        "masters": len(made.masters),
+        "sizes": {str(size): sizes[size] for size in sorted(sizes)},
+        "pairs": {outcome: outcomes[outcome] for outcome in sorted(outcomes)},
+        "trail": _by_source(str(step.event) for step in made.steps),
+        "next_id": made.ids.next_id if made.ids else 0,
+        "model": _parameters(made),
+        "versions": {name: version(name) for name in ("splink", "duckdb", "pyarrow")} if made.model else {},
+    }
+
+
+def _by_source(names: Iterable[str]) -> dict[str, int]:
+    counted = Counter(names)
+    return {name: counted[name] for name in sorted(counted)}
+
+
+def _parameters(made: Build) -> dict[str, Any]:
+    """Each level's m and u, as they were used."""
+    if not made.model:
+        return {}
+    levels = {
+        name: [[level["label_for_charts"], level.get("m_probability"), level.get("u_probability")] for level in levels]
+        for name, levels in made.model.comparisons.items()
+    }
+    return {"prior": made.model.prior, "levels": levels}

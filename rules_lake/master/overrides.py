@@ -1,0 +1,157 @@
+"""What people decided of pairs of records: a CSV file that only grows, and that always wins."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_lake.master.clusters import Pair
+from rules_lake.master.records import Key
+
+COLUMNS = ("decision", "source_a", "key_a", "source_b", "key_b", "because", "who", "at")
+SAME, DIFFERENT = "same", "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Two records are one person, or are not: who said so, when, and why."""
+
+    decision: str
+    a: Key
+    b: Key
+    because: str
+    who: str
+    at: str
+
+    @property
+    def pair(self) -> tuple[Key, Key]:
+        """The two records in one order."""
+        return (min(self.a, self.b), max(self.a, self.b))
+
+
+def read(path: str) -> list[Override]:
+    """
+    Every decision of the file, as written; none where there is no file.
+
+    Raises:
+        RunRefused: For lines that say no decision; all at once.
+    """
+    place = Path(path)
+    if not place.exists():
+        return []
+    rows = list(csv.reader(io.StringIO(place.read_text(encoding="utf-8"))))
+    raise_all(RunRefused, _faults(path, rows))
+    return [Override(d, (sa, ka), (sb, kb), because, who, at) for d, sa, ka, sb, kb, because, who, at in rows[1:]]
+
+
+def _faults(path: str, rows: list[list[str]]) -> Iterator[Fault]:
+    if not rows or tuple(rows[0]) != COLUMNS:
+        yield Fault(f"Overrides {path}", "the first line names other columns.", f"Write {','.join(COLUMNS)}.")
+        return
+    for number, row in enumerate(rows[1:], 2):
+        which = f"Overrides {path}, line {number}"
+        if len(row) != len(COLUMNS):
+            yield Fault(which, f"it has {len(row)} cells.", f"There are {len(COLUMNS)}: {','.join(COLUMNS)}.")
+        elif row[0] not in (SAME, DIFFERENT):
+            yield Fault(which, f"it decides '{row[0]}'.", f"Say {SAME} or {DIFFERENT}.")
+        elif not row[5].strip() or not row[6].strip():
+            yield Fault(which, "it does not say who decided, or why.", "Fill because and who.")
+        elif row[1:3] == row[3:5]:
+            yield Fault(which, "it compares a record with itself.", "Name two records.")
+
+
+def append(path: str, override: Override) -> None:
+    """Remember a decision; earlier ones stay in the file, and the last of a pair counts."""
+    place = Path(path)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        writer.writerow(COLUMNS)
+    writer.writerow([override.decision, *override.a, *override.b, override.because, override.who, override.at])
+    with place.open("a", encoding="utf-8", newline="") as file:
+        file.write(text.getvalue())
+
+
+def in_force(overrides: Iterable[Override]) -> dict[tuple[Key, Key], Override]:
+    """
+    The last decision of each pair.
+
+    Raises:
+        RunRefused: Where decisions cannot hold together: same A B, same B C, different A C.
+    """
+    found = {override.pair: override for override in overrides}
+    raise_all(RunRefused, _contradictions(found))
+    return found
+
+
+def _contradictions(found: Mapping[tuple[Key, Key], Override]) -> Iterator[Fault]:
+    group: dict[Key, Key] = {}
+
+    def root(key: Key) -> Key:
+        while (parent := group.get(key, key)) != key:
+            key = parent
+        return key
+
+    for override in found.values():
+        if override.decision == SAME:
+            group[root(override.a)] = root(override.b)
+    for (a, b), override in sorted(found.items()):
+        if override.decision == DIFFERENT and root(a) == root(b):
+            what = f"{spelt(a)} and {spelt(b)} are decided different, and same by way of others."
+            yield Fault("Overrides", what, "Decide one of these pairs anew: rules master decide A B same|different.")
+
+
+def rows_of(found: Mapping[tuple[Key, Key], Override], places: Mapping[Key, int]) -> tuple[set[Pair], set[Pair]]:
+    """
+    The pairs of rows decided same, and different. Records that are not there today are left out.
+
+    What was decided same by way of an absent record stays so: the group's present records are paired.
+    """
+    same, different = set(), set()
+    for (a, b), override in found.items():
+        if override.decision == DIFFERENT and a in places and b in places:
+            different.add(_pair(places[a], places[b]))
+    for group in groups(found):
+        rows = sorted(places[key] for key in group if key in places)
+        same |= {_pair(a, b) for a, b in pairwise(rows)}
+    return same, different
+
+
+def groups(found: Mapping[tuple[Key, Key], Override]) -> list[set[Key]]:
+    """Records that are decided to be one person, together."""
+    of: dict[Key, set[Key]] = {}
+    for (a, b), override in found.items():
+        if override.decision == SAME:
+            together = of.get(a, {a}) | of.get(b, {b})
+            of |= dict.fromkeys(together, together)
+    return [set(keys) for keys in {frozenset(group) for group in of.values()}]
+
+
+def _pair(a: int, b: int) -> Pair:
+    return (min(a, b), max(a, b))
+
+
+def spelt(key: Key) -> str:
+    """
+    A record as people write it.
+
+    >>> spelt(("crm", "17")), named("crm:17")
+    ('crm:17', ('crm', '17'))
+    """
+    return f"{key[0]}:{key[1]}"
+
+
+def named(text: str) -> Key:
+    """The record that is written ``source:key``."""
+    source, colon, key = text.partition(":")
+    if not colon or not source or not key:
+        raise RunRefused(
+            Fault(f"Record '{text}'", "it does not say which source it is of.", "Write source:key, as in crm:17.")
+        )
+    return source, key

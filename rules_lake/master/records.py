@@ -1,0 +1,216 @@
+"""The records of all sources in one table: as they came, and as they are compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_lake.master.roles import derived, readings
+from rules_lake.master.settings import Outside, Settings, Source
+
+Key = tuple[str, str]
+"""A record by its source and its key there, as text."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """
+    ``raw`` has source, key, updated and the master's columns as they came, as text; ``compared`` a row for each of
+    its, with roles as they are compared, derived columns and ``rid``, the row's place. Both are sorted by source and
+    key, so that they do not depend on the order of files or rows.
+    """
+
+    raw: pa.Table
+    compared: pa.Table
+    checksums: dict[str, str]
+    keys: list[Key]
+
+    def place(self, key: Key) -> int | None:
+        """The row of a record."""
+        return self._places().get(key)
+
+    def _places(self) -> dict[Key, int]:
+        found: dict[Key, int] | None = self.__dict__.get("_known")
+        if found is None:
+            found = {key: place for place, key in enumerate(self.keys)}
+            self.__dict__["_known"] = found
+        return found
+
+
+def read(settings: Settings, day: str) -> Records:
+    """
+    Every source of a day.
+
+    Raises:
+        RunRefused: For files or columns that are missing, keys that are missing or there twice; all at once.
+    """
+    faults: list[Fault] = []
+    tables, checksums = [], {}
+    for source in settings.sources:
+        files = files_of(source.path, day)
+        if not files:
+            faults.append(
+                Fault(f"Source '{source.name}'", f"there is no file {source.path} of {day}.", "Land it first.")
+            )
+            continue
+        table = _table(source, files)
+        found = [*_column_faults(source, table)]
+        faults += found
+        if not found:
+            checksums[source.name] = checksum(files)
+            tables.append(_raw(source, table, settings.columns))
+            faults += _key_faults(source, tables[-1])
+    raise_all(RunRefused, faults)
+    return records_of(settings, pa.concat_tables(tables), checksums)
+
+
+def records_of(settings: Settings, raw: pa.Table, checksums: dict[str, str]) -> Records:
+    """Records with what is compared of them."""
+    raw = raw.sort_by([("source", "ascending"), ("key", "ascending")]).combine_chunks()
+    keys = list(zip(raw["source"].to_pylist(), raw["key"].to_pylist(), strict=True))
+    return Records(raw, _compared(settings, raw), checksums, keys)
+
+
+def files_of(path: str, day: str) -> list[Path]:
+    """The files of a day: a file, a folder's, or a pattern's. What begins with a dot or an underscore is no data."""
+    said = path.replace("{day}", day)
+    found = [Path(said)] if Path(said).is_file() else sorted(Path(said).parent.glob(Path(said).name))
+    inside = [p for each in found or [Path(said)] for p in (sorted(each.rglob("*")) if each.is_dir() else [each])]
+    return [
+        p
+        for p in inside
+        if p.is_file() and not p.name.startswith((".", "_")) and p.suffix in (".csv", ".parquet", ".txt", "")
+    ]
+
+
+def checksum(files: list[Path]) -> str:
+    """SHA-256 over the files' contents, in order."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def read_columns(outside: Outside, day: str) -> pa.Table:
+    """An outside table's columns source, key and master, as text."""
+    said = {"source": outside.source, "key": outside.key, "master": outside.master}
+    source = Source(
+        "crosswalk", outside.path, outside.format, outside.key, {}, {name: (c,) for name, c in said.items()}
+    )
+    files = files_of(outside.path, day)
+    if not files:
+        raise RunRefused(Fault(f"Crosswalk {outside.path}", f"there is no file of {day}.", "Land it first."))
+    table = _table(source, files)
+    raise_all(RunRefused, _column_faults(source, table))
+    return pa.table({name: _text(table[column]) for name, column in said.items()})
+
+
+def _table(source: Source, files: list[Path]) -> pa.Table:
+    try:
+        if source.format == "parquet":
+            return pa.concat_tables([pq.read_table(path) for path in files], promote_options="default")
+        return pa.concat_tables([_csv(source, path) for path in files], promote_options="default")
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
+        first = str(problem).splitlines()[0]
+        raise RunRefused(
+            Fault(f"Source '{source.name}'", f"it cannot be read: {first}.", "Mend or land the files again.")
+        ) from problem
+
+
+def _csv(source: Source, path: Path) -> pa.Table:
+    """Every cell as text: what an identifier with leading zeros means is not for a reader to guess."""
+    parsing = pcsv.ParseOptions(delimiter=source.delimiter, newlines_in_values=True)
+    reading = pcsv.ReadOptions(encoding=source.encoding)
+    with path.open("rb") as file:
+        names = pcsv.open_csv(file, reading, parsing).schema.names
+    as_text = pcsv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
+    return pcsv.read_csv(path, reading, parsing, as_text)
+
+
+def _column_faults(source: Source, table: pa.Table) -> Iterator[Fault]:
+    wanted = {source.key, *filter(None, [source.updated])}
+    wanted |= {column for columns in (*source.roles.values(), *source.keep.values()) for column in columns}
+    for column in sorted(wanted - set(table.column_names)):
+        what = f"it has no column '{column}'; it has {', '.join(table.column_names)}."
+        yield Fault(f"Source '{source.name}'", what, did_you_mean(column, table.column_names))
+
+
+def _key_faults(source: Source, raw: pa.Table) -> Iterator[Fault]:
+    keys = raw["key"]
+    if keys.null_count:
+        yield Fault(
+            f"Source '{source.name}'", f"{keys.null_count:,} rows have no {source.key}.", "Every record needs one."
+        )
+    counted = keys.value_counts()
+    twice = counted.filter(pc.greater(counted.field("counts"), 1)).field("values")
+    if len(twice):
+        shown = ", ".join(sorted(map(str, twice.to_pylist()))[:3])
+        what = f"{len(twice):,} keys are there more than once: {shown}."
+        yield Fault(
+            f"Source '{source.name}'", what, f"Give {source.key} that names one record, or the newest state alone."
+        )
+
+
+def _raw(source: Source, table: pa.Table, columns: tuple[str, ...]) -> pa.Table:
+    said = {**source.roles, **source.keep}
+    empty = pa.nulls(len(table), pa.string())
+    cells = {
+        name: _joined(table, said[name], "-" if name == "birth_date" else " ") if name in said else empty
+        for name in columns
+    }
+    updated = _text(table[source.updated]) if source.updated else empty
+    named = pa.array([source.name] * len(table), pa.string())
+    return pa.table({"source": named, "key": _text(table[source.key]), "updated": updated, **cells})
+
+
+def _joined(table: pa.Table, columns: tuple[str, ...], between: str) -> pa.Array:
+    if len(columns) == 1:
+        return _text(table[columns[0]])
+    parts = [_text(table[column]) for column in columns]
+    if between == "-":  # of a day in parts, none is enough
+        return pc.binary_join_element_wise(*parts, between)
+    found = pc.binary_join_element_wise(*parts, between, null_handling="skip")
+    return pc.if_else(pc.equal(found, ""), None, found)
+
+
+def _text(column: pa.ChunkedArray) -> pa.Array:
+    """Cells as text: a whole number without a fraction, a moment in its own spelling."""
+    cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_floating(cells.type) and pc.all(pc.equal(pc.round(cells), cells)).as_py():
+        cells = pc.cast(cells, pa.int64())
+    cells = pc.cast(cells, pa.string())
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), None, pc.utf8_trim_whitespace(cells))
+
+
+def _compared(settings: Settings, raw: pa.Table) -> pa.Table:
+    """What is compared of every record, source by source: the order of the rows is that of ``raw``."""
+    roles = frozenset(settings.linking.compare) or settings.roles
+    sources = sorted(settings.sources, key=lambda source: source.name)
+    parts = [_of_source(source, raw.filter(pc.equal(raw["source"], source.name)), roles) for source in sources]
+    table = pa.concat_tables(parts)
+    return table.add_column(0, "rid", pa.array(range(len(table)), pa.int64())).combine_chunks()
+
+
+def _of_source(source: Source, raw: pa.Table, roles: frozenset[str]) -> pa.Table:
+    """Each role is read once for each value of its column, however many rows have it."""
+    cells: dict[str, pa.Array] = {"source": raw["source"], "single": pa.array([source.single] * len(raw), pa.bool_())}
+    for role, read in readings(source.day_first).items():
+        if role in roles:
+            values = raw[role].combine_chunks().dictionary_encode()
+            read_values = pa.array(map(read, values.dictionary.to_pylist()), pa.string())
+            cells[role] = pc.take(read_values, values.indices)
+    for column in derived(roles):
+        inputs = (cells[name].to_pylist() for name in column.needs)
+        cells[column.name] = pa.array(map(column.make, *inputs), pa.string())
+    return pa.table(cells)

@@ -1,0 +1,274 @@
+"""What a master customer is made of: one TOML file (docs/master.md)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_lake.master.roles import ROLES
+
+SEE = "See docs/master.md for the form of the file."
+
+
+class Mode(StrEnum):
+    """Where the master comes from: one source as it is, an outside table of ids, or records linked here."""
+
+    GOLDEN = "golden"
+    CROSSWALK = "crosswalk"
+    BUILT_IN = "built-in"
+
+
+class Survivor(StrEnum):
+    """Which of several values of one column a master keeps."""
+
+    MOST_RECENT = "most_recent"
+    MOST_FREQUENT = "most_frequent"
+    LONGEST = "longest"
+    SOURCE_PRIORITY = "source_priority"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    One system's records, a row each, named by ``key``.
+
+    ``roles`` and ``keep`` give the columns that a role, or a further column of the master, is read from; several are
+    joined. ``single`` says that the system has no doubles; ``priority`` 1 is believed first.
+    """
+
+    name: str
+    path: str
+    format: str
+    key: str
+    roles: Mapping[str, tuple[str, ...]]
+    keep: Mapping[str, tuple[str, ...]]
+    updated: str = ""
+    priority: int = 1
+    single: bool = False
+    day_first: bool = True
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """How records are linked: a pair at ``match`` or above is one person, at ``review`` or above somebody decides."""
+
+    backend: str = "duckdb"
+    seed: int = 1
+    match: float = 0.95
+    review: float = 0.5
+    train: str = "once"
+    threads: int = 0
+    memory: str = ""
+    blocking: tuple[str, ...] = ()
+    compare: tuple[str, ...] = ()
+    u_pairs: int = 400_000
+    em_pairs: int = 2_000_000
+    largest: int = 20
+    weakest: float = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """An outside tool's table: which record of which source is which master."""
+
+    path: str = ""
+    format: str = "parquet"
+    source: str = "source"
+    key: str = "source_id"
+    master: str = "master_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole file; ``folder`` is where dated builds go, ``overrides`` what people decided."""
+
+    mode: Mode
+    folder: str
+    overrides: str
+    sources: tuple[Source, ...]
+    linking: Linking
+    survivorship: Mapping[str, Survivor]
+    outside: Outside
+    golden: str = ""
+    first_id: int = 1_000_001
+    source_text: str = ""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles that any source has."""
+        return frozenset(role for source in self.sources for role in source.roles)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the master in order: roles, then what is kept."""
+        kept = dict.fromkeys(name for source in self.sources for name in source.keep)
+        return (*(role for role in ROLES if role in self.roles), *kept)
+
+
+WORDS = {"mode", "folder", "overrides", "sources", "linking", "survivorship", "crosswalk", "golden", "first_id"}
+SOURCE_WORDS = {field.name for field in fields(Source)} - {"name"}
+FORMATS = ("parquet", "csv")
+
+
+def load(path: Path) -> Settings:
+    """
+    Read the settings; relative paths start at the file's folder.
+
+    Raises:
+        RunRefused: With every fault of the file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        body = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        what = f"it cannot be read: {problem}."
+        raise RunRefused(Fault(f"Master settings {path}", what, "Give the file with --settings.")) from problem
+    return parse(body, str(path.resolve().parent), text)
+
+
+def parse(body: Mapping[str, Any], base: str, text: str = "") -> Settings:
+    """The settings that TOML says; all faults at once."""
+    raise_all(RunRefused, _faults(body))
+    sources = tuple(_source(name, said, base) for name, said in body.get("sources", {}).items())
+    outside = Outside(**body.get("crosswalk", {}))
+    linking: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in body.get("linking", {}).items()}
+    settings = Settings(
+        mode=Mode(body.get("mode", "built-in")),
+        folder=_placed(str(body.get("folder", "master")), base),
+        overrides=_placed(str(body.get("overrides", "overrides.csv")), base),
+        sources=sources,
+        linking=Linking(**linking),
+        survivorship={name: Survivor(how) for name, how in body.get("survivorship", {}).items()},
+        outside=Outside(_placed(outside.path, base), outside.format, outside.source, outside.key, outside.master),
+        golden=str(body.get("golden", "")),
+        first_id=int(body.get("first_id", 1_000_001)),
+        source_text=text,
+    )
+    raise_all(RunRefused, _disagreements(settings))
+    return settings
+
+
+def _placed(path: str, base: str) -> str:
+    return path if not path or "://" in path or path.startswith("/") else f"{base}/{path}"
+
+
+def _source(name: str, said: Mapping[str, Any], base: str) -> Source:
+    columns: dict[str, Any] = {
+        part: {k: _columns(v) for k, v in said.get(part, {}).items()} for part in ("roles", "keep")
+    }
+    plain = {k: v for k, v in said.items() if k not in ("roles", "keep", "path", "format")}
+    path = _placed(str(said["path"]), base)
+    kind = said.get("format") or ("csv" if path.endswith(".csv") else "parquet")
+    return Source(name=name, path=path, format=kind, **columns, **plain)
+
+
+def _columns(said: str | list[str]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said)
+
+
+def _faults(body: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _unknown("Master settings", body, WORDS)
+    if body.get("mode", "built-in") not in [*Mode]:
+        yield Fault("Master settings", f"there is no mode '{body['mode']}'.", f"Say one of {', '.join(Mode)}.")
+    for part, known in (("linking", Linking), ("crosswalk", Outside)):
+        yield from _typed(f"Master settings, [{part}]", body.get(part, {}), known)
+    for name, how in body.get("survivorship", {}).items():
+        if how not in [*Survivor]:
+            what = f"column '{name}' survives by '{how}', which means nothing."
+            yield Fault("Master settings, [survivorship]", what, f"Say one of {', '.join(Survivor)}.")
+    if not isinstance(body.get("sources", {}), Mapping) or not body.get("sources"):
+        yield Fault("Master settings", "they name no source.", "Write a table [sources.NAME] with path, key and roles.")
+        return
+    for name, said in body["sources"].items():
+        yield from _source_faults(f"Source '{name}'", said)
+
+
+def _source_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _unknown(which, said, SOURCE_WORDS)
+    for word in ("path", "key"):
+        if not isinstance(said.get(word), str) or not said[word]:
+            yield Fault(which, f"it says no {word}.", f'Write {word} = "...". {SEE}')
+    if said.get("format", "csv") not in FORMATS:
+        yield Fault(which, f"there is no format '{said['format']}'.", f"Say one of {', '.join(FORMATS)}.")
+    for word, kind in (("priority", int), ("single", bool), ("day_first", bool), ("updated", str)):
+        if word in said and type(said[word]) is not kind:
+            yield Fault(
+                which,
+                f"its {word} is {said[word]!r}.",
+                f"Write {'true or false' if kind is bool else f'{kind.__name__} value'}.",
+            )
+    yield from _column_faults(which, said)
+
+
+def _column_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
+    for role in said.get("roles", {}):
+        if role not in ROLES:
+            remedy = did_you_mean(role, ROLES) or f"There are: {', '.join(ROLES)}; others go to keep."
+            yield Fault(which, f"there is no role '{role}'.", remedy)
+    for part in ("roles", "keep"):
+        for name, columns in said.get(part, {}).items():
+            if not columns or not all(isinstance(c, str) for c in _columns(columns)):
+                yield Fault(
+                    which, f"its {part} say {columns!r} for '{name}'.", "Write a column's name, or a list of them."
+                )
+
+
+def _unknown(which: str, said: Mapping[str, Any], known: set[str]) -> Iterator[Fault]:
+    for word in sorted(set(said) - known):
+        remedy = did_you_mean(word, known) or f"There are: {', '.join(sorted(known))}."
+        yield Fault(which, f"it says '{word}', which means nothing.", remedy)
+
+
+def _typed(which: str, said: Mapping[str, Any], kind: type) -> Iterator[Fault]:
+    """Words that the table does not have, and values of another type than its default's."""
+    known = kind()
+    yield from _unknown(which, said, {field.name for field in fields(kind)})
+    for field in fields(kind):
+        if field.name in said:
+            wanted, value = getattr(known, field.name), said[field.name]
+            fits = isinstance(value, list) if isinstance(wanted, tuple) else isinstance(value, type(wanted) | int)
+            if not fits or isinstance(value, bool) or (isinstance(wanted, str) and not isinstance(value, str)):
+                like = "a list" if isinstance(wanted, tuple) else f"a value like {wanted!r}"
+                yield Fault(which, f"{field.name} = {value!r} is of another type.", f"Write {like}.")
+
+
+def _disagreements(settings: Settings) -> Iterator[Fault]:
+    """What is well formed and cannot be meant."""
+    linking, names = settings.linking, [source.name for source in settings.sources]
+    if not 0 < linking.review <= linking.match < 1:
+        what = f"review = {linking.review} and match = {linking.match}."
+        yield Fault("Master settings, [linking]", what, "Choose 0 < review <= match < 1.")
+    if linking.backend not in ("duckdb", "spark"):
+        yield Fault("Master settings, [linking]", f"there is no backend '{linking.backend}'.", "Say duckdb or spark.")
+    if linking.train not in ("once", "always"):
+        yield Fault("Master settings, [linking]", f"train = '{linking.train}' means nothing.", "Say once or always.")
+    for name in settings.survivorship:
+        if name not in settings.columns:
+            yield Fault(
+                "Master settings, [survivorship]", f"no source has '{name}'.", did_you_mean(name, settings.columns)
+            )
+    for role in linking.compare:
+        if role not in settings.roles:
+            yield Fault(
+                "Master settings, [linking]", f"it compares '{role}', which no source has.", did_you_mean(role, ROLES)
+            )
+    yield from _mode_faults(settings, names)
+
+
+def _mode_faults(settings: Settings, names: list[str]) -> Iterator[Fault]:
+    if settings.mode is Mode.GOLDEN and settings.golden not in names:
+        yield Fault(
+            "Master settings", f"the golden source '{settings.golden}' is none.", f"There are: {', '.join(names)}."
+        )
+    if settings.mode is Mode.CROSSWALK and not settings.outside.path:
+        yield Fault("Master settings", "mode crosswalk names no table.", 'Write [crosswalk] with path = "...".')
+    if settings.mode is Mode.BUILT_IN and len(settings.roles) < 2:
+        what = f"the sources have {len(settings.roles)} roles: that is too little to know anybody by."
+        yield Fault("Master settings", what, f"Give columns for some of {', '.join(ROLES)}.")

@@ -1,0 +1,212 @@
+"""
+Values as they are compared: one spelling for what people write in many.
+
+Every function takes a cell as text and gives text or None: not known, which speaks neither for nor against a link.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+MEMORY = 200_000
+"""Cells whose reading is remembered: names, streets and towns come again and again."""
+
+PLACEHOLDERS = frozenset(
+    "-|.|?|0|na|n a|nan|nil|none|null|unknown|not known|not given|not available|unbekannt|inconnu|onbekend|test|x|xx"
+    "|xxx|dummy|anonymous|tba|tbc".split("|")
+)
+NO_BIRTH_DATES = frozenset("00000000 00010101 19000101 99991231 11111111".split())
+EARLIEST, LATEST = 1850, 2150
+
+_APOSTROPHES = re.compile(r"['’`´]")
+_NOT_WORD = re.compile(r"[^0-9a-z]+")
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ı": "i"})
+_VOWELS = frozenset("aeiouyhw")
+
+
+@lru_cache(maxsize=1)
+def words() -> Mapping[str, Mapping[str, str]]:
+    """Word lists by what they are of: spelling → the one that is compared."""
+    said = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+    return {part: {spelling: one for one, all_ in lists.items() for spelling in all_} for part, lists in said.items()}
+
+
+@lru_cache(maxsize=MEMORY)
+def folded(text: str | None) -> str | None:
+    """
+    Small letters and digits, one space between words: no accents, no punctuation.
+
+    >>> folded(" O'Neill-Müßig,  José ")
+    'oneill mussig jose'
+    """
+    if text is None:
+        return None
+    small = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text.casefold().translate(_LETTERS)))
+    plain = "".join(c for c in small if not unicodedata.combining(c))
+    found = " ".join(_NOT_WORD.sub(" ", plain).split()) or " ".join(plain.split())
+    return None if not found or found in PLACEHOLDERS else found
+
+
+@lru_cache(maxsize=MEMORY)
+def name(text: str | None) -> str | None:
+    """
+    A name without titles and suffixes.
+
+    >>> name("Dr. Anna-Maria  PETIT jr."), name("n/a")
+    ('anna maria petit', None)
+    """
+    found = (folded(text) or "").split()
+    kept = [word for word in found if word not in words()["titles"]] or found
+    return " ".join(kept) or None
+
+
+@lru_cache(maxsize=MEMORY)
+def known_as(text: str | None) -> str | None:
+    """
+    The full form of a given name's first word: kept apart, never put in place of the name.
+
+    >>> known_as("bill"), known_as("bill james"), known_as("william")
+    ('william', 'william', 'william')
+    """
+    return words()["given_names"].get(first := text.split()[0], first) if text else None
+
+
+@lru_cache(maxsize=MEMORY)
+def street(text: str | None) -> str | None:
+    """
+    An address line with its kind of street in short.
+
+    >>> street("12 Bingley Crescent"), street("St. Mary's Street")
+    ('12 bingley cres', 'st marys st')
+    """
+    found = folded(text)
+    return " ".join(words()["streets"].get(word, word) for word in found.split()) if found else None
+
+
+@lru_cache(maxsize=MEMORY)
+def joined(text: str | None) -> str | None:
+    """
+    Folded without any space, for what is often written in one word or in two.
+
+    >>> joined("Brent Woodvlge")
+    'brentwoodvlge'
+    """
+    found = folded(text)
+    return found.replace(" ", "") if found else None
+
+
+@lru_cache(maxsize=MEMORY)
+def code(text: str | None) -> str | None:
+    """
+    An identifier, post code or the like: capitals and digits alone; one sign over and over is none.
+
+    >>> code(" ab-12 34 "), code("000000000"), code("2000.0")
+    ('AB1234', None, '2000')
+    """
+    if text is None:
+        return None
+    found = re.sub(r"[^0-9A-Z]", "", re.sub(r"\.0+$", "", text.strip()).upper())
+    blank = not found or found.lower() in PLACEHOLDERS or (len(found) > 2 and len(set(found)) == 1)
+    return None if blank else found
+
+
+@lru_cache(maxsize=MEMORY)
+def email(text: str | None) -> str | None:
+    """
+    An e-mail address in small letters, or None where it is none, or nobody's.
+
+    >>> email(" Ann@Example.ORG "), email("none@example.org"), email("ann at home")
+    ('ann@example.org', None, None)
+    """
+    found = (text or "").strip().lower()
+    person, _, place = found.partition("@")
+    nobody = folded(person) is None or person.replace("-", "") in {"noemail", "noreply", "nomail"}
+    return None if nobody or "." not in place or " " in found else found
+
+
+@lru_cache(maxsize=MEMORY)
+def phone(text: str | None) -> str | None:
+    """
+    The last nine digits, which are the same with and without the country.
+
+    >>> phone("+31 (0)20 624 11 11"), phone("0031206241111"), phone("020-6241111")
+    ('206241111', '206241111', '206241111')
+    """
+    digits = re.sub(r"\D", "", (text or "").replace("(0)", ""))
+    found = digits.lstrip("0")[-9:]
+    return found if len(found) >= 6 and len(set(found)) > 1 else None
+
+
+def birth_date(day_first: bool) -> Callable[[str | None], str | None]:
+    """
+    Reads a day as eight digits, year first. A day that no calendar has is kept: it is compared digit by digit.
+
+    >>> read = birth_date(day_first=True)
+    >>> read("1977-05-01"), read("1/5/1977"), read("19770501"), read("1977-13-41"), read("01.01.1900"), read("soon")
+    ('19770501', '19770501', '19770501', '19771341', None, None)
+    """
+
+    @lru_cache(maxsize=MEMORY)
+    def read(text: str | None) -> str | None:
+        found = _eight_digits((text or "").strip(), day_first)
+        return None if found is None or found in NO_BIRTH_DATES else found
+
+    return read
+
+
+def _eight_digits(text: str, day_first: bool) -> str | None:
+    if re.fullmatch(r"\d{8}(\.0+)?", text):
+        year_last = not EARLIEST <= int(text[:4]) <= LATEST and EARLIEST <= int(text[4:8]) <= LATEST
+        return _ordered(text[4:8], text[:2], text[2:4], day_first) if year_last else text[:8]
+    parts = re.findall(r"\d+", text.split("T", maxsplit=1)[0])[:3]
+    if len(parts) != 3:
+        return None
+    if len(parts[0]) == 4:
+        return _padded(parts[0], parts[1], parts[2])
+    return _ordered(parts[2], parts[0], parts[1], day_first) if len(parts[2]) == 4 else None
+
+
+def _ordered(year: str, first: str, second: str, day_first: bool) -> str | None:
+    return _padded(year, second, first) if day_first else _padded(year, first, second)
+
+
+def _padded(year: str, month: str, day: str) -> str | None:
+    found = f"{year}{month:0>2}{day:0>2}"
+    return found if len(found) == 8 else None
+
+
+def iso_day(digits: str | None) -> date | None:
+    """
+    The day of eight digits, where a calendar has it.
+
+    >>> iso_day("19770501"), iso_day("19771341")
+    (datetime.date(1977, 5, 1), None)
+    """
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])) if digits else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=MEMORY)
+def skeleton(text: str | None) -> str | None:
+    """
+    The first letter and the next consonants, doubled ones once: what a misheard or misspelt name mostly keeps.
+
+    >>> skeleton("mikhayla"), skeleton("mikhvyla"), skeleton("philippa")
+    ('mkl', 'mkvl', 'plp')
+    """
+    if not text:
+        return None
+    letters = text.replace(" ", "").replace("ph", "f") if not text.startswith("ph") else "p" + text[2:]
+    kept = letters[0]
+    for letter in letters[1:]:
+        if letter not in _VOWELS and letter != kept[-1] and letter != " ":
+            kept += letter
+    return kept[:4]

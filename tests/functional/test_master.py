@@ -1,0 +1,140 @@
+"""R-LAKE-5: a master customer from records of two systems, with ids that stay (see tests/master_days.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pyarrow.parquet as pq
+import pytest
+
+from demo.people import Person, people, soiled
+from rules_engine.errors import RunRefused
+from rules_lake.master import day as master_day
+from rules_lake.master import folders, overrides
+from rules_lake.master.linking import InDuckDB
+from rules_lake.master.overrides import Override
+from rules_lake.master.settings import Settings, load
+from tests.master_days import ROLES, write_source
+
+SETTINGS = """
+[linking]
+threads = {threads}
+
+[sources.crm]
+path = "crm.csv"
+key = "key"
+[sources.crm.roles]
+{roles}
+
+[sources.web]
+path = "web.csv"
+key = "key"
+[sources.web.roles]
+{roles}
+"""
+
+
+def settings(folder: Path, threads: int = 2) -> Settings:
+    roles = "\n".join(f'{role} = "{role}"' for role in ROLES)
+    (folder / "master.toml").write_text(SETTINGS.format(threads=threads, roles=roles), encoding="utf-8")
+    return load(folder / "master.toml")
+
+
+def land(folder: Path, everybody: list[Person], seed: int = 1) -> None:
+    """Everybody in one system, and two in three with faults in the other, in an order of no meaning."""
+    chance = Random(seed)
+    web = [(f"w{p.number}", soiled(p, chance, 2)) for p in everybody if p.number % 3]
+    write_source(folder / "crm.csv", [(f"c{p.number}", p) for p in everybody], chance)
+    write_source(folder / "web.csv", web, chance)
+
+
+def build(said: Settings, day: str, replace: bool = False) -> master_day.Outcome:
+    return master_day.build_day(said, day, lambda: InDuckDB(said.linking), replace)
+
+
+def ids(said: Settings, day: str) -> dict[str, int]:
+    rows = pq.read_table(Path(said.folder) / day / "crosswalk").to_pylist()
+    return {row["source_id"]: row["master_id"] for row in rows}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_two_builds_of_a_day_are_equal_to_the_byte(tmp_path: Path) -> None:
+    """R-LAKE-5: whatever the number of threads and the order of the rows; the settings' text is named in the manifest."""
+    found = []
+    for name, threads, seed in (("one", 1, 5), ("two", 2, 6)):
+        place = tmp_path / name
+        place.mkdir()
+        everybody = people(60, 3)
+        said = settings(place, threads)
+        land(place, everybody)
+        for source in ("crm", "web"):
+            lines = (place / f"{source}.csv").read_text(encoding="utf-8").splitlines()
+            Random(seed).shuffle(rest := lines[1:])
+            (place / f"{source}.csv").write_text("\n".join([lines[0], *rest]) + "\n", encoding="utf-8")
+        build(said, "2024-06-03")
+        found.append({n: b for n, b in files(Path(said.folder)).items() if not n.endswith("manifest.json")})
+    assert found[0] == found[1]
+    assert {"2024-06-03/master/part-00000.parquet", "2024-06-03/model.json"} <= set(found[0])
+
+
+def test_a_day_is_built_once_and_never_under_another(tmp_path: Path) -> None:
+    """The same input is told to be there; other input needs --replace; a day that another stands on stays."""
+    said = settings(tmp_path)
+    land(tmp_path, people(40, 3))
+    assert not build(said, "2024-06-03").was_there
+    before = files(Path(said.folder))
+    assert build(said, "2024-06-03").was_there
+    assert files(Path(said.folder)) == before
+    land(tmp_path, people(41, 3))
+    with pytest.raises(RunRefused, match="--replace"):
+        build(said, "2024-06-03")
+    assert files(Path(said.folder)) == before
+    assert build(said, "2024-06-03", replace=True).manifest["records"]["crm"] == 41
+    build(said, "2024-06-04")
+    land(tmp_path, people(42, 3))
+    with pytest.raises(RunRefused, match="stands on it"):
+        build(said, "2024-06-03", replace=True)
+    with pytest.raises(RunRefused, match="in their order"):
+        build(said, "2024-06-01")
+
+
+def test_what_was_decided_wins(tmp_path: Path) -> None:
+    """Two persons decided same are merged, with a trail; a person's records decided different are parted; undone, both return."""
+    said = settings(tmp_path)
+    land(tmp_path, people(40, 3))
+    build(said, "2024-06-03")
+    first = ids(said, "2024-06-03")
+    assert first["c1"] == first["w1"] != first["c2"]
+    decide(said, "same", ("crm", "c1"), ("crm", "c2"))
+    decide(said, "different", ("crm", "c4"), ("web", "w4"))
+    build(said, "2024-06-04")
+    second = ids(said, "2024-06-04")
+    assert second["c1"] == second["c2"] == second["w1"]
+    assert second["c4"] != second["w4"]
+    assert {second["c4"], second["w4"]} > {first["c4"]}
+    trail = pq.read_table(Path(said.folder) / "2024-06-04" / "trail").to_pylist()
+    assert [row["event"] for row in trail if row["day"] == "2024-06-04"] == ["SPLIT_FROM", "MERGED_INTO"]
+    decide(said, "different", ("crm", "c1"), ("crm", "c2"))
+    decide(said, "same", ("crm", "c4"), ("web", "w4"))
+    build(said, "2024-06-05")
+    assert ids(said, "2024-06-05") == first
+
+
+def decide(said: Settings, decision: str, a: tuple[str, str], b: tuple[str, str]) -> None:
+    overrides.append(said.overrides, Override(decision, a, b, "they telephoned", "ann", "2024-06-03T10:00:00Z"))
+
+
+def test_decisions_that_cannot_hold_together_stop_the_build(tmp_path: Path) -> None:
+    """Same A B, same B C and different A C: nothing is written until one is decided anew."""
+    said = settings(tmp_path)
+    land(tmp_path, people(10, 3))
+    decide(said, "same", ("crm", "c1"), ("crm", "c2"))
+    decide(said, "same", ("crm", "c2"), ("crm", "c3"))
+    decide(said, "different", ("crm", "c1"), ("crm", "c3"))
+    with pytest.raises(RunRefused, match="crm:c1 and crm:c3 are decided different, and same by way of others"):
+        build(said, "2024-06-03")
+    assert not folders.days(said.folder)
