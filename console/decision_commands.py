@@ -106,7 +106,8 @@ def _valued(desk: Desk, installation: Installation, known: Why | None, *, neares
         from rules_engine.review.values import with_values
 
         rule_set = installation.store.rule_set(known.record.run_id)
-        return with_values(known, installation.spark, installation.lake, rule_set, nearest=nearest)
+        masks = installation.masks
+        return masks.why(with_values(known, installation.spark, installation.lake, rule_set, nearest=nearest))
     except RunRefused as refused:
         if nearest:
             raise

@@ -69,7 +69,7 @@ def what_if_command(
         known = review(installation.store, run, tables_of(installation))
         wanted = applied(scenario, known.rule_set)
         points = swept(known, wanted, sweep(sweep_option, wanted)) if sweep_option else None
-        effect = what_if(known, scenario) if scenario.says_something else None
+        effect = installation.masks.effect(what_if(known, scenario)) if scenario.says_something else None
     files = written(effect.flips, out, form) if effect and out else ()
     content = {"run_id": known.run.manifest.run_id, "as_of": known.run.manifest.as_of, "files": files}
     content |= effect.content() if effect else {}

@@ -125,4 +125,4 @@ def previewed(installation: Installation, version: RuleVersion, lists: Lists, on
     snapshots = {
         f: s for f, s in evaluator.snapshots(on).items() if f.lower() in read or f == installation.lake.subject
     }
-    return Previewed(version, version.key != UNNAMED, counts, snapshots)
+    return Previewed(version, version.key != UNNAMED, installation.masks.preview(counts, version), snapshots)

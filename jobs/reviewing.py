@@ -111,7 +111,7 @@ def planned(
     before, after = (replace(each, as_of=day) for each in (in_force, after))
     installation.check_curated(after)
     with _apart(installation) as folder:
-        return plan(
+        found = plan(
             before,
             after,
             rules_day,
@@ -122,6 +122,7 @@ def planned(
             dict(installation.lake.segments),
             progress,
         )
+    return replace(found, effect=installation.masks.effect(found.effect))
 
 
 def _in_force(installation: Installation, day: date, known_at: datetime) -> RuleSet:
@@ -154,7 +155,8 @@ def compared(installation: Installation, one: str, other: str, progress: Progres
         return SparkReviewing(installation.evaluator)
 
     with _apart(installation) as folder:
-        return between(one, other, installation.store, evaluator, tables_of(installation), folder, progress)
+        found = between(one, other, installation.store, evaluator, tables_of(installation), folder, progress)
+    return replace(found, flips=installation.masks.flips(found.flips))
 
 
 @contextmanager

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from rules_engine.publication.dynamodb import DynamoDBHistory
     from rules_engine.publication.postgres import PostgresHistory
+    from rules_engine.review.masks import Masks
     from rules_engine.spark.evaluator import SparkEvaluator
     from rules_engine.spark.explain import Explained
     from rules_lake.privacy.declared import Declared
@@ -109,6 +110,23 @@ class Installation:
         from rules_lake.privacy.declared import load
 
         return load(path)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """
+        What samples and explanations hide of sensitive columns, by the role in which somebody reads.
+
+        Raises:
+            RunRefused: If the login does not hold that role.
+        """
+        from rules_engine.review.masks import Masks
+        from rules_repo.readers import login_in
+
+        if not Path(self.settings.lake).exists():
+            return Masks(subject=True)  # nobody says what is sensitive
+        role = self.settings.reader
+        sees = role in self.lake.seen_by and bool(login_in(self.database_url, role))
+        return Masks.of(self.lake, sees=sees)
 
     @cached_property
     def dropped(self) -> Dropped:

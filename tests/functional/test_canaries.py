@@ -30,7 +30,7 @@ name = "string"
 email = { type = "string", privacy = "tokenise" }
 account = { type = "string", privacy = { policy = "mask", last = 2 } }
 birth_date = { type = "date", privacy = { policy = "band", width = "decade" } }
-country = "string"
+country = { type = "string", sensitive = true }
 """
 KEPT = LANDED.replace('"tokenise"', '"keep"').replace('"string"\nemail', '{ type = "string", privacy = "keep" }\nemail')
 RULES = """
@@ -58,6 +58,8 @@ def test_canaries_are_found_nowhere_after_the_landed_data(
         said.append(rules.fine("run", "--as-of", "2024-06-01"))
         (member, *_) = rules.json("members", "GOLD")["members"]
         said.append(rules.fine("explain", member, "--type", "GOLD"))
+        assert _reads(rules, member) == {"***"}
+        assert _reads(_reading_as(rules, "auditor"), member) <= {"GB", "FR"}
         said.append(rules.fine("preview", "--sql", "email IS NOT NULL", "--frame", "customers"))
         said.append(rules.fine("plan", "--file", tmp_path / "other.yaml", "--html", out / "plan.html"))
         rules.fine("evidence", member, "--from", "2024-06-01", "--to", "2024-06-01", "--out", out / "evidence.zip")
@@ -111,6 +113,13 @@ def test_a_token_is_revealed_and_forgotten_in_a_role_and_written_down(database_u
     file = tmp_path / "home/acme/tokens/access/00000001.json"
     file.write_text(file.read_text().replace("complaint", "compliment"))
     assert "00000001.json is not as it was written" in rules.refused("privacy", "log")[1][0]["what"]
+
+
+def _reads(rules: RulesCommand, member: str) -> set[str]:
+    """What is shown of a member's country."""
+    (told,) = rules.json("explain", member, "--type", "GOLD")
+    (rule,) = (each for each in told["rules"] if each["rule"].startswith("GOLD-002"))
+    return {clause["read"] for row in rule["values"]["rows"] for clause in row["clauses"]}
 
 
 def _reading_as(rules: RulesCommand, role: str) -> RulesCommand:
