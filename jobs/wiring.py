@@ -16,6 +16,7 @@ from jobs.telling import inserting
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.lake import declaration
+from rules_engine.lake.tables import spark_settings
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
@@ -173,6 +174,7 @@ class Installation:
             self.home / "work",
             self.settings.spark_master,
             self.settings.spark_memory,
+            spark_settings(self.settings.spark_packages),
             quick=declaration.is_small(self.lake),
             classes=self._classes,
             keep_classes=self.keep_classes,

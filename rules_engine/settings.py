@@ -20,6 +20,7 @@ from rules_engine.model.frames import READERS
 FOLDER = "agile-rules-engine"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 MEMORY = re.compile(r"[1-9][0-9]*[mg]")
+PACKAGES = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+(,[\w.-]+:[\w.-]+:[\w.-]+)*")
 MASTER = re.compile(r"local(\[(\*|[1-9][0-9]*)\])?|yarn|(spark|k8s)://\S+")
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 SCHEME = re.compile(r"([a-z][a-z0-9+]*)://\S+")
@@ -56,6 +57,7 @@ KNOWN = {
     "RULES_TENANT": "tenant, the second part of every table name",
     "RULES_SPARK_MASTER": "Spark master",
     "RULES_SPARK_MEMORY": "memory of the Spark driver, such as 4g",
+    "RULES_SPARK_PACKAGES": "packages of Maven Central that Spark reads Delta or Iceberg tables by",
     "RULES_ON_FAILURE": " | ".join(OnFailure),
     "RULES_RULE_SECONDS": "how long one rule may run; 0 is no limit",
     "RULES_PLANNING_SECONDS": "how long Spark may plan one rule; 0 is no limit",
@@ -91,6 +93,7 @@ class Settings:
     """Whether the tenant was named, and is not the one that is there without a name."""
     spark_master: str = "local[*]"
     spark_memory: str = "4g"
+    spark_packages: str = ""
     on_failure: OnFailure = OnFailure.ABORT
     limits: Limits = field(default_factory=Limits)
 
@@ -125,6 +128,7 @@ class Settings:
             tenant_said="RULES_TENANT" in given,
             spark_master=given.get("RULES_SPARK_MASTER", "local[*]"),
             spark_memory=given.get("RULES_SPARK_MEMORY", "4g"),
+            spark_packages=given.get("RULES_SPARK_PACKAGES", ""),
             on_failure=OnFailure(given.get("RULES_ON_FAILURE", "abort")),
             limits=_limits(given),
         )
@@ -228,6 +232,12 @@ def _memory(memory: str) -> Complaint:
     return f"'{memory}' is no amount of memory.", "Give a whole number and a unit: 512m, 4g."
 
 
+def _packages(text: str) -> Complaint:
+    if PACKAGES.fullmatch(text):
+        return None
+    return f"'{text}' names no packages.", "Write group:artifact:version, several with commas between them."
+
+
 def _on_failure(word: str) -> Complaint:
     if word in list(OnFailure):
         return None
@@ -275,6 +285,7 @@ CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_TENANT": _name,
     "RULES_SPARK_MASTER": _master,
     "RULES_SPARK_MEMORY": _memory,
+    "RULES_SPARK_PACKAGES": _packages,
     "RULES_ON_FAILURE": _on_failure,
     "RULES_RULE_SECONDS": _seconds,
     "RULES_PLANNING_SECONDS": _seconds,

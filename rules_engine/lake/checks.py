@@ -13,6 +13,7 @@ from rules_engine.lake import elements, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.freshness import age_faults
+from rules_engine.lake.opening import unread
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake
@@ -68,9 +69,7 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
         if frame.orphans is not None and frame is not lake.subject_frame:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
     except (PySparkException, Py4JError) as problem:
-        told = getattr(problem, "getCondition", getattr(problem, "getErrorClass", str))()
-        what = f"it cannot be read to its end{f': Spark says {told}' if told else ''}. No rule was run."
-        raise RunRefused(Fault(f"Frame '{frame.name}'", what, "Land the data again.")) from problem
+        raise RunRefused(unread(frame, problem)) from problem
     return found
 
 

@@ -128,7 +128,7 @@ def _table(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], version
 def _of_table(
     frame: Frame, wanted: Mapping[str, str], columns: Mapping[str, str], version: tables.Version
 ) -> list[Fault]:
-    head = Head(DataFile(version.path, f"of {version.snapshot.split('@')[0]}", 1, ""), dict(columns))
+    head = Head(DataFile(version.path, f"{' '.join(version.snapshot.split()[:2])}", 1, ""), dict(columns))
     return list(head_faults(Frame(frame.name, frame.path), wanted, [head]))
 
 

@@ -61,12 +61,11 @@ def landed(spark: SparkSession, frame: Frame, as_of: date, naming: Naming = Nami
 
 def landed_as(spark: SparkSession, frame: Frame, snapshot: str, naming: Naming = Naming.TIMES) -> Landed | None:
     """The state of a frame that :func:`landed` named so; None where it is there no more, or is another by now."""
-    day = snapshot.rpartition("@")[0]
     if frame.format.is_table:
-        wanted = (day or snapshot).rpartition(" ")[2]
-        version = tables.version_of(spark, frame, frame.path, wanted)
+        _, number, *_ = [*snapshot.split(), ""]
+        version = tables.version_of(spark, frame, frame.path, number)
         return Landed(frame.path, snapshot, version=version) if version and version.snapshot == snapshot else None
-    paths = [frame.path]
+    day, paths = snapshot.rpartition("@")[0], [frame.path]
     if Layout(frame.path).dated:
         paths = places(spark, frame).get(date.fromisoformat(day), []) if day else []
     tried = (_landed_at(spark, frame, path, day, naming) for path in paths)

@@ -36,6 +36,13 @@ OF_DELTA = {
 """What Delta wants of the Spark that is started."""
 
 
+def spark_settings(packages: str) -> dict[str, str]:
+    """What a Spark that is started here is told, so that it reads tables by these packages; nothing without them."""
+    if not packages:
+        return {}
+    return {"spark.jars.packages": packages} | (OF_DELTA if ":delta-spark" in packages else {})
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version of a table: where it is read, its number or id, and the name of its state."""
@@ -70,7 +77,7 @@ def _of_delta(spark: SparkSession, path: str, wanted: str) -> Version | None:
     if number not in commits:
         return None
     digest = sha256(_read(spark, commits[number])).hexdigest()[:16]
-    return Version(path, str(number), f"version {number}@{digest}")
+    return Version(path, str(number), f"version {number} {digest}")
 
 
 def _of_iceberg(spark: SparkSession, path: str, wanted: str) -> Version | None:
@@ -120,7 +127,7 @@ def missing(spark: SparkSession, frame: Frame, said: str) -> Fault | None:
         return None
     packages = NEEDED.get((frame.format, ".".join(spark.version.split(".")[:2])))
     what = f"this Spark ({spark.version}) has no library for {frame.format.value} tables."
-    remedy = f"Set RULES_SPARK_PACKAGES={packages} here, or give --packages {packages} to spark-submit."
+    remedy = f"Set RULES_SPARK_PACKAGES={packages} for `rules run`, or give spark-submit --packages {packages}."
     if packages is None:
         remedy = f"Give it the library of {frame.format.value} for Spark {spark.version} by --packages."
     return Fault(which, what, remedy, PACKAGES)

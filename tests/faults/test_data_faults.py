@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rules_engine.errors import RunRefused
@@ -63,6 +64,32 @@ def _no_parquet(folder: Path) -> None:
     (folder / "customers/part-0.parquet").write_bytes(b"not Parquet at all" * 10)
 
 
+def _no_bytes(folder: Path) -> None:
+    (folder / "customers/part-1.parquet").touch()
+
+
+def _bit_flipped(folder: Path) -> None:
+    """In the page of a column that rules name, which has a checksum, as those have that Spark writes."""
+    file = folder / "customers/part-0.parquet"
+    pq.write_table(pa.table(customers()), file, write_page_checksum=True, use_dictionary=False, compression="none")
+    written = bytearray(file.read_bytes())
+    written[written.index(b"\x02\0\0\0GB") + 4] ^= 1
+    file.write_bytes(written)
+
+
+def _half_partition(folder: Path) -> None:
+    (folder / "customers/_temporary/0").mkdir(parents=True)
+    (folder / "customers/_temporary/0/part-1.parquet").touch()
+
+
+def _being_copied(folder: Path) -> None:
+    (folder / "customers/part-1.parquet._COPYING_").touch()
+
+
+def _of_nanoseconds(columns: Columns) -> Columns:
+    return columns | {"at": pa.array(range(12), pa.timestamp("ns"))}
+
+
 def _gone(folder: Path) -> None:
     (folder / "customers/part-0.parquet").unlink()
 
@@ -83,23 +110,33 @@ CHANGES: dict[str, Change] = {
     "subject twice": _rewritten(_doubled),
     "subject unnamed": _rewritten(_nameless),
     "missing frame": _gone,
+    "nanoseconds": _rewritten(_of_nanoseconds),
     "half-written": _half_written,
+    "no bytes": _no_bytes,
+    "bit flip": _bit_flipped,
+    "half partition": _half_partition,
+    "being copied": _being_copied,
     "no Parquet": _no_parquet,
 }
 
 FAULTS = """
-    change          | says                                                                        | because
-    ----------------+-----------------------------------------------------------------------------+-----------------------------------------
-    renamed column  | no column 'country', which is declared. Did you mean 'contry'?              | a column that rules name has a new name
-    dropped column  | no column 'country', which is declared.                                     | a column that rules name is gone
-    int became text | its column 'n' is string in part-0.parquet and declared as int.             | a type changed
-    scale changed   | its column 'spend' is decimal(12,3) in part-0.parquet and declared as decim | a scale changed
-    empty frame     | it has no rows, so there is nobody to decide about.                         | nobody landed
-    subject twice   | 1 values of 'customer_id' stand in more than one row                        | a subject is two rows
-    subject unnamed | 1 rows have no 'customer_id'.                                               | a subject has no key
-    missing frame   | there is no file at                                                         | a frame did not land
-    half-written    | cannot be read                                                              | a file was cut off
-    no Parquet      | cannot be read                                                              | a file is of another format
+    change          | code     | says                                                                        | because
+    ----------------+----------+-----------------------------------------------------------------------------+-----------------------------------------
+    renamed column  | LAKE-104 | no column 'country', which is declared. Did you mean 'contry'?              | a column that rules name has a new name
+    dropped column  | LAKE-104 | no column 'country', which is declared.                                     | a column that rules name is gone
+    int became text | LAKE-105 | its column 'n' is string in part-0.parquet and declared as int.             | a type changed
+    scale changed   | LAKE-105 | its column 'spend' is decimal(12,3) in part-0.parquet and declared as decim | a scale changed
+    nanoseconds     | LAKE-106 | its column 'at' is a timestamp in nanoseconds in part-0.parquet, which Spa  | a type that Spark does not read
+    empty frame     | LAKE-107 | it has no rows, so there is nobody to decide about.                         | nobody landed
+    subject twice   | LAKE-205 | 1 values of 'customer_id' stand in more than one row                        | a subject is two rows
+    subject unnamed | LAKE-206 | 1 rows have no 'customer_id'.                                               | a subject has no key
+    missing frame   | LAKE-101 | there is no file at                                                         | a frame did not land
+    half-written    | LAKE-102 | its file part-1.parquet cannot be read as parquet: cut off, altered, or of  | a file was cut off
+    no bytes        | LAKE-102 | its file part-1.parquet has no byte at all: it was cut off.                 | a file was cut off at its beginning
+    no Parquet      | LAKE-102 | its file part-0.parquet cannot be read as parquet: cut off, altered, or of  | a file is of another format
+    bit flip        | LAKE-102 | cannot be read                                                              | a bit of a value was flipped
+    half partition  | LAKE-103 | it is still being written at                                                | a writer died on the way
+    being copied    | LAKE-103 | its writer died: there is 'part-1.parquet._COPYING_'.                       | a file is still being copied
 """
 
 
@@ -112,8 +149,27 @@ def test_a_broken_frame_stops_the_run(spark: SparkSession, tmp_path: Path, row: 
     with pytest.raises(RunRefused) as refused:
         run(SparkEvaluator(spark, lake, on_failure=OnFailure.HOLD), RULES, tmp_path / "run")
     assert row["says"] in str(refused.value)
-    assert {fault.which for fault in refused.value.faults} == {"Frame 'customers'"}
+    assert {(fault.which, fault.code) for fault in refused.value.faults} == {("Frame 'customers'", row["code"])}
+    assert refused.value.exit_code == 5
     assert not (tmp_path / "run/decisions").exists()
+
+
+def test_a_folder_without_the_mark_of_the_day_before_is_half_a_day(spark: SparkSession, tmp_path: Path) -> None:
+    """Where whoever lands says by _SUCCESS that all of a day is there, a day without it is not read."""
+    lake = faulty_lake.write(tmp_path, holdings="dated/{day}")
+    for day in ("2024-05-01", "2024-05-02"):
+        put(tmp_path / "dated" / day, held())
+    (tmp_path / "dated/2024-05-01/_SUCCESS").touch()
+    with pytest.raises(RunRefused, match=r"2024-05-02 has no _SUCCESS, which .* has: it is still being written"):
+        run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
+
+
+def test_what_is_understood_of_a_path_is_said(spark: SparkSession, tmp_path: Path) -> None:
+    """Where nothing is found: the folders that would be, and those that are there."""
+    lake = faulty_lake.write(tmp_path, holdings="holdings/dt={day}")
+    says = "understood is dt=2024-06-01 or dt=20240601, and there is 'part-0.parquet'"
+    with pytest.raises(RunRefused, match=says):
+        run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
 
 
 def test_a_day_that_did_not_land_is_refused(spark: SparkSession, tmp_path: Path) -> None:

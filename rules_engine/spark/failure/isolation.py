@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, raise_all
 from rules_engine.index.words import RuleBit
+from rules_engine.lake.codes import BROKEN
 from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
@@ -179,7 +180,7 @@ class FaultIsolation:
                 self._spark.table(frame.name).write.format("noop").mode("overwrite").save()
             except (PySparkException, Py4JError) as problem:
                 what = f"it cannot be read to its end: {reason_of(problem).what}"
-                yield Fault(f"Frame '{frame.name}'", what, "Land the data again; nothing was published.")
+                yield Fault(f"Frame '{frame.name}'", what, "Land the data again; nothing was published.", BROKEN)
 
     def _survived(self) -> bool:
         """Whether Spark still computes anything at all."""
