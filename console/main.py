@@ -81,6 +81,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "Behind tokens: revealed, erased, and who did.",
         {word: f"privacy_commands.{word}" for word in ("reveal", "erase", "log")},
     ),
+    "infra": ("What is made on AWS by CloudFormation.", {w: f"infra_commands.{w}" for w in ("render", "diff")}),
     "emr": (
         "Runs on EMR.",
         {word: f"emr_commands.{word}" for word in ("package", "upload", "submit", "requests")}

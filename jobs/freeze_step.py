@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from jobs import aws, limits
 from jobs.entry import Summary, day, finish, moment, words
@@ -68,7 +68,7 @@ def secret_url(name: str, client: Any = None) -> str:
     with aws.told(f"Secret {name}"):
         text = (client or aws.client("secretsmanager")).get_secret_value(SecretId=name).get("SecretString", "").strip()
     if text.startswith("postgresql"):
-        return str(text)
+        return with_token(str(text))
     try:
         said = json.loads(text)
         user, password = (quote(said[word], safe="") for word in ("username", "password"))
@@ -78,6 +78,24 @@ def secret_url(name: str, client: Any = None) -> str:
         raise RunRefused(
             Fault(f"Secret {name}", "it is neither a postgresql:// URL nor the JSON of RDS.", "Store one of them.")
         ) from None
+
+
+def with_token(url: str, client: Any = None) -> str:
+    """
+    The URL with a token of IAM where it names a login and no password; the connection is encrypted then.
+
+    Raises:
+        RunRefused: If there are no credentials or no region to ask with.
+    """
+    where = urlsplit(url)
+    if where.password or not where.username or not where.hostname:
+        return url
+    with aws.told(f"Database {where.hostname}"):
+        asked = {"DBHostname": where.hostname, "Port": where.port or 5432, "DBUsername": where.username}
+        token = quote((client or aws.client("rds")).generate_db_auth_token(**asked), safe="")
+    place = f"{where.username}:{token}@{where.hostname}:{where.port or 5432}"
+    query = where.query if "sslmode=" in where.query else "&".join(filter(None, (where.query, "sslmode=require")))
+    return urlunsplit((where.scheme, place, where.path, query, ""))
 
 
 def put(target: str, text: str, client: Any = None) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
@@ -366,6 +367,17 @@ def test_the_database_url_comes_out_of_a_secret(client: Any, secret: str, url: s
     manager = boto3.client("secretsmanager", region_name=REGION)
     manager.create_secret(Name="rules/database", SecretString=secret)
     assert freeze_step.secret_url("rules/database", manager) == url
+
+
+def test_a_login_without_a_password_gets_a_token_and_an_encrypted_connection(client: Any) -> None:
+    """Aurora lets it in by IAM; whoever says more about encryption is left so."""
+    rds = boto3.client("rds", region_name=REGION)
+    where = urlsplit(freeze_step.with_token("postgresql://loader@db.local/rules", rds))
+    assert (where.username, where.hostname, where.port, where.query) == ("loader", "db.local", 5432, "sslmode=require")
+    assert unquote(where.password or "").startswith("db.local:5432/?Action=connect&DBUser=loader&")
+    full = freeze_step.with_token("postgresql://loader@db.local:5433/rules?sslmode=verify-full", rds)
+    assert urlsplit(full).query == "sslmode=verify-full"
+    assert freeze_step.with_token("postgresql://loader:secret@db.local/rules", rds).endswith(":secret@db.local/rules")
 
 
 def test_a_refused_secret_is_never_repeated(client: Any) -> None:

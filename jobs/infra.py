@@ -1,0 +1,192 @@
+"""The stacks of CloudFormation of one environment and tenant: what they are told, and what is otherwise on AWS."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobs.aws import told
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+
+FOLDER = Path(__file__).resolve().parents[1] / "infra"
+Parameter = Mapping[str, Any]
+
+
+class _Plain(yaml.SafeLoader):
+    """Reads CloudFormation's functions as nothing, for of a template the parameters alone are asked."""
+
+
+_Plain.add_multi_constructor("!", lambda *_: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """
+    One stack: its template, what it is told, and of which outputs of earlier ones it is told the rest.
+
+    ``outputs`` is from parameter to "stack.Output".
+    """
+
+    word: str
+    name: str
+    template: Path
+    values: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+def stacks(settings: Path, folder: Path = FOLDER) -> tuple[Stack, ...]:
+    """
+    The stacks, in order, told by a file of settings.
+
+    Raises:
+        RunRefused: With every fault of it: unreadable, unknown names, missing or unfitting values.
+    """
+    said = _settings(settings)
+    order: Mapping[str, Mapping[str, str]] = tomllib.loads(_text(folder / "stacks.toml"))
+    asked = {word: _parameters(folder / f"{word}.yaml") for word in order}
+    raise_all(RunRefused, _faults(said, asked, order))
+    name = f"rules-{said['Environment']}-{said['Tenant']}"
+    return tuple(
+        Stack(
+            word,
+            f"{name}-{word}",
+            folder / f"{word}.yaml",
+            {each: _one(said[each]) for each in asked[word] if each in said},
+            {each: output for each, output in outputs.items() if each not in said},
+        )
+        for word, outputs in order.items()
+    )
+
+
+def command_of(stack: Stack, name: str) -> str:
+    """What makes a stack, or changes it to what it is told; ``name`` is how stacks begin."""
+    values = [f"{key}={shlex.quote(value)}" for key, value in stack.values.items()]
+    values += [f'{key}="$({_asked(name, output)})"' for key, output in stack.outputs.items()]
+    told_of = " \\\n  ".join(["--parameter-overrides", *values])
+    return (
+        f"aws cloudformation deploy --stack-name {stack.name} --template-file {stack.template.name} \\\n"
+        f"  --capabilities CAPABILITY_IAM {told_of}"
+    )
+
+
+def _asked(name: str, output: str) -> str:
+    word, _, key = output.partition(".")
+    query = f"Stacks[0].Outputs[?OutputKey=='{key}'].OutputValue"
+    return f'aws cloudformation describe-stacks --stack-name {name}-{word} --query "{query}" --output text'
+
+
+def differences(client: Any, wanted: Sequence[Stack]) -> dict[str, list[str]]:
+    """
+    By stack, what of it is otherwise on AWS than here: lines of a difference, none where nothing is.
+
+    Raises:
+        RunRefused: If AWS refuses.
+    """
+    there: dict[str, dict[str, Any]] = {}
+    for stack in wanted:
+        with told(f"Stack {stack.name}"):
+            there[stack.word] = _deployed(client, stack.name)
+    outputs = {f"{word}.{key}": value for word, stack in there.items() for key, value in stack["outputs"].items()}
+    return {stack.name: [*_differences(stack, there[stack.word], outputs)] for stack in wanted}
+
+
+def _differences(stack: Stack, there: Mapping[str, Any], outputs: Mapping[str, str]) -> Iterator[str]:
+    if there["template"] is None:
+        yield "+ the whole stack: it is not there"
+        return
+    here = stack.template.read_text(encoding="utf-8").splitlines()
+    names = f"{stack.name} on AWS", stack.template.name
+    yield from difflib.unified_diff(there["template"].splitlines(), here, *names, lineterm="")
+    wanted = {**stack.values, **{key: outputs.get(output, "?") for key, output in stack.outputs.items()}}
+    for key, value in wanted.items():
+        if there["parameters"].get(key) != value:
+            yield from (f"-{key} = {there['parameters'].get(key)}", f"+{key} = {value}")
+
+
+def _deployed(client: Any, name: str) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
+    try:
+        (stack,) = client.describe_stacks(StackName=name)["Stacks"]
+        template = client.get_template(StackName=name)["TemplateBody"]
+    except ClientError as problem:
+        if "does not exist" in problem.response["Error"]["Message"]:
+            return {"template": None, "parameters": {}, "outputs": {}}
+        raise
+    return {
+        "template": template if isinstance(template, str) else yaml.safe_dump(template),
+        "parameters": {each["ParameterKey"]: each.get("ParameterValue") for each in stack.get("Parameters", [])},
+        "outputs": {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
+    }
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        what, remedy = f"it cannot be read: {problem.strerror}.", "Begin with a copy of infra/example.toml."
+        raise RunRefused(Fault(f"File {path}", what, remedy)) from problem
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as problem:
+        remedy = 'Write NAME = "value", a line each.'
+        raise RunRefused(Fault(f"File {path}", f"it is no TOML: {problem}.", remedy)) from problem
+
+
+def _parameters(template: Path) -> Mapping[str, Parameter]:
+    found: Mapping[str, Parameter] = yaml.load(_text(template), _Plain)["Parameters"]  # noqa: S506  a safe loader
+    return found
+
+
+def _one(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _faults(
+    said: Mapping[str, Any], asked: Mapping[str, Mapping[str, Parameter]], order: Mapping[str, Mapping[str, str]]
+) -> Iterator[Fault]:
+    known = {name: about for parameters in asked.values() for name, about in parameters.items()}
+    for name in said:
+        if name not in known:
+            remedy = did_you_mean(name, known) or "Remove it."
+            yield Fault(f"Setting {name}", "no template has such a parameter.", remedy)
+    for name, about in known.items():
+        stacks_of = [word for word, parameters in asked.items() if name in parameters and name not in order[word]]
+        if name in said:
+            yield from _value_faults(name, said[name], about)
+        elif stacks_of and "Default" not in about:
+            remedy = f'Set it: {name} = "…". {about.get("Description", "")}'.strip()
+            yield Fault(f"Setting {name}", f"it is missing, and {', '.join(stacks_of)} needs it.", remedy)
+
+
+def _value_faults(name: str, value: Any, about: Parameter) -> Iterator[Fault]:
+    text, what = _one(value), ""
+    form = ID_FORMS.get(about["Type"].removeprefix("List<").removesuffix(">"))
+    if (pattern := about.get("AllowedPattern")) and not re.fullmatch(pattern, text):
+        what = f"'{text}' has not the form {pattern}."
+    elif (allowed := about.get("AllowedValues")) and text not in map(str, allowed):
+        what = f"'{text}' is none of {', '.join(map(str, allowed))}."
+    elif about["Type"] == "Number" and not re.fullmatch(r"\d+(\.\d+)?", text):
+        what = f"'{text}' is no number."
+    elif form and not all(re.fullmatch(form, each) for each in text.split(",")):
+        what = f"'{text}' is no id of the kind."
+    if what:
+        yield Fault(f"Setting {name}", what, str(about.get("Description", "")))
+
+
+ID_FORMS = {
+    "AWS::EC2::VPC::Id": r"vpc-[0-9a-f]{8,17}",
+    "AWS::EC2::Subnet::Id": r"subnet-[0-9a-f]{8,17}",
+    "AWS::EC2::SecurityGroup::Id": r"sg-[0-9a-f]{8,17}",
+}
