@@ -73,6 +73,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "govern": "governance_commands.govern",
         },
     ),
+    "lake": (
+        "The lake's declaration.",
+        {"declare": "lake_commands.declare"},
+    ),
     "register": (
         "The register of members: built, proved, fed.",
         {word: f"register_commands.{word}" for word in ("rebuild", "verify", "follow", "numbers")},

@@ -111,9 +111,11 @@ def _csv(stream: BinaryIO, frame: Frame) -> Found:
     return [(name, None) for name in names]
 
 
+FEET: Mapping[Format, Callable[[BinaryIO, Frame], Found]] = {Format.PARQUET: _parquet, Format.ORC: _orc}
+"""Formats whose files say their columns and types at their end."""
+
 READERS: Mapping[Format, Callable[[BinaryIO, Frame], Found]] = {
-    Format.PARQUET: _parquet,
-    Format.ORC: _orc,
+    **FEET,
     Format.CSV: _csv,
 }
 
