@@ -7,7 +7,6 @@ from the secret. What is told is never the secret.
 
 from __future__ import annotations
 
-import base64
 import hmac
 import unicodedata
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from rules_engine.errors import Fault, RunRefused
 from rules_engine.settings import LEAST_SECRET
 
 PREFIX = "t_"
-LENGTH = len(PREFIX) + 26
+LENGTH = len(PREFIX) + 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,9 @@ class TokenKeys:
         >>> keys.token("subject", "7") == keys.token("subject", "7"), keys.token("account", "7")[:2]
         (True, 't_')
         """
-        said = unicodedata.normalize("NFC", value).encode()
-        found = hmac.new(self.tokens, b"%d:%b%b" % (len(domain), domain.encode(), said), sha256).digest()[:16]
-        return PREFIX + base64.b32encode(found).decode().rstrip("=").lower()
+        said = value if value.isascii() else unicodedata.normalize("NFC", value)
+        found = hmac.digest(self.tokens, f"{len(domain)}:{domain}{said}".encode(), sha256)[:16]
+        return PREFIX + found.hex()
 
     def column(self, domain: str, values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
         """The tokens of a column's values, nothing for nothing; and the value of each token."""
