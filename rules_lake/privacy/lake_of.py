@@ -9,7 +9,7 @@ from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.canonical import canonical_json
-from rules_lake.landing.landing import landed_days
+from rules_lake.landing.landing import landed_days, place_of
 from rules_lake.landing.place import Place
 from rules_lake.privacy.curating import Columns, Curated, Tokenising, curate, needs_secret
 from rules_lake.privacy.declared import Declared, written
@@ -49,16 +49,30 @@ def curate_lake(
         what = "columns are tokenised, and no secret is given."
         remedy = "Set RULES_TOKEN_SECRET, or RULES_TOKEN_SECRET_NAME to its name in Secrets Manager."
         faults.append(Fault("Secret of tokens", what, remedy))
-    raise_all(RunRefused, faults)
     folder, _, name = target.rpartition("/")
     lake = Place(folder)
+    faults += [*_place_faults(declared, lake, name)]
+    raise_all(RunRefused, faults)
     frames = tuple(curate(frame, days[frame.name], decided[frame.name], tokens, lake) for frame in declared.lake.frames)
     said = {each.frame: each.columns for each in frames}
-    texts = {name: written(_body(declared, decided)), PRIVACY: canonical_json({"form": 1, "frames": said}) + "\n"}
+    texts = {PRIVACY: canonical_json({"form": 1, "frames": said}) + "\n", name: written(_body(declared, decided))}
     changed = [*(file for file, text in texts.items() if lake.text(file) != text)]
     for file in changed:
         lake.replace(file, texts[file].encode())
     return CuratedLake(frames, name in changed)
+
+
+def _place_faults(declared: Declared, lake: Place, name: str) -> Iterator[Fault]:
+    """A lake that is somebody's own, or whose folders are those of what landed: neither is overwritten."""
+    which = f"Lake {lake.uri}"
+    if {name, PRIVACY} & {*lake.names()} == {name}:
+        what = f"its {name} was not written by `rules curate`, which would overwrite it."
+        yield Fault(which, what, "Name another RULES_LAKE for the curated lake, or move this file away.")
+    for frame in declared.lake.frames:
+        landed, curated = (f"{place}/" for place in (place_of(frame, date.min).root, lake.below(frame.name).root))
+        if landed.startswith(curated):
+            what = f"frame '{frame.name}' lands in a folder of it, so what lands would lie in the lake."
+            yield Fault(which, what, "Give what lands a folder of its own: RULES_LANDED.")
 
 
 def _days(declared: Declared, day: date | None) -> tuple[dict[str, date], list[Fault]]:

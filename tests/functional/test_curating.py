@@ -201,6 +201,18 @@ def test_without_a_secret_there_are_no_tokens_and_no_lake(tmp_path: Path) -> Non
         curate_lake(landed(tmp_path), None, {}, None, str(tmp_path / "lake/frames.toml"))
 
 
+def test_a_lake_that_is_somebodys_own_is_not_overwritten(tmp_path: Path) -> None:
+    """A declaration that was written by hand, and folders that hold what landed, are left alone."""
+    declared = landed(tmp_path)
+    with pytest.raises(RunRefused, match="lands in a folder of it"):
+        curate_lake(declared, None, {}, tokens(tmp_path), str(tmp_path / "landed/lake.toml"))
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake/frames.toml").write_text("mine")
+    with pytest.raises(RunRefused, match="was not written by `rules curate`"):
+        curate(tmp_path, declared)
+    assert (tmp_path / "lake/frames.toml").read_text() == "mine"
+
+
 def test_the_reverse_table_is_sealed_and_forgets(tmp_path: Path) -> None:
     """A token is revealed with the secret alone; what was erased is not added again; a sealed value that moved is found."""
     declared = landed(tmp_path)
