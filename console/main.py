@@ -86,6 +86,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {word: f"privacy_commands.{word}" for word in ("reveal", "erase", "log")},
     ),
     "infra": ("What is made on AWS by CloudFormation.", {w: f"infra_commands.{w}" for w in ("render", "diff")}),
+    "master": (
+        "Who is one person: master customers built, decided, explained.",
+        {word: f"master_commands.{word}" for word in ("build", "review", "decide", "why")},
+    ),
     "emr": (
         "Runs on EMR.",
         {word: f"emr_commands.{word}" for word in ("package", "upload", "submit", "requests")}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,11 +20,13 @@ from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.canonical import canonical_json
 from rules_lake.master import model as models
 from rules_lake.master import tables
-from rules_lake.master.building import Build
 from rules_lake.master.identity import Ids, Step, Trail
 from rules_lake.master.overrides import Override
 from rules_lake.master.records import Records
 from rules_lake.master.settings import Settings
+
+if TYPE_CHECKING:
+    from rules_lake.master.building import Build
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from rules_lake.master import standardise
-from rules_lake.master.building import Build
 from rules_lake.master.records import Records
 from rules_lake.master.settings import Settings
+
+if TYPE_CHECKING:
+    from rules_lake.master.building import Build
 
 FILE = "part-00000.parquet"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from rules_lake.master import folders, overrides
 from rules_lake.master.linking import InDuckDB
 from rules_lake.master.overrides import Override
 from rules_lake.master.settings import Settings, load
+from tests.functional.rules_command import RulesCommand
 from tests.master_days import ROLES, write_source
 
 SETTINGS = """
@@ -138,3 +140,30 @@ def test_decisions_that_cannot_hold_together_stop_the_build(tmp_path: Path) -> N
     with pytest.raises(RunRefused, match="crm:c1 and crm:c3 are decided different, and same by way of others"):
         build(said, "2024-06-03")
     assert not folders.days(said.folder)
+
+
+def test_commands_build_ask_decide_and_explain(tmp_path: Path) -> None:
+    """R-LAKE-5: what is to be decided is shown masked, a decision counts from the next build, and a link is explained."""
+    rules = RulesCommand(tmp_path / "home", {"RULES_MASTER": str(tmp_path / "master.toml")})
+    said = settings(tmp_path)
+    twin = people(30, 3)[0]
+    land(tmp_path, [*people(30, 3), replace(twin, number=31, given="Wanda", national_id=None, email=None, phone=None)])
+    built = rules.json("master", "build", "--day", "2024-06-03")
+    assert built["records"] == {"crm": 31, "web": 21}
+    asked = rules.json("master", "review", "--limit", 50)
+    assert built["to_decide"] == asked["to_decide"] == len(asked["list"])
+    shown = rules.fine("master", "review", "--limit", 50)
+    assert str(twin.family) not in shown
+    code, faults = rules.refused("master", "decide", "crm:c1", "crm:c99", "same", "--because", "they telephoned")
+    assert (code, faults[0]["which"]) == (5, "Record crm:c99")
+    assert rules.refused("master", "decide", "crm:c1", "crm:c31", "perhaps", "--because", "so")[0] == 5
+    assert not Path(said.overrides).exists()
+    rules.fine("master", "decide", "crm:c1", "crm:c31", "same", "--because", "they telephoned", "--by", "ann")
+    assert rules.json("master", "build", "--day", "2024-06-04")["masters"] == built["masters"] - 1
+    why = rules.json("master", "why", "crm:c1", "crm:c31", "--html", tmp_path / "why.html")
+    assert why["decided"] == {"decision": "same", "who": "ann", "because": "they telephoned"}
+    assert why["masters"][0] == why["masters"][1]
+    assert why["bits"] == pytest.approx(sum(part["bits"] for part in why["parts"]), abs=0.1)
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert str(twin.family) not in page
