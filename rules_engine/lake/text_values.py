@@ -98,7 +98,7 @@ def _floating(text: str, type_: str, options: Options) -> str:
     exact = f"try_cast(CAST({value} AS DOUBLE) AS DECIMAL(38,0)) = try_cast({plain} AS DECIMAL(38,0))"
     long_ = f"length({plain}) > {EXACT[type_]} AND {_like(plain, '[+-]?[0-9]+')}"
     number = f"{_like(text, pattern)} AND {fits} AND (NOT ({long_}) OR {exact})"
-    return f"{_like(text, 'NaN|[+-]?Inf(inity)?')} OR ({number})"
+    return f"{_like(text, '(?i:nan|[+-]?inf(inity)?)')} OR ({number})"
 
 
 def _boolean(text: str, _: str, __: Options) -> str:

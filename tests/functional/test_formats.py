@@ -1,0 +1,63 @@
+"""One lake in every format of files is decided equally; tables: `python -m tests.formats`, S3: test_s3a.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from rules_engine.errors import RunRefused
+from rules_engine.lake.codes import PACKAGES
+from rules_engine.lake.opening import opened
+from rules_engine.lake.storage import landed
+from rules_engine.model.frame_options import OPTIONS
+from rules_engine.model.frames import Format, Frame
+from tests.formats import decided, rewritten
+from tests.small_lake import AS_OF, rule, rule_set, write
+
+RULES = rule_set(
+    rule("GB", "country = 'GB'"),
+    rule("EMPTY", "country = ''"),
+    rule("UNKNOWN", "country IS NULL AND joined IS NOT NULL"),
+    rule("SCORE", "score > 1"),
+    rule("JOINED", "joined < DATE '2014-06-01' AND spend > 3.49"),
+    rule("HELD", "balance >= 10.01", frame="holdings"),
+)
+
+
+def test_a_lake_is_decided_equally_whatever_its_format(spark: SparkSession, tmp_path: Path) -> None:
+    """Nulls and empty texts, NaN and infinity, spaces at the end: each is the same in Parquet, ORC, CSV and JSON."""
+    lake = write(tmp_path / "lake")
+    tables = {frame.name: pq.read_table(tmp_path / "lake" / frame.name) for frame in lake.frames}
+    found = {"parquet": decided(spark, lake, RULES, tmp_path / "run")}
+    for format_ in (Format.ORC, Format.CSV, Format.JSON):
+        other = rewritten(lake, tables, format_, tmp_path / format_)
+        found[format_] = decided(spark, other, RULES, tmp_path / f"run-{format_}")
+    assert all(hits > 0 for hits in found["parquet"].hits_per_rule.values())
+    assert {format_: each.hits_per_rule for format_, each in found.items()} == dict.fromkeys(
+        found, found["parquet"].hits_per_rule
+    )
+    assert len({each.decisions_digest for each in found.values()}) == 1
+
+
+def test_a_table_without_its_library_says_which_packages_to_give(spark: SparkSession, tmp_path: Path) -> None:
+    """What Spark misses is said with what to set, for the Spark that runs."""
+    log = tmp_path / "customers/_delta_log"
+    log.mkdir(parents=True)
+    (log / f"{0:020}.json").write_text("{}")
+    frame = Frame("customers", str(tmp_path / "customers"), Format.DELTA)
+    place = landed(spark, frame, AS_OF)
+    assert place.snapshot.startswith("version 0 ")
+    with pytest.raises(RunRefused) as refused:
+        opened(spark, frame, place)
+    (fault,) = refused.value.faults
+    assert fault.code == PACKAGES
+    assert "RULES_SPARK_PACKAGES=io.delta:delta-spark_" in fault.remedy
+
+
+def test_every_option_stands_in_the_manual() -> None:
+    """docs/lake.md is where people look."""
+    manual = (Path(__file__).parents[2] / "docs/lake.md").read_text(encoding="utf-8")
+    assert [name for options in OPTIONS.values() for name in options if f"`{name}`" not in manual] == []
