@@ -20,7 +20,7 @@ from rules_lake.privacy.dropped import Dropped
 from rules_lake.privacy.lake_of import CuratedLake, curate_lake
 from rules_lake.privacy.reverse_table import ReverseTable
 from rules_lake.privacy.tokens import TokenKeys, is_token
-from rules_lake.privacy.used import Used
+from rules_lake.privacy.used import Used, landed_schema
 from tests.small_lake import rule, rule_set
 from tests.spec.table import Row, cases
 
@@ -226,6 +226,31 @@ def test_the_reverse_table_is_sealed_and_forgets(tmp_path: Path) -> None:
     curate(tmp_path, declared, {"people": frozenset({"name"})})
     assert [table.reveal(str(each)) is None for each in people["id"]] == [False, True, False]
     assert rows(tmp_path, "people")["id"] == people["id"]
+
+
+NEEDED = """
+    rule                                                          | refused    | waits for   | because
+    --------------------------------------------------------------+------------+-------------+------------------------------------------
+    town = 'Lyon'                                                 |            |             | what goes on may be read
+    name = 'Ann'                                                  |            | people.name | nothing used it so far
+    SELECT p.id FROM people AS p WHERE lower(p.name) = 'ann'      |            | people.name | by whatever name the frame has
+    SELECT person FROM loans WHERE note = 'late'                  | loans.note |             | declared as dropped
+    SELECT person FROM loans WHERE note = 'late' AND amount > 1   | loans.note |             | beside columns that are there
+    nome = 'Ann'                                                  |            |             | a name that nobody has is the gates' affair
+"""
+
+
+@pytest.mark.parametrize("row", cases(NEEDED))
+def test_a_rule_that_needs_a_column_that_is_not_there_hears_why(row: Row, tmp_path: Path) -> None:
+    """By rule, frame and column, and with what to do: another policy, or another curate."""
+    curate(tmp_path, landed(tmp_path))
+    gone = Dropped.of(str(tmp_path / "lake/frames.toml"))
+    there = landed_schema(declaration.load(tmp_path / "lake/frames.toml"))
+    version = rule("NEW-1", row["rule"], frame="" if row["rule"].startswith("SELECT") else "people")
+    refused, waits = [*gone.refusals([version], gone.drafting(there))], [*gone.missing([version], there)]
+    assert [each.what.split("'")[1] for each in refused] == [row["refused"]] * bool(row["refused"])
+    assert [each.what.split("'")[1] for each in waits] == [row["waits for"]] * bool(row["waits for"])
+    assert all(each.which == "Rule NEW-1" and "rules curate" in each.remedy for each in (*refused, *waits))
 
 
 def test_a_step_curates_by_a_frozen_rule_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
