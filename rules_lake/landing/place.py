@@ -97,7 +97,8 @@ class Place:
         """A new file; its folder is made."""
         with told(f"{self.uri}/{name}"):
             target = f"{self.root}/{name}"
-            self.system.create_dir(str(Path(target).parent), recursive=True)
+            if self.is_local:  # S3 has no folders, and roles no right to ask for the bucket
+                Path(target).parent.mkdir(parents=True, exist_ok=True)
             with self.system.open_output_stream(target, compression=None) as stream:
                 yield stream
 
@@ -173,7 +174,6 @@ class Place:
                 return False
             if self.is_local and not there:
                 return self._renamed(target)
-            self.system.create_dir(target.root, recursive=True)
             for each in sorted(self.files(), key=lambda f: f.name == MANIFEST):
                 self.system.move(f"{self.root}/{each.name}", f"{target.root}/{each.name}")
             self.remove()

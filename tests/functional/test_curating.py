@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from moto.server import ThreadedMotoServer
 
 from jobs.curate_step import step
+from jobs.ingest_step import step as ingest
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.model.rule_sets import freeze
@@ -270,6 +273,41 @@ def test_a_step_curates_by_a_frozen_rule_set(tmp_path: Path, monkeypatch: pytest
     assert (first["tokens"], second["tokens"], second["made"]) == (3, 0, {})
     assert rows(tmp_path, "people")["name"] == PEOPLE["name"]
     assert "amount" not in rows(tmp_path, "loans")
+
+
+def test_landing_and_curating_on_s3_are_what_they_are_in_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same steps over `s3a://`: the same curated rows, twice is once, and nothing is left aside."""
+    curate(tmp_path, landed(tmp_path), {"people": frozenset({"name"})})
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    said = {"ENDPOINT_URL": f"http://127.0.0.1:{server.get_host_and_port()[1]}", "REGION": "eu-west-1"}
+    for name, value in (said | {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}).items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("RULES_TOKEN_SECRET", SECRET)
+    s3 = boto3.client("s3", region_name="eu-west-1")
+    s3.create_bucket(Bucket="lakes", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    frozen = freeze(rule_set(rule("A", "name = 'Ann'", frame="people")))
+    for key, text in (("landed/frames.toml", LANDED), ("rules.json", frozen)):
+        s3.put_object(Bucket="lakes", Key=key, Body=text.encode())
+    at = "s3a://lakes"
+    try:
+        for name in ("people", "loans"):
+            s3.upload_file(str(tmp_path / name / "part-0.parquet"), "lakes", f"extracts/{name}/part-0.parquet")
+            words = ["--source", f"{at}/extracts/{name}", "--frame", name, "--day", "2024-06-01"]
+            words += ["--declaration", f"{at}/landed/frames.toml"]
+            assert [ingest(words)["before"], ingest(words)["before"]] == [False, True]
+        words = ["--declaration", f"{at}/landed/frames.toml", "--lake", f"{at}/lake/frames.toml", "--tenant", "acme"]
+        words += ["--rule-set", f"{at}/rules.json", "--tokens", f"{at}/tokens", "--day", "2024-06-30"]
+        assert [len(step(words)["made"]), len(step(words)["made"])] == [2, 0]  # type: ignore[arg-type]
+        keys = {each["Key"] for each in s3.list_objects_v2(Bucket="lakes")["Contents"]}
+        s3.download_file("lakes", "lake/people/2024-06-01/part-0.parquet", str(tmp_path / "there.parquet"))
+    finally:
+        server.stop()
+    assert pq.read_table(tmp_path / "there.parquet").to_pydict() == rows(tmp_path, "people")
+    assert {key.split("/")[0] for key in keys} == {"extracts", "landed", "lake", "tokens", "rules.json"}
+    assert not [key for key in keys if "/." in key]
 
 
 def _array(type_: str, values: list[object]) -> pa.Array:
