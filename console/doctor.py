@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from console.desk import Desk, History, at_desk
 from console.screen import row, table
+from jobs import aws
+from jobs.emr_template import BESIDE_THE_DAG
+from jobs.environment_checks import SECRETS, examined, nodes_of, variables
 from jobs.wiring import Installation, opened
 from rules_engine.errors import RulesError, RunRefused
 from rules_engine.settings import HistoryKind, Settings
@@ -37,12 +41,21 @@ class Finding:
         return "ok" if self.fine else "missing" if self.needed else "not here"
 
 
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", help=f"Look at what a run on AWS needs: a JSON file of Variables, or {SECRETS}."),
+]
+
+
 @at_desk
-def doctor(desk: Desk, history: History = None) -> None:
+def doctor(desk: Desk, history: History = None, cluster: Cluster = None) -> None:
     """Say what is there, what is missing and how to get it; exit 5 if something needed is missing."""
     settings = desk.settings(history=history)
-    with opened(settings) as installation:
-        findings = list(examine(installation))
+    if cluster:
+        findings = list(_on_aws(settings, cluster))
+    else:
+        with opened(settings) as installation:
+            findings = list(examine(installation))
     drawn = table("", "what", "found", "what to do")
     for finding in findings:
         style = "" if finding.fine else "red" if finding.needed else "dim"
@@ -53,6 +66,14 @@ def doctor(desk: Desk, history: History = None) -> None:
     desk.screen.answer({"ready": not missing, "findings": content}, drawn, verdict)
     if missing:
         raise typer.Exit(RunRefused.exit_code)
+
+
+def _on_aws(settings: Settings, said: str) -> Iterator[Finding]:
+    client = lambda service: aws.client(service, settings.region)  # noqa: E731
+    for each in examined(client, variables(said, client), nodes_of(BESIDE_THE_DAG)):
+        found = " ".join(f"{fault.which}: {fault.what}" for fault in each.faults) or each.found
+        remedy = " ".join(fault.remedy for fault in each.faults)
+        yield Finding(each.what, not (each.faults or each.unknown), found, remedy, needed=not each.unknown)
 
 
 def examine(installation: Installation) -> Iterator[Finding]:

@@ -12,10 +12,13 @@ from console.desk import Desk, at_desk, moment, now
 from jobs import aws, emr_runs, emr_serverless, emr_template
 from jobs import package as packaging
 from jobs import upload as uploading
-from jobs.emr import Job, Roles
+from jobs.cluster_checks import before_a_run
+from jobs.emr import Job, Roles, steps_of
 from jobs.emr_runs import RunState
 from jobs.emr_submission import Said
+from jobs.environment_checks import variables as read_variables
 from jobs.nodes import Architecture, Nodes
+from rules_engine.errors import RunRefused, raise_all
 from rules_engine.model.history import created_text
 
 RunId = Annotated[
@@ -70,21 +73,25 @@ GuardRole = Annotated[
 PublisherRole = Annotated[
     str | None, typer.Option("--publisher-role", help="ARN of the publishing step's role; the nodes' without it.")
 ]
+Variables = Annotated[
+    str | None,
+    typer.Option("--variables", help="JSON file of the workflow's Variables, or airflow/variables: what is not said."),
+]
 Publish = Annotated[bool, typer.Option("--publish/--evaluate-only", help="Publish to the history as well.")]
 Correction = Annotated[bool, typer.Option("--correction", help="Correct an earlier day than the newest published.")]
 Hours = Annotated[int, typer.Option("--hours", min=1, help="How long a step may take before it ends itself.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the run is done, and say how far it is.")]
-BESIDE_THE_DAG = Path("airflow/dags/rules_requests.json")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the requests to AWS, and make none.")]
 
 
 @at_desk
 def submit(
     desk: Desk,
-    artefacts: Artefacts,
-    rule_set: RuleSet,
-    lake: Lake,
-    runs: Runs,
+    artefacts: Artefacts = "",
+    rule_set: RuleSet = "",
+    lake: Lake = "",
+    runs: Runs = "",
+    variables: Variables = None,
     run_id: RunId = None,
     as_of: AsOf = None,
     created_at: CreatedAt = None,
@@ -117,6 +124,8 @@ def submit(
     on = (logs, subnet, service_role, instance_profile, instance_type, core_nodes, spot_nodes, python)
     inputs = (artefacts, rule_set, lake, runs, at, run_id, as_of, database_secret, cluster, serverless)
     said = Said(*inputs, *on, security_configuration, roles, correction, hours)
+    if variables:
+        said = said.filled(read_variables(variables, lambda service: aws.client(service, settings.region)))
     job = said.job(settings)
     if dry_run:
         _show(desk, job, said, publish=publish)
@@ -131,6 +140,8 @@ def submit(
 
 
 def _put(desk: Desk, job: Job, said: Said, region: str | None, *, publish: bool, wait: bool) -> RunState:
+    looks = before_a_run(lambda service: aws.client(service, region), job, steps_of(job, publish=publish), said.profile)
+    raise_all(RunRefused, [fault for look in looks for fault in look.faults])
     with desk.screen.progress() as progress:
         if said.application:
             client, on = aws.client("emr-serverless", region), (said.application, said.logs or "")
@@ -185,7 +196,7 @@ def upload(
 @at_desk
 def requests(
     desk: Desk,
-    file: Annotated[Path, typer.Argument(help="Where to write them: beside the DAG.")] = BESIDE_THE_DAG,
+    file: Annotated[Path, typer.Argument(help="Where to write them: beside the DAG.")] = emr_template.BESIDE_THE_DAG,
     instance_type: InstanceType = "m7i.2xlarge",
     core_nodes: CoreNodes = 2,
     spot_nodes: SpotNodes = 2,

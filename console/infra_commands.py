@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -40,3 +41,11 @@ def diff(desk: Desk, file: Settings, detailed_exitcode: Detailed = False) -> Non
     desk.screen.answer({"differences": other}, *(told or ["On AWS it is as here."]))
     if other and detailed_exitcode:
         raise typer.Exit(InvalidRule.exit_code)
+
+
+@at_desk
+def variables(desk: Desk, file: Settings) -> None:
+    """Print the Variables of the workflow of Airflow, from what the stacks put out, as a JSON file of them."""
+    settings = desk.settings()
+    found = infra.variables(aws.client("cloudformation", settings.region), infra.stacks(file))
+    desk.screen.answer({"variables": found}, json.dumps(found, indent=2))

@@ -85,10 +85,13 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "Behind tokens: revealed, erased, and who did.",
         {word: f"privacy_commands.{word}" for word in ("reveal", "erase", "log")},
     ),
-    "infra": ("What is made on AWS by CloudFormation.", {w: f"infra_commands.{w}" for w in ("render", "diff")}),
     "master": (
         "Who is one person: master customers built, decided, explained.",
         {word: f"master_commands.{word}" for word in ("build", "review", "decide", "why")},
+    ),
+    "infra": (
+        "What is made on AWS by CloudFormation.",
+        {w: f"infra_commands.{w}" for w in ("render", "diff", "variables")},
     ),
     "emr": (
         "Runs on EMR.",

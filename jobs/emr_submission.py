@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 from jobs.emr import Job, Roles
 from jobs.emr_cluster import Cluster
@@ -79,6 +80,23 @@ class Said:
             correction="yes" if self.correction else "no",
             hours=self.hours,
         )
+
+    def filled(self, told: Mapping[str, str]) -> Said:
+        """What was not said, as the Variables of the workflow say it."""
+        names = {"artefacts": "artefacts_uri", "lake": "lake_uri", "runs": "runs_uri", "logs": "logs_uri"}
+        names |= {"secret": "database_secret"}
+        if not (self.cluster or self.application):
+            names |= {"subnet": "subnet_id", "service_role": "service_role", "profile": "instance_profile"}
+            names |= {"security": "security_configuration"}
+        given: dict[str, Any] = {
+            field: value
+            for field, name in names.items()
+            if not getattr(self, field) and (value := told.get(f"rules_{name}"))
+        }
+        if not self.rule_set and (folder := told.get("rules_rule_sets_uri")):
+            given["rule_set"] = f"{folder.rstrip('/')}/"
+        roles = {each: getattr(self.roles, each) or told.get(f"rules_{each}_role") or None for each in Roles.__slots__}
+        return replace(self, **given, roles=Roles(**roles))
 
     @property
     def place(self) -> Cluster | str:

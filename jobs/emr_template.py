@@ -45,6 +45,9 @@ ROLES: Mapping[str, str] = {each: f"var.value.get('rules_{each}_role', '')" for 
 URIS = ("artefacts", "rule_sets", "lake", "runs", "logs")
 
 
+BESIDE_THE_DAG = Path("airflow/dags/rules_requests.json")
+
+
 def requests(instance_type: str, core_nodes: int, spot_nodes: int, python: str) -> Request:
     """
     The requests of a night on a cluster of its own, its steps, and its jobs on EMR Serverless.

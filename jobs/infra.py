@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import shlex
 import tomllib
@@ -122,10 +123,54 @@ def _deployed(client: Any, name: str) -> dict[str, Any]:
             return {"template": None, "parameters": {}, "outputs": {}}
         raise
     return {
-        "template": template if isinstance(template, str) else yaml.safe_dump(template),
+        "template": template if isinstance(template, str) else json.dumps(template, indent=2),
         "parameters": {each["ParameterKey"]: each.get("ParameterValue") for each in stack.get("Parameters", [])},
         "outputs": {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
     }
+
+
+VARIABLES = {
+    "rules_artefacts_uri": "s3://{storage.Bucket}/{artefacts}",
+    "rules_rule_sets_uri": "s3://{storage.Bucket}/rule-sets",
+    "rules_lake_uri": "s3://{storage.Bucket}/lake/frames.toml",
+    "rules_runs_uri": "s3://{storage.Bucket}/runs",
+    "rules_logs_uri": "s3://{storage.LogBucket}/logs/",
+    "rules_environment": "{Environment}",
+    "rules_tenant": "{Tenant}",
+    "rules_database_secret": "{database.SecretName}",
+    "rules_topic_arn": "{watching.NewsTopicArn}",
+    "rules_subnet_id": "{subnet}",
+    "rules_service_role": "{emr.ServiceRole}",
+    "rules_instance_profile": "{emr.InstanceProfile}",
+    "rules_security_configuration": "{emr.SecurityConfiguration}",
+    "rules_serverless_application": "{emr.ServerlessApplication}",
+    "rules_loader_role": "{roles.LoaderRoleArn}",
+    "rules_evaluator_role": "{roles.EvaluatorRoleArn}",
+    "rules_guard_role": "{roles.GuardRoleArn}",
+    "rules_publisher_role": "{roles.PublisherRoleArn}",
+}
+"""Variables of the workflow, from what the stacks put out and are told."""
+
+
+def variables(client: Any, wanted: Sequence[Stack]) -> dict[str, str]:
+    """
+    The Variables of the nightly workflow.
+
+    Raises:
+        RunRefused: Naming every stack that has not put out what they need, or if AWS refuses.
+    """
+    known = {name: value for stack in wanted for name, value in stack.values.items()}
+    known["subnet"] = known.get("PrivateSubnets", "").partition(",")[0]
+    known["artefacts"] = known.get("CodeKey", "artefacts/rules.zip").rpartition("/")[0]
+    for stack in wanted:
+        with told(f"Stack {stack.name}"):
+            outputs = _deployed(client, stack.name)["outputs"]
+        known |= {f"{stack.word}.{key}": value for key, value in outputs.items()}
+    needs = {each for form in VARIABLES.values() for each in re.findall(r"\{(.+?)\}", form)}
+    lacking = {each.partition(".")[0] for each in needs - known.keys() if "." in each}
+    remedy = "Make it first, as `rules infra render` prints."
+    raise_all(RunRefused, [Fault(f"Stack {word}", "it is not there.", remedy) for word in sorted(lacking)])
+    return {name: re.sub(r"\{(.+?)\}", lambda each: known[each[1]], form) for name, form in VARIABLES.items()}
 
 
 def _text(path: Path) -> str:

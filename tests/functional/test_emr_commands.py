@@ -24,7 +24,11 @@ from tests.spec.table import Row, cases
 PLACES = {"--artefacts": "s3://art/1", "--rule-set": "s3://rules-runs/rule-sets/", "--lake": "s3://lake/f.toml"}
 PLACES |= {"--runs": "s3://rules-runs/runs", "--as-of": "2024-06-01"}
 OWN = {"--logs": "s3://rules-logs/emr/", "--subnet": "subnet-1", "--service-role": "emr", "--instance-profile": "nodes"}
+FROZEN = {"--rule-set": "s3://rules-runs/frozen.json"}
 SECRET = {"--database-secret": "rules/database"}
+STEPS = ("freeze", "evaluate", "guard", "publish")
+PACKAGE = {"SHA256SUMS": b"", "rules.zip": b""} | {f"{step}-x86_64.zip": b"" for step in STEPS}
+PACKAGE |= {f"{step}_step.py": b"made by `rules emr package` for Python 3.11." for step in STEPS}
 
 
 def words(*told: dict[str, str], **other: str) -> list[str]:
@@ -40,8 +44,12 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RulesComm
         monkeypatch.setenv(name, value)
     with mock_aws():
         s3 = boto3.client("s3", region_name=REGION)
-        for bucket in ("rules-runs", "rules-logs"):
+        for bucket in ("rules-runs", "rules-logs", "art", "lake"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for name, body in PACKAGE.items():
+            s3.put_object(Bucket="art", Key=f"1/{name}", Body=body)
+        s3.put_object(Bucket="lake", Key="f.toml", Body=b"")
+        s3.put_object(Bucket="rules-runs", Key="frozen.json", Body=b"{}")
         yield RulesCommand(tmp_path, told | {"RULES_ENV": "prod", "RULES_TENANT": "acme"})
 
 
@@ -95,10 +103,10 @@ def test_a_run_that_nobody_submitted_is_said_to_be_none(rules: RulesCommand) -> 
 
 def test_waiting_ends_with_the_run_and_a_failed_step_is_named(rules: RulesCommand) -> None:
     """Exit 0 once all steps are done; exit 6 where one failed, with the command that shows its log."""
-    told = rules.json("emr", "submit", *words(PLACES, OWN))
+    told = rules.json("emr", "submit", *words(PLACES, OWN, FROZEN))
     end(told["cluster"], evaluate="COMPLETED", guard="COMPLETED", publish="COMPLETED")
     assert rules.json("emr", "status", told["run_id"], "--wait")["done"]
-    assert rules.json("emr", "submit", *words(PLACES, OWN), "--wait")["done"]
+    assert rules.json("emr", "submit", *words(PLACES, OWN, FROZEN), "--wait")["done"]
     end(told["cluster"], guard="FAILED", publish="CANCELLED")
     code, (fault,) = rules.refused("emr", "status", told["run_id"], "--wait")
     assert (code, fault["which"]) == (6, f"Step guard prod_acme {told['run_id']}")
@@ -107,7 +115,7 @@ def test_waiting_ends_with_the_run_and_a_failed_step_is_named(rules: RulesComman
 
 def test_progress_is_told_while_a_run_goes_on(rules: RulesCommand) -> None:
     """Which step goes on, and what share of them is done; it looks again after a pause."""
-    run_id = rules.json("emr", "submit", *words(PLACES, OWN))["run_id"]
+    run_id = rules.json("emr", "submit", *words(PLACES, OWN, FROZEN))["run_id"]
     client, said, after = boto3.client("emr", region_name=REGION), [], iter(("evaluate", "guard", "publish"))
     look = lambda: emr_runs.state_of(client, f"prod_acme {run_id}")  # noqa: E731
     cluster = look().cluster
@@ -143,7 +151,7 @@ def test_a_step_of_a_shared_cluster_is_stopped_alone() -> None:
 
 def test_the_log_of_a_step_is_that_of_its_driver_too(rules: RulesCommand) -> None:
     """What spark-submit said on the primary node names the application; the driver was the first container of that."""
-    told = rules.json("emr", "submit", *words(PLACES, OWN))
+    told = rules.json("emr", "submit", *words(PLACES, OWN, FROZEN))
     s3, (step, *_) = boto3.client("s3", region_name=REGION), told["steps"]
     application = "application_1717214400000_0001"
     put = {
@@ -160,6 +168,54 @@ def test_the_log_of_a_step_is_that_of_its_driver_too(rules: RulesCommand) -> Non
     assert (
         rules.refused("emr", "logs", told["run_id"], "land")[1][0]["remedy"] == "There are: evaluate, guard, publish."
     )
+
+
+NOT_READY = """
+    words                      | taken away       | says                                          | because
+    ---------------------------+------------------+-----------------------------------------------+------------------------------
+    -                          | art/1/SHA256SUMS | it is not there, or not whole                 | an upload was interrupted
+    -                          | art/1/guard-x86_64.zip | it lacks guard-x86_64.zip               | packaged by an earlier version
+    --instance-type=m7g.xlarge | -                | --architecture arm64 --python 3.11            | other nodes, other libraries
+    --python=3.12              | -                | it is for Python 3.11, and the nodes are to   | packaged for another Python
+    --artefacts=s3://art/2     | -                | it is not there, or not whole                 | a version nobody uploaded
+    --lake=s3://lake/g.toml    | -                | Lake declaration s3://lake/g.toml: there is   | the address is wrong
+    --database-secret=         | -                | Frozen rule set s3://rules-runs/rule-sets/    | nobody froze it
+    --loader-role=arn:aws:iam::123456789012:role/none --security-configuration=x | - | there is no such role | nobody made it
+"""
+
+
+@pytest.mark.parametrize("row", cases(NOT_READY))
+def test_what_would_not_start_is_not_started(rules: RulesCommand, row: Row) -> None:
+    """A missing artefact, the wrong Python or processor, a role that is none: before any cluster is."""
+    if row["taken away"] != "-":
+        bucket, _, key = row["taken away"].partition("/")
+        boto3.client("s3", region_name=REGION).delete_object(Bucket=bucket, Key=key)
+    wrong = {} if row["words"] == "-" else dict(word.split("=", 1) for word in row["words"].split())
+    said = {key: value for key, value in (PLACES | OWN | SECRET | wrong).items() if value}
+    code, faults = rules.refused("emr", "submit", *words(said))
+    told = [f"{fault['which']}: {fault['what']} {fault['remedy']}" for fault in faults]
+    assert (code, len(told)) == (5, 1)
+    assert row["says"] in told[0]
+    assert boto3.client("emr", region_name=REGION).list_clusters()["Clusters"] == []
+
+
+def test_a_role_that_cannot_be_taken_and_a_region_without_the_release_are_said(rules: RulesCommand) -> None:
+    """The role trusts somebody else than the nodes; both are told together."""
+    iam = boto3.client("iam", region_name=REGION)
+    trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "sts:AssumeRole"}]
+    }
+    for name in ("nodes", "evaluator"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.create_instance_profile(InstanceProfileName="nodes")
+    iam.add_role_to_instance_profile(InstanceProfileName="nodes", RoleName="nodes")
+    role = {"--evaluator-role": "arn:aws:iam::123456789012:role/evaluator", "--security-configuration": "x"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.cluster_checks.RELEASE", "emr-spark-99.0.0")
+        code, faults = rules.refused("emr", "submit", *words(PLACES, OWN, SECRET, role))
+    assert (code, [fault["which"].split()[0] for fault in faults]) == (5, ["Release", "Role"])
+    assert "the region eu-west-1 does not have it" in faults[0]["what"]
+    assert faults[1]["what"] == "it does not let itself be taken by arn:aws:iam::123456789012:role/nodes."
 
 
 @pytest.fixture
@@ -227,7 +283,11 @@ def test_serverless_from_the_command_line(rules: RulesCommand, application: str)
     """Submit, look, read the log, stop."""
     roles = {f"--{name}-role": f"arn:aws:iam::123456789012:role/{name}" for name in ("evaluator", "guard", "publisher")}
     on = {"--serverless": application}
-    told = rules.json("emr", "submit", *words(PLACES, roles, on, logs="s3://rules-logs/emr"))
+    who = {"Effect": "Allow", "Principal": {"Service": "emr-serverless.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for name in ("evaluator", "guard", "publisher"):
+        trust = json.dumps({"Statement": [who]})
+        boto3.client("iam", region_name=REGION).create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    told = rules.json("emr", "submit", *words(PLACES, FROZEN, roles, on, logs="s3://rules-logs/emr"))
     assert rules.json("emr", "status", told["run_id"], *words(on))["steps"][0]["step"] == "evaluate"
     key = f"emr/applications/{application}/jobs/{told['steps'][0]}/SPARK_DRIVER/stdout.gz"
     boto3.client("s3", region_name=REGION).put_object(Bucket="rules-logs", Key=key, Body=gzip.compress(b"said"))
@@ -237,7 +297,7 @@ def test_serverless_from_the_command_line(rules: RulesCommand, application: str)
         "CANCELLED",
         "CANCEL_PENDING",
     )
-    code, faults = rules.refused("emr", "submit", *words(PLACES, on, logs="s3://rules-logs/emr"))
+    code, faults = rules.refused("emr", "submit", *words(PLACES, FROZEN, on, logs="s3://rules-logs/emr"))
     assert (code, [fault["which"] for fault in faults]) == (5, ["--evaluator-role", "--guard-role", "--publisher-role"])
 
 

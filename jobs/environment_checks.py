@@ -1,0 +1,174 @@
+"""Whether an environment on AWS is ready for its nights: what its Airflow is told, against what is there (R-OPS-6)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jobs import aws
+from jobs.cluster_checks import (
+    Client,
+    Looked,
+    allowed,
+    looked,
+    object_faults,
+    package_faults,
+    release_faults,
+    role_faults,
+    statements_of,
+)
+from jobs.emr import Job
+from jobs.nodes import Architecture, Nodes
+from rules_engine.errors import Fault, RunRefused, did_you_mean
+from rules_engine.publication import dynamodb_items
+from rules_engine.publication.names import table_name
+
+SECRETS = "airflow/variables"
+PLACES = ("artefacts_uri", "rule_sets_uri", "lake_uri", "runs_uri", "logs_uri")
+REQUIRED = (*PLACES, "database_secret", "environment", "tenant", "topic_arn")
+OWN = ("subnet_id", "service_role", "instance_profile")
+ROLES = ("loader_role", "evaluator_role", "guard_role", "publisher_role")
+OTHERS = ("security_configuration", "write_policy", "cluster_id", "serverless_application")
+FORMS = {"_uri": r"s3://[a-z0-9][a-z0-9.-]+/\S+", "_role": r"\S+", "_arn": r"arn:\S+", "_id": r"\S+"}
+STEPS = {"freeze": "loader", "evaluate": "evaluator", "guard": "guard", "publish": "publisher"}
+Variables = Mapping[str, str]
+
+
+def variables(said: str, client: Client) -> Variables:
+    """
+    The Variables of the workflow: of a JSON file as `airflow variables import` takes it, or from Secrets Manager.
+
+    Raises:
+        RunRefused: If the file is none of the kind, or AWS refuses.
+    """
+    if said != SECRETS:
+        try:
+            found = json.loads(Path(said).read_text(encoding="utf-8"))
+            return {str(name): str(value) for name, value in found.items()}
+        except (OSError, ValueError, AttributeError) as problem:
+            what, remedy = f"it holds no Variables: {problem}.", f'Write {{"rules_tenant": "…"}}, or say {SECRETS}.'
+            raise RunRefused(Fault(f"File {said}", what, remedy)) from problem
+    manager = client("secretsmanager")
+    with aws.told(f"Secrets {SECRETS}"):
+        pages = manager.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [SECRETS]}])
+        names = [each["Name"] for page in pages for each in page["SecretList"]]
+        return {name.rpartition("/")[2]: manager.get_secret_value(SecretId=name)["SecretString"] for name in names}
+
+
+def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
+    """Everything that the nightly workflow needs of AWS; of what cannot be named nothing more is looked at."""
+    faults = tuple(_variable_faults(told))
+    yield Looked("Variables", f"{len(told)} of them", faults)
+    if faults:
+        return
+    value = {name.removeprefix("rules_"): text for name, text in told.items()}
+    job = _job(value, nodes)
+    s3, iam = client("s3"), client("iam")
+    yield looked("Package", lambda: package_faults(s3, job.artefacts, [*STEPS], job), job.artefacts)
+    yield looked("Lake", lambda: object_faults(s3, "Lake declaration", job.lake), job.lake)
+    yield looked("Release", lambda: release_faults(client("emr")))
+    yield looked("Secret", lambda: _secret_faults(client("secretsmanager"), value["database_secret"]))
+    yield looked("Tables", lambda: _table_faults(client("dynamodb"), job))
+    yield looked("Topic", lambda: _topic_faults(client("sns"), value["topic_arn"]))
+    for step, name in STEPS.items():
+        if arn := value.get(f"{name}_role"):
+            profile = value.get("instance_profile")
+            yield looked(f"Role of {step}", partial(role_faults, iam, arn, profile), arn)
+            yield looked(f"Reach of {step}", partial(_reach_faults, iam, step, arn, value))
+
+
+def _job(value: Variables, nodes: Nodes) -> Job:
+    places = value["artefacts_uri"].rstrip("/"), f"{value['rule_sets_uri']}/r.json", value["lake_uri"]
+    on = value["runs_uri"], value["environment"], value["tenant"]
+    return Job("r", "", *places, *on, nodes, secret=value["database_secret"])
+
+
+def nodes_of(requests: Path) -> Nodes:
+    """The nodes that the workflow's requests are for, as `rules emr requests` was told; the usual ones without them."""
+    text = requests.read_text(encoding="utf-8") if requests.is_file() else ""
+    processor, python = re.search(r"evaluate-(\w+)\.zip", text), re.search(r"/usr/bin/python(\d\.\d+)", text)
+    return Nodes(Architecture(processor[1]) if processor else Architecture.X86_64, python[1] if python else "3.11")
+
+
+def _variable_faults(told: Variables) -> Iterator[Fault]:
+    known = {f"rules_{name}" for name in (*REQUIRED, *OWN, *ROLES, *OTHERS)}
+    own = () if "rules_serverless_application" in told or "rules_cluster_id" in told else OWN
+    for name in (*REQUIRED, *own, *(ROLES if "rules_serverless_application" in told else ())):
+        if not told.get(f"rules_{name}", "").strip():
+            yield Fault(f"Variable rules_{name}", "it is missing.", f"Set it: airflow variables set rules_{name} ….")
+    for name, value in told.items():
+        form = next((form for end, form in FORMS.items() if name.endswith(end)), None)
+        if name.startswith("rules_") and name not in known:
+            yield Fault(f"Variable {name}", "the workflow knows none of that name.", did_you_mean(name, known))
+        elif form and value.strip() and not re.fullmatch(form, value):
+            yield Fault(f"Variable {name}", f"'{value}' has not the form that it needs.", "Write s3://bucket/folder.")
+
+
+def _secret_faults(manager: Any, name: str) -> Iterator[Fault]:
+    from botocore.exceptions import ClientError
+
+    try:
+        manager.get_secret_value(SecretId=name)
+    except ClientError as problem:
+        if problem.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        yield Fault(f"Secret {name}", "there is none of that name.", "Make it: infra/database.yaml, or by hand.")
+
+
+def _table_faults(dynamodb: Any, job: Job) -> Iterator[Fault]:
+    from botocore.exceptions import ClientError
+
+    table = table_name(job.environment, job.tenant, "memberships", "history")
+    for name, wanted in {table: "by_run", f"{table}_chain": None}.items():
+        try:
+            there = dynamodb.describe_table(TableName=name)["Table"]
+        except ClientError as problem:
+            if problem.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            yield Fault(f"Table {name}", "it is not there.", "Make it: infra/history.yaml.")
+            continue
+        keys = there["KeySchema"]
+        made = dynamodb_items.definition("N", stream=True) if wanted else dynamodb_items.chain_definition()
+        if keys != made["KeySchema"]:
+            yield Fault(f"Table {name}", "it has other keys.", "Another table has this name: take another tenant.")
+        if wanted and wanted not in {each["IndexName"] for each in there.get("GlobalSecondaryIndexes", [])}:
+            yield Fault(f"Table {name}", f"it has no index {wanted}.", "Make the table by infra/history.yaml.")
+
+
+def _topic_faults(sns: Any, arn: str) -> Iterator[Fault]:
+    from botocore.exceptions import ClientError
+
+    try:
+        sns.get_topic_attributes(TopicArn=arn)
+    except ClientError as problem:
+        if problem.response["Error"]["Code"] not in ("NotFound", "NotFoundException"):
+            raise
+        yield Fault(f"Topic {arn}", "there is none.", "Make it: infra/watching.yaml.")
+
+
+def _reach_faults(iam: Any, step: str, role: str, value: Variables) -> Iterator[Fault]:
+    """Whether the role of a step may do what the step does, at the places that the Variables name."""
+    folder = f"{value['runs_uri']}/{value['environment']}_{value['tenant']}_dynamodb/r"
+    needs = {
+        "freeze": [("s3:PutObject", f"{value['rule_sets_uri']}/r.json")],
+        "evaluate": [
+            ("s3:GetObject", value["lake_uri"]),
+            ("s3:GetObject", f"{value['rule_sets_uri']}/r.json"),
+            ("s3:PutObject", f"{folder}/manifest.json"),
+        ],
+        "guard": [
+            ("s3:GetObject", f"{value['rule_sets_uri']}/r.limits.json"),
+            ("s3:GetObject", f"{folder}/manifest.json"),
+            ("s3:PutObject", f"{folder}/judged.json"),
+        ],
+        "publish": [("s3:GetObject", f"{folder}/decisions/p"), ("s3:PutObject", f"{folder}/published.json")],
+    }
+    said = statements_of(iam, role)
+    for action, uri in [("s3:GetObject", f"{value['artefacts_uri']}/rules.zip"), *needs[step]]:
+        if not allowed(said, action, f"arn:aws:s3:::{uri.removeprefix('s3://')}"):
+            what = f"its role {role} may not {action} {uri}."
+            yield Fault(f"Step {step}", what, "Make prefixes of infra/roles.yaml and Variables the same.")

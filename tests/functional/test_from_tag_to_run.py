@@ -1,0 +1,169 @@
+"""docs/production.md followed step by step, against local stand-ins of AWS, from a package to a run that is submitted."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.functional.rules_command import RulesCommand
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "production.md").read_text("utf-8")
+REGION = "eu-west-1"
+PUT_OUT = {
+    "emr": {
+        "ServiceRole": "arn:aws:iam::123456789012:role/emr-service",
+        "InstanceProfile": "nodes",
+        "InstanceProfileRoleArn": "arn:aws:iam::123456789012:role/nodes",
+        "SecurityConfiguration": "rules-prod-acme",
+        "ServerlessApplication": "00f1abcd",
+        "ServerlessApplicationArn": "arn:aws:emr-serverless:eu-west-1:123456789012:/applications/00f1abcd",
+        "ServerlessGroup": "sg-0a1b2c3d",
+    },
+    "database": {
+        "SecretName": "rules/prod/acme/database",
+        "SecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rules/prod/acme/database-x1",
+        "LoginArn": "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-x/rules_loader",
+        "ClusterId": "rules",
+    },
+}
+"""What stacks put out that the stand-in cannot make: EMR Serverless, Aurora."""
+
+
+def commands() -> list[list[str]]:
+    """The words of each command of the page's blocks that are to be followed."""
+    blocks = re.findall(r"```sh cloud\n(.*?)```", PAGE, flags=re.S)
+    return [shlex.split(line) for block in blocks for line in block.strip().splitlines()]
+
+
+class Account:
+    """An account of the stand-in: stacks are made of the repository's templates where it can, else of their outputs."""
+
+    def __init__(self) -> None:
+        self.cloudformation = boto3.client("cloudformation", region_name=REGION)
+        self.put_out: dict[str, str] = {}
+        iam = boto3.client("iam", region_name=REGION)
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        iam.create_role(RoleName="nodes", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+        iam.create_instance_profile(InstanceProfileName="nodes")
+        iam.add_role_to_instance_profile(InstanceProfileName="nodes", RoleName="nodes")
+        boto3.client("secretsmanager", region_name=REGION).create_secret(
+            Name="rules/prod/acme/database", SecretString="postgresql://rules_loader@db/rules"
+        )
+
+    def make(self, stack: dict[str, Any]) -> None:
+        word = Path(stack["template"]).stem
+        if word in ("register", "airflow"):  # nothing of theirs is looked at
+            return
+        told = stack["parameters"] | {key: self.put_out[output] for key, output in stack["outputs"].items()}
+        text = (ROOT / "infra" / stack["template"]).read_text("utf-8")
+        if word in PUT_OUT:
+            outputs = {key: {"Value": value} for key, value in PUT_OUT[word].items()}
+            text = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs})
+            told = {}
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in told.items()]
+        able = ["CAPABILITY_IAM"]
+        self.cloudformation.create_stack(
+            StackName=stack["stack"], TemplateBody=text, Parameters=given, Capabilities=able
+        )
+        self._mend()
+        (made,) = self.cloudformation.describe_stacks(StackName=stack["stack"])["Stacks"]
+        self.put_out |= {f"{word}.{each['OutputKey']}": each["OutputValue"] for each in made.get("Outputs", [])}
+
+    def _mend(self) -> None:
+        """The stand-in keeps a role's policies as Python would print them, AWS as JSON."""
+        iam = boto3.client("iam", region_name=REGION)
+        for role in (each["RoleName"] for each in iam.list_roles()["Roles"]):
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                said = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+                if isinstance(said, str):
+                    document = ast.literal_eval(said)
+                    document["Statement"] = [each for each in document["Statement"] if each]
+                    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RulesCommand]:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    told = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "airflow" / "dags").mkdir(parents=True)
+    (tmp_path / "production.toml").write_text((ROOT / "infra" / "example.toml").read_text("utf-8"))
+    package(tmp_path / "build" / "package")
+    with mock_aws():
+        yield RulesCommand(tmp_path / "home", told | {"RULES_ENV": "prod", "RULES_TENANT": "acme"})
+
+
+def package(folder: Path) -> None:
+    """A folder as `rules emr package` makes it, without the libraries, which take minutes to fetch."""
+    folder.mkdir(parents=True)
+    names = [
+        f"{step}{end}" for step in ("freeze", "evaluate", "guard", "publish") for end in ("_step.py", "-x86_64.zip")
+    ]
+    for name in ("rules.zip", *names):
+        (folder / name).write_text("made by `rules emr package` for Python 3.11.")
+    sums = [f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / "SHA256SUMS").write_text("".join(sums))
+
+
+def test_the_page_leads_from_a_tag_to_a_run(rules: RulesCommand, tmp_path: Path) -> None:
+    """Each command of the page, in order, does what the page says; the last one has put a run on a cluster."""
+    account, said = Account(), {}
+    for program, *words in commands():
+        assert program == "rules"
+        word = " ".join(words[:2])
+        if word == "emr package":
+            continue
+        if word == "emr upload":  # the frames come after the package, by hand
+            said[word] = rules.json(*words)
+            s3 = boto3.client("s3", region_name=REGION)
+            s3.put_object(Bucket="acme-rules-prod-data", Key="lake/frames.toml", Body=b"")
+            continue
+        said[f"{word}{' --dry-run' if '--dry-run' in words else ''}"] = rules.json(*words)
+        if word == "infra render":
+            for stack in said[word]:
+                account.make(stack)
+        if word == "infra variables":
+            (tmp_path / "variables.json").write_text(json.dumps(said[word]["variables"]))
+    assert len(said["emr upload"]["uploaded"]) == 10
+    assert said["infra diff"]["differences"].keys().isdisjoint({"rules-prod-acme-storage", "rules-prod-acme-roles"})
+    findings = {each["what"]: each for each in said["doctor --cluster"]["findings"]}
+    assert {each["verdict"] for each in findings.values()} == {"ok"}
+    assert {"Variables", "Package", "Secret", "Tables", "Topic", "Role of guard", "Reach of evaluate"} <= {*findings}
+    assert said["emr submit --dry-run"]["run_id"] == said["emr submit"]["run_id"]
+    (cluster,) = boto3.client("emr", region_name=REGION).list_clusters()["Clusters"]
+    assert cluster["Name"] == f"rules prod_acme {said['emr submit']['run_id']}"
+
+
+def test_all_that_an_environment_lacks_is_said_at_once(rules: RulesCommand, tmp_path: Path) -> None:
+    """Nothing of it is there: each thing is named, with what to do, and the exit code is the operator's."""
+    told = {"rules_" + name: f"s3://b/{name}" for name in ("artefacts_uri", "rule_sets_uri", "runs_uri")}
+    told |= {"rules_lake_uri": "s3://bkt/lake/frames.toml", "rules_logs_uri": "s3://bkt/logs/"}
+    told |= {"rules_environment": "prod", "rules_tenant": "acme", "rules_database_secret": "none"}
+    told |= {"rules_topic_arn": "arn:aws:sns:eu-west-1:123456789012:none", "rules_subnet_id": "subnet-1"}
+    told |= {"rules_service_role": "x", "rules_evaluator_role": "arn:aws:iam::123456789012:role/none"}
+    (tmp_path / "told.json").write_text(json.dumps(told | {"rules_tenannt": "x", "rules_lake_uri": "lake"}))
+    done = rules("doctor", "--cluster", tmp_path / "told.json", "--json")
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert done.exit_code == 5
+    for name in ("rules_instance_profile: it is missing", "rules_tenannt: the workflow knows none", "'lake' has not"):
+        assert name in finding["found"]
+    whole = told | {"rules_instance_profile": "nodes", "rules_artefacts_uri": "s3://bkt/1"}
+    whole |= {"rules_rule_sets_uri": "s3://bkt/r", "rules_runs_uri": "s3://bkt/runs"}
+    (tmp_path / "told.json").write_text(json.dumps(whole))
+    done = rules("doctor", "--cluster", tmp_path / "told.json", "--json")
+    missing = {each["what"] for each in json.loads(done.stdout)["findings"] if each["verdict"] == "missing"}
+    assert done.exit_code == 5
+    assert {"Package", "Lake", "Secret", "Tables", "Topic", "Role of evaluate"} <= missing
