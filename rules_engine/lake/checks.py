@@ -13,7 +13,7 @@ from rules_engine.lake import elements, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.freshness import age_faults
-from rules_engine.lake.opening import unread
+from rules_engine.lake.opening import DAMAGED, spark_errors, unread
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake
@@ -24,6 +24,8 @@ from rules_engine.ports import OpenLake
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+OF_FILES = ("while reading file", "FAILED_READ_FILE", "FileNotFoundException", "FILE_NOT_EXIST", "PATH_NOT_FOUND")
+"""Words of Spark's by which it is a file that cannot be read."""
 AT_ONCE = 4
 """Frames that are looked at at once: what one leaves idle another takes."""
 
@@ -57,9 +59,6 @@ def checked(opened: OpenLake[DataFrame], rule_set: RuleSet) -> list[Breach]:
 
 
 def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Breach]:
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
     lake, data = opened.declaration, opened.frames[frame.name]
     columns = elements.wanted(lake, frame, uses)
     keys = _keys(lake, frame, columns)
@@ -68,7 +67,9 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
         found = [*_measured(lake, frame, data, columns, keys, uses, opened.as_of)]
         if frame.orphans is not None and frame is not lake.subject_frame:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
-    except (PySparkException, Py4JError) as problem:
+    except spark_errors() as problem:
+        if not any(word in str(problem) for word in (*OF_FILES, *DAMAGED)):
+            raise  # Spark is gone, or the like: no frame is to blame
         raise RunRefused(unread(frame, problem)) from problem
     return found
 
@@ -76,8 +77,9 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
 def _keys(lake: Lake, frame: Frame, columns: Sequence[Column]) -> list[Key]:
     """What must be unique; the subjects' own key is looked at apart."""
     subject = (lake.subject_key.lower(),) if frame is lake.subject_frame else ()
-    keys = [Key(frame.key)] if frame.key and tuple(name.lower() for name in frame.key) != subject else []
-    return keys + [Key((c.name,), c) for c in columns if c.unique and (c.name.lower(),) not in (subject, frame.key)]
+    own = tuple(name.lower() for name in frame.key)
+    keys = [Key(frame.key)] if own and own != subject else []
+    return keys + [Key((c.name,), c) for c in columns if c.unique and (c.name.lower(),) not in (subject, own)]
 
 
 def _missing(frame: Frame, keys: Sequence[Key], data: DataFrame) -> Iterator[Fault]:
@@ -104,9 +106,8 @@ def _measured(
         return
     several = [part for at, key in enumerate(keys) for part in uniqueness.extent(data, key.columns, f"key_{at}")]
     parted = data.withColumn(uniqueness.PART, F.spark_partition_id()) if keys else data
-    found: Any = parted.agg(F.count(F.lit(1)).alias("rows"), *elements.aggregates(asked, data), *several).first()
-    rows = int(found["rows"])
-    yield from elements.breaches(lake, frame, asked, found, rows, used)
+    found: Any = parted.agg(F.count(F.lit(1)).alias("rows"), *elements.counts(asked), *several).first()
+    yield from elements.breaches(lake, frame, data, asked, found, used)
     for at, key in enumerate(keys):
         yield from _of_key(lake, frame, data, key, found, f"key_{at}", used)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,7 +26,7 @@ MOST_LISTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing that is asked of a column's rows: how many are wrong, and the least wrong value as an example."""
+    """One thing that is asked of a column's rows: how many are wrong, and whether an example is shown."""
 
     column: Column
     code: str
@@ -112,32 +112,40 @@ def _check_pattern(frame: Frame, data: DataFrame, column: Column) -> None:
         ) from problem
 
 
-def aggregates(asked: Sequence[Measure], data: DataFrame) -> list[SparkColumn]:
-    """The columns of the one aggregate: for each measure a count, and where one is shown an example."""
+def counts(asked: Sequence[Measure]) -> list[SparkColumn]:
+    """The columns of the one aggregate: of each measure how many rows are wrong."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    counts = [F.count_if(each.wrong).alias(f"wrong_{at}") for at, each in enumerate(asked)]
-    shown = [
-        F.min(F.when(each.wrong, data[f"`{each.column.name}`"])).alias(f"example_{at}")
-        for at, each in enumerate(asked)
-        if each.example
-    ]
-    return counts + shown
+    return [F.count_if(each.wrong).alias(f"wrong_{at}") for at, each in enumerate(asked)]
 
 
-def breaches(lake: Lake, frame: Frame, asked: Sequence[Measure], found: Any, rows: int, used: Used) -> Iterator[Breach]:
+def breaches(
+    lake: Lake, frame: Frame, data: DataFrame, asked: Sequence[Measure], found: Any, used: Used
+) -> Iterator[Breach]:
     """Every measure of which more rows are wrong than may be."""
-    for at, each in enumerate(asked):
-        wrong, column = found[f"wrong_{at}"], each.column
-        if wrong <= each.allowed * rows:
-            continue
-        what = f"{share(wrong, rows)} are {each.what}"
+    rows = int(found["rows"])
+    wrong = {at: found[f"wrong_{at}"] for at in range(len(asked))}
+    broken = {at: each for at, each in enumerate(asked) if wrong[at] > each.allowed * rows}
+    examples = _examples(data, broken)
+    for at, each in broken.items():
+        column, what = each.column, f"{share(wrong[at], rows)} are {each.what}"
         if each.example:
             sensitive = column.sensitive or column.name.lower() == frame.subject_key.lower()
-            what += f", such as {masked(found[f'example_{at}'], sensitive=sensitive)}"
+            what += f", such as {masked(examples[at], sensitive=sensitive)}"
         policy = column.on_breach or frame.on_breach or lake.on_breach
         fault = Fault(f"Column '{frame.name}.{column.name}'", f"{what}.", _of(column) + each.remedy, each.code)
         yield Breach(fault, policy, used.of(frame.name, column.name))
+
+
+def _examples(data: DataFrame, broken: Mapping[int, Measure]) -> dict[int, Any]:
+    """The least wrong value of each measure that shows one: looked for where there are any, for a good day has none."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    shown = {at: each for at, each in broken.items() if each.example}
+    if not shown:
+        return {}
+    least = [F.min(F.when(each.wrong, data[f"`{each.column.name}`"])) for each in shown.values()]
+    return dict(zip(shown, data.agg(*least).collect()[0], strict=True))
 
 
 def _of(column: Column) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
+from rules_engine.lake import uniqueness
 from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY, SUBJECT_KEY
 from rules_engine.lake.keys import key_faults
 from rules_engine.lake.opening import opened, spark_errors, unread
@@ -15,7 +16,7 @@ from rules_engine.lake.storage import Landed
 from rules_engine.model.frames import Lake, Schema
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
@@ -79,25 +80,24 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
             could store them; examples are not shown, for a key can be personal data.
     """
     try:
-        row = _count_keys(lake, subjects)
+        rows, empty, shared = _count_keys(lake, subjects)
     except spark_errors() as problem:
         if "while reading file" not in str(problem):
             raise
         raise RunRefused(unread(lake.subject_frame, problem)) from problem
-    assert row is not None
     which = f"Frame '{lake.subject_frame.name}'"
     faults = []
-    if not row["rows"]:
+    if not rows:
         faults.append(
             Fault(which, "it has no rows, so there is nobody to decide about.", "Land the data again.", EMPTY)
         )
-    if row["empty"]:
-        faults.append(Fault(which, f"{row['empty']} rows have no '{lake.subject_key}'.", "Mend the source.", NO_KEY))
-    if row["shared"]:
+    if empty:
+        faults.append(Fault(which, f"{empty} rows have no '{lake.subject_key}'.", "Mend the source.", NO_KEY))
+    if shared:
         faults.append(
             Fault(
                 which,
-                f"{row['shared']} values of '{lake.subject_key}' stand in more than one row (duplicates).",
+                f"{shared} values of '{lake.subject_key}' stand in more than one row (duplicates).",
                 "A subject must be one row: remove the duplicates at the source.",
                 DUPLICATES,
             )
@@ -105,18 +105,18 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
     keys = subjects.selectExpr(f"`{lake.subject_key}` AS subject").where("subject IS NOT NULL")
     faults += key_faults(lake, keys)
     raise_all(RunRefused, faults)
-    return int(row["rows"])
+    return rows
 
 
-def _count_keys(lake: Lake, subjects: DataFrame) -> Row | None:
+def _count_keys(lake: Lake, subjects: DataFrame) -> tuple[int, int, int]:
+    """Rows, rows without a key, and keys of more than one row."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    by_key = subjects.groupBy(F.col(f"`{lake.subject_key}`").alias("subject")).count()
-    return by_key.agg(
-        F.coalesce(F.sum("count"), F.lit(0)).alias("rows"),
-        F.coalesce(F.sum(F.when(F.col("subject").isNull(), F.col("count"))), F.lit(0)).alias("empty"),
-        F.coalesce(F.sum(F.when(F.col("subject").isNotNull() & (F.col("count") > 1), 1)), F.lit(0)).alias("shared"),
-    ).first()
+    key = [lake.subject_key]
+    parted = subjects.withColumn(uniqueness.PART, F.spark_partition_id())
+    found: Any = parted.agg(F.count(F.lit(1)).alias("rows"), *uniqueness.extent(subjects, key, "key")).first()
+    shared = 0 if uniqueness.is_unique(subjects, key, found, "key") else uniqueness.repeated(subjects, key)[0]
+    return found["rows"], found["rows"] - found["key_rows"], shared
 
 
 def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:
