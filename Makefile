@@ -1,4 +1,4 @@
-.PHONY: run test lint types acceptance test-sparks test-postgres fuzz
+.PHONY: run test lint types acceptance test-sparks test-postgres airflow fuzz
 
 run:            ## install and run the demo
 	./run.sh
@@ -22,6 +22,9 @@ test-sparks:    ## the gates, the index, both corpora and the demo on every supp
 
 test-postgres:  ## the rules repository on the oldest supported PostgreSQL
 	infra/postgres.sh
+
+airflow:        ## a scheduler, a web page and the workflows, on this machine: http://localhost:8080
+	infra/airflow.sh
 
 fuzz:           ## a million mutated rules through every gate; RULES and SEED may be given
 	.venv/bin/python -m tests.fuzz_rules --rules $(or $(RULES),1000000) --seed $(or $(SEED),1)

@@ -111,16 +111,14 @@ def steps_of(job: Job, *, publish: bool) -> tuple[Step, ...]:
     return (*steps, guard, Step("publish", publish_step(job), job.roles.publisher))
 
 
-def freeze_step(job: Job) -> Request:
-    """
-    Freezes the rule set of a day.
+def setup_step(job: Job) -> Request:
+    """Makes the databases ready; no part of a run."""
+    return _step(job, "setup", _on_primary_node(job, "setup"))
 
-    It starts no Spark, for which a driver on YARN's side would wait: its archive comes to the primary node beside the
-    job zip.
-    """
-    files = ["--py-files", f"{job.program},{job.libraries('freeze')}"]
-    spark = ["--deploy-mode", "client", *files, *conf({"spark.pyspark.python": job.python} | ENGLISH)]
-    return _step(job, "freeze", spark)
+
+def freeze_step(job: Job) -> Request:
+    """Freezes the rule set of a day."""
+    return _step(job, "freeze", _on_primary_node(job, "freeze"))
 
 
 def evaluate_step(job: Job) -> Request:
@@ -143,6 +141,7 @@ def words_of(job: Job, step: str) -> list[str]:
     place = {"--environment": job.environment, "--tenant": job.tenant}
     staged = {"--runs": job.runs, "--run-id": job.run_id}
     told: Mapping[str, Mapping[str, str | None]] = {
+        "setup": {**place, "--database-secret": job.secret},
         "freeze": {
             "--as-of": job.as_of,
             "--known-at": job.created_at,
@@ -179,6 +178,16 @@ def executors(sizes: Sizes) -> dict[str, str]:
 def conf(settings: Mapping[str, str]) -> list[str]:
     """Settings as words of spark-submit."""
     return [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
+
+
+def _on_primary_node(job: Job, step: str) -> list[str]:
+    """
+    A step that starts no Spark, for which a driver on YARN's side would wait.
+
+    Its archive comes to the primary node beside the job zip.
+    """
+    files = ["--py-files", f"{job.program},{job.libraries(step)}"]
+    return ["--deploy-mode", "client", *files, *conf({"spark.pyspark.python": job.python} | ENGLISH)]
 
 
 def _on_cluster(job: Job, step: str) -> list[str]:

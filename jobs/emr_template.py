@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobs.emr import Job, Request, Roles, steps_of
+from jobs.emr import Job, Request, Roles, setup_step, steps_of
 from jobs.emr_cluster import Cluster, job_flow
 from jobs.emr_serverless import job_run
 from jobs.nodes import Nodes, architecture_of, sizes_on
@@ -33,6 +34,7 @@ WORDS: Mapping[str, str] = {
     "environment": "params.environment or var.value.rules_environment",
     "tenant": "var.value.rules_tenant",
     "secret": "var.value.rules_database_secret",
+    "setup-secret": "var.value.rules_setup_secret",
     "write-policy": "var.value.get('rules_write_policy', 'results')",
     "correction": "'yes' if params.correction else 'no'",
     "dry-run": "'yes' if params.dry_run else 'no'",
@@ -82,6 +84,8 @@ def requests(instance_type: str, core_nodes: int, spot_nodes: int, python: str) 
         "steps": {step.what: step.request for step in steps},
         "roles": {step.what: step.role for step in steps},
         "serverless": jobs,
+        "setup": setup_step(replace(job, secret=_word("setup-secret"))),
+        "setup_role": "{{ var.value.get('rules_setup_role', '') }}",
     }
     filled: Request = json.loads(_filled(json.dumps(made)))
     return filled

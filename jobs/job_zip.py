@@ -21,7 +21,7 @@ OURS = ("rules_engine", "rules_lake", "rules_repo", "jobs")
 DEPENDENCIES = ("sqlglot",)
 """Distributions that evaluating needs besides Spark: all of them pure Python."""
 
-DATA = (".py", ".toml")
+DATA = (".py", ".toml", ".sql", ".mako")
 """What of ours travels: modules, and the tables that they read as package resources."""
 
 ZIP = "rules.zip"

@@ -16,6 +16,7 @@ SPARKS_ARROW = ("numpy", "pandas", "pyarrow")
 """What Spark itself asks for where rows are handed to Python by Arrow (the extra ``spark``)."""
 
 STEPS: Mapping[str, tuple[str, ...]] = {
+    "setup": ("alembic", "boto3", "psycopg2-binary", "sqlalchemy"),
     "ingest": ("pyarrow",),
     "curate": ("boto3", "cryptography", "pyarrow"),
     "freeze": ("alembic", "boto3", "psycopg2-binary", "sqlalchemy"),

@@ -210,3 +210,17 @@ def test_on_serverless_the_same_sequence_as_jobs(dags: Any, aws: Any, monkeypatc
     assert "executionIamPolicy" in asked[1]
     steps = ("freeze", "evaluate", "guard", "publish")
     assert [each["clientToken"] for each in asked] == [f"prod_acme-{step}-2024-06-01T040000Z-1" for step in steps]
+
+
+def test_setting_up_is_a_workflow_of_its_own(dags: Any, aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step on a cluster that is torn down; a failed one is a failed run. Nothing starts it but somebody."""
+    monkeypatch.setenv("AIRFLOW_VAR_RULES_SETUP_SECRET", "rules/setup")
+    dag = dags["rules_setup"]
+    assert str(dag.test(logical_date=NIGHT).state) == "success"
+    (step,) = aws.asked("AddJobFlowSteps")[0]["Steps"]
+    assert step["Name"] == f"setup prod_acme {RUN_ID}"
+    words = step["HadoopJarStep"]["Args"]
+    assert words[words.index("--database-secret") + 1] == "rules/setup"
+    assert aws.cluster()["Status"]["State"] == "TERMINATED"
+    aws.failing = {"setup"}
+    assert str(dag.test(logical_date=NIGHT.replace(day=2)).state) == "failed"

@@ -20,6 +20,7 @@ TEMPLATE = Path(__file__).parents[2] / "infra" / "roles.yaml"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rules-x1"
 TOKENS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tokens-y2"
+SETUP = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:setup-z3"
 LOGIN = "arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-x/rules_loader"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/prod_mutual_memberships_history"
 GIVEN = {
@@ -40,11 +41,19 @@ GIVEN = {
     "LanderRole": "LanderRole",
     "CuratorRole": "CuratorRole",
     "TokenSecretArn": TOKENS,
+    "SetupSecretArn": SETUP,
+    "SetupRole": "SetupRole",
 }
 
 WHO_MAY_WHAT = """
     role      | action                        | on                          | may | because
     ----------+-------------------------------+-----------------------------+-----+--------------------------------------------
+    setup     | secretsmanager:GetSecretValue | setup secret                | yes | it changes the schema
+    setup     | secretsmanager:GetSecretValue | secret                      | no  | and is nobody else
+    setup     | dynamodb:DescribeTable        | history                     | yes | it looks whether the tables are there
+    setup     | dynamodb:PartiQLInsert        | history                     | no  | it writes no decision
+    setup     | s3:GetObject                  | lake/customers/p.parquet    | no  | it sees no data
+    loader    | secretsmanager:GetSecretValue | setup secret                | no  | a loader changes no schema
     loader    | secretsmanager:GetSecretValue | secret                      | yes | it alone reads the rules database
     loader    | secretsmanager:GetSecretValue | other secret                | no  | one secret, not all of them
     loader    | rds-db:connect                | login                       | yes | by a token, with no password anywhere
@@ -241,6 +250,7 @@ def request(action: str, on: str) -> tuple[str, dict[str, str]]:
         "tokens": TOKENS,
         "other secret": SECRET.replace("rules", "payroll"),
         "login": LOGIN,
+        "setup secret": SETUP,
         "history": TABLE,
         "history, scanned": TABLE,
         "history/index/by_run": f"{TABLE}/index/by_run",
@@ -340,7 +350,7 @@ def test_each_role_is_taken_by_steps_alone() -> None:
     nodes = {"AWS": GIVEN["InstanceProfileRoleArn"]}
     by = [nodes, {"Service": "emr-serverless.amazonaws.com"}]
     assert trusted == dict.fromkeys(
-        ("LoaderRole", "EvaluatorRole", "GuardRole", "PublisherRole", "LanderRole", "CuratorRole"), by
+        ("LoaderRole", "EvaluatorRole", "GuardRole", "PublisherRole", "LanderRole", "CuratorRole", "SetupRole"), by
     )
 
 
