@@ -11,6 +11,7 @@ from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.model.columns import Column, OnBreach, column
 from rules_engine.model.frames import Absent, Days, Format, Frame, Lake, Naming
 from rules_engine.model.joint_holdings import joint_holdings
+from rules_engine.model.layouts import Layout
 
 LAKE_WORDS = {"subject", "frames", "absent", "snapshots", "segments", "days", "on_breach", "holdings", "seen_by"}
 FRAME_WORDS = {
@@ -137,7 +138,7 @@ Bytes below which the JVM compiles quickly rather than well (``session.QUICK``).
 
 def is_small(lake: Lake) -> bool:
     """Whether every frame lies in local files, of all days together less than :data:`SMALL`."""
-    places = {frame.path.split("{")[0] for frame in lake.frames}
+    places = {Layout(frame.path).root for frame in lake.frames}
     if any("://" in place for place in places):
         return False
     files = (f for place in places for f in [Path(place), *Path(place).rglob("*")] if f.is_file())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from rules_engine.lake.declaration import SMALL, is_small
+from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.layouts import Layout
 from tests.spec.table import Row, cases
 
@@ -42,3 +45,12 @@ def test_what_is_understood_can_be_said() -> None:
     day = date(2026, 6, 5)
     assert Layout("c/dt={day}").understood(day) == "dt=2026-06-05 or dt=20260605"
     assert Layout("c/year={yyyy}/month={mm}/day={dd}").understood(day) == "year=2026/month=06/day=05"
+
+
+@pytest.mark.parametrize("path", ["c/{day}", "c/dt={day}", "c/year={yyyy}/month={mm}/day={dd}"])
+def test_a_large_lake_is_none_that_is_small(tmp_path: Path, path: str) -> None:
+    """However its days are said: the JVM would compile quickly rather than well for it."""
+    (tmp_path / "c").mkdir()
+    with (tmp_path / "c" / "part").open("wb") as file:
+        file.truncate(SMALL)
+    assert not is_small(Lake("c", (Frame("c", f"{tmp_path}/{path}", subject_key="id"),)))
