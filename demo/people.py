@@ -88,7 +88,7 @@ def _person(number: int, chance: Random) -> Person:
     given = chance.choice(GIVEN)
     family = chance.choice(FAMILY_FIRST) + chance.choice(FAMILY_LAST)
     postcode = chance.choice(sorted(CITIES))
-    mailbox = f"{given}.{family}{chance.choice(['', chance.randint(1, 99)])}".lower().replace("ü", "ue")
+    mailbox = f"{given}.{family}{number}".lower().replace("ü", "ue")
     return Person(
         number,
         given,

@@ -102,7 +102,10 @@ class OnSpark:
         self._api = open_api(spark_session=session, break_lineage_method="persist")
 
     def register(self, table: pa.Table, name: str) -> Any:
-        return self._api.register(self._session.createDataFrame(table.to_pandas()), table_name=name)
+        kinds = {pa.int64(): "bigint", pa.bool_(): "boolean"}
+        schema = ", ".join(f"`{field.name}` {kinds.get(field.type, 'string')}" for field in table.schema)
+        frame = self._session.createDataFrame(table.to_pandas(), schema)
+        return self._api.register(frame, table_name=name)
 
     @contextmanager
     def one_by_one(self) -> Iterator[None]:
