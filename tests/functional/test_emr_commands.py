@@ -327,8 +327,9 @@ WRONG = """
 
 
 @pytest.mark.parametrize("row", cases(WRONG))
-def test_what_is_wrong_is_refused_all_at_once(rules: RulesCommand, row: Row) -> None:
-    """Each missing or wrong word of a submission, before anything is asked of AWS (R-OPS-6)."""
+def test_what_is_wrong_is_refused_all_at_once(tmp_path: Path, row: Row) -> None:
+    """Each missing or wrong word of a submission, before anything is asked of AWS: here there is none (R-OPS-6)."""
+    rules = RulesCommand(tmp_path)
     wrong = dict(word.split("=", 1) for word in row["words"].split())
     said = {key: value for key, value in (PLACES | OWN | wrong).items() if value}
     code, faults = rules.refused("emr", "submit", *words(said))
