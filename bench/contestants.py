@@ -44,6 +44,9 @@ class Run(Protocol):
     def facts(self, sink: Path) -> Facts | None:
         """What was written there, None where it says nothing of single rules."""
 
+    def decided(self, sink: Path) -> str | None:
+        """The digest of the decisions that were written there, None where none were."""
+
 
 Contestant = Callable[[Task], AbstractContextManager[Run]]
 
@@ -78,6 +81,7 @@ NAMES = {
     "scan": "Spark, the columns that the rules name, read and hashed",
     "duckdb": "DuckDB, one query, hits packed in words",
     "duckdb-rows": "DuckDB, one query a rule, UNION ALL",
+    "duckdb-decided": "DuckDB, one query, with both sums, verdicts and the ids of the rules that hit",
     "zen": "GoRules' engine, one decision table, on a sample of rows",
     "zen-expression": "GoRules' expression language alone, all rules one compiled expression, on a sample of rows",
 }

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlglot
 
-from bench import facts
+from bench import decided, facts
 from bench.contestants import Contestant, Run, Task
 from bench.facts import Facts
+from bench.mixed import FUSED
 from rules_engine.model.hitmatrix import Cell
-from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.rules import Form, Kind, RuleVersion
 from rules_engine.sql.lexer import bind
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Words:
     def facts(self, sink: Path) -> Facts:
         return facts.of_words(sink, self.task.matrix)
 
+    def decided(self, _: Path) -> str | None:
+        """None: it decides nothing."""
+        return None
+
 
 class Rows(Words):
     """Hits as rows of rule and subject: one query a rule, UNION ALL."""
@@ -91,6 +96,100 @@ class Rows(Words):
 
     def facts(self, sink: Path) -> Facts:
         return facts.of_rows(sink, [version.key for version in self.task.rule_set.versions])
+
+
+class Decided(Words):
+    """
+    The whole evaluation in one query: hits, both sums, the verdict under the default policy, ids of the rules that hit.
+
+    Where rules say their parts (:mod:`bench.mixed`), all that ask holdings are answered by one aggregation of these.
+    """
+
+    def run(self, sink: Path) -> None:
+        sink.mkdir(parents=True)
+        target = f"'{sink / 'decisions.parquet'}' (FORMAT parquet, COMPRESSION snappy)"
+        self.connection.execute(f"COPY ({self.query()}) TO {target}")
+
+    def query(self) -> str:
+        numbered = list(enumerate(self.task.rule_set.versions))
+        whole = fused_query(numbered) if all(FUSED in v.metadata for _, v in numbered) else self._from_words()
+        types = {version.membership_type for _, version in numbered}
+        verdicts = " UNION ALL ".join(_decided(key, numbered) for key in sorted(types))
+        return f"WITH m AS MATERIALIZED ({whole}) {verdicts}"
+
+    def _from_words(self) -> str:
+        bits = ((number, cell) for number, (_, cell) in enumerate(self.task.matrix.cells))
+        columns = ", ".join(f"(h{cell.word} & {cell.mask}) <> 0 AS r{number}" for number, cell in bits)
+        return f"SELECT subject, {columns} FROM ({super().query()})"
+
+    def facts(self, sink: Path) -> Facts:
+        rows = sink.with_name(f"{sink.name}.rows")
+        rows.mkdir()
+        self.connection.execute(
+            f"COPY (SELECT unnest(ids) AS rule, subject FROM read_parquet('{sink}/decisions.parquet')) "
+            f"TO '{rows}/rows.parquet' (FORMAT parquet)"
+        )
+        return facts.of_rows(rows, [version.key for version in self.task.rule_set.versions])
+
+    def decided(self, sink: Path) -> str:
+        return decided.digest(sink)
+
+
+Numbered = Sequence[tuple[int, RuleVersion]]
+
+
+def fused_query(numbered: Numbered) -> str:
+    """A truth value for each rule and customer: one pass over customers, one over holdings, one query a SELECT."""
+    held = [(n, v.metadata[FUSED]) for n, v in numbered if "holding" in v.metadata[FUSED]]
+    selects = [(n, v.metadata[FUSED]["select"]) for n, v in numbered if "select" in v.metadata[FUSED]]
+    aggregates = ", ".join(f"{_aggregate(said)} AS a{number}" for number, said in held)
+    words = [
+        f"bit_or(CASE WHEN k // 60 = {word} THEN 1::BIGINT << (k % 60)::INT ELSE 0 END) AS s{word}"
+        for word in range(-(-len(selects) // 60))
+    ]
+    rows = " UNION ALL ".join(f"SELECT customer_id, {k} AS k FROM ({sql})" for k, (_, sql) in enumerate(selects))
+    tables = {
+        "ha": f"SELECT h.customer_id, {aggregates} FROM holdings h LEFT JOIN products p "
+        "ON p.product_code = h.product_code GROUP BY h.customer_id" if held else "",
+        "se": f"SELECT customer_id, {', '.join(words)} FROM ({rows}) GROUP BY customer_id" if selects else "",
+    }  # fmt: skip
+    tables = {name: sql for name, sql in tables.items() if sql}
+    places = {number: k for k, (number, _) in enumerate(selects)}
+    columns = ", ".join(f"coalesce({_hit(n, v.metadata[FUSED], places)}, false) AS r{n}" for n, v in numbered)
+    given = ", ".join(f"{name} AS MATERIALIZED ({sql})" for name, sql in tables.items())
+    joins = " ".join(f"LEFT JOIN {name} ON {name}.customer_id = c.customer_id" for name in tables)
+    return f"{f'WITH {given} ' if given else ''}SELECT c.customer_id AS subject, {columns} FROM customers c {joins}"
+
+
+def _aggregate(said: Mapping[str, str]) -> str:
+    if said["asks"] in {"exists", "not exists"}:
+        return f"bool_or({said['holding']})"
+    what, sign = ("count(*)", ">=") if said["asks"] == "count" else ("sum(h.amount)", ">")
+    return f"{what} FILTER (WHERE {said['holding']}) {sign} {said['least']}"
+
+
+def _hit(number: int, said: Mapping[str, str], places: Mapping[int, int]) -> str:
+    if "row" in said:
+        return said["row"]
+    if "select" in said:
+        word, bit = divmod(places[number], 60)
+        return f"(coalesce(se.s{word}, 0) & {1 << bit}) <> 0"
+    asked = f"coalesce(ha.a{number}, false)"
+    asked = f"NOT {asked}" if said["asks"] == "not exists" else asked
+    return f"{said['own']} AND {asked}" if said["own"] else asked
+
+
+def _decided(key: str, numbered: Numbered) -> str:
+    of_type = [(n, v) for n, v in numbered if v.membership_type == key]
+    sums = {
+        kind: " + ".join(f"CASE WHEN r{n} THEN {v.weight} ELSE 0 END" for n, v in of_type if v.kind is kind) or "0"
+        for kind in Kind
+    }
+    ids, flags = (", ".join(each) for each in zip(*((str(n), f"r{n}") for n, _ in of_type), strict=True))
+    inclusion, exclusion = sums[Kind.INCLUSION], sums[Kind.EXCLUSION]
+    rows = f"SELECT subject, {inclusion} AS i, {exclusion} AS e, list_where([{ids}], [{flags}]) AS ids FROM m"
+    columns = "i > e AS granted, i AS inclusion_sum, e AS exclusion_sum, ids"
+    return f"SELECT subject, '{key}' AS membership_type, {columns} FROM ({rows}) WHERE len(ids) > 0"
 
 
 def translated(version: RuleVersion, task: Task) -> str:
@@ -135,4 +234,8 @@ def _settings(task: Task) -> dict[str, str]:
     }
 
 
-CONTESTANTS: dict[str, Contestant] = {"duckdb": _contestant(Words), "duckdb-rows": _contestant(Rows)}
+CONTESTANTS: dict[str, Contestant] = {
+    "duckdb": _contestant(Words),
+    "duckdb-rows": _contestant(Rows),
+    "duckdb-decided": _contestant(Decided),
+}

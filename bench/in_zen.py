@@ -70,6 +70,10 @@ class Table:
             return None
         return facts.of_rows(sink, [version.key for version in self.task.rule_set.versions])
 
+    def decided(self, _: Path) -> str | None:
+        """None: it decides nothing."""
+        return None
+
 
 class Expression(Table):
     """All conditions as one compiled expression: the least that the engine can take for them."""

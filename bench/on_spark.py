@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import facts, fused
+from bench import decided, facts, fused
 from bench.contestants import Run, Task
 from bench.facts import Facts
 from rules_engine.model.rules import Form, RuleVersion
@@ -31,6 +31,10 @@ class OnSpark:
     def prepare(self) -> None:
         self.evaluator = SparkEvaluator(self.given, self.task.lake)
         self.evaluator.snapshots(self.task.rule_set.as_of)
+
+    def decided(self, _: Path) -> str | None:
+        """None: it decides nothing."""
+        return None
 
     @property
     def spark(self) -> SparkSession:
@@ -74,6 +78,9 @@ class OursDecided(Checked):
 
     def facts(self, sink: Path) -> Facts:
         return facts.of_words(sink / "hits", self.task.matrix)
+
+    def decided(self, sink: Path) -> str:
+        return decided.digest(sink / "decisions")
 
 
 class Fused(OnSpark):

@@ -30,6 +30,9 @@ class Measured:
 
     hits: int | None = None
     digest: str | None = None
+    decided: str | None = None
+    """The digest of what was decided."""
+
     problem: str = ""
 
     @property
@@ -65,11 +68,15 @@ class Results:
         return {name: value for entry in self.measured for name, value in entry.measures().items()}
 
     def disagreements(self) -> Iterator[str]:
-        """Lines on which contestants found different hits; one that is not finished finds none."""
+        """Lines on which contestants found or decided otherwise; one that is not finished finds nothing."""
         for line in dict.fromkeys(entry.line for entry in self.measured):
-            found = {e.contestant: e.digest for e in self.measured if e.line == line and e.digest}
-            if len(set(found.values())) > 1:
-                yield f"{line}: " + ", ".join(f"{name} found {digest}" for name, digest in found.items())
+            of_line = [entry for entry in self.measured if entry.line == line]
+            for did, digests in (
+                ("found", {e.contestant: e.digest for e in of_line if e.digest}),
+                ("decided", {e.contestant: e.decided for e in of_line if e.decided}),
+            ):
+                if len({*digests.values()}) > 1:
+                    yield f"{line}: " + ", ".join(f"{name} {did} {digest}" for name, digest in digests.items())
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,13 @@
-"""Rule sets by name: ``customers-700``, ``holdings-250``, ``selects-50``, ``all-1000``, ``with-100``."""
+"""Rule sets by name: ``customers-700``, ``holdings-250``, ``selects-50``, ``all-1000``, ``with-100``, ``mixed-1000``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from random import Random
+from types import ModuleType
 
-from bench import cohorts, holding_rules, predicates, selects
+from bench import cohort_data, cohorts, data, holding_rules, mixed, mixed_data, predicates, selects
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 
@@ -25,8 +26,12 @@ def rule_set(name: str, seed: int = 1) -> RuleSet:
         ValueError: If there is no such kind of set.
     """
     what, _, size = name.rpartition("-")
+    if what == "mixed":
+        return RuleSet(AS_OF, KNOWN_AT, mixed.TYPES, mixed.versions(int(size), seed))
     if what not in MAKERS:
-        raise ValueError(f"There is no set of rules '{name}'. Say one of {', '.join(MAKERS)}, and a number: all-100.")
+        raise ValueError(
+            f"There is no set of rules '{name}'. Say one of {', '.join([*MAKERS, 'mixed'])}, and a number: all-100."
+        )
     chance = Random(f"{seed} {name}")
     types = [MembershipType(f"TYPE-{number:02d}") for number in range(1, 2 + min(7, int(size) // 100))]
     versions = [
@@ -35,9 +40,9 @@ def rule_set(name: str, seed: int = 1) -> RuleSet:
     return RuleSet(AS_OF, KNOWN_AT, tuple(types), tuple(versions))
 
 
-def is_about_cohorts(name: str) -> bool:
-    """Whether a set's rules are about the small lake of :mod:`bench.cohorts`."""
-    return name.startswith("with-")
+def data_of(name: str) -> ModuleType:
+    """The module that makes the lake that a set's rules are about."""
+    return {"with": cohort_data, "mixed": mixed_data}.get(name.rpartition("-")[0], data)
 
 
 def _version(number: int, written: Written, chance: Random, types: list[MembershipType]) -> RuleVersion:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from bench import cohort_data, data
+from bench import cohort_data, data, mixed_data
 from bench.profiles import Line, Profile
 from bench.results import Measured
-from bench.rule_sets import is_about_cohorts
+from bench.rule_sets import data_of
 from bench.worker import Job
 
 
@@ -61,11 +61,13 @@ def _measured(line: Line, contestant: str, setting: Setting) -> Measured:
 
 
 def _job(line: Line, contestant: str, setting: Setting, work: Path) -> Job:
-    if is_about_cohorts(line.rules):
+    about, subjects = data_of(line.rules), setting.customers * line.times
+    if about is cohort_data:
         subjects = cohort_data.PERSONS
         folder = cohort_data.made(setting.seed, setting.work / "data")
+    elif about is mixed_data:
+        folder = mixed_data.made(subjects, setting.seed, setting.work / "data")
     else:
-        subjects = setting.customers * line.times
         folder = data.made(data.Population(subjects, setting.seed, line.skewed), setting.work / "data")
     return Job(
         contestant=contestant,

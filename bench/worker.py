@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import cohort_data, data, measure
+from bench import measure
 from bench.contestants import Run, Task, contestant
 from bench.facts import digest
 from bench.measure import Meter
-from bench.rule_sets import is_about_cohorts, rule_set
+from bench.rule_sets import data_of, rule_set
 from rules_engine.java import find_java
 
 ENOUGH = 60.0
@@ -48,7 +48,7 @@ class Job:
 def run(job: Job) -> dict[str, Any]:
     """What a job cost: ``cold`` and each of ``warm`` (seconds, bytes), the seconds before them, and the facts found."""
     work = Path(job.work)
-    lake = (cohort_data if is_about_cohorts(job.rules) else data).lake(Path(job.folder))
+    lake = data_of(job.rules).lake(Path(job.folder))
     rules = rule_set(job.rules, job.seed)
     task = Task(rules, lake, job.customers, work, find_java(work.parent / "java"), job.cores, job.memory)
     started = time.perf_counter()
@@ -70,6 +70,7 @@ def run(job: Job) -> dict[str, Any]:
             "rows": getattr(open_run, "rows", job.customers),
             "hits": found and sum(count for count, _ in found.values()),
             "digest": found and digest(found),
+            "decided": open_run.decided(work / "hits-0"),
         }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import cohort_data, cohorts, data, facts, on_spark, report
+from bench import cohort_data, cohorts, data, decided, facts, mixed_data, on_spark, report
 from bench.contestants import NAMES, Contestant, Task
 from bench.data import Population
 from bench.in_duckdb import CONTESTANTS as IN_DUCKDB
@@ -131,6 +131,21 @@ def test_spark_contestants_find_what_plain_queries_find(
 def test_duckdb_finds_what_plain_queries_find(name: str, folder: Path, tmp_path: Path, by_union: facts.Facts) -> None:
     """Rules mean the same after translation, in both forms of the query."""
     assert found(IN_DUCKDB[name], task(rule_set("all-30"), folder, tmp_path), tmp_path / "hits") == by_union
+
+
+def test_duckdb_and_spark_decide_the_same(spark: SparkSession, tmp_path: Path) -> None:
+    """Rules of another hand pass every gate; hits and decisions are equal, and a changed weight is noticed."""
+    lake = mixed_data.lake(mixed_data.made(400, 1, tmp_path))
+    given = Task(rule_set("mixed-40"), lake, 400, tmp_path, java_home=tmp_path, cores=1)
+    assert found_on_spark("ours-decided", spark, given, tmp_path / "spark") == found(
+        IN_DUCKDB["duckdb-decided"], given, tmp_path / "duckdb"
+    )
+    decisions = decided.digest(tmp_path / "spark" / "decisions")
+    assert decisions == decided.digest(tmp_path / "duckdb")
+    first, *others = given.rule_set.versions
+    changed = replace(given.rule_set, versions=(replace(first, weight=first.weight + 1), *others))
+    found(IN_DUCKDB["duckdb-decided"], replace(given, rule_set=changed), tmp_path / "changed")
+    assert decided.digest(tmp_path / "changed") != decisions
 
 
 def test_duckdb_and_spark_find_the_same_cohorts(spark: SparkSession, tmp_path: Path) -> None:
