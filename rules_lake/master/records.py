@@ -69,6 +69,8 @@ def read(settings: Settings, day: str) -> Records:
             tables.append(_raw(source, table, settings.columns))
             faults += _key_faults(source, tables[-1])
     raise_all(RunRefused, faults)
+    if settings.outside.path:
+        checksums["[crosswalk]"] = checksum(files_of(settings.outside.path, day))
     return records_of(settings, pa.concat_tables(tables), checksums)
 
 

@@ -167,3 +167,42 @@ def test_commands_build_ask_decide_and_explain(tmp_path: Path) -> None:
     page = (tmp_path / "why.html").read_text(encoding="utf-8")
     assert "<svg" in page
     assert str(twin.family) not in page
+
+
+OUTSIDE = """
+mode = "{mode}"
+golden = "crm"
+[crosswalk]
+path = "ids.csv"
+format = "csv"
+[sources.crm]
+path = "crm.csv"
+key = "id"
+[sources.crm.roles]
+given_name = "first"
+"""
+
+
+def test_ids_that_are_given_elsewhere(tmp_path: Path) -> None:
+    """A golden source's keys are the ids; an outside table is taken once it is whole, and another table is other input."""
+    (tmp_path / "crm.csv").write_text("id,first\n7,Ann\n8,Bob\n", encoding="utf-8")
+    outside = tmp_path / "ids.csv"
+    outside.write_text("source,source_id,master_id\ncrm,7,500\ncrm,8,500\n", encoding="utf-8")
+    (tmp_path / "master.toml").write_text(OUTSIDE.format(mode="golden"), encoding="utf-8")
+    build(load(tmp_path / "master.toml"), "2024-06-03")
+    assert ids(load(tmp_path / "master.toml"), "2024-06-03") == {"7": 7, "8": 8}
+    (tmp_path / "master.toml").write_text(OUTSIDE.format(mode="crosswalk"), encoding="utf-8")
+    said = load(tmp_path / "master.toml")
+    build(said, "2024-06-04")
+    assert ids(said, "2024-06-04") == {"7": 500, "8": 500}
+    outside.write_text("source,source_id,master_id\ncrm,7,500\ncrm,8,501\n", encoding="utf-8")
+    with pytest.raises(RunRefused, match="--replace"):
+        build(said, "2024-06-04")
+    outside.write_text("source,source_id,master_id\ncrm,7,500\ncrm,7,501\nweb,1,9\n", encoding="utf-8")
+    with pytest.raises(RunRefused) as refused:
+        build(said, "2024-06-05")
+    assert [fault.what.split(":")[0] for fault in refused.value.faults] == [
+        "it names sources that are none",
+        "1 records have two masters",
+        "1 records have no row",
+    ]
