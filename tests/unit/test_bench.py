@@ -190,7 +190,7 @@ def test_profiles_name_what_there_is() -> None:
         taken = {f"{line.name}/{contestant}" for line, contestant in profile.only([])}
         for line, contestant in profile.only([]):
             assert contestant in NAMES
-            assert line.rules.rpartition("-")[0] in MAKERS
+            assert line.rules.rpartition("-")[0] in {*MAKERS, "mixed"}
         for name in (n for r in (*profile.ratios, *profile.bounds) for n in (r.over, r.under) if n):
             assert any(t.startswith(name.rpartition("/")[0].rstrip("*")) for t in taken), (profile.name, name)
 
