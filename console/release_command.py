@@ -15,7 +15,7 @@ def release_of(desk: Desk, run: str | None, reason: str, history: str | None) ->
         what = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not said."
         raise RunRefused(Fault("rules runs release", what, "Write: rules runs release RUN --reason WHY."))
     with opened(desk.settings(history=history)) as installation:
-        change, published = release(installation, run, reason)
+        change, published = release(installation.store, installation.database_url, run, reason)
     steps = f"rules change check {change}, rules change approve {change} and rules change schedule {change}"
     told = f"Change {change} asks for the release of run {run}. Somebody else: {steps}. Then run the day again."
     done = f"Run {run} is released, as change {change}. Run the day again."

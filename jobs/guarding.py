@@ -1,19 +1,15 @@
-"""The guard rails of an installation: what was set in the database, what the last runs counted, and releases."""
+"""The guard rails of a place: what was set in the database, what the last runs counted, and releases."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from jobs import verdicts
 from jobs.limits import released_as
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.manifest import Manifest
-
-if TYPE_CHECKING:
-    from jobs.wiring import Installation
+from rules_engine.ports import RunStore
 
 
-def judge(installation: Installation, manifest: Manifest) -> None:
+def judge(store: RunStore, database_url: str, manifest: Manifest) -> None:
     """
     Hold a run that is beyond a guard rail, unless somebody let just these decisions pass.
 
@@ -22,10 +18,10 @@ def judge(installation: Installation, manifest: Manifest) -> None:
     """
     from rules_repo.releases import shared
 
-    verdicts.judge(installation.store, manifest, shared(installation.database_url))
+    verdicts.judge(store, manifest, shared(database_url))
 
 
-def release(installation: Installation, run_id: str, reason: str) -> tuple[int, bool]:
+def release(store: RunStore, database_url: str, run_id: str, reason: str) -> tuple[int, bool]:
     """
     Ask for the release of a held run, for just the decisions that it staged; the change, and whether it is published.
 
@@ -35,14 +31,14 @@ def release(installation: Installation, run_id: str, reason: str) -> tuple[int, 
     """
     from rules_repo.releases import ask
 
-    known = {status.run_id: status for status in installation.store.runs()}
+    known = {status.run_id: status for status in store.runs()}
     if run_id not in known:
         hint = did_you_mean(run_id, known, 0.8) or "`rules runs` lists all."
         raise RunRefused(Fault(f"Run {run_id}", "there is no such run.", hint))
-    manifest = installation.store.manifest(run_id)
+    manifest = store.manifest(run_id)
     if manifest is None or not known[run_id].held:
         state = "it is published." if known[run_id].published else "it is not held."
         raise RunRefused(Fault(f"Run {run_id}", state, "There is nothing to release."))
     name, digest = released_as(run_id), manifest.evaluation.decisions_digest
     why = f"{reason} Held for: {' '.join(known[run_id].held)}"
-    return ask(installation.database_url, name, digest, f"Release of held run {run_id}", why)
+    return ask(database_url, name, digest, f"Release of held run {run_id}", why)

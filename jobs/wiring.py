@@ -311,7 +311,7 @@ class Installation:
             self.settings.write_policy,
             correction=correction,
             exact=exact,
-            judge=lambda manifest: guarding.judge(self, manifest),
+            judge=lambda manifest: guarding.judge(self.store, self.database_url, manifest),
         )
 
     def check_curated(self, rule_set: RuleSet) -> None:

@@ -5,18 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.model.columns import Column
-
-if TYPE_CHECKING:
-    from rules_engine.model.frames import Frame
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 PRIMARY, SECONDARY = "PRIMARY", "SECONDARY"
 """The roles as rules read them, whatever the source calls them; without a value where it says none of these."""
 WHICH = "Lake declaration [holdings]"
+
+
+class Declared(Protocol):
+    """A frame as far as it is asked here."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def subject_key(self) -> str: ...
+
+    @property
+    def key(self) -> tuple[str, ...]: ...
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,7 @@ class JointHoldings:
         frame, dot, found = self.product_type.partition(".")
         return (frame, found) if dot else ("", "")
 
-    def reads(self, frames: Iterable[Frame]) -> dict[str, set[str]]:
+    def reads(self, frames: Iterable[Declared]) -> dict[str, set[str]]:
         """The frames that it is made of, as declared, and their columns, in small letters."""
         known = {frame.name.lower(): frame for frame in frames}
         of, (other, type_) = known[self.frame.lower()], self.look_up
@@ -89,7 +102,7 @@ def _faults(said: Mapping[str, Any]) -> Iterable[Fault]:
         yield Fault(WHICH, f"it says {', '.join(sorted(both))} is primary and secondary.", "Take it out of one.")
 
 
-def made_of(holdings: JointHoldings, frames: Iterable[Frame]) -> Iterable[Fault]:
+def made_of(holdings: JointHoldings, frames: Iterable[Declared]) -> Iterable[Fault]:
     """What of the frames that it is made of is not declared, as far as they declare columns."""
     known = {frame.name.lower(): frame for frame in frames}
     if not NAME.fullmatch(holdings.name) or holdings.name.lower() in known:
@@ -107,7 +120,7 @@ def made_of(holdings: JointHoldings, frames: Iterable[Frame]) -> Iterable[Fault]
             yield from _lacks(known, of, found.key[0])
 
 
-def _lacks(known: Mapping[str, Frame], name: str, *columns: str) -> Iterable[Fault]:
+def _lacks(known: Mapping[str, Declared], name: str, *columns: str) -> Iterable[Fault]:
     if (frame := known.get(name.lower())) is None:
         yield Fault(WHICH, f"there is no frame '{name}'.", did_you_mean(name, known))
         return
@@ -117,7 +130,7 @@ def _lacks(known: Mapping[str, Frame], name: str, *columns: str) -> Iterable[Fau
             yield Fault(WHICH, f"the frame '{name}' has no column '{column}'.", did_you_mean(column, declared))
 
 
-def ready_columns(holdings: JointHoldings, frames: Iterable[Frame], subject_key: str) -> tuple[Column, ...]:
+def ready_columns(holdings: JointHoldings, frames: Iterable[Declared], subject_key: str) -> tuple[Column, ...]:
     """The ready frame's columns, of the types that are declared of what they are made of; none where one is not."""
     declared = {(f.name.lower(), c.name.lower()): c.type for f in frames for c in f.columns}
     own = {frame.name.lower(): frame for frame in frames}[holdings.frame.lower()]
