@@ -42,8 +42,15 @@ def build(
     content = {name: manifest[name] for name in ("day", "records", "masters", "sizes", "pairs", "trail", "input")}
     content |= {"folder": str(Path(said.folder) / manifest["day"]), "was_there": outcome.was_there}
     told = f"{sum(manifest['records'].values()):,} records are {manifest['masters']:,} masters: {content['folder']}"
+    of_frames = manifest.get("frames", {})
+    content["frames"] = of_frames
+    frames = [
+        f"Frame '{name}': {said['rows']:,} rows" + (f", {said['of_nobody']:,} of nobody" if said["of_nobody"] else "")
+        for name, said in of_frames.items()
+    ]
     steps = ", ".join(f"{n:,} {event}" for event, n in manifest["trail"].items())
     pieces = [told, *([f"Ids: {steps}"] if steps else []), *(["It was built before."] if outcome.was_there else [])]
+    pieces += frames
     if to_decide:
         pieces.append(f"{to_decide:,} pairs are to be decided: rules master review")
     desk.screen.answer(content | {"to_decide": to_decide}, *pieces)

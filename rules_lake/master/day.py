@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from rules_lake.master import folders, overrides, records
+from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_lake.master import folders, keyed, overrides, records
 from rules_lake.master.building import OpenBackend, build
 from rules_lake.master.settings import Mode, Settings
 
@@ -18,19 +19,37 @@ class Outcome:
     was_there: bool
 
 
-def build_day(settings: Settings, day: str, backend: OpenBackend, replace: bool = False) -> Outcome:
+def build_day(settings: Settings, day: str, backend: OpenBackend, again: bool = False) -> Outcome:
     """
     Build a day's master and write it, or find that it is written.
 
     Raises:
         RunRefused: For what is wrong with sources, decisions or days; nothing is written.
     """
-    found = records.read(settings, day)
+    found, frames = _read(settings, day)
     decided = overrides.read(settings.overrides) if settings.mode is Mode.BUILT_IN else []
     earlier = folders.before(settings.folder, day) if settings.mode is Mode.BUILT_IN else None
     digest = folders.input_digest(settings, found, decided, earlier)
-    if said := folders.already(settings.folder, day, digest, replace):
+    if said := folders.already(settings.folder, day, digest, again):
         return Outcome(said, True)
     model = earlier.model if earlier and settings.linking.train == "once" else None
     made = build(settings, found, day, decided, earlier.ids if earlier else None, model, backend)
-    return Outcome(folders.write(settings, found, made, decided, earlier, day), False)
+    return Outcome(folders.write(settings, found, made, decided, earlier, day, frames), False)
+
+
+def _read(settings: Settings, day: str) -> tuple[records.Records, tuple[keyed.Rows, ...]]:
+    """Sources and frames, with everything that is wrong with them; the frames' checksums are among the sources'."""
+    faults: list[Fault] = []
+    frames: tuple[keyed.Rows, ...] = ()
+    found: records.Records | None = None
+    try:
+        frames = keyed.read(settings, day)
+    except RunRefused as refused:
+        faults += refused.faults
+    try:
+        found = records.read(settings, day)
+    except RunRefused as refused:
+        faults += refused.faults
+    raise_all(RunRefused, faults)
+    assert found is not None
+    return replace(found, checksums=found.checksums | {f"[frames.{f.frame.name}]": f.checksum for f in frames}), frames

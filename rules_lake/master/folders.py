@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.canonical import canonical_json
+from rules_lake.master import keyed, tables
 from rules_lake.master import model as models
-from rules_lake.master import tables
 from rules_lake.master.identity import Ids, Step, Trail
 from rules_lake.master.overrides import Override
 from rules_lake.master.records import Records
@@ -131,9 +131,15 @@ def already(folder: str, day: str, digest: str, replace: bool) -> dict[str, Any]
 
 
 def write(
-    settings: Settings, records: Records, made: Build, decided: Sequence[Override], earlier: Earlier | None, day: str
+    settings: Settings,
+    records: Records,
+    made: Build,
+    decided: Sequence[Override],
+    earlier: Earlier | None,
+    day: str,
+    frames: Sequence[keyed.Rows] = (),
 ) -> dict[str, Any]:
-    """Write a build: whole, or not at all; its manifest."""
+    """Write a build: whole, or not at all; its manifest. ``frames`` are written again under master ids."""
     place = Path(settings.folder) / day
     fresh = place.with_name(f".{day}.{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -143,13 +149,26 @@ def write(
             _table(fresh / name, table)
         if made.model:
             (fresh / "model.json").write_text(made.model.text(), encoding="utf-8")
-        said = _manifest(settings, records, made, decided, earlier, day) | {"files": _checksums(fresh)}
+        counts = _frames(fresh / "frames", made, frames)
+        said = _manifest(settings, records, made, decided, earlier, day)
+        said |= {"frames": counts, "files": _checksums(fresh)}
         (fresh / MANIFEST).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(place, ignore_errors=True)
         fresh.rename(place)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return said
+
+
+def _frames(place: Path, made: Build, frames: Sequence[keyed.Rows]) -> dict[str, Any]:
+    """Write frames under master ids; of each its rows, and how many name nobody."""
+    masters = {member.key: member.master for member in made.members}
+    counts = {}
+    for rows in frames:
+        table, nobody = rows.under(masters, tables.id_type(made))
+        keyed.write(place / rows.frame.name, rows.frame, table)
+        counts[rows.frame.name] = {"rows": len(table), "of_nobody": nobody}
+    return counts
 
 
 def _table(place: Path, table: pa.Table) -> None:

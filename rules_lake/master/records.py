@@ -61,7 +61,7 @@ def read(settings: Settings, day: str) -> Records:
                 Fault(f"Source '{source.name}'", f"there is no file {source.path} of {day}.", "Land it first.")
             )
             continue
-        table = _table(source, files)
+        table = table_of(source, files)
         found = [*_column_faults(source, table)]
         faults += found
         if not found:
@@ -111,12 +111,18 @@ def read_columns(outside: Outside, day: str) -> pa.Table:
     files = files_of(outside.path, day)
     if not files:
         raise RunRefused(Fault(f"Crosswalk {outside.path}", f"there is no file of {day}.", "Land it first."))
-    table = _table(source, files)
+    table = table_of(source, files)
     raise_all(RunRefused, _column_faults(source, table))
-    return pa.table({name: _text(table[column]) for name, column in said.items()})
+    return pa.table({name: text_of(table[column]) for name, column in said.items()})
 
 
-def _table(source: Source, files: list[Path]) -> pa.Table:
+def table_of(source: Source, files: list[Path]) -> pa.Table:
+    """
+    All rows of a source's files; of CSV every cell as text.
+
+    Raises:
+        RunRefused: If one cannot be read.
+    """
     try:
         if source.format == "parquet":
             return pa.concat_tables([pq.read_table(path) for path in files], promote_options="default")
@@ -171,22 +177,22 @@ def _raw(source: Source, table: pa.Table, columns: tuple[str, ...]) -> pa.Table:
         name: _joined(table, said[name], "-" if name == "birth_date" else " ") if name in said else empty
         for name in columns
     }
-    updated = _text(table[source.updated]) if source.updated else empty
+    updated = text_of(table[source.updated]) if source.updated else empty
     named = pa.array([source.name] * len(table), pa.string())
-    return pa.table({"source": named, "key": _text(table[source.key]), "updated": updated, **cells})
+    return pa.table({"source": named, "key": text_of(table[source.key]), "updated": updated, **cells})
 
 
 def _joined(table: pa.Table, columns: tuple[str, ...], between: str) -> pa.Array:
     if len(columns) == 1:
-        return _text(table[columns[0]])
-    parts = [_text(table[column]) for column in columns]
+        return text_of(table[columns[0]])
+    parts = [text_of(table[column]) for column in columns]
     if between == "-":  # of a day in parts, none is enough
         return pc.binary_join_element_wise(*parts, between)
     found = pc.binary_join_element_wise(*parts, between, null_handling="skip")
     return pc.if_else(pc.equal(found, ""), None, found)
 
 
-def _text(column: pa.ChunkedArray) -> pa.Array:
+def text_of(column: pa.ChunkedArray) -> pa.Array:
     """Cells as text: a whole number without a fraction, a moment in its own spelling."""
     cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_floating(cells.type) and pc.all(pc.equal(pc.round(cells), cells)).as_py():

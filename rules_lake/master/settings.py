@@ -56,6 +56,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """A frame of a source's rows, whose column ``key`` names records of it: written again under master ids."""
+
+    name: str
+    path: str
+    format: str
+    source: str
+    key: str
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
 class Linking:
     """How records are linked: a pair at ``match`` or above is one person, at ``review`` or above somebody decides."""
 
@@ -96,6 +109,7 @@ class Settings:
     linking: Linking
     survivorship: Mapping[str, Survivor]
     outside: Outside
+    frames: tuple[Keyed, ...] = ()
     golden: str = ""
     first_id: int = 1_000_001
     source_text: str = ""
@@ -112,8 +126,9 @@ class Settings:
         return (*(role for role in ROLES if role in self.roles), *kept)
 
 
-WORDS = {"mode", "folder", "overrides", "sources", "linking", "survivorship", "crosswalk", "golden", "first_id"}
+WORDS = set("mode folder overrides sources frames linking survivorship crosswalk golden first_id".split())
 SOURCE_WORDS = {field.name for field in fields(Source)} - {"name"}
+FRAME_WORDS = {field.name for field in fields(Keyed)} - {"name"}
 FORMATS = ("parquet", "csv")
 
 
@@ -147,6 +162,7 @@ def parse(body: Mapping[str, Any], base: str, text: str = "") -> Settings:
         linking=Linking(**linking),
         survivorship={name: Survivor(how) for name, how in body.get("survivorship", {}).items()},
         outside=Outside(_placed(outside.path, base), outside.format, outside.source, outside.key, outside.master),
+        frames=tuple(_keyed(name, said, base) for name, said in body.get("frames", {}).items()),
         golden=str(body.get("golden", "")),
         first_id=int(body.get("first_id", 1_000_001)),
         source_text=text,
@@ -169,6 +185,12 @@ def _source(name: str, said: Mapping[str, Any], base: str) -> Source:
     return Source(name=name, path=path, format=kind, **columns, **plain)
 
 
+def _keyed(name: str, said: Mapping[str, Any], base: str) -> Keyed:
+    path = _placed(str(said["path"]), base)
+    kind = said.get("format") or ("csv" if path.endswith(".csv") else "parquet")
+    return Keyed(name, **{**said, "path": path, "format": kind})
+
+
 def _columns(said: str | list[str]) -> tuple[str, ...]:
     return (said,) if isinstance(said, str) else tuple(said)
 
@@ -188,6 +210,8 @@ def _faults(body: Mapping[str, Any]) -> Iterator[Fault]:
         return
     for name, said in body["sources"].items():
         yield from _source_faults(f"Source '{name}'", said)
+    for name, said in body.get("frames", {}).items():
+        yield from _frame_faults(f"Frame '{name}'", said, body["sources"])
 
 
 def _source_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
@@ -205,6 +229,18 @@ def _source_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
                 f"Write {'true or false' if kind is bool else f'{kind.__name__} value'}.",
             )
     yield from _column_faults(which, said)
+
+
+def _frame_faults(which: str, said: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _unknown(which, said, FRAME_WORDS)
+    for word in ("path", "source", "key"):
+        if not isinstance(said.get(word), str) or not said[word]:
+            yield Fault(which, f"it says no {word}.", f'Write {word} = "...". {SEE}')
+    if said.get("source") and said["source"] not in sources:
+        hint = did_you_mean(str(said["source"]), sources) or f"There are: {', '.join(sources)}."
+        yield Fault(which, f"there is no source '{said['source']}', whose keys it has.", hint)
+    if said.get("format", "csv") not in FORMATS:
+        yield Fault(which, f"there is no format '{said['format']}'.", f"Say one of {', '.join(FORMATS)}.")
 
 
 def _column_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:

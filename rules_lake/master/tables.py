@@ -30,13 +30,14 @@ def all_of(settings: Settings, records: Records, made: Build) -> dict[str, pa.Ta
     return found
 
 
-def _id_type(made: Build) -> pa.DataType:
+def id_type(made: Build) -> pa.DataType:
+    """Text where any id is one, else a whole number."""
     return pa.string() if any(isinstance(master_id, str) for master_id in made.masters) else pa.int64()
 
 
 def master(settings: Settings, records: Records, made: Build) -> pa.Table:
     """One row a master: what survives of its records."""
-    cells: dict[str, Any] = {"master_id": pa.array(list(made.masters), _id_type(made))}
+    cells: dict[str, Any] = {"master_id": pa.array(list(made.masters), id_type(made))}
     days = {source.name: standardise.birth_date(source.day_first) for source in settings.sources}
     for name in settings.columns:
         kept = [values[name] for values in made.values.values()]
@@ -59,7 +60,7 @@ def crosswalk(made: Build) -> pa.Table:
         {
             "source": pa.array((m.key[0] for m in made.members), pa.string()),
             "source_id": pa.array((m.key[1] for m in made.members), pa.string()),
-            "master_id": pa.array((m.master for m in made.members), _id_type(made)),
+            "master_id": pa.array((m.master for m in made.members), id_type(made)),
             "because": pa.array((m.because for m in made.members), pa.string()),
             "probability": pa.array((m.probability for m in made.members), pa.float64()),
         }
@@ -74,7 +75,7 @@ def lineage(records: Records, made: Build) -> pa.Table:
         for name, kept in values.items()
         if kept.row is not None
     ]
-    types = {"master_id": _id_type(made)} | dict.fromkeys(("column", "source", "source_id"), pa.string())
+    types = {"master_id": id_type(made)} | dict.fromkeys(("column", "source", "source_id"), pa.string())
     return _of_rows(types, rows)
 
 

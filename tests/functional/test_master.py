@@ -206,3 +206,24 @@ def test_ids_that_are_given_elsewhere(tmp_path: Path) -> None:
         "1 records have two masters",
         "1 records have no row",
     ]
+
+
+def test_rows_of_other_frames_go_under_master_ids(tmp_path: Path) -> None:
+    """Each row has its record's master before its columns as they were written; one of nobody is counted, not dropped."""
+    everybody = people(30, 3)
+    said = settings(tmp_path)
+    land(tmp_path, everybody)
+    (tmp_path / "contracts.csv").write_text("contract,holder,fee\nC1,c1,010\nC2,c1,2\nC3,c99,3\n", encoding="utf-8")
+    text = (tmp_path / "master.toml").read_text("utf-8")
+    frame = '[frames.contracts]\npath = "contracts.csv"\nsource = "crm"\nkey = "{key}"\n'
+    for key, wrong in (("owner", "no column 'owner'"), ("", "it says no key")):
+        (tmp_path / "master.toml").write_text(text + frame.format(key=key), encoding="utf-8")
+        with pytest.raises(RunRefused, match=wrong):
+            build(load(tmp_path / "master.toml"), "2024-06-03")
+    assert not Path(said.folder).exists()
+    (tmp_path / "master.toml").write_text(text + frame.format(key="holder"), encoding="utf-8")
+    said = load(tmp_path / "master.toml")
+    assert build(said, "2024-06-03").manifest["frames"] == {"contracts": {"rows": 3, "of_nobody": 1}}
+    of = ids(said, "2024-06-03")["c1"]
+    written = (Path(said.folder) / "2024-06-03/frames/contracts/part-00000.csv").read_text(encoding="utf-8")
+    assert written.splitlines()[1:] == [f'{of},"C1","c1","010"', f'{of},"C2","c1","2"', ',"C3","c99","3"']
