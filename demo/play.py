@@ -59,6 +59,8 @@ def settings_of_demo(settings: Settings) -> Settings:
 class Play:
     """One performance; ``now`` reads the clock and ``progress`` is told what is going on."""
 
+    rules = RULES
+
     def __init__(self, installation: Installation, now: Callable[[], datetime], progress: Progress) -> None:
         self.installation, self.now, self.progress = installation, now, progress
         self.seconds: dict[str, float] = {}
@@ -86,10 +88,15 @@ class Play:
     def _lake_folder(self) -> Path:
         return Path(self.installation.settings.lake).parent
 
+    @property
+    def made_anew(self) -> tuple[Path, ...]:
+        """The folders of an earlier performance's data."""
+        return (self._lake_folder,)
+
     def _empty(self) -> None:
         """Every trace of an earlier performance goes: the tenant is the demo's own."""
         place = self.installation
-        for folder in (self._lake_folder, Path(place.settings.runs)):
+        for folder in (*self.made_anew, Path(place.settings.runs)):
             shutil.rmtree(folder, ignore_errors=True)
         embedded.drop_database(embedded.start(place.postgres_folder), place.database_name)
         schema.upgrade(place.database_url)
@@ -99,7 +106,7 @@ class Play:
             place.dynamodb.get_waiter("table_not_exists").wait(TableName=place.history_table)
 
     def _import(self) -> None:
-        contents = exchange.read(RULES)
+        contents = exchange.read(self.rules)
         self.installation.repository.publish(contents.versions, contents.membership_types)
         self.installation.history.create()
 

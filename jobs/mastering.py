@@ -35,6 +35,13 @@ def built(settings: Settings, day: str, replace: bool = False) -> Outcome:
     return build_day(settings, day, backend_of(settings), replace)
 
 
+def to_decide() -> frozenset[str]:
+    """What of a build's pairs somebody has to decide."""
+    from rules_lake.master.reviewing import TO_DECIDE
+
+    return TO_DECIDE
+
+
 def explained(settings: Settings, day: str, a: Key, b: Key) -> Why:
     """Explain a pair of records by the build of a day."""
     from rules_lake.master import records

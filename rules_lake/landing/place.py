@@ -74,8 +74,10 @@ class Place:
         return sorted(kept, key=lambda each: each.name)
 
     def names(self) -> list[str]:
-        """The names of files and folders that stand in it."""
+        """The names of files and folders that stand in it; of a single file none."""
         with told(self.uri):
+            if self.kind() == "file":
+                return []
             return sorted(
                 each.base_name for each in self.system.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
             )

@@ -1,0 +1,1 @@
+"""The demo's other half: a lake from dirty sources, from the extracts of two systems to decisions about persons."""

@@ -1,0 +1,37 @@
+"""`rules demo --dirty`: from what two systems deliver to decisions about persons (R-LAKE-3, R-LAKE-4, R-LAKE-5)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from demo.dirty.extracts import Extracts
+from demo.dirty.play import Linked, hardly_anybody_taken_for_another, linked_pairs
+from tests.functional.rules_command import RulesCommand
+
+
+def test_records_of_two_systems_become_decisions_about_persons() -> None:
+    """People who are twice in one system and misspelt in the other are decided once; the picture shows who was merged."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        rules = RulesCommand(Path(folder))
+        said = rules.json("demo", "--dirty", "--customers", "150")
+        rules.fine("down")
+        page = (Path(folder) / "merged.html").read_text(encoding="utf-8")
+        landed = Path(folder) / "dirty" / "landed" / "contracts" / "2024-06-03"
+        assert any(path.name.startswith("_") for path in landed.iterdir()), "what landed has its manifest"
+    assert said["ok"]
+    assert said["persons"] == 150 < sum(said["records"].values())
+    assert abs(said["masters"] - 150) <= 3
+    assert said["joint"] < said["holders"], "some share a contract with themselves alone"
+    assert all(said["members"].values())
+    assert page.count("<svg") == 2
+    assert "class=other" in page
+
+
+def test_pairs_that_are_wrong_are_counted() -> None:
+    """Control: two persons taken for one are found, and said to be too many."""
+    truth = {("a", "1"): 1, ("b", "2"): 1, ("b", "3"): 2}
+    assert linked_pairs(truth, dict.fromkeys(truth, 7)) == Linked(1, 3, 2)
+    assert not hardly_anybody_taken_for_another(Linked(1, 3, 2)).ok
+    assert Extracts.made(30, 1) == Extracts.made(30, 1)
