@@ -59,7 +59,7 @@ def names(spark: SparkSession, path: str) -> list[str]:
 
 def move_files(spark: SparkSession, path: str, to: str, ending: tuple[str, str]) -> None:
     """
-    Move the data files of a folder to another one, in place of all that is there, with another ending.
+    Move the data files of a folder to another one, in place of all that is there, with another ending; mark it whole.
 
     Raises:
         RunInterrupted: If one cannot be moved.
@@ -78,8 +78,11 @@ def move_files(spark: SparkSession, path: str, to: str, ending: tuple[str, str])
     with ThreadPoolExecutor(AT_ONCE) as several:
         if not all(several.map(move, (name for name in names(spark, path) if not name.startswith(("_", "."))))):
             raise RunInterrupted(Fault(f"Folder {to}", f"files of {path} cannot be moved there.", "Run it again."))
+    system.create(file_system(spark, f"{to}/{WHOLE}")[1]).close()
 
 
+WHOLE = "_SUCCESS"
+"""The empty file by which Hadoop's readers know that a folder is whole."""
 AT_ONCE = 16
 """Files that are moved at once: an object store copies each."""
 
