@@ -144,8 +144,8 @@ def _birth_date() -> Levels:
 PERSON = "person"
 """The comparison that nothing is learnt of: see :func:`_person`."""
 
-NEUTRAL, DOUBTFUL, TWINS, HOUSEHOLD = 0.5, 6e-2, 2e-3, 5e-7
-"""Shares among one person's records, beside :data:`NEUTRAL` of others': 0, 3, 8 and 20 bits against a link."""
+NEUTRAL, DOUBTFUL, TWINS, HOUSEHOLD, NAMESAKES = 0.5, 6e-2, 2e-3, 5e-7, 5e-10
+"""Shares among one person's records, beside :data:`NEUTRAL` of others': 0, 3, 8, 20 and 30 bits against a link."""
 
 
 def _person(roles: frozenset[str]) -> Any:
@@ -154,7 +154,8 @@ def _person(roles: frozenset[str]) -> Any:
 
     Who lives together shares family name and address, often e-mail and phone; twins the birth date, too; and a son
     may have all of his father's names. Taken one by one these make two persons one; so a pair needs a great deal more
-    in which neither agrees, and somewhat more in which one does and the other speaks against it.
+    in which neither agrees, and somewhat more in which one does and the other speaks against it. Namesakes that
+    share an e-mail or a phone are two by another birth date and another national id.
     """
     given, own_id = _same_given_name(roles), _same_id(roles)
     no_name = "(given_name_l IS NULL OR given_name_r IS NULL)"
@@ -165,6 +166,7 @@ def _person(roles: frozenset[str]) -> Any:
     else:
         born = _same_day()
         said = [
+            *_namesakes(roles, f"{given} AND NOT {born}"),
             (f"({born} AND ({given} OR {no_name})) OR {own_id}", "birth date agrees", NEUTRAL),
             (f"{given} AND {no_day}", "given name agrees", NEUTRAL),
             (given, "given name agrees, birth date differs", DOUBTFUL),
@@ -200,6 +202,18 @@ def _same_id(roles: frozenset[str]) -> str:
         return "FALSE"
     pair = ("national_id_l", "national_id_r")
     return f"(CASE WHEN {_begin_or_end_alike(*pair)} THEN damerau_levenshtein({', '.join(pair)}) <= 1 ELSE FALSE END)"
+
+
+def _namesakes(roles: frozenset[str], differs: str) -> list[tuple[str, str, float]]:
+    """Two ids that slips do not explain, beside what ``differs``; of other lengths they may be of two kinds."""
+    shared = [f"{role}_l = {role}_r" for role in ("email", "phone") if role in roles]
+    if "national_id" not in roles or not shared:
+        return []
+    shortest = "least(length(national_id_l), length(national_id_r))"
+    kind = f"{shortest} >= 6 AND abs(length(national_id_l) - length(national_id_r)) <= 1"
+    far = f"damerau_levenshtein(national_id_l, national_id_r) > 2 + {shortest} / 10"
+    sql = f"CASE WHEN {differs} AND ({' OR '.join(shared)}) AND {kind} THEN {far} ELSE FALSE END"
+    return [(sql, "given name agrees, national id and birth date differ", NAMESAKES)]
 
 
 def _fixed(level: Any, label: str, share: float) -> Any:

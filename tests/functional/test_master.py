@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -140,6 +142,24 @@ def test_decisions_that_cannot_hold_together_stop_the_build(tmp_path: Path) -> N
     with pytest.raises(RunRefused, match="crm:c1 and crm:c3 are decided different, and same by way of others"):
         build(said, "2024-06-03")
     assert not folders.days(said.folder)
+
+
+def test_another_national_id_and_birth_date_make_two_persons(tmp_path: Path) -> None:
+    """Namesakes that share e-mail, phone and address stay two; a slip in the id, or no id, keeps one person's records together."""
+    said = settings(tmp_path)
+    everybody = people(40, 3)
+    write_source(tmp_path / "crm.csv", [(f"c{p.number}", p) for p in everybody], Random(1))
+    changed: dict[int, dict[str, Any]] = {
+        1: {"national_id": "48151623", "born": date(1999, 9, 29)},
+        2: {"national_id": "4815162", "born": date(1901, 3, 4), "house": "7", "street": "Far Lane"},
+        4: {"national_id": f"{everybody[3].national_id}"[:-1] + "x"},
+        5: {"national_id": None, "born": None},
+    }
+    web = [(f"w{p.number}", replace(p, **changed.get(p.number, {}))) for p in everybody[:30]]
+    write_source(tmp_path / "web.csv", web, Random(1))
+    build(said, "2024-06-03")
+    found = ids(said, "2024-06-03")
+    assert [n for n in range(1, 31) if found[f"c{n}"] != found[f"w{n}"]] == [1, 2]
 
 
 def test_commands_build_ask_decide_and_explain(tmp_path: Path) -> None:
