@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pyarrow.parquet as pq
@@ -115,6 +115,27 @@ def test_a_token_is_revealed_and_forgotten_in_a_role_and_written_down(database_u
     assert "00000001.json is not as it was written" in rules.refused("privacy", "log")[1][0]["what"]
 
 
+def test_what_a_draft_reads_goes_on_when_its_change_is_named(empty_database_url: str, tmp_path: Path) -> None:
+    """Nothing in force reads the country; a draft does: dropped without its change, there with it, gone again after."""
+    rules = _with_landed(tmp_path, LANDED, empty_database_url, upgrade=True)
+    rules.fine("sql", "INSERT INTO rules.membership_type (key, name) VALUES ('GOLD', 'Gold')")
+    rules.fine("sql", DRAFTED)
+    change = max(each["change_id"] for each in rules.json("change", "list"))
+    assert "country" in _dropped(rules.json("curate"))
+    assert "country" not in _dropped(rules.json("curate", "--change", change))
+    assert "country" in _dropped(rules.json("curate"))
+
+
+DRAFTED = """
+INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql, effective_from)
+VALUES ('GOLD-003', 'inclusion', 'GOLD', 10, 'customers', 'country = ''FR''', '2024-01-01')
+"""
+
+
+def _dropped(said: list[dict[str, Any]]) -> set[str]:
+    return {name for each in said for name, column in each["columns"].items() if not column["type"]}
+
+
 def _reads(rules: RulesCommand, member: str) -> set[str]:
     """What is shown of a member's country."""
     (told,) = rules.json("explain", member, "--type", "GOLD")
@@ -126,7 +147,7 @@ def _reading_as(rules: RulesCommand, role: str) -> RulesCommand:
     return replace(rules, settings={**rules.settings, "RULES_READER": role})
 
 
-def _with_landed(folder: Path, declaration: str, database_url: str) -> RulesCommand:
+def _with_landed(folder: Path, declaration: str, database_url: str, *, upgrade: bool = False) -> RulesCommand:
     """The command of a tenant whose people landed, by a declaration."""
     landed = folder / "home/acme/landed"
     landed.mkdir(parents=True)
@@ -137,6 +158,8 @@ def _with_landed(folder: Path, declaration: str, database_url: str) -> RulesComm
     pq.write_table(people(), folder / "extract/part-0.parquet")
     said = {"RULES_TENANT": "acme", "RULES_DATABASE_URL": database_url, "RULES_TOKEN_SECRET": SECRET}
     rules = RulesCommand(folder / "home", said)
+    if upgrade:
+        rules.fine("db", "upgrade")
     rules.fine("land", folder / "extract", "customers", "--day", "2024-06-01")
     rules.fine("curate")
     return rules
