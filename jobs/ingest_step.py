@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from jobs.entry import Summary, day, finish, words
 from rules_engine.errors import Fault, RunRefused
 from rules_lake.landing.landing import land
-from rules_lake.landing.place import Place
+from rules_lake.landing.place import Place, shown
 from rules_lake.privacy.declared import Declared, parse
 
 ARGUMENTS = words(
@@ -48,7 +48,9 @@ def declaration(uri: str) -> Declared:
     folder, _, name = uri.rpartition("/")
     text = Place(folder).text(name)
     if text is None:
-        raise RunRefused(Fault(f"Declaration {uri}", "there is no such file.", "Put it there, or mend the address."))
+        raise RunRefused(
+            Fault(f"Declaration {shown(uri)}", "there is no such file.", "Put it there, or mend the address.")
+        )
     return parse(text, folder)
 
 

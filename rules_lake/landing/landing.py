@@ -16,7 +16,7 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.frames import Frame
 from rules_engine.model.layouts import PLACEHOLDER, Layout
 from rules_lake.landing.manifest import LandedFile, Manifest, checked, manifest_of
-from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place
+from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place, shown
 from rules_lake.landing.records import PACKED, SUFFIXES, Records
 
 WRITER_AT_WORK = "_temporary"
@@ -52,8 +52,8 @@ def land(
     """
     target, extract = place_of(frame, day), Place(source)
     before = extract.files()
-    raise_all(RunRefused, _faults(source, extract, before, frame))
-    aside = Place(target.uri.rpartition("/")[0] + f"/.landing-{uuid.uuid4().hex[:12]}")
+    raise_all(RunRefused, _faults(extract, before, frame))
+    aside = target.beside(f".landing-{uuid.uuid4().hex[:12]}")
     try:
         manifest = _copied(extract, before, aside, frame, day, now, tell, unended=unended)
         there = manifest_of(target)
@@ -88,7 +88,7 @@ def place_of(frame: Frame, day: date) -> Place:
         RunRefused: If the frame's path has no place for the day.
     """
     if not Layout(frame.path).dated:
-        what = f"its path {frame.path} has no place for the day, and what lands is dated."
+        what = f"its path {shown(frame.path)} has no place for the day, and what lands is dated."
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, f'Say path = "{frame.name}/{{day}}".'))
     said = {"day": day.isoformat(), "yyyy": f"{day:%Y}", "mm": f"{day:%m}", "dd": f"{day:%d}"}
     return Place(PLACEHOLDER.sub(lambda match: said[match[1]], frame.path))
@@ -185,9 +185,9 @@ def _data(files: list[FoundFile]) -> list[FoundFile]:
     return [file for file in files if not file.hidden]
 
 
-def _faults(source: str, extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fault]:
+def _faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fault]:
     """What shows, before a byte is read, that an extract is not there to be taken."""
-    which = f"Extract {source}"
+    which = f"Extract {extract.uri}"
     if not extract.kind():
         yield Fault(which, "there is nothing.", "Mend the address.")
         return

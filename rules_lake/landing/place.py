@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from rules_engine.errors import Fault, RunRefused
 
 CHUNK = 1 << 20
 MANIFEST = "_manifest.json"
+_USER = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?]*|(?<=s3://)[^\s/:]+:[^\s?]*|(?<=s3a://)[^\s/:]+:[^\s?]*)@", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,11 @@ class Place:
     A folder, there or not: a path of this machine, ``file://``, ``s3://`` or ``s3a://``.
 
     A folder of this machine is put in place by one rename. In S3 files are moved one by one, the manifest last:
-    a reader takes no folder without it.
+    a reader takes no folder without it. ``uri`` names it to people, without the credentials that its address may have.
     """
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri.rstrip("/")
+        self._address, self.uri = uri.rstrip("/"), shown(uri).rstrip("/")
         with told(uri):
             scheme, _, rest = uri.partition("://")
             if not rest:
@@ -54,7 +56,11 @@ class Place:
 
     def below(self, name: str) -> Place:
         """The folder of a name within this one."""
-        return Place(f"{self.uri}/{name}")
+        return Place(f"{self._address}/{name}")
+
+    def beside(self, name: str) -> Place:
+        """The folder of a name in the folder of this one."""
+        return Place(f"{self._address.rpartition('/')[0]}/{name}")
 
     def kind(self) -> str:
         """``file``, ``folder``, or nothing where there is neither."""
@@ -192,6 +198,11 @@ class Place:
         return True
 
 
+def shown(text: str) -> str:
+    """A text with its addresses as they may be stored and shown: without the user and the password in them."""
+    return _USER.sub(r"\1", text)
+
+
 @contextmanager
 def told(which: str) -> Iterator[None]:
     """
@@ -203,5 +214,7 @@ def told(which: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as problem:
-        what = f"it cannot be reached: {str(problem).splitlines()[0]}."
-        raise RunRefused(Fault(which, what, "Check the address and the rights of whoever asks.")) from problem
+        what = f"it cannot be reached: {shown(str(problem)).splitlines()[0]}."
+        raise RunRefused(
+            Fault(shown(which), what, "Check the address and the rights of whoever asks.")
+        ) from None  # its text can hold credentials

@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from jobs.ingest_step import step
 from rules_engine.errors import RunRefused
 from rules_lake.landing.landing import land, verify
 from rules_lake.landing.manifest import checked
-from rules_lake.landing.place import Place
+from rules_lake.landing.place import Place, shown
 from rules_lake.landing.records import Records
 from tests.extracts import DAY, HEADER, LINES, NOW, OBJECTS, declared, table, written
 from tests.spec.table import Row, cases
@@ -158,6 +159,45 @@ def test_what_was_altered_after_it_landed_is_named(tmp_path: Path) -> None:
     ]
     assert "manifest" in said[3]
     assert said[4] == ""
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "orc"])
+def test_a_single_file_lands_like_a_folder_of_it(tmp_path: Path, kind: str) -> None:
+    """Of every format, by the file's own address; the same file again is no news."""
+    frame = declared(tmp_path / "landed", kind).frame("customers")
+    if kind == "orc":
+        orc.write_table(table(), tmp_path / "people.orc")
+    else:
+        written(tmp_path, kind, name=f"people.{kind}")
+    done = land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW)
+    assert [(file.name, file.rows) for file in done.manifest.files] == [(f"people.{kind}", 3)]
+    assert land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW).before
+
+
+ADDRESSES = """
+    address                     | shown              | because
+    ----------------------------+--------------------+--------------------------------------------------
+    s3://key:secret@bucket/a    | s3://bucket/a      | a password is for nobody to see
+    s3a://key:se/cr+et@bucket/a | s3a://bucket/a     | a secret may hold a slash
+    S3://key:s@cret@bucket/a    | S3://bucket/a      | or an at sign, and a scheme capitals
+    s3://key@bucket/a           | s3://bucket/a      | a user alone is one too
+    s3://bucket/a@b/c           | s3://bucket/a@b/c  | a folder may hold an at sign
+    /exports/a@b                | /exports/a@b       | and so may one of this machine
+"""
+
+
+@pytest.mark.parametrize("row", cases(ADDRESSES))
+def test_an_address_is_shown_without_its_credentials(row: Row) -> None:
+    """What manifests, messages and answers name a place by."""
+    assert shown(row["address"]) == row["shown"]
+
+
+def test_no_place_says_the_credentials_of_its_address() -> None:
+    """Neither what refuses an address that does not read, nor what that was raised from."""
+    with pytest.raises(RunRefused) as refused:
+        Place("s4://key:hushhush@bucket/a")
+    assert "hushhush" not in str(refused.value)
+    assert refused.value.__cause__ is None
 
 
 def test_a_step_lands_as_the_command_does(tmp_path: Path) -> None:
