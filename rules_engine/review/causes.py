@@ -265,10 +265,16 @@ def _smallest(
 def _nothing_left_out(
     touching: Sequence[Edit], pattern: int, undone: Callable[[Chosen, Rows], Flags]
 ) -> tuple[Edit, ...]:
-    """A set that undoes a flip and of which no single edit can be left out; the last edits are left out first."""
-    kept, only = list(touching), np.array([pattern])
-    for edit in reversed(touching):
-        fewer = [other for other in kept if other is not edit]
-        if undone(frozenset(fewer), only)[0]:
-            kept = fewer
+    """
+    A set that undoes a flip and of which no single edit can be left out; the last edits are left out first.
+
+    What could not be left out may be, once another one is: it is asked again until nothing can.
+    """
+    kept, before, only = list(touching), -1, np.array([pattern])
+    while len(kept) != before:
+        before = len(kept)
+        for edit in reversed(kept):
+            fewer = [other for other in kept if other is not edit]
+            if undone(frozenset(fewer), only)[0]:
+                kept = fewer
     return tuple(kept)
