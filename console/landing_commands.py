@@ -46,8 +46,11 @@ def land(
     found = done.manifest
     said = "had landed before: nothing changed" if done.before else "landed"
     told = f"{found.rows:,} rows of '{found.frame}' in {len(found.files)} files {said}, as {found.day}: {done.place}"
+    if found.unjudged:
+        told += f"\nIts values are judged when the lake is read: landing knows nothing of {', '.join(found.unjudged)}."
     desk.log("landed", frame=found.frame, rows=found.rows, digest=found.digest, before=done.before)
     content = {"frame": found.frame, "day": found.day, "rows": found.rows, "digest": found.digest}
+    content |= {"unjudged": found.unjudged}
     files = [asdict(file) for file in found.files]
     return desk.screen.answer(content | {"place": done.place, "before": done.before, "files": files}, told)
 

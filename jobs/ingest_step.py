@@ -35,7 +35,7 @@ def step(argv: Sequence[str]) -> Summary:
     done = land(told.source, lake.frame(told.frame), told.day, datetime.now(UTC), unended=told.unended)
     found = done.manifest
     return {"frame": found.frame, "day": found.day.isoformat(), "rows": found.rows, "digest": found.digest,
-            "place": done.place, "before": done.before}  # fmt: skip
+            "place": done.place, "before": done.before, "unjudged": list(found.unjudged)}  # fmt: skip
 
 
 def declaration(uri: str) -> Declared:

@@ -16,6 +16,7 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.frames import Frame
 from rules_engine.model.layouts import PLACEHOLDER, Layout
 from rules_lake.landing.manifest import LandedFile, Manifest, checked, manifest_of
+from rules_lake.landing.options import unjudged
 from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place, shown
 from rules_lake.landing.records import PACKED, SUFFIXES, Records
 
@@ -141,7 +142,7 @@ def _copied(
     )
     raise_all(RunRefused, _listed_faults(which, extract, files, digests))
     columns, landed = _read_through(aside, [f for f in files if f.name in digests], digests, frame, unended=unended)
-    manifest = Manifest(frame.name, day, extract.uri, now, columns, landed)
+    manifest = Manifest(frame.name, day, extract.uri, now, columns, landed, unjudged(frame))
     with aside.writing(MANIFEST) as out:
         out.write(manifest.text().encode())
     aside.freeze()
@@ -156,7 +157,7 @@ def _read_through(
     landed: list[LandedFile] = []
     columns: dict[str, str] = {}
     for file in files:
-        records = Records(aside, file.name, frame, unended=unended)
+        records = Records(aside, file.name, frame, unended=unended, judge=False)
         rows = 0
         try:
             for batch in records.batches():

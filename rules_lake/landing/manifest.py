@@ -30,6 +30,7 @@ class Manifest:
     """
     A landed snapshot. ``columns`` are Spark SQL types by names, as found in the files.
 
+    ``unjudged`` are options by which landing judged no value, so that this is left to whoever reads the lake.
     ``digest`` names its content: files by their checksums, whatever they are called, and the schema.
     """
 
@@ -39,6 +40,7 @@ class Manifest:
     landed_at: datetime
     columns: Mapping[str, str]
     files: tuple[LandedFile, ...]
+    unjudged: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -67,6 +69,8 @@ class Manifest:
             "files": [asdict(file) for file in self.files],
             "digest": self.digest,
         }
+        if self.unjudged:
+            said["unjudged"] = list(self.unjudged)
         return canonical_json(said) + "\n"
 
 
@@ -89,6 +93,7 @@ def manifest_of(place: Place) -> Manifest | None:
             datetime.fromisoformat(said["landed_at"]),
             dict(said["columns"]),
             tuple(LandedFile(**file) for file in said["files"]),
+            tuple(said.get("unjudged", ())),
         )
     except (ValueError, KeyError, TypeError) as problem:
         raise RunRefused(Fault(_which(place), "its manifest does not read as one.", RESTORE)) from problem

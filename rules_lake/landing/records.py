@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.frames import Frame
+from rules_lake.landing import options
 from rules_lake.landing.place import Place
 from rules_lake.landing.types import arrow_type, read_texts, same, spark_type
 
@@ -34,11 +36,14 @@ class Records:
     """
     The rows of one file as batches in the declared types. What is wrong is told by :attr:`faults` as reading goes on.
 
+    Where options say what only the lake's own reading judges, values are refused, or left as their texts where
+    ``judge`` is false; of records that cannot be parted there are then lines, as the one column of a batch.
     ``found`` are the columns that the file itself has, as Spark SQL types; a text's are the declared ones.
     """
 
-    def __init__(self, place: Place, name: str, frame: Frame, *, unended: bool = False) -> None:
+    def __init__(self, place: Place, name: str, frame: Frame, *, unended: bool = False, judge: bool = True) -> None:
         self.place, self.name, self.frame, self.unended = place, name, frame, unended
+        self.unjudged, self.judge = options.unjudged(frame), judge
         self.found: dict[str, str] = {}
         self.faults: list[Fault] = []
         self._said = set[str]()
@@ -55,8 +60,11 @@ class Records:
         if kind not in read:
             what = f"it is declared as {kind}, which is a table of its own and not an extract of files."
             raise self._refused(what, "Land Parquet, ORC, CSV or JSON.")
+        if self.unjudged and self.judge:
+            what = f"its values are written by {', '.join(self.unjudged)}, which only the lake's own reading knows."
+            raise self._refused(what, "Land it as Parquet, or written without these options.")
         try:
-            yield from read[kind]()
+            yield from read[kind]() if options.is_parted(self.frame) else self._lines_only()
         except UnicodeDecodeError as problem:
             what = f"it is not {self._encoding}: byte {problem.start} of a part of it means no letter."
             raise self._refused(what, "Write it as UTF-8, or say its encoding among the frame's options.") from problem
@@ -121,16 +129,24 @@ class Records:
             for number, line in enumerate(text):
                 last = line
                 yield line.removeprefix("\ufeff") if number == 0 else line
-            if not last.endswith(("\n", "\r")) and not self.unended:
+            ends = ("\n", "\r", self.frame.options.get("lineSep", "\n"))
+            if not last.endswith(ends) and not self.unended:
                 what = "its last line does not end, as where a writer was stopped."
                 remedy = "Have it written again; if this writer never ends the last line, say --unended."
                 raise self._refused(what, remedy)
+
+    def _lines_only(self) -> Batches:
+        """Lines in place of records of which landing cannot tell the cells."""
+        self.found = {c.name: c.type for c in self.frame.columns}
+        lines = self._lines()
+        while held := list(itertools.islice(lines, ROWS)):
+            yield pa.RecordBatch.from_arrays([pa.array(held, pa.string())], names=["line"])
 
     def _csv(self) -> Batches:
         said = self.frame.options
         rows = csv.reader(
             self._lines(),
-            delimiter=said.get("sep", said.get("delimiter", ",")),
+            delimiter=options.separator(said.get("sep", ",")),
             quotechar=said.get("quote", '"'),
             strict=True,
         )
@@ -175,6 +191,9 @@ class Records:
             if (wanted := types[name]) is None:
                 raise self._refused(f"its column '{name}' is of many values, which no text holds.", "Land Parquet.")
             given = pa.array([None if text == null else text for text in texts], pa.string())
+            if self.unjudged:
+                arrays.append(given)
+                continue
             arrays.append(read_texts(given, wanted, lambda n, name=name: self._no_value(name, first + n)))  # type: ignore[misc]
         return pa.RecordBatch.from_arrays(arrays, names=list(names))
 

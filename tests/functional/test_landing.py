@@ -14,6 +14,8 @@ from pyarrow import orc
 
 from jobs.ingest_step import step
 from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
+from rules_engine.model.frames import Frame
 from rules_lake.landing.landing import land, verify
 from rules_lake.landing.manifest import checked
 from rules_lake.landing.place import Place, shown
@@ -172,6 +174,60 @@ def test_a_single_file_lands_like_a_folder_of_it(tmp_path: Path, kind: str) -> N
     done = land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW)
     assert [(file.name, file.rows) for file in done.manifest.files] == [(f"people.{kind}", 3)]
     assert land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW).before
+
+
+OPTIONS = """
+    kind | option                     | line                  | said               | because
+    -----+----------------------------+-----------------------+--------------------+-------------------------------------
+    csv  | decimal = ","              | 1,FR,"10,5",          | unjudged decimal   | 10,5 is a number there
+    csv  | grouping = "_"             | 1,FR,1_000.50,        | unjudged grouping  | as 1_000 is
+    csv  | dateFormat = "dd.MM.yyyy"  | 1,FR,1.00,31.01.2020  | unjudged dateFormat | as 31.01.2020 is a day
+    csv  | decimal = ","              | 1,FR,10,5,            | has 5 cells        | cells are still counted
+    csv  | comment = "#"              | # a, remark           | unjudged comment   | a remark has no cells
+    csv  | escape = "!"               | 1,"F!"R",1.00,        | unjudged escape    | the quote is within the cell
+    csv  | quote = ""                 | 1,F"R,1.00,           | unjudged quote     | no quote means anything
+    csv  | sep = "\\t"                | 1                     | its header is      | a tab parts, and here are commas
+    csv  | escape = '"'               | 1,"F""R",1.00,        | judged             | as it is without a word
+    csv  | multiLine = "true"         | 1,FR,ten,             | no decimal         | as ever, so values are judged
+    json | dateFormat = "dd.MM.yyyy"  | {"customer_id": 1, "joined": "31.01.2020"} | unjudged dateFormat | a day
+    json | multiLine = "true"         | [{"customer_id": 1}]  | unjudged multiLine | a file is one text
+"""
+
+
+@pytest.mark.parametrize("row", cases(OPTIONS))
+def test_an_option_that_landing_does_not_know_is_named(row: Row, tmp_path: Path) -> None:
+    """The manifest names it, and values are left to whoever reads the lake; what can be checked still is."""
+    folder = tmp_path / "landed"
+    declared(folder, row["kind"])
+    text = (folder / "frames.toml").read_text()
+    head, columns, rest = text.partition("[frames.customers.columns]")
+    (folder / "frames.toml").write_text(f"{head}options = {{ {row['option']} }}\n{columns}{rest}")
+    frame = declaration.load(folder / "frames.toml").frame("customers")
+    source = written(
+        tmp_path / "extract", row["kind"], ((HEADER if row["kind"] == "csv" else "") + row["line"] + "\n",)
+    )
+    assert row["said"] in _came_of(source, frame)
+
+
+def test_values_that_landing_did_not_judge_are_read_by_no_other_rule(tmp_path: Path) -> None:
+    """Curating, say, refuses them instead of taking a comma for something else."""
+    declared(tmp_path / "landed")
+    text = (tmp_path / "landed/frames.toml").read_text()
+    text = text.replace("[frames.customers.columns]", 'options = { decimal = "," }\n[frames.customers.columns]')
+    (tmp_path / "landed/frames.toml").write_text(text)
+    frame = declaration.load(tmp_path / "landed/frames.toml").frame("customers")
+    done = land(str(written(tmp_path / "extract")), frame, DAY, NOW)
+    with pytest.raises(RunRefused, match="only the lake's own reading knows"):
+        list(Records(Place(done.place), "people.csv", frame).batches())
+
+
+def _came_of(source: Path, frame: Frame) -> str:
+    try:
+        done = land(str(source), frame, DAY, NOW)
+    except RunRefused as refused:
+        return str(refused)
+    unjudged = checked(Place(done.place)).unjudged
+    return " ".join(("unjudged", *unjudged) if unjudged else ("judged",))
 
 
 ADDRESSES = """
