@@ -16,7 +16,7 @@ from rules_engine.errors import Fault, RunRefused
 
 CHUNK = 1 << 20
 MANIFEST = "_manifest.json"
-_USER = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?]*|(?<=s3://)[^\s/:]+:[^\s?]*|(?<=s3a://)[^\s/:]+:[^\s?]*)@", re.I)
+_USER = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/]*|(?<=s3://)[^\s/:]+:[^\s]*|(?<=s3a://)[^\s/:]+:[^\s]*)@", re.I)
 
 
 @dataclass(frozen=True, slots=True)

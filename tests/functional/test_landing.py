@@ -237,6 +237,7 @@ ADDRESSES = """
     s3a://key:se/cr+et@bucket/a | s3a://bucket/a     | a secret may hold a slash
     S3://key:s@cret@bucket/a    | S3://bucket/a      | or an at sign, and a scheme capitals
     s3://key@bucket/a           | s3://bucket/a      | a user alone is one too
+    s3://key:se?ret@bucket/a    | s3://bucket/a      | a password may hold any sign
     s3://bucket/a@b/c           | s3://bucket/a@b/c  | a folder may hold an at sign
     /exports/a@b                | /exports/a@b       | and so may one of this machine
 """
