@@ -331,7 +331,8 @@ def test_absent_credentials_are_said_in_words(monkeypatch: pytest.MonkeyPatch, t
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    clients = boto3.client("emr", region_name=REGION), boto3.client("s3", region_name=REGION)
+    fresh = boto3.Session(region_name=REGION)  # the default one may have read another test's
+    clients = fresh.client("emr"), fresh.client("s3")
     with pytest.raises(RunRefused, match=r"credentials.* Sign in, or set AWS_PROFILE"):
         emr_runs.submit_run(*clients, JOB, "j-1")
 
