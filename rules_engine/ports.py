@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import sha256
 from typing import Generic, Protocol, TypeVar
 
 from rules_engine.model.failing import Failure
@@ -67,12 +66,6 @@ class OpenLake(Generic[Rows]):
     """Frame name to where the files of that state are."""
     frames: Mapping[str, Rows]
     schema: Schema
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over what of the declaration and of the data can change an answer."""
-        states = (f"{name} {state}" for name, state in sorted(self.snapshots.items()))
-        return sha256("\n".join([self.declaration.digest, *states]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ from rules_engine.spark.shuffle import HashPartitioning, of_facts, words_said
 from rules_engine.spark.small_frames import few_rows, stored
 from rules_engine.spark.standalone_queries import rows_of_batch, run_batches
 from rules_engine.spark.timeouts import within
-from rules_engine.worker.decide import DECISIONS, HITS, STANDING, types_of
+from rules_engine.worker.decide import types_of
+from rules_engine.worker.decision_rows import DECISIONS, HITS, STANDING
 from rules_engine.worker.parquet import MOST_ROWS
 from rules_engine.worker.work_counts import BARE, MERGED
 
@@ -158,7 +159,7 @@ class SparkEvaluator:
                     lambda live: made.update(hits=self._stage(live, folder, previous, corrected)),
                     whole, apart, self.on_failure,
                 )  # fmt: skip
-            raise_all(RunRefused, oversized(live.matrix, self.spark.read.parquet(f"{folder}/{HITS}")))
+            raise_all(RunRefused, oversized(live.matrix, lambda: self.spark.read.parquet(f"{folder}/{HITS}")))
             with phase("count", seconds, self.spark, progress):
                 evaluation = self._counted(live, found.subjects, made["hits"], previous, folder)
                 self._confirm(rule_set.as_of)

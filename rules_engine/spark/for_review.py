@@ -12,7 +12,7 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.spark.failure.isolation import ActiveRules, FaultIsolation, retry_without_failing
 from rules_engine.spark.timeouts import within
-from rules_engine.worker.decide import HITS
+from rules_engine.worker.decision_rows import HITS
 
 if TYPE_CHECKING:
     from datetime import date

@@ -16,7 +16,8 @@ from rules_engine.spark import parquet
 from rules_engine.spark.scan import handed
 from rules_engine.spark.shuffle import HashPartitioning, ShuffleInput, of_memberships, shuffled
 from rules_engine.spark.work_counts import WorkCounts
-from rules_engine.worker.decide import Decide, TypeRules, schemas
+from rules_engine.worker.decide import Decide, TypeRules
+from rules_engine.worker.decision_rows import schemas
 from rules_engine.worker.index_probe import IndexProbe
 from rules_engine.worker.merge import ArrivedRows, Finalisation, Merge, ProbeAndFinalise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def oversized(matrix: HitMatrix, hits: DataFrame) -> Iterable[Fault]:
+def oversized(matrix: HitMatrix, read: Callable[[], DataFrame]) -> Iterable[Fault]:
     """
     The membership types of which a record would be larger than a history takes: the largest one of each.
 
-    Rows are looked at only where all rules of a type together could be too many.
+    Hits are read only where all rules of a type together could be too many.
     """
     for key, _, _ in matrix.slices:
         sizes: dict[int, dict[int, int]] = {}
@@ -33,7 +33,7 @@ def oversized(matrix: HitMatrix, hits: DataFrame) -> Iterable[Fault]:
         if most <= LARGEST_RECORD - REST_OF_RECORD:
             continue
         bytes_ = _plus(f"{_bits(masks)} * {size}L" for size, masks in sizes.items())
-        largest = hits.selectExpr(SUBJECT, f"{bytes_} + {REST_OF_RECORD}L AS bytes").orderBy("bytes", ascending=False)
+        largest = read().selectExpr(SUBJECT, f"{bytes_} + {REST_OF_RECORD}L AS bytes").orderBy("bytes", ascending=False)
         found = largest.first()
         if found and found["bytes"] > LARGEST_RECORD:
             what = f"subject {found[SUBJECT]} has so many hits of it that its record is about {found['bytes']:,} bytes."

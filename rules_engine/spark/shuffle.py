@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from rules_engine.index.words import SUBJECT, RuleBit, hit_word, unknown_word
 from rules_engine.model.rules import Form, WhenUnknown
-from rules_engine.worker.decide import standing_schema
+from rules_engine.worker.decision_rows import standing_schema
 from rules_engine.worker.exchange import PART, SendFacts, ShuffleWriter, Work
 from rules_engine.worker.work_counts import Count, uncounted
 

@@ -30,7 +30,11 @@ class BitCounts:
 
     def of_words(self) -> Iterator[tuple[str, list[int]]]:
         """Of each word, by its name, the rows that have each of its bits."""
-        values = np.arange(1 << CHUNK)
         for name, seen in self._seen.items():
-            counts = (int(part[(values >> bit) & 1 == 1].sum()) for part in seen for bit in range(CHUNK))
+            counts = (_with_bit(part, bit) for part in seen for bit in range(CHUNK))
             yield name, list(counts)[:BITS]
+
+
+def _with_bit(counts: NDArray[np.int64], bit: int) -> int:
+    """How many rows have a bit, of the counts of all that the bits can be: every second run of ``1 << bit`` has it."""
+    return int(counts.reshape(-1, 2, 1 << bit)[:, 1].sum())

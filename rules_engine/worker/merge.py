@@ -149,9 +149,8 @@ class ArrivedRows:
 
         ``own`` are numbers of the subjects' own rows, by their expressions.
         """
-        places = pc.index_in(rows.column(0), value_set=subjects).fill_null(-1).to_numpy()
-        order = stable_argsort(places + 1)
-        order = order[np.count_nonzero(places < 0) :]
+        places, order, absent = _by_place(rows.column(0), subjects)
+        order = order[absent:]
         places = places[order]
         starts = np.flatnonzero(np.diff(places, prepend=-1))
         words = unpack(rows.column(1))[order]
@@ -162,6 +161,12 @@ class ArrivedRows:
         elif len(starts) < len(places):
             words = np.bitwise_or.reduceat(words, starts, axis=0)
         return places[starts], words
+
+
+def _by_place(of: pa.Array, subjects: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.intp], int]:
+    """Where each row's subject is, -1 where it is not there; the rows in that order; how many are not there."""
+    places: NDArray[np.int32] = pc.index_in(of, value_set=subjects).fill_null(-1).to_numpy()
+    return places, stable_argsort(places + 1), int(np.count_nonzero(places < 0))
 
 
 @dataclass(frozen=True)
@@ -177,9 +182,7 @@ class Stood:
         """Told apart by whether their subject is among those given; of None nothing stood."""
         if rows is None:
             return cls(NOWHERE, None, None)
-        places = pc.index_in(rows.column(0), value_set=subjects).fill_null(-1).to_numpy()
-        order = stable_argsort(places + 1)
-        absent = np.count_nonzero(places < 0)
+        places, order, absent = _by_place(rows.column(0), subjects)
         at = order[absent:]
         return cls(places[at], rows.take(pa.array(at)), rows.take(pa.array(order[:absent])))
 

@@ -18,6 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+REPEATS = b"repeats"
+"""A field's metadata, where its values are few: they are written once, and numbered."""
+
 LAST = "PAR1"
 """What every Parquet file ends in."""
 
@@ -87,7 +90,7 @@ def _fill(rows: list[pa.RecordBatch], full: int) -> bool:
 
 def _encoded(rows: pa.Table) -> pa.Buffer:
     sink = pa.BufferOutputStream()
-    coded = [field.name for field in rows.schema if pa.types.is_dictionary(field.type)]
+    coded = [field.name for field in rows.schema if (field.metadata or {}).get(REPEATS)]
     pq.write_table(rows, sink, compression="snappy", use_dictionary=coded, write_statistics=False, store_schema=False)
     return sink.getvalue()
 

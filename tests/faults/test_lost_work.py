@@ -17,7 +17,7 @@ from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
 from rules_engine.spark import hit_matrix, shuffle
 from rules_engine.spark.evaluator import SparkEvaluator
-from rules_engine.worker import decide, exchange, merge
+from rules_engine.worker import decide, decision_rows, exchange, merge
 from tests import small_lake
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ def half_of_the_merge() -> dict[str, Any]:
 
 
 def rows_not_written() -> dict[str, Any]:
-    return {"Decide": forgetting(decide.HITS)}
+    return {"Decide": forgetting(decision_rows.HITS)}
 
 
 def decisions_not_written() -> dict[str, Any]:
-    return {"Decide": forgetting(decide.DECISIONS)}
+    return {"Decide": forgetting(decision_rows.DECISIONS)}
 
 
 def forgetting(forgotten: str) -> type[decide.Decide]:
