@@ -22,7 +22,7 @@ import pyarrow as pa
 import typer
 
 from bench.linkage_rivals import plain_splink, with_recordlinkage
-from demo.people import Person, copies, people
+from demo.people import ROLES, Person, copies, people
 from rules_engine.errors import RulesError
 from rules_lake.master import records as master_records
 from rules_lake.master import settings as master_settings
@@ -43,18 +43,6 @@ FEBRL = {
     "state": "region",
     "date_of_birth": "birth_date",
     "soc_sec_id": "national_id",
-}
-MADE = {
-    "given_name": "given",
-    "family_name": "family",
-    "birth_date": "born",
-    "house_number": "house",
-    "street": "street",
-    "city": "city",
-    "postcode": "postcode",
-    "email": "email",
-    "phone": "phone",
-    "national_id": "national_id",
 }
 KNOWN = FEBRL | {
     "first_name": "given_name",
@@ -164,7 +152,7 @@ def made(persons: int, seed: int = 1) -> Labelled:
     for place, (_, person) in enumerate(rows):
         of.setdefault(person.number, []).append(f"r{place}")
     truth = frozenset(ordered(*pair) for records in of.values() for pair in combinations(records, 2))
-    return Labelled(f"people-{persons}", (table,), dict(MADE), truth)
+    return Labelled(f"people-{persons}", (table,), dict(ROLES), truth)
 
 
 def ordered(a: str, b: str) -> Pair:

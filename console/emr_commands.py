@@ -128,15 +128,14 @@ def submit(
         said = said.filled(read_variables(variables, lambda service: aws.client(service, settings.region)))
     job = said.job(settings)
     if dry_run:
-        _show(desk, job, said, publish=publish)
-        return
+        return _show(desk, job, said, publish=publish)
     found = _put(desk, job, said, settings.region, publish=publish, wait=wait)
-    desk.log("submitted", run_id=job.run_id, cluster=found.cluster, steps=[step.id for step in found.steps])
     ids = [step.id for step in found.steps]
+    desk.log("submitted", run_id=job.run_id, cluster=found.cluster, steps=ids)
     content = {"run_id": job.run_id, "created_at": at, "cluster": found.cluster, "steps": ids, "done": found.done}
     where = f"application {found.cluster}" if serverless else f"cluster {found.cluster}"
     steps = ", ".join(f"{step.what} {step.id} ({step.state.lower()})" for step in found.steps)
-    desk.screen.answer(content, f"Run {job.run_id} is on {where}: {steps}.")
+    return desk.screen.answer(content, f"Run {job.run_id} is on {where}: {steps}.")
 
 
 def _put(desk: Desk, job: Job, said: Said, region: str | None, *, publish: bool, wait: bool) -> RunState:

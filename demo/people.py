@@ -67,6 +67,21 @@ class Person:
     national_id: str | None
 
 
+ROLES = {
+    "given_name": "given",
+    "family_name": "family",
+    "birth_date": "born",
+    "house_number": "house",
+    "street": "street",
+    "city": "city",
+    "postcode": "postcode",
+    "email": "email",
+    "phone": "phone",
+    "national_id": "national_id",
+}
+"""The role of each column of a person (docs/master.md), to the column."""
+
+
 def people(count: int, seed: int) -> list[Person]:
     """Different persons; some share a name, some an address and a family name."""
     chance = Random(seed)  # noqa: S311 - made people keep no secret

@@ -32,6 +32,7 @@ ARGUMENTS.add_argument("--database-secret", help=f"name in Secrets Manager of th
 
 
 def step(argv: Sequence[str]) -> Summary:
+    """Read the rules of a day and the limits beside them, and write both where no database is needed to read them."""
     told = ARGUMENTS.parse_args(argv)
     from rules_repo.connection import of_tenant
     from rules_repo.releases import shared

@@ -10,23 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from demo.people import Person
+from demo.people import ROLES, Person
 from rules_lake.master import settings as master_settings
 from rules_lake.master.records import Key, Records, records_of
 from rules_lake.master.settings import Settings
-
-ROLES = {
-    "given_name": "given",
-    "family_name": "family",
-    "birth_date": "born",
-    "house_number": "house",
-    "street": "street",
-    "city": "city",
-    "postcode": "postcode",
-    "email": "email",
-    "phone": "phone",
-    "national_id": "national_id",
-}
 
 
 def settings_of(sources: Iterable[str], said: Mapping[str, Any] | None = None) -> Settings:

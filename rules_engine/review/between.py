@@ -157,6 +157,7 @@ class _Granted:
         return found
 
     def flips(self) -> Iterator[Flips]:
+        """Who flipped, by why; reasons of which there are none are left out."""
         flipped = self.was != self.becomes
         by_rules, by_data = self.old_rules_new_data == self.was, self.new_rules_old_data == self.was
         reasons = {

@@ -69,6 +69,7 @@ class Population:
 
     @classmethod
     def of(cls, staged: Sequence[Staged], stood: Stood) -> Population:
+        """Everybody whom any of the matrices, or an earlier membership, is about."""
         here, away = stood.rows, stood.rows.slice(0, 0)
         if len(stood.absent):
             gone = pc.is_in(stood.rows.column("subject"), value_set=stood.absent)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from demo.people import Person, people, soiled
+from demo.people import ROLES, Person, people, soiled
 from rules_engine.errors import RunRefused
 from rules_lake.master import day as master_day
 from rules_lake.master import folders, overrides
@@ -19,7 +19,7 @@ from rules_lake.master.linking import InDuckDB
 from rules_lake.master.overrides import Override
 from rules_lake.master.settings import Settings, load
 from tests.functional.rules_command import RulesCommand
-from tests.master_days import ROLES, write_source
+from tests.master_days import write_source
 
 SETTINGS = """
 [linking]
