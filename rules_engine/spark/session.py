@@ -185,6 +185,7 @@ def start(
         raise RunRefused(
             Fault("Spark", "PySpark is not installed.", "Install the extra: pip install '.[local]'.")
         ) from problem
+    work = work.absolute()  # what the JVM is told is an address
     work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName("agile-rules-engine").master(master)
