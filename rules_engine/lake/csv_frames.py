@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
 from rules_engine.lake import letters, scanning, text_pass
-from rules_engine.lake.hadoop import DataFile
-from rules_engine.lake.text_faults import lost_letters, not_read, record_fault, value_fault
-from rules_engine.lake.text_values import quoted, value_of
+from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.text_faults import Wrong, lost_letters, not_read, record_fault, value_fault
+from rules_engine.lake.text_values import literal, quoted, value_of
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ BROKEN_OFF = "_record"
 """The column that holds a record which is not of as many cells as the others."""
 
 PASSED_ON = (
-    "header", "sep", "quote", "escape", "nullValue", "emptyValue", "comment", "lineSep", "multiLine",
+    "header", "sep", "quote", "escape", "nullValue", "comment", "lineSep", "multiLine",
     "ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace",
 )  # fmt: skip
 
@@ -56,7 +56,7 @@ class CsvFrame:
         if text_pass.CUT not in found:
             yield from self._ends()
 
-    def _told(self, found: Mapping[str, text_pass.Wrong]) -> Iterator[Fault]:
+    def _told(self, found: Mapping[str, Wrong]) -> Iterator[Fault]:
         frame, files = self.frame, {file.uri.rsplit("/", 1)[-1]: file for file in self.files}
         places = {name: at for at, name in enumerate(self._in_files)}
         for name, wrong in found.items():
@@ -107,7 +107,10 @@ class CsvFrame:
         return self.spark.read.schema(schema).options(**options).csv(self.path)
 
     def _text(self, name: str) -> str:
-        return letters.put_right(quoted(name), self._encoding)
+        """The text of a cell; Spark takes what stands for an empty one the other way round, so that is read here."""
+        text = letters.put_right(quoted(name), self._encoding)
+        stands = self.frame.options.get("emptyValue")
+        return f"CASE WHEN {text} = {literal(stands)} THEN '' ELSE {text} END" if stands else text
 
     def _value(self, name: str) -> str:
         if name in self.folders:

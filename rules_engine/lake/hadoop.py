@@ -5,32 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
+from rules_engine.lake.data_files import DataFile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BLOCK = 8 * 2**20
 """Bytes that a remote file is asked for at once, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """A file: its URI, its name below its frame's path, its bytes, and what its store says of its state."""
-
-    uri: str
-    name: str
-    size: int
-    state: str
-
-    @property
-    def local(self) -> str:
-        """Its path on this machine; empty where it is elsewhere."""
-        return self.uri.removeprefix("file:").replace("//", "/", 1) if self.uri.startswith("file:") else ""
 
 
 def file_system(spark: SparkSession, path: str) -> tuple[Any, Any]:

@@ -6,24 +6,17 @@ import bz2
 import csv
 import gzip
 import io
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-import pyarrow as pa
+from typing import Any, BinaryIO
 
 from rules_engine.lake.arrow_types import Unreadable, type_name
-from rules_engine.lake.hadoop import DataFile, opened
+from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.letters import LOST
 from rules_engine.model.frames import Format, Frame
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-AT_ONCE = 16
-"""Files that are opened at once: of a remote store each takes as long as a few of its answers."""
+MOST_CELLS = 2**30
+"""Characters of a cell at most: none is too long to be told."""
 
 BROKEN, EMPTY, CLOSED, LETTERS = "broken", "empty", "closed", "letters"
 """Why a head cannot be had: no such file format; no bytes; no right to read it; letters of another encoding."""
@@ -44,40 +37,17 @@ class Head:
     """Columns that the names of its folders say, and their values there."""
 
 
-def heads(spark: SparkSession, frame: Frame, files: Sequence[DataFile]) -> list[Head]:
-    """The heads of files, in their order; none of their rows is read."""
-    with ThreadPoolExecutor(AT_ONCE) as several:
-        return list(several.map(partial(_head, spark, frame), files))
-
-
 def folders_of(file: DataFile) -> tuple[tuple[str, str], ...]:
     """Columns that the folders of a file say, as Hive names partitions, and their values."""
     parts = (part.partition("=") for part in file.name.split("/")[:-1] if "=" in part)
     return tuple((name, value) for name, _, value in parts)
 
 
-def _head(spark: SparkSession, frame: Frame, file: DataFile) -> Head:
-    from py4j.protocol import Py4JJavaError
-
-    folders = folders_of(file)
-    if not file.size and frame.format is not Format.JSON:
-        return Head(file, wrong=EMPTY, folders=folders)
-    read = READERS.get(frame.format)
-    if read is None:
-        return Head(file, folders=folders)
-    try:
-        with opened(spark, file) as stream:
-            found = read(stream, frame)
-    except UnicodeError as problem:
-        return Head(file, wrong=LETTERS, said=str(problem), folders=folders)
-    except PermissionError as problem:
-        return Head(file, wrong=CLOSED, said=str(problem), folders=folders)
-    except (pa.ArrowException, OSError, EOFError, csv.Error, Py4JJavaError) as problem:
-        closed = "AccessControlException" in str(problem) or "AccessDenied" in str(problem)
-        return Head(file, wrong=CLOSED if closed else BROKEN, said=str(problem).splitlines()[0], folders=folders)
+def with_columns(file: DataFile, found: Found) -> Head:
+    """The head of a file with these columns and types."""
     names = [name.lower() for name, _ in found]
     twice = tuple(name for name, _ in found if names.count(name.lower()) > 1)
-    return Head(file, dict(found), twice, folders=folders)
+    return Head(file, dict(found), twice, folders=folders_of(file))
 
 
 Found = list[tuple[str, str | Unreadable | None]]
@@ -147,3 +117,15 @@ def dialect(frame: Frame) -> dict[str, Any]:
         "escapechar": None if escape == quote else escape,
         "strict": True,
     }
+
+
+def lost_in(lines: Iterable[bytes], encoding: str) -> int:
+    """The first of lines whose bytes are no letters of an encoding; 0 where all of them are."""
+    if encoding.upper().startswith(("UTF-16", "UTF-32")):
+        return 1
+    for line, raw in enumerate(lines, 1):
+        try:
+            raw.decode(encoding)
+        except UnicodeDecodeError:
+            return line
+    return 0

@@ -9,19 +9,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
-from rules_engine.lake import codes, json_records, text_pass
-from rules_engine.lake.agreement import missing, undeclared
-from rules_engine.lake.hadoop import DataFile, opened
+from rules_engine.lake import cells, json_records, text_pass
+from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.hadoop import opened
+from rules_engine.lake.json_faults import as_text, by_text, told
 from rules_engine.lake.json_records import RecordCheck, total
-from rules_engine.lake.text_faults import json_fault, lost_letters, value_fault
+from rules_engine.lake.text_faults import value_fault
 from rules_engine.lake.text_values import quoted, value_of
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-MOMENTS = {"date": "dateFormat", "timestamp": "timestampFormat", "timestamp_ntz": "timestampFormat"}
-NUMBERS = {"tinyint", "smallint", "int", "bigint", "decimal", "double", "float"}
 
 
 @dataclass(frozen=True)
@@ -43,53 +41,14 @@ class JsonFrame:
     def faults(self) -> Iterator[Fault]:
         """Everything that would not come back as it was written: one pass over tokens, and one over formatted texts."""
         found = total(self._found())
-        yield from self._of_columns(found)
-        for (kind, name), files in found.items():
-            if kind in (json_records.SEEN, json_records.UNKNOWN):
-                continue
-            count = sum(each for each, _ in files.values())
-            file = self._file(next(iter(files)))
-            line = self._line(file, kind, name)
-            if kind == json_records.LETTERS:
-                yield lost_letters(self.frame, file.name, line)
-            elif kind == json_records.VALUE:
-                text = next(iter(files.values()))[1]
-                yield value_fault(self.frame, name, self.wanted[name], count, text, file.name, line)
-            else:
-                yield json_fault(self.frame, kind, name, self.wanted.get(name, ""), count, file.name, line)
-        if self._said_by_format and not any(kind == json_records.BROKEN for kind, _ in found):
+        yield from told(self.frame, self._in_files, found, lambda uri: self._file(uri).name, self._line)
+        if self._of_java and not any(kind == json_records.BROKEN for kind, _ in found):
             yield from self._of_texts()
 
-    def _of_columns(self, found: Mapping[tuple[str, str], Mapping[str, tuple[int, str]]]) -> Iterator[Fault]:
-        """Columns that no record of a file has, and keys that are not declared."""
-        which = f"Frame '{self.frame.name}'"
-        seen, unknown = (self._by_file(found, kind) for kind in (json_records.SEEN, json_records.UNKNOWN))
-        for uri in sorted({*seen, *unknown}):
-            file = self._file(uri)
-            others = sorted(unknown.get(uri, set()))
-            lost = [name for name in self._in_files if name not in seen.get(uri, set())]
-            absent = self.frame.options.get("missing") == "null"
-            said = [missing(name, others) for name in lost if not absent or name.lower() in map(str.lower, others)]
-            near = {name.lower() for name in lost}
-            said += [undeclared(name, lost) for name in others if name.lower() not in near]
-            for each in said:
-                what = each.what.replace("{file}", f"file {file.name}").replace("{has}", "has")
-                remedy = each.remedy or 'Where it stands for no value, say options = { missing = "null" }.'
-                yield Fault(which, what, remedy, codes.COLUMN)
-
-    def _by_file(
-        self, found: Mapping[tuple[str, str], Mapping[str, tuple[int, str]]], kind: str
-    ) -> dict[str, set[str]]:
-        names: dict[str, set[str]] = {}
-        for (kind_, name), files in found.items():
-            for uri in files if kind_ == kind else ():
-                names.setdefault(uri, set()).add(name)
-        return names
-
     def _of_texts(self) -> Iterator[Fault]:
-        """Days and numbers that are texts, by the way in which the declaration says they are written."""
-        rows = self._read(dict.fromkeys(self._said_by_format, "string"), "PERMISSIVE")
-        texts = {name: text_pass.Text(quoted(name), self.wanted[name]) for name in self._said_by_format}
+        """Days and moments in a form that Java alone reads."""
+        rows = self._read(dict.fromkeys(self._of_java, "string"), "PERMISSIVE")
+        texts = {name: text_pass.Text(quoted(name), self.wanted[name]) for name in self._of_java}
         for name, wrong in text_pass.wrong(rows, texts, self.frame.options).items():
             if name in texts:
                 file = self._file(wrong.file).name
@@ -108,9 +67,10 @@ class JsonFrame:
     def _check(self) -> RecordCheck:
         parse = getattr(self.spark._jvm, "org.apache.spark.sql.types.DataType").fromDDL
         types = {name: json.loads(parse(type_).json()) for name, type_ in self._in_files.items()}
-        return RecordCheck(types, frozenset(self._said_by_format))
+        return RecordCheck(types, frozenset(by_text(self._in_files, self.frame.options)), self.frame.options)
 
-    def _line(self, file: DataFile, kind: str, name: str) -> int:
+    def _line(self, uri: str, kind: str, name: str) -> int:
+        file = self._file(uri)
         if self.frame.options.keys() & {"multiLine", "lineSep"} or file.name.endswith((".gz", ".bz2", ".zst")):
             return 0
         with opened(self.spark, file) as stream:
@@ -127,14 +87,12 @@ class JsonFrame:
     @cached_property
     def _as_text(self) -> list[str]:
         """Columns that Spark is to read as texts: days, and numbers where they are said to be texts."""
-        numbers = NUMBERS if self.frame.options.get("numbers") == "texts" else set()
-        return [name for name, type_ in self._in_files.items() if type_.partition("(")[0] in {*MOMENTS, *numbers}]
+        return as_text(self._in_files, self.frame.options)
 
     @cached_property
-    def _said_by_format(self) -> list[str]:
-        """Those of them of which options say how they are written."""
-        types = {name: self.wanted[name].partition("(")[0] for name in self._as_text}
-        return [name for name, type_ in types.items() if MOMENTS.get(type_, "") in {"", *self.frame.options}]
+    def _of_java(self) -> list[str]:
+        texts = by_text(self._in_files, self.frame.options)
+        return [name for name in texts if cells.reader(self.wanted[name], self.frame.options) is None]
 
     def _read(self, types: Mapping[str, str], mode: str) -> DataFrame:
         said = {name: value for name, value in self.frame.options.items() if name in ("multiLine", "lineSep")}

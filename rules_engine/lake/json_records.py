@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
-from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
-from rules_engine.lake.text_values import DAY, EXACT, MOMENT, ZONE
+from rules_engine.lake import cells
 
-RANGES = {"byte": 2**7, "short": 2**15, "integer": 2**31, "long": 2**63}
-NUMBERS = (*RANGES, "decimal", "double", "float")
+NAMES = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint"}
+"""Types that Spark calls otherwise in JSON than in SQL."""
 
 SEEN, BROKEN, LETTERS, UNKNOWN, TWICE, VALUE, TEXT, NUMBER = (
     "seen", "broken", "letters", "unknown", "twice", "value", "text", "number",
@@ -48,12 +44,13 @@ class RecordCheck:
     """
     What the values of declared columns must be.
 
-    ``types`` are Spark's types as JSON has them. Columns of ``texts`` are texts whatever they mean: by which pattern
-    they are written is looked at elsewhere.
+    ``types`` are Spark's types as JSON has them. Columns of ``texts`` are texts whatever they mean, and written as
+    ``options`` say; forms that Java alone reads are looked at elsewhere.
     """
 
     types: Mapping[str, Any]
     texts: frozenset[str] = field(default_factory=frozenset)
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Count what is found in lines, by their files: the two columns of what is given."""
@@ -79,26 +76,23 @@ class RecordCheck:
             return
         if not text.strip():
             return
-        try:
-            said = self._decoder.decode(text)
-        except ValueError:
-            yield BROKEN, "", ""
-            return
-        for record in [said] if isinstance(said, Pairs) else said if isinstance(said, list) else [None]:
+        for record in parted(text):
             if isinstance(record, Pairs):
-                yield from self._of_record(record)
+                yield from self.of_record(record)
             else:
                 yield BROKEN, "", ""
 
     @cached_property
-    def _decoder(self) -> json.JSONDecoder:
-        return json.JSONDecoder(object_pairs_hook=Pairs, parse_float=Written, parse_int=Written, parse_constant=Written)
-
-    @cached_property
     def _checks(self) -> dict[str, Callable[[Any], str]]:
-        return {name: (_text if name in self.texts else _check(type_)) for name, type_ in self.types.items()}
+        return {
+            name: _check(type_)
+            if name not in self.texts
+            else _written(cells.reader(NAMES.get(type_, type_), self.options), NUMBER)
+            for name, type_ in self.types.items()
+        }
 
-    def _of_record(self, record: Pairs) -> Iterator[Finding]:
+    def of_record(self, record: Pairs) -> Iterator[Finding]:
+        """What is found in one record."""
         checks, names = self._checks, set()
         for name, value in record:
             if name in names:
@@ -113,76 +107,63 @@ class RecordCheck:
                 yield wrong, name, value if isinstance(value, str) else "…"
 
 
+DECODER = json.JSONDecoder(object_pairs_hook=Pairs, parse_float=Written, parse_int=Written, parse_constant=Written)
+
+
+def parted(text: str) -> list[Any]:
+    """The records of a text, one or a list of them; something else where it is no JSON, or is none of these."""
+    try:
+        said = DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return [None]
+    return [said] if isinstance(said, Pairs) else list(said) if isinstance(said, list) else [None]
+
+
 def _check(type_: Any) -> Callable[[Any], str]:
     """What a value of a type must be: a function that gives what is wrong with one, or nothing."""
     if isinstance(type_, dict):
         return _NESTED.get(type_["type"], lambda _: _anything)(type_)
-    if type_ in RANGES:
-        return _numbers(lambda value: bool(re.fullmatch("-?[0-9]+", value)) and _within(int(value), RANGES[type_]))
-    if type_ in EXACT:
-        return _numbers(lambda value: _is_float(value, EXACT[type_]))
-    if type_.startswith("decimal("):
-        precision, scale = map(int, type_[8:-1].split(","))
-        return _numbers(lambda value: _is_decimal(value, precision, scale))
-    return _PLAIN.get(type_.partition("(")[0], _anything)
+    name = NAMES.get(type_, type_)
+    kind = cells.family(name)
+    if kind in cells.NUMBERS:
+        return _number(cells.json_number(name))
+    if kind in ("date", "timestamp", "timestamp_ntz"):
+        return _written(cells.reader(name, {}), VALUE)
+    if kind == "boolean":
+        return _truth
+    return _written(cells.reader(name, {}), NUMBER) if kind in cells.READ else _anything
 
 
-def _numbers(fits: Callable[[str], bool]) -> Callable[[Any], str]:
+def _number(read: cells.Read) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if isinstance(value, Written):
-            return "" if fits(value) else VALUE
+            return "" if _is_read(value, read) else VALUE
         return TEXT if isinstance(value, str) else VALUE
 
     return check
 
 
-def _within(value: int, most: int) -> bool:
-    return -most <= value < most
+def _written(read: cells.Read | None, of_number: str) -> Callable[[Any], str]:
+    """What a text must be; ``of_number`` is what is found where a number stands in its place."""
+
+    def check(value: Any) -> str:
+        if isinstance(value, Written):
+            return of_number
+        return "" if isinstance(value, str) and (read is None or _is_read(value, read)) else VALUE
+
+    return check
 
 
-def _is_float(value: str, exact: int) -> bool:
-    number = float(value)
-    if math.isnan(number) or value.endswith("Infinity"):
-        return True
-    if math.isinf(number) or (number == 0 and re.match("[^eE]*[1-9]", value)):
-        return False
-    return len(value) <= exact or not re.fullmatch("-?[0-9]+", value) or int(number) == int(value)
-
-
-def _is_decimal(value: str, precision: int, scale: int) -> bool:
+def _is_read(text: str, read: cells.Read) -> bool:
     try:
-        number = Decimal(value)
-    except InvalidOperation:
+        read(text)
+    except cells.NoValueError:
         return False
-    if not number.is_finite():
-        return False
-    _, digits, exponent = number.normalize().as_tuple()
-    if not any(digits):
-        return True
-    return -int(exponent) <= scale and len(digits) + int(exponent) <= precision - scale
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Written):
-        return NUMBER
-    return "" if isinstance(value, str) else VALUE
+    return True
 
 
 def _truth(value: Any) -> str:
     return "" if isinstance(value, bool) else VALUE
-
-
-def _moment(pattern: str, read: Callable[[str], Any]) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or isinstance(value, Written) or not re.fullmatch(pattern, value):
-            return VALUE
-        try:
-            read(value)
-        except ValueError:
-            return VALUE
-        return ""
-
-    return check
 
 
 def _anything(_: Any) -> str:
@@ -222,24 +203,6 @@ def _struct(type_: Any) -> Callable[[Any], str]:
     return check
 
 
-def _day_and_time(text: str) -> None:
-    """Raises ValueError where there is no such day or time of day."""
-    date.fromisoformat(text[:10])
-    time.fromisoformat(text[11:16])
-    if len(text) > 18 and text[16] == ":" and int(text[17:19]) > 59:
-        raise ValueError(text)
-
-
-_PLAIN: Mapping[str, Callable[[Any], str]] = {
-    "string": _text,
-    "binary": _text,
-    "char": _text,
-    "varchar": _text,
-    "boolean": _truth,
-    "date": _moment(DAY, date.fromisoformat),
-    "timestamp": _moment(MOMENT + ZONE, _day_and_time),
-    "timestamp_ntz": _moment(MOMENT, _day_and_time),
-}
 _NESTED: Mapping[str, Callable[[Any], Callable[[Any], str]]] = {"array": _array, "map": _map, "struct": _struct}
 
 

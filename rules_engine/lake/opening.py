@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import codes, letters, tables
 from rules_engine.lake.agreement import head_faults
+from rules_engine.lake.cells import READ
 from rules_engine.lake.csv_frames import CsvFrame
-from rules_engine.lake.hadoop import DataFile
-from rules_engine.lake.heads import Head, folders_of, heads
+from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
+from rules_engine.lake.looking import heads
 from rules_engine.lake.storage import Landed
-from rules_engine.lake.text_values import READ
 from rules_engine.model.frames import Format, Frame
 
 if TYPE_CHECKING:

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rules_engine.lake.hadoop import DataFile, opened
-from rules_engine.lake.heads import dialect, lines_of, unpacked
+from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.hadoop import opened
+from rules_engine.lake.heads import MOST_CELLS, dialect, lines_of, lost_in, unpacked
+from rules_engine.lake.text_faults import Uneven
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-MOST_CELLS = 2**30
-"""Characters of a cell at most: none is too long to be told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Uneven:
-    """A record that is not as the others: the line that it ends on, its cells, or why it has none."""
-
-    line: int
-    cells: int
-    why: str = ""
-    lines: bool = False
-    """Whether it is a record over several lines, where each is said to be one."""
 
 
 def uneven(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> Iterator[Uneven]:
@@ -61,16 +48,8 @@ def line_of(spark: SparkSession, frame: Frame, file: DataFile, at: int, text: st
 
 def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:
     """The first line of a file whose bytes are no letters of its encoding; 0 where all of them are."""
-    encoding = frame.options.get("encoding", "UTF-8")
-    if encoding.upper().startswith(("UTF-16", "UTF-32")):
-        return 1
     with opened(spark, file) as stream:
-        for line, raw in enumerate(unpacked(stream), 1):
-            try:
-                raw.decode(encoding)
-            except UnicodeDecodeError:
-                return line
-    return 0
+        return lost_in(unpacked(stream), frame.options.get("encoding", "UTF-8"))
 
 
 def _records(lines: Iterator[str], frame: Frame) -> csv._reader:  # type: ignore[name-defined]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake import hadoop, tables
 from rules_engine.lake.codes import HALF_WRITTEN, NOT_LANDED
-from rules_engine.lake.hadoop import DataFile
+from rules_engine.lake.data_files import DataFile
 from rules_engine.model.frames import Frame, Naming
 from rules_engine.model.layouts import Layout
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake.codes import BROKEN, NOT_LANDED, PACKAGES
-from rules_engine.lake.hadoop import DataFile, exists, files_below, opened
+from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.hadoop import exists, files_below, opened
 from rules_engine.model.frames import Format, Frame
 
 if TYPE_CHECKING:

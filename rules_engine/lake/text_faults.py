@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from rules_engine.errors import Fault
 from rules_engine.lake import codes
 from rules_engine.model.frames import Frame
-
-if TYPE_CHECKING:
-    from rules_engine.lake.scanning import Uneven
 
 LONGEST = 40
 """Characters of an example at most."""
 
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "double", "float")
 MEND = "Mend the source, or declare the column as string."
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What was found: how often, in which file, and how one of them is written."""
+
+    count: int
+    file: str
+    text: str = ""
+    line: int = 0
+    """Where it stands, as far as that is known."""
+
+    def and_(self, other: Wrong | None) -> Wrong:
+        """Both: the example is the least one of the first file."""
+        if other is None:
+            return self
+        first = min(self, other, key=lambda each: (each.file, each.text))
+        return Wrong(self.count + other.count, first.file, first.text, first.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Uneven:
+    """A record that is not as the others: the line that it ends on, its cells, or why it has none."""
+
+    line: int
+    cells: int
+    why: str = ""
+    lines: bool = False
+    """Whether it is a record over several lines, where each is said to be one."""
 
 
 def shape(text: str) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rules_engine.lake import cells
 from rules_engine.lake.letters import LOST
-from rules_engine.lake.text_values import is_written
+from rules_engine.lake.text_faults import Wrong
+from rules_engine.lake.text_values import is_of_form
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """What was found: how often, in which file, and how one of them is written."""
-
-    count: int
-    file: str
-    text: str = ""
+FOUND = "file string, name string, count bigint, text string"
+CUT, LETTERS = "", " "
+"""Names of no column, under which records that are cut off and lost letters are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,51 @@ class Text:
     type_: str
 
 
-CUT, LETTERS = "", " "
-"""Names of no column, under which records that are cut off and lost letters are counted."""
+@dataclass(frozen=True)
+class TextCheck:
+    """
+    Counts what is wrong in batches of texts: a file, whether a record is cut off, whether letters are lost, and texts.
+
+    Texts of ``by_form`` come with whether they are in the form that is said, which Java was asked.
+    """
+
+    types: Mapping[str, str]
+    options: Mapping[str, str]
+    by_form: Sequence[str]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        found: dict[str, Wrong] = {}
+        for batch in batches:
+            for file in pc.unique(batch.column("file")).to_pylist():
+                of_file = batch.filter(pc.equal(batch.column("file"), file))
+                for name, wrong in self._of_file(of_file, file):
+                    found[name] = wrong.and_(found.get(name))
+        rows = [(each.file, name, each.count, each.text) for name, each in found.items()]
+        types = (pa.string(), pa.string(), pa.int64(), pa.string())
+        columns = [pa.array([row[at] for row in rows], type_) for at, type_ in enumerate(types)]
+        yield pa.RecordBatch.from_arrays(columns, ["file", "name", "count", "text"])
+
+    def _of_file(self, batch: pa.RecordBatch, file: str) -> Iterator[tuple[str, Wrong]]:
+        """A record that is cut off is none, so its cells are not looked at."""
+        if cut := pc.sum(batch.column("cut")).as_py():
+            yield CUT, Wrong(cut, file)
+            batch = batch.filter(pc.invert(batch.column("cut")))
+        if lost := pc.sum(batch.column("lost")).as_py():
+            yield LETTERS, Wrong(lost, file)
+        for at, (name, type_) in enumerate(self.types.items()):
+            texts = batch.column(f"t{at}")
+            wrong = self._not_of_form(batch, at) if name in self.by_form else self._wrong(texts, type_)
+            if wrong:
+                yield name, Wrong(sum(wrong.values()), file, min(wrong))
+
+    def _wrong(self, texts: pa.Array, type_: str) -> Mapping[str, int]:
+        read = cells.reader(type_, self.options)
+        assert read is not None
+        return cells.wrong(texts, read)
+
+    def _not_of_form(self, batch: pa.RecordBatch, at: int) -> Mapping[str, int]:
+        texts = batch.column(f"t{at}").filter(pc.invert(batch.column(f"f{at}")))
+        return {each["values"]: each["counts"] for each in texts.value_counts().to_pylist()}
 
 
 def wrong(
@@ -39,29 +82,20 @@ def wrong(
 ) -> dict[str, Wrong]:
     """What is wrong in each column, by its name; ``cut`` is the SQL of whether a record is cut off."""
     lost = " OR ".join(f"contains(coalesce({text.sql}, ''), '{LOST}')" for text in texts.values()) or "false"
-    flags = {CUT: cut, LETTERS: f"({lost})"}
-    flags |= {name: f"NOT {is_written(text.sql, text.type_, options)}" for name, text in texts.items()}
-    shown = {name: text.sql for name, text in texts.items()} | {CUT: "''", LETTERS: "''"}
+    judged = {name: text for name, text in texts.items() if cells.family(text.type_) not in ("string", "binary")}
+    by_form = [name for name, text in judged.items() if cells.reader(text.type_, options) is None]
+    forms = {at: text for at, (name, text) in enumerate(judged.items()) if name in by_form}
     read = rows.selectExpr(
         "_metadata.file_path AS file",
-        *(f"{sql} AS b{at}" for at, sql in enumerate(flags.values())),
-        *(f"{shown[name]} AS t{at}" for at, name in enumerate(flags)),
+        f"{cut} AS cut",
+        f"({lost}) AS lost",
+        *(f"{text.sql} AS t{at}" for at, text in enumerate(judged.values())),
+        *(f"{is_of_form(text.sql, text.type_, options)} AS f{at}" for at, text in forms.items()),
     )
-    found = read.selectExpr(*(asked for at in range(len(flags)) for asked in _asked(at))).first()
-    assert found is not None
-    return dict(_of_row(list(flags), found.asDict(recursive=True)))
-
-
-def _asked(at: int) -> tuple[str, str]:
-    """A record that is cut off is none, so its cells are not looked at."""
-    bad = "b0" if at == 0 else f"b{at} AND NOT b0"
-    example = f"min(CASE WHEN {bad} THEN struct(file, t{at} AS text) END) AS x{at}"
-    return f"count_if({bad}) AS n{at}", example
-
-
-def _of_row(names: list[str], row: Mapping[str, Any]) -> list[tuple[str, Wrong]]:
-    return [
-        (name, Wrong(row[f"n{at}"], row[f"x{at}"]["file"], row[f"x{at}"]["text"]))
-        for at, name in enumerate(names)
-        if row[f"n{at}"]
-    ]
+    check = TextCheck({name: text.type_ for name, text in judged.items()}, options, by_form)
+    found: dict[str, Wrong] = {}
+    for row in read.mapInArrow(check, FOUND).collect():
+        of_task: Any = row.asDict()
+        name = of_task.pop("name")
+        found[name] = Wrong(**of_task).and_(found.get(name))
+    return {name: found[name] for name in (CUT, LETTERS, *texts) if name in found}

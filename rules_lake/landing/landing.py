@@ -19,6 +19,7 @@ from rules_lake.landing.manifest import LandedFile, Manifest, checked, manifest_
 from rules_lake.landing.options import unjudged
 from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place, shown
 from rules_lake.landing.records import PACKED, SUFFIXES, Records
+from rules_lake.landing.texts import TextRecords
 
 WRITER_AT_WORK = "_temporary"
 FINISHED = "_SUCCESS"
@@ -156,8 +157,9 @@ def _read_through(
     faults: list[Fault] = []
     landed: list[LandedFile] = []
     columns: dict[str, str] = {}
+    texts = TextRecords(frame)
     for file in files:
-        records = Records(aside, file.name, frame, unended=unended, judge=False)
+        records = Records(aside, file.name, frame, unended=unended, judge=False, texts=texts)
         rows = 0
         try:
             for batch in records.batches():
@@ -171,6 +173,7 @@ def _read_through(
             faults.append(Fault(f"Frame '{frame.name}', file {file.name}", what, "Have all files written alike."))
         columns = columns or records.found
         landed.append(LandedFile(file.name, file.bytes, digests[file.name], rows))
+    faults += texts.faults()
     if not faults and not sum(file.rows for file in landed) and frame.key == (frame.subject_key,):
         faults.append(Fault(f"Frame '{frame.name}'", "the extract has no rows.", "Ask its source for another."))
     raise_all(RunRefused, faults)

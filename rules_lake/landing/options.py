@@ -1,23 +1,22 @@
-"""Which options of a frame's text files landing judges values by, and which only the lake's own reading does."""
+"""Which options of a frame's text files landing reads by, and which only the lake's own reading knows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rules_engine.lake.moment_forms import read_by
 from rules_engine.model.frames import Format, Frame
 
-READ = {"sep", "quote", "header", "encoding", "nullValue", "leadingZeros", "numbers", "missing"}
-"""Options by which landing reads values as the lake does."""
+READ = {
+    "sep", "quote", "header", "encoding", "nullValue", "emptyValue", "leadingZeros", "decimal", "grouping", "numbers",
+    "missing",
+}  # fmt: skip
+"""Options by which landing reads records and values as the lake does."""
 
-OF_VALUES = {"decimal", "grouping", "dateFormat", "timestampFormat", "emptyValue"}
-"""Options that say what a cell means, and not where it ends."""
+FORMS = {"dateFormat", "timestampFormat"}
+"""Options that say how a cell is read, and not where it ends; Java alone reads some of them."""
 
-AS_ALWAYS = {
-    ("decimal", "."),
-    ("dateFormat", "yyyy-MM-dd"),
-    ("ignoreLeadingWhiteSpace", "false"),
-    ("ignoreTrailingWhiteSpace", "false"),
-}
+AS_ALWAYS = {("ignoreLeadingWhiteSpace", "false"), ("ignoreTrailingWhiteSpace", "false")}
 
 
 def unjudged(frame: Frame) -> tuple[str, ...]:
@@ -27,15 +26,17 @@ def unjudged(frame: Frame) -> tuple[str, ...]:
 
 def is_parted(frame: Frame) -> bool:
     """Whether landing can tell where the cells of a record end."""
-    return set(unjudged(frame)) <= OF_VALUES
+    return set(unjudged(frame)) <= FORMS
 
 
 def _others(frame: Frame) -> Iterator[str]:
     if frame.format not in (Format.CSV, Format.JSON):
         return
     for name, value in frame.options.items():
-        known = name in READ or (name, value.lower() if value.lower() == "false" else value) in AS_ALWAYS
-        if name == "multiLine":
+        known = name in READ or (name, value.lower()) in AS_ALWAYS
+        if name in FORMS:
+            known = read_by(value) is not None
+        elif name == "multiLine":
             known = value.lower() == ("true" if frame.format is Format.CSV else "false")
         elif name == "escape":
             known = value == frame.options.get("quote", '"')

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rules_engine.errors import Fault, RunRefused, did_you_mean
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.lake.heads import lost_in
+from rules_engine.lake.text_faults import lost_letters
 from rules_engine.model.frames import Frame
 from rules_lake.landing import options
 from rules_lake.landing.place import Place
-from rules_lake.landing.types import arrow_type, read_texts, same, spark_type
-
-ROWS = 65_536
-"""Rows that are held at a time."""
+from rules_lake.landing.texts import ROWS, TextRecords
+from rules_lake.landing.types import arrow_type, same, spark_type
 
 SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "parquet": (".parquet", ".parq", ".pq"),
@@ -39,14 +38,29 @@ class Records:
     Where options say what only the lake's own reading judges, values are refused, or left as their texts where
     ``judge`` is false; of records that cannot be parted there are then lines, as the one column of a batch.
     ``found`` are the columns that the file itself has, as Spark SQL types; a text's are the declared ones.
+    ``texts`` reads several files of texts, and is then asked for what is wrong in all of them.
     """
 
-    def __init__(self, place: Place, name: str, frame: Frame, *, unended: bool = False, judge: bool = True) -> None:
+    def __init__(
+        self,
+        place: Place,
+        name: str,
+        frame: Frame,
+        *,
+        unended: bool = False,
+        judge: bool = True,
+        texts: TextRecords | None = None,
+    ) -> None:
         self.place, self.name, self.frame, self.unended = place, name, frame, unended
         self.unjudged, self.judge = options.unjudged(frame), judge
         self.found: dict[str, str] = {}
-        self.faults: list[Fault] = []
-        self._said = set[str]()
+        self._texts, self._of_several = texts or TextRecords(frame), texts is not None
+        self._faults: list[Fault] = []
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was found wrong so far; what is wrong in texts of several files they tell themselves."""
+        return self._faults + ([] if self._of_several else list(self._texts.faults()))
 
     def batches(self) -> Batches:
         """
@@ -63,11 +77,12 @@ class Records:
         if self.unjudged and self.judge:
             what = f"its values are written by {', '.join(self.unjudged)}, which only the lake's own reading knows."
             raise self._refused(what, "Land it as Parquet, or written without these options.")
+        if many := next((c for c in self.frame.columns if self.frame.format.is_text and not arrow_type(c.type)), None):
+            raise self._refused(f"its column '{many.name}' is of many values, which no text holds.", "Land Parquet.")
         try:
             yield from read[kind]() if options.is_parted(self.frame) else self._lines_only()
         except UnicodeDecodeError as problem:
-            what = f"it is not {self._encoding}: byte {problem.start} of a part of it means no letter."
-            raise self._refused(what, "Write it as UTF-8, or say its encoding among the frame's options.") from problem
+            raise RunRefused(*self.faults, lost_letters(self.frame, self.name, self._first_lost())) from problem
         except (pa.ArrowException, EOFError, OSError) as problem:
             what = f"it cannot be read to its end as {kind}: it is broken, cut off or something else."
             raise self._refused(what, "Have it written again.") from problem
@@ -96,12 +111,12 @@ class Records:
         for name, type_ in declared.items():
             if name not in own:
                 near = did_you_mean(name, own, 0.5)
-                self._wrong(name, f"its column '{name}' is missing.", f"{near} Mend the extract or the declaration.")
+                what = f"its column '{name}' is missing."
+                self._faults.append(self._fault(what, f"{near} Mend the extract or the declaration."))
             elif arrow_type(type_) is not None and not same(type_, own[name]):
                 what = f"its column '{name}' is {own[name]}, and declared as {type_}."
-                self._wrong(name, what, "Mend the declaration, or land the declared type.")
-        if self.faults:
-            raise RunRefused(*self.faults)
+                self._faults.append(self._fault(what, "Mend the declaration, or land the declared type."))
+        raise_all(RunRefused, self._faults)
         self.found = own
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -117,13 +132,29 @@ class Records:
 
     @property
     def _encoding(self) -> str:
-        return self.frame.options.get("encoding", self.frame.options.get("charset", "UTF-8"))
+        return self.frame.options.get("encoding", "UTF-8")
+
+    def _csv(self) -> Batches:
+        self.found = {c.name: c.type for c in self.frame.columns}
+        return self._texts.csv(self.name, self._lines())
+
+    def _json(self) -> Batches:
+        self.found = {c.name: c.type for c in self.frame.columns}
+        return self._texts.json(self.name, self._lines())
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[Any]:
+        packed = next((how for suffix, how in PACKED.items() if self.name.endswith(suffix)), None)
+        with self.place.reading(self.name) as raw:
+            yield pa.CompressedInputStream(raw, packed) if packed else raw
+
+    def _first_lost(self) -> int:
+        with self._unpacked() as stream:
+            return lost_in(io.BufferedReader(stream), self._encoding)
 
     def _lines(self) -> Iterator[str]:
         """The lines of a text with their ends, which the last one has too."""
-        packed = next((how for suffix, how in PACKED.items() if self.name.endswith(suffix)), None)
-        with self.place.reading(self.name) as raw:
-            stream = pa.CompressedInputStream(raw, packed) if packed else raw
+        with self._unpacked() as stream:
             text = io.TextIOWrapper(stream, encoding=self._encoding, errors="strict", newline="")
             last = "\n"
             for number, line in enumerate(text):
@@ -142,108 +173,10 @@ class Records:
         while held := list(itertools.islice(lines, ROWS)):
             yield pa.RecordBatch.from_arrays([pa.array(held, pa.string())], names=["line"])
 
-    def _csv(self) -> Batches:
-        said = self.frame.options
-        rows = csv.reader(
-            self._lines(),
-            delimiter=options.separator(said.get("sep", ",")),
-            quotechar=said.get("quote", '"'),
-            strict=True,
-        )
-        names = [c.name for c in self.frame.columns]
-        try:
-            if said.get("header", "true").lower() == "true":
-                self._header_is(next(rows, None), names)
-            yield from self._cells(rows, names, said.get("nullValue", ""))
-        except csv.Error as problem:
-            what = f"line {rows.line_num} is no line of CSV: a quote is not closed, or stands within a cell."
-            raise self._refused(what, "Write it as RFC 4180 has it, and to its end.") from problem
-
-    def _header_is(self, header: list[str] | None, names: Sequence[str]) -> None:
-        if header is None:
-            raise self._refused("it is empty.", "Have it written again; an extract without rows has a header.")
-        self.found = {c.name: c.type for c in self.frame.columns}
-        if list(header) != list(names):
-            what = f"its header is {', '.join(header)}, and declared are {', '.join(names)}, in this order."
-            raise self._refused(what, "Mend the extract, or the declaration's columns and their order.")
-
-    def _cells(self, rows: Iterator[list[str]], names: Sequence[str], null: str) -> Batches:
-        self.found = {c.name: c.type for c in self.frame.columns}
-        held: list[list[str]] = []
-        first = 1
-        for number, cells in enumerate(rows, 1):
-            if len(cells) != len(names):
-                what = f"record {number} has {len(cells)} cells, and {len(names)} columns are declared."
-                raise self._refused(what, "Mend the extract: a record is cut off, or a separator is not quoted.")
-            held.append(cells)
-            if len(held) == ROWS:
-                yield self._of_texts(zip(*held, strict=True), names, null, first)
-                held, first = [], number + 1
-        if held:
-            yield self._of_texts(zip(*held, strict=True), names, null, first)
-
-    def _of_texts(
-        self, columns: Iterable[Sequence[str | None]], names: Sequence[str], null: str | None, first: int
-    ) -> pa.RecordBatch:
-        types = {c.name: arrow_type(c.type) for c in self.frame.columns}
-        arrays = []
-        for name, texts in zip(names, columns, strict=True):
-            if (wanted := types[name]) is None:
-                raise self._refused(f"its column '{name}' is of many values, which no text holds.", "Land Parquet.")
-            given = pa.array([None if text == null else text for text in texts], pa.string())
-            if self.unjudged:
-                arrays.append(given)
-                continue
-            arrays.append(read_texts(given, wanted, lambda n, name=name: self._no_value(name, first + n)))  # type: ignore[misc]
-        return pa.RecordBatch.from_arrays(arrays, names=list(names))
-
-    def _no_value(self, name: str, record: int) -> None:
-        declared = next(c.type for c in self.frame.columns if c.name == name)
-        what = f"record {record} has no {declared} in its column '{name}'."
-        self._wrong(name, what, "Mend the extract; the value is not shown, for it can be personal.")
-
-    def _json(self) -> Batches:
-        names = [c.name for c in self.frame.columns]
-        self.found = {c.name: c.type for c in self.frame.columns}
-        held: list[list[str | None]] = []
-        first = 1
-        for number, line in enumerate((line for line in self._lines() if line.strip()), 1):
-            held.append(self._object(number, line, names))
-            if len(held) == ROWS:
-                yield self._of_texts(zip(*held, strict=True), names, None, first)
-                held, first = [], number + 1
-        if held:
-            yield self._of_texts(zip(*held, strict=True), names, None, first)
-
-    def _object(self, number: int, line: str, names: Sequence[str]) -> list[str | None]:
-        try:
-            said: Any = json.loads(line, parse_float=str, parse_int=str)
-        except ValueError as problem:
-            what = f"line {number} is no whole JSON object."
-            raise self._refused(what, "Write one object a line, and the file to its end.") from problem
-        if not isinstance(said, dict):
-            raise self._refused(f"line {number} is JSON, and no object.", "Write one object a line.")
-        if other := sorted(set(said) - set(names)):
-            near = did_you_mean(other[0], names)
-            self._wrong(other[0], f"line {number} has '{other[0]}', which is not declared.", near or "Declare it.")
-        return [self._as_text(number, name, said.get(name)) for name in names]
-
-    def _as_text(self, number: int, name: str, value: Any) -> str | None:
-        if isinstance(value, dict | list):
-            raise self._refused(f"line {number} has many values in '{name}'.", "Land Parquet.")
-        return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
     # faults -----------------------------------------------------------------------------------------------------
 
     def _refused(self, what: str, remedy: str) -> RunRefused:
-        return RunRefused(*self.faults, Fault(self._which, what, remedy))
+        return RunRefused(*self.faults, self._fault(what, remedy))
 
-    def _wrong(self, name: str, what: str, remedy: str) -> None:
-        """The first fault of each column."""
-        if name not in self._said:
-            self._said.add(name)
-            self.faults.append(Fault(self._which, what, remedy.strip()))
-
-    @property
-    def _which(self) -> str:
-        return f"Frame '{self.frame.name}', file {self.name}"
+    def _fault(self, what: str, remedy: str) -> Fault:
+        return Fault(f"Frame '{self.frame.name}', file {self.name}", what, remedy.strip())

@@ -1,12 +1,10 @@
-"""Spark SQL types and Arrow's: which is which, and texts read as values of them."""
+"""Spark SQL types and Arrow's: which is which."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 _PLAIN = {
     "string": pa.string(),
@@ -30,6 +28,19 @@ _PLAIN = {
 }
 _DECIMAL = re.compile(r"(?:decimal|dec|numeric)\(\s*(\d{1,2})\s*(?:,\s*(\d{1,2})\s*)?\)")
 _CHARACTERS = re.compile(r"(?:varchar|char)\(\s*\d+\s*\)")
+
+
+_ALSO = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint", "real": "float"}
+
+
+def spark_name(declared: str) -> str:
+    """A declared type by the name that Spark shows."""
+    name = re.sub(r"\s+", "", declared.lower())
+    if found := _DECIMAL.fullmatch(name):
+        return f"decimal({found[1]},{found[2] or 0})"
+    return {"decimal": "decimal(10,0)", "dec": "decimal(10,0)", "numeric": "decimal(10,0)"}.get(
+        name, _ALSO.get(name, name)
+    )
 
 
 def arrow_type(spark: str) -> pa.DataType | None:
@@ -59,30 +70,3 @@ def same(declared: str, found: str) -> bool:
     """Whether two Spark SQL types are one; a moment with or without zone is one in Parquet files of many writers."""
     kinds = {"timestamp", "timestamp_ntz"}
     return arrow_type(declared) == arrow_type(found) or {declared.lower(), found.lower()} <= kinds
-
-
-def read_texts(texts: pa.Array, wanted: pa.DataType, tell: Callable[[int], None]) -> pa.Array:
-    """
-    Texts as values of a type; ``tell`` is given the number of the first that is none, and the value stays away.
-    """
-    if pa.types.is_boolean(wanted):
-        wrong = pc.and_kleene(
-            pc.is_valid(texts), pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(["true", "false"])))
-        )
-        if pc.any(wrong).as_py():
-            tell(pc.index(wrong, True).as_py())
-            return pa.nulls(len(texts), wanted)
-        return pc.equal(pc.utf8_lower(texts), "true")
-    try:
-        return texts.cast(wanted)
-    except pa.ArrowException:
-        tell(next(n for n in range(len(texts)) if not _reads(texts.slice(n, 1), wanted)))
-        return pa.nulls(len(texts), wanted)
-
-
-def _reads(text: pa.Array, wanted: pa.DataType) -> bool:
-    try:
-        text.cast(wanted)
-    except pa.ArrowException:
-        return False
-    return True

@@ -61,19 +61,19 @@ HALF = """
     csv     | half a name                   | called neither .csv           | a copy gets its name when it is whole
     csv     | nothing                       | there is nothing              | the address is wrong
     csv     | no file                       | no file of data               | the folder is there before the files
-    csv     | cut after a comma             | record 3 has 2 cells          | the last line has two of four cells
+    csv     | cut after a comma             | a record has 2 cells instead  | the last line has two of four cells
     csv     | cut within the last cell      | last line does not end        | the year is the month of another day
-    csv     | a quote is open               | a quote is not closed         | what follows would be one cell
-    csv     | a quote within                | a quote is not closed         | a quote within a cell is doubled
-    csv     | comma for a point             | record 1 has 5 cells          | 10,50 is two cells
-    csv     | a name for a number           | no bigint in its column       | the columns are shifted
-    csv     | other header                  | its header is                 | two columns changed places
-    csv     | latin                         | is not UTF-8                  | its letters would be others
+    csv     | a quote is open               | out of place or never closed  | what follows would be one cell
+    csv     | a quote within                | out of place or never closed  | a quote within a cell is doubled
+    csv     | comma for a point             | a record has 5 cells instead  | 10,50 is two cells
+    csv     | a name for a number           | 'customer_id' has a value that is no bigint | the columns are shifted
+    csv     | other header                  | the columns in another order  | two columns changed places
+    csv     | latin                         | letters that are no UTF-8     | its letters would be others
     csv     | no rows                       | the extract has no rows       | a night without customers is a mistake
     csv     | gzip cut                      | cannot be read to its end     | half an archive
-    json    | cut object                    | no whole JSON object          | the writer was stopped within the last line
+    json    | cut object                    | 1 lines are no JSON objects   | the writer was stopped within the last line
     json    | unknown name                  | 'contry', which is not        | the source renamed a column
-    json    | a text for a day              | no date in its column         | another locale's day
+    json    | a text for a day              | 'joined' has a value that is no date | another locale's day
     parquet | no footer                     | cannot be read to its end     | Parquet without its end is no Parquet
     parquet | a bit                         | cannot be read to its end     | the page's checksum tells
     parquet | renamed                       | column 'country' is missing   | the other name is near
@@ -179,17 +179,19 @@ def test_a_single_file_lands_like_a_folder_of_it(tmp_path: Path, kind: str) -> N
 OPTIONS = """
     kind | option                     | line                  | said               | because
     -----+----------------------------+-----------------------+--------------------+-------------------------------------
-    csv  | decimal = ","              | 1,FR,"10,5",          | unjudged decimal   | 10,5 is a number there
-    csv  | grouping = "_"             | 1,FR,1_000.50,        | unjudged grouping  | as 1_000 is
-    csv  | dateFormat = "dd.MM.yyyy"  | 1,FR,1.00,31.01.2020  | unjudged dateFormat | as 31.01.2020 is a day
+    csv  | decimal = ","              | 1,FR,"10,5",          | judged             | 10,5 is a number there
+    csv  | grouping = "_"             | 1,FR,1_000.50,        | judged             | as 1_000 is
+    csv  | dateFormat = "dd.MM.yyyy"  | 1,FR,1.00,31.01.2020  | judged             | as 31.01.2020 is a day
+    csv  | dateFormat = "dd.MM.yyyy"  | 1,FR,1.00,2020-01-31  | no date as written | by that form alone
+    csv  | dateFormat = "d MMM yyyy"  | 1,FR,1.00,31 Jan 2020 | unjudged dateFormat | Java alone knows the months' names
     csv  | decimal = ","              | 1,FR,10,5,            | has 5 cells        | cells are still counted
     csv  | comment = "#"              | # a, remark           | unjudged comment   | a remark has no cells
     csv  | escape = "!"               | 1,"F!"R",1.00,        | unjudged escape    | the quote is within the cell
     csv  | quote = ""                 | 1,F"R,1.00,           | unjudged quote     | no quote means anything
-    csv  | sep = "\\t"                | 1                     | its header is      | a tab parts, and here are commas
+    csv  | sep = "\\t"                | 1                     | no column 'country' | a tab parts, and here are commas
     csv  | escape = '"'               | 1,"F""R",1.00,        | judged             | as it is without a word
     csv  | multiLine = "true"         | 1,FR,ten,             | no decimal         | as ever, so values are judged
-    json | dateFormat = "dd.MM.yyyy"  | {"customer_id": 1, "joined": "31.01.2020"} | unjudged dateFormat | a day
+    json | dateFormat = "dd.MM.yyyy"  | {"customer_id": 1, "country": "", "premium": 1, "joined": "31.01.2020"} | judged | a day by its form
     json | multiLine = "true"         | [{"customer_id": 1}]  | unjudged multiLine | a file is one text
 """
 
@@ -210,10 +212,10 @@ def test_an_option_that_landing_does_not_know_is_named(row: Row, tmp_path: Path)
 
 
 def test_values_that_landing_did_not_judge_are_read_by_no_other_rule(tmp_path: Path) -> None:
-    """Curating, say, refuses them instead of taking a comma for something else."""
+    """Curating, say, refuses them instead of taking a remark for a record."""
     declared(tmp_path / "landed")
     text = (tmp_path / "landed/frames.toml").read_text()
-    text = text.replace("[frames.customers.columns]", 'options = { decimal = "," }\n[frames.customers.columns]')
+    text = text.replace("[frames.customers.columns]", 'options = { comment = "#" }\n[frames.customers.columns]')
     (tmp_path / "landed/frames.toml").write_text(text)
     frame = declaration.load(tmp_path / "landed/frames.toml").frame("customers")
     done = land(str(written(tmp_path / "extract")), frame, DAY, NOW)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import atexit
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from rules_engine.errors import RunRefused
-from rules_engine.lake import declaration
+from rules_engine.lake import cells, declaration
+from rules_engine.lake.text_values import value_of
+from rules_engine.model.frames import Frame
 from rules_engine.spark.evaluator import SparkEvaluator
+from rules_lake.landing.landing import land
+from rules_lake.landing.options import unjudged
+from rules_lake.landing.place import Place
+from rules_lake.landing.records import Records
+from tests.extracts import NOW
 from tests.spec.table import Row, cases, rows
 
 AS_OF = date(2026, 6, 5)
@@ -70,6 +79,9 @@ READ = r"""
     id bigint; country string          | encoding=windows-1252                     | 1,\x80\xe9                   | €é                                   | letters of Windows, on every Spark
     id bigint; country string          | encoding=cp1250                           | 1,\x8eofie                   | Žofie                                | letters of another country
     id bigint; country string          | header=false                              | 1,FR                         | FR                                   | no header
+    id bigint; country string          |                                           | 1,"" / 2, / 3,FR             | None / None / FR                     | nothing is no value
+    id bigint; country string          | nullValue=NA                              | 1,"" / 2, / 3,NA / 4,"G "","" L" | (empty) / None / None / G "," L | quotes about nothing are an empty text
+    id bigint; country string          | emptyValue=NIL                            | 1,NIL / 2, / 3,NILS          | (empty) / None / NILS                | a word for an empty text
 """
 
 JSON = r"""
@@ -106,13 +118,102 @@ def test_json_that_would_be_read_as_something_else_is_refused(spark: SparkSessio
     assert row["says"] in _said(spark, "json", JSON)[_frame(JSON, row)]
 
 
+@pytest.mark.parametrize(("format_", "table"), [("csv", CSV), ("json", JSON)])
+def test_landing_refuses_what_the_lake_refuses_in_the_same_words(spark: SparkSession, format_: str, table: str) -> None:
+    """One reader for both; what landing leaves to the lake it names, and lists of values are no text to it."""
+    said, frames = _said(spark, format_, table), _evaluator(spark, format_, table).lake.frames
+    landed = {frame.name: _landed(frame) for frame in frames}
+    same = [name for name in landed if landed[name] == said[name].replace(f"{frames[0].path[:-2]}{name}", "PATH")]
+    assert [landed[name] for name in landed if name not in same] == (
+        ["unjudged multiLine"] if format_ == "csv" else [landed["f15"]]
+    )
+    assert "of many values" in landed["f15"] or format_ == "csv"
+
+
+def _landed(frame: Frame) -> str:
+    with TemporaryDirectory() as folder:
+        dated = replace(frame, path=f"{folder}/{{day}}")
+        try:
+            return " ".join(("unjudged", *land(frame.path, dated, AS_OF, NOW).manifest.unjudged))
+        except RunRefused as refused:
+            return "".join(f"{fault}\n" for fault in refused.faults).replace(dated.path, "PATH")
+
+
+CELLS = r"""
+    text                        | is none of                                          | because
+    ----------------------------+-----------------------------------------------------+----------------------------------------
+    7                           | boolean date timestamp timestamp_ntz                | a whole number is a number of any type
+    +7                          | boolean date timestamp timestamp_ntz                | with its sign
+    007                         | smallint bigint boolean date timestamp timestamp_ntz | zeros that a whole number would lose
+    40000                       | smallint decimal(6,2) boolean date timestamp timestamp_ntz varchar(4) | beyond two types
+    .5                          | smallint bigint decimal(38,0) boolean date timestamp timestamp_ntz | a half is not rounded to a whole
+    16.500                      | smallint bigint decimal(38,0) boolean date timestamp timestamp_ntz varchar(4) | zeros at its end say nothing
+    16.005                      | smallint bigint decimal(6,2) decimal(38,0) boolean date timestamp timestamp_ntz varchar(4) | none is rounded
+    1e3                         | smallint bigint decimal(6,2) decimal(38,0) boolean date timestamp timestamp_ntz | an exponent is for what floats
+    0E-18                       | smallint bigint boolean date timestamp timestamp_ntz varchar(4) | nothing, as Spark writes it
+    1e999                       | smallint bigint decimal(6,2) decimal(38,0) double boolean date timestamp timestamp_ntz varchar(4) | beyond a double
+    9007199254740993            | smallint decimal(6,2) double boolean date timestamp timestamp_ntz varchar(4) | no double keeps it
+    1234567890123456789012345678901234567.5 | smallint bigint decimal(6,2) decimal(38,0) boolean date timestamp timestamp_ntz varchar(4) | long, and a half
+    NaN                         | smallint bigint decimal(6,2) decimal(38,0) boolean date timestamp timestamp_ntz | a double has it
+    TRUE                        | smallint bigint decimal(6,2) decimal(38,0) double date timestamp timestamp_ntz | true in capitals
+    2024-02-29                  | smallint bigint decimal(6,2) decimal(38,0) double boolean timestamp timestamp_ntz varchar(4) | a leap day
+    2026-02-29                  | smallint bigint decimal(6,2) decimal(38,0) double boolean date timestamp timestamp_ntz varchar(4) | a day that there is not
+    2026-06-05 10:00            | smallint bigint decimal(6,2) decimal(38,0) double boolean date varchar(4) | a moment to the minute
+    2026-06-05 10:00Z           | smallint bigint decimal(6,2) decimal(38,0) double boolean date timestamp timestamp_ntz varchar(4) | Spark reads no zone after minutes
+    2026-06-05T10:00:00.5+02:00 | smallint bigint decimal(6,2) decimal(38,0) double boolean date timestamp_ntz varchar(4) | a zone
+    2026-06-05 10:00:00+19:00   | smallint bigint decimal(6,2) decimal(38,0) double boolean date timestamp timestamp_ntz varchar(4) | no zone is so far
+    2026-06-05 24:00:00         | smallint bigint decimal(6,2) decimal(38,0) double boolean date timestamp timestamp_ntz varchar(4) | no such hour
+"""
+CELL_TYPES = (
+    "smallint", "bigint", "decimal(6,2)", "decimal(38,0)", "double", "boolean", "date", "timestamp", "timestamp_ntz",
+    "varchar(4)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", cases(CELLS))
+def test_a_cell_is_a_value_of_the_types_that_it_is_written_in(spark: SparkSession, row: Row) -> None:
+    """And then Spark's value of the text, by which rules are run, is the one that landing and curating read."""
+    readers = {type_: cells.reader(type_, {}) for type_ in CELL_TYPES}
+    found = {type_: _value(read, row["text"]) for type_, read in readers.items() if read}
+    assert [type_ for type_, values in found.items() if not values] == row["is none of"].split()
+    shown = {
+        type_: f"unix_micros(CAST({sql} AS TIMESTAMP))" if type_.startswith("timestamp") else sql
+        for type_ in found
+        if (sql := value_of(f"'{row['text']}'", type_, {}))
+    }
+    of_spark = spark.range(1).selectExpr(*(shown[type_] for type_, values in found.items() if values)).first()
+    assert of_spark is not None
+    assert list(map(str, of_spark)) == [str(_in_micros(values[0])) for values in found.values() if values]
+
+
+def _value(read: cells.Read, text: str) -> list[Any]:
+    try:
+        return [read(text)]
+    except cells.NoValueError:
+        return []
+
+
+def _in_micros(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return (value.replace(tzinfo=value.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 @pytest.mark.parametrize("row", cases(READ))
 def test_csv_is_read_as_it_is_written(spark: SparkSession, row: Row) -> None:
-    """By its options, the same on every Spark."""
+    """By its options, the same on every Spark, and by landing where it judges values."""
     assert _said(spark, "csv", READ) == {}
-    frame = _evaluator(spark, "csv", READ).spark.table(_frame(READ, row))
-    found = [str(each[1]) for each in frame.orderBy("id").collect()]
+    evaluator, name = _evaluator(spark, "csv", READ), _frame(READ, row)
+    found = [_shown(each[1]) for each in evaluator.spark.table(name).orderBy("id").collect()]
     assert found == row["values"].replace("\\n", "\n").split(" / ")
+    frame = evaluator.lake.frame(name)
+    batches = [] if unjudged(frame) else list(Records(Place(frame.path), "b.csv", frame).batches())
+    landed = [_shown(value) for batch in batches for value in batch.column(1).to_pylist()]
+    assert landed == found or unjudged(frame) == ("escape",)
+
+
+def _shown(value: Any) -> str:
+    return str(value.replace(tzinfo=None) if isinstance(value, datetime) else value) if value != "" else "(empty)"
 
 
 @cache
