@@ -35,8 +35,10 @@ class Function:
     ``args`` bounds how many arguments it takes; ``whole`` maps an argument
     (from 1) to the bounds of the whole number it must be, ``number`` of any
     number; ``plain`` lists arguments that must be numbers or an array of them,
-    ``text`` those that must be a quoted text. ``over`` functions need a window
-    with an order, ``within`` names the functions it may stand in, if not in all.
+    ``text`` those that must be a quoted text; ``words`` maps an argument to what
+    a text that is written there must be (:mod:`rules_engine.sql.day_words`).
+    ``over`` functions need a window with an order, ``within`` names the
+    functions it may stand in, if not in all.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Function:
     number: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     text: tuple[int, ...] = ()
     plain: tuple[int, ...] = ()
+    words: Mapping[int, str] = field(default_factory=dict)
     boolean: bool = False
     over: bool = False
     within: frozenset[str] = frozenset()
@@ -182,6 +185,7 @@ def _function(name: str, category: Category, entry: dict[str, Any]) -> Function:
         "number": MappingProxyType({int(at): (low, high) for at, (low, high) in entry.get("number", {}).items()}),
         "plain": tuple(entry.get("plain", ())),
         "text": tuple(entry.get("text", ())),
+        "words": MappingProxyType({int(at): name for at, name in entry.get("words", {}).items()}),
         "within": frozenset(entry.get("within", ())),
     }
     return Function(name=name, category=category, **shaped)

@@ -14,6 +14,7 @@ from rules_engine.spark.gate.plan_tree import Node, tree
 from rules_engine.spark.gate.texts import may_hold_text
 from rules_engine.spark.sandbox import active, handles, rows_of, rule_session
 from rules_engine.sql.allow_list import allowed
+from rules_engine.sql.day_words import is_pattern
 from rules_engine.sql.moments import fixes_a_year, is_day, is_moment
 from rules_engine.sql.reference.examples import example_rule, example_schema
 from tests.gate import AS_OF, FORMS, LAYERS, Layer, Line, judge, lines, spark_layers
@@ -159,3 +160,17 @@ def _beside(node: Node, own: Any) -> Iterator[tuple[Node, Any]]:
         yield node, own
     for at, child in enumerate(node.children):
         yield from _beside(child, own.children().apply(at))
+
+
+PATTERNS = [letter * n for letter in "yMLdDEaSGQqHhKkmsVzXxZO" for n in range(1, 10)] + ["[yyyy]-MM", "dd.MM.yyyy HH:mm"]
+
+
+def test_patterns_that_are_let_pass_write_and_read_days(spark: SparkSession) -> None:
+    """A pattern that only fails at night is refused by day: of those let pass Spark writes and reads every one."""
+    written = [p for p in PATTERNS if is_pattern(p)]
+    read = [p for p in PATTERNS if is_pattern(p, read=True)]
+    asked = [f"date_format(TIMESTAMP '2024-06-01 12:13:14', '{p}')" for p in written]
+    asked += [f"try_to_timestamp('2024', '{p}')" for p in read]
+    (row,) = spark.sql(f"SELECT {', '.join(asked)}").collect()
+    assert "2024" in row
+    assert len(written) > len(read) > 30

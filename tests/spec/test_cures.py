@@ -30,6 +30,12 @@ CURES = """
     isnumeric(name)                                          | TRY_CAST(x AS DOUBLE) IS NOT NULL | TRY_CAST(name AS DOUBLE) IS NOT NULL                   | a number or not
     spend > (select percentile_approx(amount, 0.5) from orders) | percentile                   | spend > (select percentile(amount, 0.5) from orders)     | an estimate
     exists (select 1 from orders o where o.person_id = people.person_id limit 1) | In EXISTS leave it out | exists (select 1 from orders o where o.person_id = people.person_id) | Spark 3.5 cannot resolve it
+    date_format(joined, 'YYYY') = '2024'                     | 'yyyy-MM-dd': y year            | date_format(joined, 'yyyy') = '2024'                     | it would fail on the first day
+    to_date(name, 'DD.MM.YYYY') > joined                     | M month, d day                  | to_date(name, 'dd.MM.yyyy') > joined                     | Oracle's letters
+    to_date(name, 'EEE d MMM yyyy') > joined                 | such as 'yyyy-MM-dd'            | to_date(name, 'd MMM yyyy') > joined                     | written, but not read
+    trunc(joined, 'DD') = joined                             | 'YEAR', 'QUARTER', 'MONTH'      | trunc(joined, 'MONTH') = joined                          | NULL for everybody
+    date_trunc('MONHT', joined) = joined                     | 'MONTH', 'WEEK', 'DAY'          | date_trunc('MONTH', joined) = joined                     | NULL for everybody, too
+    next_day(joined, 'MONTAG') = joined                      | 'MON' or 'MONDAY'               | next_day(joined, 'MONDAY') = joined                      | a day in German
     spend between symmetric visits and 5                     | BETWEEN least(a, b) AND greatest(a, b) | spend BETWEEN least(visits, 5) AND greatest(visits, 5) | an order of two
 """
 STATEMENTS = """

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from rules_engine.spark.gate.lossless import is_factor, is_near, is_scaled, keeps_all, written
 from rules_engine.spark.gate.plan_tree import Node, held, number
+from rules_engine.spark.gate.written_rows import is_list
 
 LOGICAL, EXPRESSIONS = "plans.logical.", "expressions."
 
@@ -96,7 +97,10 @@ class Spreads:
         if name in _MORE:
             return [*below[0], *_MORE[name](self, plan)]
         if name in {"Union", "Intersect"}:
-            return self.united(below)
+            columns = self.united(below)
+            if is_list(plan):
+                self._known.update(dict.fromkeys(columns, Spread.FEW))
+            return columns
         if name == "Join" and join_type(plan) not in {"LeftSemi", "LeftAnti"}:
             return [*below[0], *below[1]]
         return below[0] if below else ()

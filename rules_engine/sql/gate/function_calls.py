@@ -14,6 +14,7 @@ from rules_engine.errors import Fault
 from rules_engine.model.canonical import ParameterValue
 from rules_engine.sql import regular_expressions as patterns
 from rules_engine.sql.allow_list import Category, Function, allowed, refuse
+from rules_engine.sql.day_words import WORDS
 from rules_engine.sql.gate.syntax import position, unknown_function, written_name
 from rules_engine.sql.lexer import Kind, Token
 from rules_engine.sql.regular_expressions import Unsound
@@ -121,6 +122,9 @@ def _demands(function: Function, parameters: Mapping[str, ParameterValue]) -> It
         yield at, "a number, or array(…) of numbers, written out", lambda argument: all(map(_is_plain, argument))
     for at in function.text:
         yield at, "a quoted text of up to 40 characters", partial(_is_text, parameters=parameters)
+    for at, name in function.words.items():
+        fits, limit = WORDS[name]
+        yield at, limit, partial(_is_word, fits=fits, parameters=parameters)
 
 
 def _is_within(
@@ -161,13 +165,24 @@ def _is_plain(token: Token) -> bool:
 
 
 def _is_text(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) -> bool:
+    text = _written(argument, parameters)
+    return text is not None and len(text) <= 40
+
+
+def _is_word(argument: Sequence[Token], fits: Callable[[str], bool], parameters: Mapping[str, ParameterValue]) -> bool:
+    """Whether a text that is written out is one of those that are known; a computed one is not judged here."""
+    text = _written(argument, parameters)
+    return text is None or fits(text)
+
+
+def _written(argument: Sequence[Token], parameters: Mapping[str, ParameterValue]) -> str | None:
     match argument:
         case (Token(kind=Kind.TEXT, text=text),):
-            return len(text) <= 42
+            return text[1:-1]
         case (Token(kind=Kind.PARAMETER) as token,):
             value = parameters.get(token.word.removeprefix(":"))
-            return isinstance(value, str) and len(value) <= 40
-    return False
+            return value if isinstance(value, str) else None
+    return None
 
 
 def place_faults(nodes: Sequence[exp.Expr], text: str, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 
 from rules_engine.model.rules import Form
 from rules_engine.sql.allow_list import Category, Function, Refusal, allowed, refusals
+from rules_engine.sql.day_words import WORDS
 from rules_engine.sql.gate import gate
 from rules_engine.sql.reference.examples import example_rule, example_schema
 
@@ -145,6 +146,7 @@ def _note(function: Function) -> str:
     notes += [f"argument {at} a number from {low} to {high}" for at, (low, high) in function.number.items()]
     notes += [f"argument {at} numbers that are written out" for at in function.plain]
     notes += [f"argument {at} a quoted text" for at in function.text]
+    notes += [f"argument {at} {WORDS[name][1]}" for at, name in function.words.items()]
     if function.within:
         notes.append("within " + ", ".join(sorted(function.within)))
     return f" ({'; '.join(notes)})" if notes else ""

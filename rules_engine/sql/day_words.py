@@ -1,0 +1,67 @@
+"""Patterns, units and weekdays that every Spark knows: others fail on the first day that they meet, or give NULL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+_LONGEST = MappingProxyType(
+    {"y": 6, "M": 4, "L": 4, "d": 2, "D": 3, "E": 4, "a": 1, "S": 9, "G": 4, "Q": 4, "q": 4}
+    | dict.fromkeys("HhKkms", 2)
+    | {"V": 2, "z": 4, "X": 5, "x": 5, "Z": 5, "O": 4}
+)
+"""Letters of a pattern, and how often each may follow itself."""
+
+_FIXED = {"V": (2,), "O": (1, 4)}
+"""Letters that stand so many times or not at all."""
+
+_ONLY_WRITTEN = frozenset("EQqGF")
+"""Letters by which days are written and not read, or read on some Spark alone."""
+
+_RUN = re.compile(r"([A-Za-z])\1*", re.ASCII)
+_QUOTED = re.compile(r"'[^']*'")
+
+
+def is_pattern(text: str, *, read: bool = False) -> bool:
+    """Whether a pattern writes days on every Spark; if ``read``, whether it reads them."""
+    plain = _QUOTED.sub("", text)
+    if set("'{}#") & set(plain) or plain.count("[") != plain.count("]"):
+        return False
+    return all(_is_run(run[0], len(run[0]), read) for run in _RUN.finditer(plain))
+
+
+def _is_run(run: str, length: int, read: bool) -> bool:
+    letter = run[0]
+    if read and letter in _ONLY_WRITTEN:
+        return False
+    return length <= _LONGEST.get(letter, 0) and length in _FIXED.get(letter, (length,))
+
+
+_UNITS_OF_DAYS = frozenset("year yyyy yy quarter month mm mon week".split())
+_UNITS = _UNITS_OF_DAYS | frozenset("day dd hour minute second millisecond microsecond".split())
+_WEEKDAYS = frozenset(
+    part
+    for day in ("sunday monday tuesday wednesday thursday friday saturday").split()
+    for part in (day, day[:3], day[:2])
+)
+
+WORDS: Mapping[str, tuple[Callable[[str], bool], str]] = MappingProxyType(
+    {
+        "pattern": (
+            is_pattern,
+            "a pattern such as 'yyyy-MM-dd': y year, M month, d day, E weekday, H hour, m minute, s second",
+        ),
+        "reading": (
+            lambda text: is_pattern(text, read=True),
+            "a pattern such as 'yyyy-MM-dd': y year, M month, d day, H hour, m minute, s second",
+        ),
+        "unit": (
+            lambda text: text.lower() in _UNITS,
+            "'YEAR', 'QUARTER', 'MONTH', 'WEEK', 'DAY', 'HOUR', 'MINUTE' or 'SECOND'",
+        ),
+        "unit of days": (lambda text: text.lower() in _UNITS_OF_DAYS, "'YEAR', 'QUARTER', 'MONTH' or 'WEEK'"),
+        "weekday": (lambda text: text.lower() in _WEEKDAYS, "an English day of the week, 'MON' or 'MONDAY'"),
+    }
+)
+"""What a text written out may be asked to be, by the name that ``allowed.toml`` has for it, and how that is said."""
