@@ -36,10 +36,16 @@ _EVERYBODY = """
 
 _LOGINS = f"""
     SELECT r.rolname AS login, r.rolsuper AS super, r.rolcreaterole AS createrole, r.rolbypassrls AS bypassrls,
+        r.rolreplication AS replication,
+        ARRAY(SELECT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+            FROM pg_parameter_acl AS a, aclexplode(a.paracl) AS g
+            WHERE a.parname = 'session_replication_role' AND g.privilege_type = 'SET' AND NOT r.rolsuper
+                AND (g.grantee = 0 OR pg_has_role(r.oid, g.grantee, 'MEMBER')) ORDER BY 1)::text[] AS setters,
         has_database_privilege(r.oid, current_database(), 'TEMPORARY') AS temporary,
         has_database_privilege(r.oid, current_database(), 'CREATE') AS creates,
         ARRAY(SELECT p.rolname FROM pg_roles AS p WHERE p.rolname IN ('pg_write_all_data', 'pg_read_all_data',
-            'pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_signal_backend')
+            'pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_signal_backend',
+            'pg_maintain', 'pg_read_all_stats', 'pg_create_subscription')
             AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1)::text[] AS groups
     FROM pg_roles AS r WHERE r.rolcanlogin AND EXISTS (
         SELECT FROM pg_roles AS g JOIN pg_auth_members AS m ON m.roleid = g.oid
@@ -96,6 +102,15 @@ def _of_logins(connection: Connection) -> Iterator[Fault]:
             yield Fault(which, f"{can} (CREATEROLE).", f"ALTER ROLE {row.login} NOCREATEROLE.")
         if row.bypassrls:
             yield Fault(which, "it sees every tenant (BYPASSRLS).", f"ALTER ROLE {row.login} NOBYPASSRLS.")
+        if row.replication:
+            yield Fault(
+                which,
+                "it reads every tenant's rows as they are sent (REPLICATION).",
+                f"ALTER ROLE {row.login} NOREPLICATION.",
+            )
+        for grantee in row.setters:
+            remedy = f"REVOKE SET ON PARAMETER session_replication_role FROM {grantee}."
+            yield Fault(which, "it may set session_replication_role, by which references are not checked.", remedy)
         for group in row.groups:
             yield Fault(which, f"it has {group}.", f"REVOKE {group} FROM {row.login}.")
         for has, right in ((row.temporary, "TEMPORARY"), (row.creates, "CREATE")):

@@ -115,3 +115,17 @@ def test_who_is_dismissed_commits_no_approval(fresh: Siege) -> None:
         fresh("adam", "SELECT rules.dismiss('cy')")
         assert refused(cy, "COMMIT")
     assert fresh("postgres", "SELECT state FROM rules.change WHERE id = 3") == [("in review",)]
+
+
+@pytest.mark.parametrize("login", ["ann", "postgres"])
+def test_a_commit_is_on_disk_when_it_is_told(fresh: Siege, login: str) -> None:
+    """R10: no client asks that a commit be told before it is kept: a server that fell would answer otherwise of that moment."""
+    kept = "SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn"
+    with session(fresh, login, "SET rules.tenant = 'main'", "SET synchronous_commit = off") as run:
+        for number in range(3):
+            run("BEGIN")
+            run(f"INSERT INTO rules.reason_code (code) VALUES ('R{number}')")
+            ((before,),) = run("SELECT pg_current_wal_insert_lsn()::text")
+            run("COMMIT")
+            assert run(kept, before) == [(True,)]
+        assert run("SHOW synchronous_commit") == [("off",)]
