@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence, Set
+from decimal import Decimal
 
 from sqlglot import exp
 
 from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.logical.rewrites import MIRRORED, OPPOSITE, decimal
 
 
 class NotUnderstoodError(Exception):
     """A construct that this reading does not know."""
 
 
-_MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
-    exp.GT: exp.LT,
-    exp.GTE: exp.LTE,
-    exp.LT: exp.GT,
-    exp.LTE: exp.GTE,
-    exp.EQ: exp.EQ,
-    exp.NEQ: exp.NEQ,
-}
-_OPPOSITE: dict[type[exp.Expr], type[exp.Expr]] = {exp.LT: exp.GTE, exp.LTE: exp.GT, exp.EQ: exp.NEQ}
-_COMPARE: dict[type[exp.Expr], Callable[[int, int], bool]] = {
+COMPARE: dict[type[exp.Expr], Callable[[Decimal, Decimal], bool]] = {
     exp.GT: operator.gt, exp.GTE: operator.ge, exp.LT: operator.lt, exp.LTE: operator.le, exp.EQ: operator.eq,
     exp.NEQ: operator.ne,
 }  # fmt: skip
@@ -50,23 +43,85 @@ def conditions_of(condition: exp.Expr) -> Iterator[exp.Expr]:
 
 def scalar(condition: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
     """A sub-query held against a literal, and the comparison with a hole in its place on the left."""
-    if type(condition) not in _MIRRORED:
+    if isinstance(condition, exp.Is | exp.Between) and isinstance(condition.this.unnest(), exp.Select | exp.Subquery):
+        held = condition.copy()
+        held.set("this", exp.column(_HOLE))
+        return (condition.this.unnest(), held) if not held.find(exp.Query) else None
+    if type(condition) not in MIRRORED:
         return None
     left, right = condition.this.unnest(), condition.expression.unnest()
-    for query, literal, kind in (
-        (left, right, type(condition)),
-        (right, left, _MIRRORED[type(condition)]),
-    ):
-        if isinstance(query, exp.Select | exp.Subquery) and _is_literal(literal):
-            return query, kind(this=exp.column(_HOLE), expression=literal.copy())
+    for query, literal, kind in ((left, right, type(condition)), (right, left, MIRRORED[type(condition)])):
+        if _is_literal(literal):
+            inner = query
+            value: exp.Expr = exp.column(_HOLE)
+            if isinstance(query, exp.Coalesce) and len(query.expressions) == 1 and _is_literal(query.expressions[0]):
+                inner = query.this.unnest()
+                value = exp.Coalesce(this=value, expressions=[query.expressions[0].copy()])
+            if isinstance(inner, exp.Select | exp.Subquery):
+                return inner, kind(this=value, expression=literal.copy())
     return None
 
 
 def put(comparison: exp.Expr, value: exp.Expr) -> exp.Expr:
     """A comparison with a value in its hole."""
     found = comparison.copy()
-    found.set("this", value.copy())
-    return found
+    hole = next(column for column in found.find_all(exp.Column) if column.name == _HOLE)
+    hole.replace(value.copy())
+    return without_default(found)
+
+
+def without_default(condition: exp.Expr) -> exp.Expr:
+    """``coalesce(x, 0) > 5`` as ``x > 5``, where it is not true of the default; else as it is."""
+    number = default(condition)
+    if number is None or holds(condition, number) or isinstance(condition.this, exp.Count):
+        return condition
+    return type(condition)(this=condition.this.this.copy(), expression=condition.expression.copy())
+
+
+def default(condition: exp.Expr) -> Decimal | None:
+    """The number of a comparison with ``coalesce(x, number)``."""
+    value = condition.this if type(condition) in COMPARE else None
+    others = value.expressions if isinstance(value, exp.Coalesce) else ()
+    return decimal(others[0]) if len(others) == 1 and decimal(condition.expression) is not None else None
+
+
+def holds(condition: exp.Expr, value: Decimal) -> bool:
+    number = decimal(condition.expression)
+    assert number is not None
+    return COMPARE[type(condition)](value, number)
+
+
+def opposite(condition: exp.Expr) -> exp.Expr:
+    """Of a condition that is true of NULL, what is true where it is not."""
+    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null):
+        return exp.Not(this=condition.copy())
+    if default(condition) is not None:
+        return OPPOSITE[type(condition)](this=condition.this.this.copy(), expression=condition.expression.copy())
+    raise NotUnderstoodError
+
+
+def rejects_null(condition: exp.Expr) -> bool:
+    """Whether a condition is never true where its columns, and aggregates, are NULL."""
+    bare = condition.unnest()
+    if isinstance(bare, exp.And):
+        return rejects_null(bare.left) or rejects_null(bare.right)
+    if isinstance(bare, exp.Or):
+        return rejects_null(bare.left) and rejects_null(bare.right)
+    if (number := default(bare)) is not None:
+        return not holds(bare, number)
+    denied = isinstance(bare, exp.Not)
+    test = bare.this.unnest() if denied else bare
+    is_null = isinstance(test, exp.Is) and isinstance(test.expression, exp.Null)
+    if isinstance(test, exp.In | exp.Between | exp.Like) or (denied and is_null):
+        return _is_value(test.this)
+    compared = type(bare) in COMPARE and (_is_value(bare.this) or _is_value(bare.expression))
+    return compared or _is_value(bare)
+
+
+def _is_value(node: exp.Expr) -> bool:
+    """Whether it is NULL where the columns are."""
+    bare = node.unnest()
+    return isinstance(bare, exp.AggFunc) or (isinstance(bare, exp.Column) and not is_stand_in(bare))
 
 
 def _is_literal(node: exp.Expr) -> bool:
@@ -91,59 +146,3 @@ def ties(condition: exp.Expr, one: tuple[str, str], other: tuple[str, str]) -> b
         return False
     named = {(side.table, side.name.lower()) for side in (bare.this, bare.expression)}
     return named == {(alias, column.lower()) for alias, column in (one, other)}
-
-
-def _whole(node: exp.Expr) -> int | None:
-    return int(node.name) if isinstance(node, exp.Literal) and node.name.isdigit() else None
-
-
-def counted(comparison: exp.Expr) -> tuple[exp.Expr, bool]:
-    """
-    A comparison that is true of no subject without rows, and whether it is to be negated.
-
-    A count of nothing is 0; any other aggregate of nothing is NULL, and no comparison with it true.
-    """
-    if not isinstance(comparison.this, exp.Count):
-        if not isinstance(comparison.this, exp.Sum | exp.Min | exp.Max):
-            raise NotUnderstoodError
-        return comparison, False
-    number = _whole(comparison.expression)
-    if number is None:
-        raise NotUnderstoodError
-    if not _COMPARE[type(comparison)](0, number):
-        return comparison, False
-    if type(comparison) not in _OPPOSITE:
-        raise NotUnderstoodError
-    return _OPPOSITE[type(comparison)](this=comparison.this, expression=comparison.expression), True
-
-
-def filtered(having: list[exp.Expr]) -> tuple[list[exp.Expr], list[exp.Expr]]:
-    """
-    Conditions on rows, and those on their aggregates.
-
-    ``count(CASE WHEN c THEN 1 END) >= 2``, and a sum of ones and zeros, count the rows that meet ``c``.
-    """
-    if len(having) != 1 or type(having[0].unnest()) not in {exp.GT, exp.GTE}:
-        return [], having
-    comparison = having[0].unnest()
-    number, counted = _whole(comparison.expression), _case(comparison.this)
-    if counted is None or number is None or number < (1 if isinstance(comparison, exp.GTE) else 0):
-        return [], having
-    return [counted], [type(comparison)(this=exp.Count(this=exp.Star()), expression=comparison.expression.copy())]
-
-
-def _case(value: exp.Expr) -> exp.Expr | None:
-    """The one condition that a count of a CASE, a sum of ones and zeros, or a FILTER counts the rows of."""
-    if isinstance(value, exp.Filter) and isinstance(value.this, exp.Count) and isinstance(value.this.this, exp.Star):
-        asked: exp.Expr = value.expression.this
-        return asked.copy()
-    case = value.this if isinstance(value, exp.Count | exp.Sum) else None
-    if not isinstance(case, exp.Case) or case.this is not None or len(case.args["ifs"]) != 1:
-        return None
-    then, otherwise = case.args["ifs"][0], case.args.get("default")
-    if isinstance(value, exp.Count):
-        fits = _whole(then.args["true"]) is not None and (otherwise is None or isinstance(otherwise, exp.Null))
-    else:
-        fits = _whole(then.args["true"]) == 1 and otherwise is not None and _whole(otherwise) == 0
-    found: exp.Expr = then.this.copy()
-    return found if fits else None

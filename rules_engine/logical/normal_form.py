@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import NotUnderstoodError, counted, filtered, ties
-from rules_engine.logical.query_blocks import Asked, Block, BlockReader
+from rules_engine.logical.aggregate_conditions import counted, filtered
+from rules_engine.logical.block_reader import BlockReader
+from rules_engine.logical.comparisons import NotUnderstoodError, ties
+from rules_engine.logical.query_blocks import Asked, Block
 from rules_engine.logical.query_tree import QueryTree, query_tree
 from rules_engine.logical.select_query import unqualified
 from rules_engine.logical.semi_join import JoinSide, Reader, Relation, raises_nowhere
@@ -92,10 +94,13 @@ class _Form:
         found = replace(block, frames=dict(block.frames), where=[*block.where], asked=[])
         for asked in block.asked:
             inner = replace(asked, block=self._merged(asked.block))
-            if not asked.negated and asked.comparison is None and block.key is None:
+            grouped = inner.block.key is not None
+            if not asked.negated and not asked.comparison and found.key is None and not (grouped and left):
                 found.frames |= inner.block.frames
                 found.where += inner.block.where
                 left += inner.block.asked
+                found.key, found.having = inner.block.key, found.having + inner.block.having
+                found.lost = found.lost or (grouped and inner.block.lost)
             else:
                 left.append(inner)
         found.asked = left
@@ -150,22 +155,31 @@ class _Form:
     def _about(self, block: Block, asked: Asked, own: str) -> NormalForm:
         """No row is there, or an aggregate of rows meets a comparison."""
         inner = asked.block
-        if inner.asked or inner.having or inner.key is not None or self._own(inner):
+        if inner.asked or self._own(inner):
             raise NotUnderstoodError
         subject = self._texts(block.where, own)
-        if asked.comparison is None:
-            more, side = self._sides({own: block.frames[own], **inner.frames}, inner.where, own, once=False)
-            if more or not asked.negated:
-                raise NotUnderstoodError
-            return NormalForm(subject, side, negated=True)
-        if inner.distinct or inner.lost:
+        frames = {own: block.frames[own], **inner.frames}
+        if inner.key is not None:
+            self._check_returned(inner.key, inner)
+        conditions: Sequence[exp.Expr] = inner.having
+        negated = asked.negated
+        if asked.comparison and not negated:
+            conditions, negated = counted(asked.comparison)
+        elif asked.comparison:
+            conditions = asked.comparison
+        elif not negated:
             raise NotUnderstoodError
-        more, side = self._sides({own: block.frames[own], **inner.frames}, inner.where, own, once=True)
-        if more:
+        if (conditions and inner.distinct and inner.key is None) or (conditions and inner.lost):
             raise NotUnderstoodError
-        comparison, negated = counted(asked.comparison)
-        pieces, calls = self._around([comparison], inner.frames)
-        return NormalForm(subject, side, negated, pieces, calls)
+        more, conditions = filtered(conditions) if conditions else ([], conditions)
+        own_too, side = self._sides(frames, [*inner.where, *more], own, once=bool(conditions))
+        if own_too:
+            raise NotUnderstoodError
+        return (
+            NormalForm(subject, side, negated, *self._around(conditions, inner.frames))
+            if conditions
+            else NormalForm(subject, side, negated)
+        )
 
     def _grouped(self, block: Block, returned: exp.Expr) -> NormalForm:
         """What the rows of a subject come to."""

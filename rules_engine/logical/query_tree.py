@@ -8,7 +8,7 @@ a name of ours, and is put back afterwards; what is left is of few classes, whic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,14 +16,16 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from rules_engine.sql.lexer import Kind, tokens
+from rules_engine.logical.rewrites import plainly
+from rules_engine.sql.lexer import Kind, Token, tokens
 
 _PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _STAND_IN = re.compile(r"__stand_in_([0-9]+)__", re.IGNORECASE)
 _NO_CALLS = {
     "and", "or", "not", "in", "exists", "between", "as", "on", "using", "from", "join", "where", "by", "having", "then",
     "when", "else", "case", "select", "with", "filter", "over", "distinct", "except", "intersect", "union", "like",
-    "any", "all", "semi", "anti", "count", "sum", "min", "max", "is",
+    "any", "all", "semi", "anti", "count", "sum", "min", "max", "is", "avg", "count_if", "if", "coalesce", "bool_or",
+    "row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value",
 }  # fmt: skip
 """Words before a bracket that are no calls, and aggregates, which are read as such."""
 
@@ -32,7 +34,7 @@ _PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like)
 _ALIKE = (
     *_PREDICATES, exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.And, exp.Or, exp.Not, exp.Null, exp.Boolean,
     exp.Anonymous, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Count, exp.Sum, exp.Min, exp.Max,
-    exp.Star, exp.Distinct,
+    exp.Star, exp.Distinct, exp.Avg, exp.Coalesce,
 )  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def query_tree(sql: str) -> QueryTree | None:
         root = sqlglot.parse_one("".join([*pieces, sql[at:]]), dialect="spark")
     except (SqlglotError, RecursionError):
         return None
-    return QueryTree(root, tuple(texts)) if isinstance(root, exp.Query) else None
+    return QueryTree(plainly(root), tuple(texts)) if isinstance(root, exp.Query) else None
 
 
 def is_stand_in(column: exp.Column) -> bool:
@@ -90,6 +92,13 @@ def _opaque(sql: str) -> Iterator[tuple[int, int]]:
             and after is not None
             and after.text == "("
             and token.word not in _NO_CALLS
-            and not (before is not None and before.text == ".")
+            and not (before is not None and (before.text == "." or before.word in {"as", "with"}))
+            and not _names_columns(words, place + 1)
         ):
             yield token.start, token.end
+
+
+def _names_columns(words: Sequence[Token], opening: int) -> bool:
+    """Whether a bracket is of the columns of a WITH query: ``name (a, b) AS (…)``."""
+    closing = next((at for at in range(opening, len(words)) if words[at].text == ")"), len(words))
+    return [token.word for token in words[closing + 1 : closing + 3]] == ["as", "("]

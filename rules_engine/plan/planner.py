@@ -23,7 +23,7 @@ from rules_engine.index.aggregate_predicates import AggregatePushDown, Groups
 from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.index.words import RuleBit
 from rules_engine.logical.group_by_query import group_by_query
-from rules_engine.logical.normal_form import normal_form
+from rules_engine.logical.normal_form import NormalForm, normal_form
 from rules_engine.logical.operands import names
 from rules_engine.logical.select_query import (
     SelectQuery,
@@ -197,15 +197,27 @@ class _Planner:
             self._add(self._frame(found.rows.frame), BoundPredicate(where, at, filters=True))
             asks = "condition on" if plain and not found.rows.among else "asks the rows of"
             self.why[version.id] = f"{asks} {found.rows.frame}"
-        elif self._grouping(found.rows.frame).takes(
-            where, found.pieces, found.calls, BoundPredicate("", at, filters=True)
-        ):
-            self.why[version.id] = f"counts or adds up the rows of {found.rows.frame}"
+        elif why := self._aggregated(found, where, at):
+            self.why[version.id] = why
         else:
             return False
         if not plain:
             self._ask_both(BoundPredicate(subject, cell, filters=True), denied=found.negated)
         return True
+
+    def _aggregated(self, found: NormalForm, where: str, at: Cell) -> str:
+        """Who aggregates a subject's rows: workers, or else Spark for all such rules at once; empty for neither."""
+        assert found.rows is not None
+        bound = BoundPredicate("", at, filters=True)
+        if self._grouping(found.rows.frame).takes(where, found.pieces, found.calls, bound):
+            return f"counts or adds up the rows of {found.rows.frame}"
+        source = self._frame(found.rows.frame)
+        having = "".join(text for pair in zip(found.pieces, (*found.calls, ""), strict=True) for text in pair)
+        asked = SelectQuery("", source.key, source.sql, where, having, grouped=True)
+        if cuts_of(asked) is None or "distinct" in spelled(having).split():
+            return ""
+        self.groups.setdefault(asked.core, []).append((asked, None, bound))
+        return f"shares the groups of {found.rows.frame}"
 
     def _ranks(self, sql: str, placed: RuleBit) -> bool:
         """Whether the rule asks for a row's place among the rows of its subject."""

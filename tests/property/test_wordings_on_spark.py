@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.logical import comparisons, normal_form, query_blocks
+from rules_engine.logical import aggregate_conditions, block_reader, join_reader, normal_form
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
 from rules_engine.plan.planner import plan, values_wanted
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ALL = [*chain(*MEANINGS.values(), NO_OTHERS)]
+TOGETHER = 20
+"""Wordings of which Spark is asked in one query, a UNION of each as it stands."""
 
 
 def rule_of(number: int, sql: str) -> RuleVersion:
@@ -45,14 +47,17 @@ def alone(spark: SparkSession, folder: Path) -> dict[str, set[int]]:
     session = SparkEvaluator(spark, small_lake.write(folder))
     session.schema(small_lake.AS_OF)
     subjects = {row.customer_id for row in session.spark.sql("SELECT customer_id FROM customers").collect()}
-    asked = {
-        sql: sql if sql.startswith(("SELECT", "WITH")) else f"SELECT customer_id FROM customers WHERE {sql}"
-        for sql in ALL
-    }
-    return {
-        sql: {row.customer_id for row in session.spark.sql(text).select("customer_id").collect()} & subjects
-        for sql, text in asked.items()
-    }
+    asked = [
+        sql if sql.startswith(("SELECT", "WITH")) else f"SELECT customer_id FROM customers WHERE {sql}" for sql in ALL
+    ]
+    found = dict[str, set[int]]()
+    for first in range(0, len(ALL), TOGETHER):
+        several = enumerate(asked[first : first + TOGETHER])
+        each = (f"SELECT {first + n} AS number, customer_id FROM ({text}\n)" for n, text in several)
+        rows = session.spark.sql(" UNION ALL ".join(each)).distinct().collect()
+        for number, sql in enumerate(ALL[first : first + TOGETHER], first):
+            found[sql] = {row.customer_id for row in rows if row.number == number} & subjects
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +92,13 @@ def test_hardly_any_wording_runs_as_a_query_of_its_own(spark: SparkSession, tmp_
     assert len(own) <= 0.05 * len(wordings), own
 
 
+LEFT = "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id"
 FAULTS = {
-    "NOT IN is taken for NOT EXISTS": (query_blocks, "is_given", lambda *_: True),
-    "a count of nothing is no count": (normal_form, "counted", lambda comparison: (comparison, False)),
-    "a CASE is counted whatever is asked of the count": (
-        normal_form,
-        "filtered",
-        lambda having: ([case for each in having if (case := comparisons._case(each.unnest().this)) is not None], []),
-    ),
+    "NOT IN is taken for NOT EXISTS": (block_reader, "is_given", lambda *_: True, " NOT IN ("),
+    "a count of nothing is no count": (normal_form, "counted", lambda of: (tuple(of), False), "(SELECT count(*) FROM"),
+    "nothing is true of no row": (aggregate_conditions, "holds", lambda *_: False, "HAVING count(CASE"),
+    "a LEFT JOIN is taken for a join": (join_reader, "rejects_null", lambda *_: True, f"{LEFT} WHERE"),
+    "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }
 
 
@@ -103,6 +107,8 @@ def test_a_planted_fault_is_noticed(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: dict[str, set[int]], fault: str
 ) -> None:
     """A reading that takes one question for another gives other hits."""
-    monkeypatch.setattr(*FAULTS[fault])
-    found = hits_of(spark, tmp_path, NO_OTHERS)
-    assert [sql for sql in NO_OTHERS if found[sql] != expected[sql]]
+    module, name, wrong, about = FAULTS[fault]
+    monkeypatch.setattr(module, name, wrong)
+    asked = [sql for sql in NO_OTHERS if about in sql]
+    found = hits_of(spark, tmp_path, asked)
+    assert [sql for sql in asked if found[sql] != expected[sql]]

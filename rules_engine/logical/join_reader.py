@@ -1,0 +1,191 @@
+"""Relations of a query, and how they are joined: a row, a look-up, a row that is there, or none."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from rules_engine.logical.comparisons import NotUnderstoodError, conditions_of, only, opposite, rejects_null
+from rules_engine.logical.names import MERGED, PLAIN, NameReader, Scope
+from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
+from rules_engine.logical.query_tree import is_stand_in
+
+
+@dataclass
+class JoinReader(NameReader, ABC):
+    """Takes relations into a block."""
+
+    @abstractmethod
+    def query(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope) -> Block:
+        """A query as a block; ``named`` are WITH queries, ``outer`` what a query around it can name."""
+
+    @abstractmethod
+    def _condition(
+        self, condition: exp.Expr, block: Block, scope: Scope, named: Mapping[str, exp.Expr], outer: Scope
+    ) -> None:
+        """Take a condition into a block."""
+
+    def _relation(
+        self,
+        item: exp.Expr,
+        block: Block,
+        scope: dict[str, Mapping[str, exp.Expr]],
+        named: Mapping[str, exp.Expr],
+    ) -> None:
+        """Take a frame or a derived table in, under its alias."""
+        alias = self._alias(item)
+        if alias in scope:
+            raise NotUnderstoodError
+        scope[alias] = self._columns(item, block, named)
+
+    def _alias(self, item: exp.Expr) -> str:
+        """The name that a relation goes by; a derived table without one gets one of ours."""
+        if not item.alias_or_name:
+            item.set("alias", exp.TableAlias(this=exp.to_identifier(f"derived_{next(self._numbers)}_")))
+        return item.alias_or_name.lower()
+
+    def _columns(self, item: exp.Expr, block: Block, named: Mapping[str, exp.Expr]) -> Mapping[str, exp.Expr]:
+        if isinstance(item, exp.Table) and item.name.lower() not in named:
+            only(item, {"this", "alias"})
+            frame = next((name for name in self.schema.columns if name.lower() == item.name.lower()), None)
+            if frame is None or (item.args.get("alias") and item.args["alias"].args.get("columns")):
+                raise NotUnderstoodError
+            own = f"r{next(self._numbers)}"
+            block.frames[own] = frame
+            return {name: exp.column(name, own) for name in self.schema.types_of(frame) if PLAIN.fullmatch(name)}
+        only(item, {"this", "alias"})
+        if isinstance(item, exp.Table):
+            cte = named[item.name.lower()]
+            inner = self.query(cte.this, {k: v for k, v in named.items() if k != item.name.lower()}, {})
+            _rename(inner, cte)
+        else:
+            inner = self.query(item, named, {})
+        _rename(inner, item)
+        return self._taken(inner, block)
+
+    def _taken(self, inner: Block, block: Block) -> Mapping[str, exp.Expr]:
+        """A derived table put where it is named; one that groups is what the query around it is about."""
+        if (inner.key is not None and block.key is not None) or (inner.having and inner.key is None):
+            raise NotUnderstoodError
+        block.frames |= inner.frames
+        block.where += inner.where
+        block.asked += inner.asked
+        block.having += inner.having
+        block.key = block.key if inner.key is None else inner.key
+        block.lost = block.lost or inner.lost or (inner.distinct and inner.key is None)
+        refuse_totals(inner)
+        return inner.columns
+
+    def _join(
+        self,
+        join: exp.Expr,
+        block: Block,
+        scope: dict[str, Mapping[str, exp.Expr]],
+        named: Mapping[str, exp.Expr],
+        outer: Scope,
+    ) -> tuple[str, Block, list[exp.Expr]] | None:
+        """Take a join in; of a LEFT JOIN its alias, its block and its conditions, for :meth:`_anti`."""
+        only(join, {"this", "side", "kind", "on", "using"})
+        side, kind = (join.args.get("side") or "").upper(), (join.args.get("kind") or "").upper()
+        alias = self._alias(join.this)
+        if (side, kind) in {("", ""), ("", "INNER"), ("", "CROSS")}:
+            before = dict(scope)
+            self._relation(join.this, block, scope, named)
+            for condition in self._on(join, before, alias):
+                self._condition(condition, block, scope, named, outer)
+            return None
+        if side not in {"", "LEFT"} or kind not in {"", "OUTER", "SEMI", "ANTI"}:
+            raise NotUnderstoodError
+        inner = Block()
+        if alias in scope:
+            raise NotUnderstoodError
+        columns = self._columns(join.this, inner, named)
+        before = dict(scope)
+        on = [self._resolved(each, {**before, alias: columns}, {}) for each in self._on(join, scope, alias)]
+        if kind in {"SEMI", "ANTI"}:
+            inner.says(on)
+            block.asked.append(Asked(inner, negated=kind == "ANTI"))
+            return None
+        scope[alias] = columns
+        return alias, inner, on
+
+    def _on(self, join: exp.Expr, scope: dict[str, Mapping[str, exp.Expr]], alias: str) -> list[exp.Expr]:
+        """The conditions of a join; the columns of USING are noted in the scope."""
+        found = [*conditions_of(join.args["on"])] if join.args.get("on") else []
+        for each in join.args.get("using") or ():
+            name = each.name.lower()
+            first = next((of for of, columns in scope.items() if of not in {alias, MERGED} and name in columns), None)
+            if first is None:
+                raise NotUnderstoodError
+            merged = {name: scope[first][name], **scope.get(MERGED, {})}
+            scope[MERGED] = merged
+            found.append(exp.EQ(this=exp.column(name, first), expression=exp.column(name, alias)))
+        return found
+
+    def _left(
+        self,
+        alias: str,
+        inner: Block,
+        on: list[exp.Expr],
+        conditions: list[exp.Expr],
+        block: Block,
+        scope: dict[str, Mapping[str, exp.Expr]],
+    ) -> list[exp.Expr] | None:
+        """
+        Take a LEFT JOIN by what is asked of its columns; the other conditions.
+
+        Where that is true of no row that was joined with nothing, it is a join; where it is true of all of these, no
+        other row is there. None where nothing is asked.
+        """
+        columns, left, about = scope[alias], list[exp.Expr](), list[exp.Expr]()
+        for condition in conditions:
+            (about if self._is_of(condition, alias, scope) else left).append(condition)
+        found = [self._resolved(each, {alias: columns}, {}) for each in about]
+        if not about:
+            return None
+        if any(map(rejects_null, found)):
+            self._taken(inner, block)
+            block.says(on)
+            return conditions
+        del scope[alias]
+        if len(found) != 1:
+            raise NotUnderstoodError
+        tied = {side.sql() for each in on if isinstance(each, exp.EQ) for side in (each.this, each.expression)}
+        inner.says(on)
+        block.asked.append(_unless(inner, found[0], tied))
+        return left
+
+    def _is_of(self, condition: exp.Expr, alias: str, scope: Scope) -> bool:
+        """Whether all columns of a condition are of one relation."""
+        of = set[str]()
+        for column in condition.find_all(exp.Column):
+            if column.table or not is_stand_in(column):
+                owners = [name for name, columns in scope.items() if name and column.name.lower() in columns]
+                of |= {column.table.lower()} if column.table else {*owners}
+        return of == {alias}
+
+
+def _rename(inner: Block, item: exp.Expr) -> None:
+    """``AS t (a, b)``: the columns under other names."""
+    names = item.args["alias"].args.get("columns") if item.args.get("alias") else None
+    if names:
+        if len(names) != len(inner.columns):
+            raise NotUnderstoodError
+        inner.columns = {new.name.lower(): value for new, value in zip(names, inner.columns.values(), strict=True)}
+
+
+def _unless(inner: Block, condition: exp.Expr, tied: set[str]) -> Asked:
+    """What a condition says of a LEFT JOIN that is true where nothing was joined."""
+    is_null = isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null)
+    if is_null and condition.this.sql() in tied:
+        return Asked(inner, negated=True)
+    if inner.key is not None and not inner.having:
+        inner.having = [opposite(condition)]
+        return Asked(inner, negated=True)
+    if is_null and isinstance(condition.this, exp.Column) and inner.key is None:
+        every = exp.EQ(this=exp.Count(this=exp.Star()), expression=exp.Count(this=condition.this.copy()))
+        return Asked(inner, negated=True, comparison=(every,))
+    raise NotUnderstoodError

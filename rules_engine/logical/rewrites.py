@@ -1,0 +1,111 @@
+"""A tree in fewer wordings: what two constructs say alike is said by one, NULL or not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sqlglot import exp
+
+OPPOSITE: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.LT: exp.GTE, exp.LTE: exp.GT, exp.GT: exp.LTE, exp.GTE: exp.LT, exp.EQ: exp.NEQ, exp.NEQ: exp.EQ,
+}  # fmt: skip
+"""Each is true where the other is false, and unknown where it is unknown."""
+
+
+MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.LT: exp.GT, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.GTE: exp.LTE, exp.EQ: exp.EQ, exp.NEQ: exp.NEQ,
+}  # fmt: skip
+
+
+def plainly(root: exp.Query) -> exp.Query:
+    """The tree itself, changed."""
+    for select in root.find_all(exp.Select):
+        _named_windows(select)
+        _right_join(select)
+        _numbered_groups(select)
+    for node in reversed([*root.walk()]):
+        found = _plain(node)
+        if found is not node:
+            node.replace(found)
+    return root
+
+
+def _named_windows(select: exp.Select) -> None:
+    """``OVER w`` with what the WINDOW clause says of it."""
+    named = {window.name.lower(): window for window in select.args.get("windows") or ()}
+    for window in [*select.find_all(exp.Window)] if named else []:
+        said = named.get(window.args["alias"].name.lower()) if window.args.get("alias") else None
+        if said is not None and window.parent_select is select:
+            window.set("alias", None)
+            for part in ("partition_by", "order", "spec"):
+                window.set(part, said.copy().args.get(part))
+    select.set("windows", None)
+
+
+def _right_join(select: exp.Select) -> None:
+    """``a RIGHT JOIN b`` as ``b LEFT JOIN a``, where nothing else is joined."""
+    joins: list[exp.Expr] = select.args.get("joins") or []
+    if len(joins) == 1 and (joins[0].args.get("side") or "").upper() == "RIGHT":
+        left, right = select.args["from_"].this.copy(), joins[0].this.copy()
+        select.args["from_"].set("this", right)
+        joins[0].set("this", left)
+        joins[0].set("side", "LEFT")
+
+
+def _numbered_groups(select: exp.Select) -> None:
+    """``GROUP BY 1`` by the first column."""
+    group = select.args.get("group")
+    for each in [*group.expressions] if group else []:
+        if isinstance(each, exp.Literal) and each.name.isdigit() and 0 < int(each.name) <= len(select.expressions):
+            each.replace(select.expressions[int(each.name) - 1].unalias().copy())
+
+
+def _plain(node: exp.Expr) -> exp.Expr:
+    match node:
+        case exp.CountIf():
+            return exp.Count(this=_when(node.this, exp.Literal.number(1)))
+        case exp.Filter(this=exp.Count() | exp.Sum() | exp.Min() | exp.Max() | exp.Avg()):
+            return _filtered(node)
+        case exp.If() if not isinstance(node.parent, exp.Case):
+            return _when(node.this, node.args["true"], node.args.get("false"))
+        case exp.Count(this=exp.Literal()):
+            return exp.Count(this=exp.Star())
+    return _compared(node)
+
+
+def _compared(node: exp.Expr) -> exp.Expr:
+    """A comparison instead of its opposite denied, its number on the right."""
+    inner = node.this.unnest() if isinstance(node, exp.Not) else None
+    if inner is not None and type(inner) in OPPOSITE:
+        return _of(OPPOSITE[type(inner)], inner.this, inner.expression)
+    if type(node) in MIRRORED and isinstance(node.this, exp.Literal):
+        return _of(MIRRORED[type(node)], node.expression, node.this)
+    return node
+
+
+def _of(comparison: type[exp.Expr], left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    return comparison(this=left.copy(), expression=right.copy())
+
+
+def _when(condition: exp.Expr, value: exp.Expr, otherwise: exp.Expr | None = None) -> exp.Case:
+    ifs = [exp.If(this=condition.copy(), true=value.copy())]
+    return exp.Case(ifs=ifs, default=otherwise.copy() if otherwise else None)
+
+
+def _filtered(node: exp.Filter) -> exp.Expr:
+    """``sum(x) FILTER (WHERE c)`` as ``sum(CASE WHEN c THEN x END)``: every aggregate here passes over NULL."""
+    call: exp.Expr = node.this.copy()
+    condition = node.expression.this
+    inside = call.this
+    if isinstance(inside, exp.Distinct) and len(inside.expressions) == 1:
+        inside.set("expressions", [_when(condition, inside.expressions[0])])
+    elif isinstance(inside, exp.Star | exp.Literal):
+        call.set("this", _when(condition, exp.Literal.number(1)))
+    else:
+        call.set("this", _when(condition, inside))
+    return call
+
+
+def decimal(node: exp.Expr) -> Decimal | None:
+    """A plain number; None for anything else."""
+    return Decimal(node.name) if isinstance(node, exp.Literal) and not node.is_string else None
