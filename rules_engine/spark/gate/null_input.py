@@ -9,7 +9,8 @@ any order" and "has no order" are each true in one of the two and are let
 pass, while ``country IS NULL`` is true in both.
 
 NULL folds most work away. So what is left is run over three rows of plausible values, too, where being true
-and failing on a value say nothing, and only what time and memory cannot hold is refused.
+and failing on a value say nothing, and only what time and memory cannot hold is refused. A rule whose text says
+that it costs little is not run over these.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ WARNED = "SQL-904"
 NULL_SUBJECT = "'-1'"
 """The key of the subject of whom nothing is known, whatever the key's type."""
 
-TOGETHER = 25
+TOGETHER, TOGETHER_IN_ONE_TASK = 25, 100
 """
-Conditions that are run in one plan; each has a task, which reads all of the plan. 741 conditions twice: 35 seconds of
-CPU by hundreds, 21 by this many, 25 by tens. Statements are run one by one: in plans of
-ten, 60 of them took 10 seconds of CPU instead of 6, and one by one each fails
-alone.
+Conditions that are run in one plan; each has a task, which reads all of the plan: 741 conditions twice took 35 seconds
+of CPU by hundreds, 21 by this many, 25 by tens. Those that cost little have one task together, which need not be told
+from another's. Statements are run one by one: in plans of ten, 60 of them took 10 seconds of CPU instead of 6, and
+one by one each fails alone.
 """
 
 MEANT = "true_when_empty"
@@ -99,7 +100,7 @@ def null_input(spark: SparkSession, schema: Schema, rule_set: RuleSet, limits: L
     found = [*worlds.conditions([v for v in rule_set.versions if not runs_alone(v)])]
     found += worlds.statements([v for v in rule_set.versions if runs_alone(v)])
     refused = {version.key for version, fault in found if fault.code != WARNED}
-    found += worlds.plausible([v for v in rule_set.versions if v.key not in refused])
+    found += worlds.plausible([v for v in rule_set.versions if v.key not in refused and not costs_little(v, schema)])
     order = {version.key: place for place, version in enumerate(rule_set.versions)}
     said = [replace(fault, which=f"Rule {v.key}") for v, fault in sorted(found, key=lambda f: order[f[0].key])]
     return NullInput(
@@ -170,20 +171,27 @@ class _Worlds:
         return own
 
     def _conditions(self, versions: Rules, select: Select, *, rows: int) -> Tried:
-        """Conditions, those of a frame in one plan, in which each has a task and ``rows`` rows to itself."""
+        """Conditions over ``rows`` rows each, those of a frame in one plan; one that may cost has a task to itself."""
         found = Tried()
         if not versions:
             return found
         own = self._own(rows)
-        for frame in sorted({v.frame.lower() for v in versions}):
+        kinds = {(v.frame.lower(), costs_little(v, self._schema)) for v in versions}
+        for frame, cheap in sorted(kinds):
             items = [f"id DIV {rows} AS {WHICH}", *select(frame, f"(id % {rows})")]
-            run = lambda those, items=tuple(items): self._true_of(own, those, items, rows)  # noqa: E731
-            of_frame = [v for v in versions if v.frame.lower() == frame]
-            for first in range(0, len(of_frame), TOGETHER):
-                found.add(self._trial.together(run, of_frame[first : first + TOGETHER], forgiving=rows > 1))
+            of_kind = [v for v in versions if (v.frame.lower(), costs_little(v, self._schema)) == (frame, cheap)]
+            run = lambda those, items=tuple(items), cheap=cheap: self._true_of(  # noqa: E731
+                own, those, items, rows, tasks=1 if cheap else len(those)
+            )
+            most = TOGETHER_IN_ONE_TASK if cheap else TOGETHER
+            for first in range(0, len(of_kind), most):
+                those = of_kind[first : first + most]
+                found.add(self._trial.together(run, those, forgiving=rows > 1, in_one_task=cheap))
         return found
 
-    def _true_of(self, own: SparkSession, versions: Rules, items: Sequence[str], rows: int) -> list[RuleVersion]:
+    def _true_of(
+        self, own: SparkSession, versions: Rules, items: Sequence[str], rows: int, tasks: int
+    ) -> list[RuleVersion]:
         from pyspark.sql import functions as F  # noqa: N812
 
         with active(own):
@@ -191,8 +199,7 @@ class _Worlds:
             chosen = F.when(F.lit(False), F.lit(None).cast("boolean"))
             for at, condition in enumerate(conditions):
                 chosen = chosen.when(F.col(WHICH) == at, condition)
-            count = len(versions)
-            frame = own.sql(f"SELECT {', '.join(items)} FROM range(0, {count * rows}, 1, {count})")
+            frame = own.sql(f"SELECT {', '.join(items)} FROM range(0, {len(versions) * rows}, 1, {tasks})")
             rows_of = frame.alias(versions[0].frame).select(WHICH, chosen)
             true = {row[0] for row in rows_of.collect() if row[1]}
         return [version for at, version in enumerate(versions) if at in true]
@@ -235,6 +242,12 @@ def reads_nothing(version: RuleVersion, schema: Schema) -> bool:
     """Whether a statement names everybody it means and asks no frame."""
     said = gate.reading(version, schema)
     return version.form is Form.STATEMENT and said is not None and not said.frames
+
+
+def costs_little(version: RuleVersion, schema: Schema) -> bool:
+    """Whether it is plain from a rule's text that few rows cannot be too much for it."""
+    said = gate.reading(version, schema)
+    return said is not None and said.costs_little
 
 
 def _warning(version: RuleVersion) -> Fault:

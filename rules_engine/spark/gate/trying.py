@@ -72,8 +72,12 @@ class Trial:
             found.add(self._alone(run, version, forgiving, beside=False))
         return found
 
-    def together(self, run: Run, versions: Rules, *, forgiving: bool = False) -> Tried:
-        """Rules in one plan, which may take as long as one of them; by halves where one of them fails on the data."""
+    def together(self, run: Run, versions: Rules, *, forgiving: bool = False, in_one_task: bool = False) -> Tried:
+        """
+        Rules in one plan, which may take as long as one of them; by halves where one of them fails on the data.
+
+        Each has a task of its number, or all have one: then it is not known which of them is late.
+        """
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
@@ -83,8 +87,8 @@ class Trial:
             return Tried(within(self._spark, lambda: run(versions), self._limits, [versions[0].id]))
         except TookTooLong as late:
             goes_on = kept(self._spark, late)
-            self._spoilt = self._spoilt or goes_on.planning
-            held = set(goes_on.tasks)
+            held = set() if in_one_task else set(goes_on.tasks)
+            self._spoilt = self._spoilt or goes_on.planning or len(held) < len(goes_on.tasks)
             found = Tried(failed=[self._keeps(version, late) for at, version in enumerate(versions) if at in held])
             left = [version for at, version in enumerate(versions) if at not in held]
             found.add(self.each(run, left, forgiving=forgiving))
@@ -92,9 +96,9 @@ class Trial:
         except (PySparkException, Py4JError) as problem:
             if _of_memory(problem):
                 return self.each(run, versions, forgiving=forgiving)
-        middle = len(versions) // 2
-        found = self.together(run, versions[:middle], forgiving=forgiving)
-        found.add(self.together(run, versions[middle:], forgiving=forgiving))
+        middle, found = len(versions) // 2, Tried()
+        for half in (versions[:middle], versions[middle:]):
+            found.add(self.together(run, half, forgiving=forgiving, in_one_task=in_one_task))
         return found
 
     def _alone(self, run: Run, version: RuleVersion, forgiving: bool, *, beside: bool) -> Tried:

@@ -20,6 +20,7 @@ from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.sql import lexer
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.gate import result_shape as shape
+from rules_engine.sql.gate.bounded_cost import costs_little
 from rules_engine.sql.gate.early import early_faults
 from rules_engine.sql.gate.function_calls import call_faults, calls, foreign, lengths, place_faults
 from rules_engine.sql.gate.lint import advice
@@ -37,6 +38,7 @@ class Reading:
 
     ``output`` is the column that a statement returns as the subject's key, where it has a name.
     ``warnings`` are not refusals: the rule runs, and may not mean what it seems to.
+    ``costs_little`` says that a few rows cannot be too much for it, whatever stands in them.
     """
 
     frames: tuple[str, ...]
@@ -46,6 +48,7 @@ class Reading:
     has_subquery: bool = False
     output: str | None = None
     warnings: tuple[Fault, ...] = ()
+    costs_little: bool = False
 
 
 def check(rule_set: RuleSet, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
@@ -196,6 +199,7 @@ def _reading(
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
         warnings=_named(version, [*advice(nodes, schema), *lengths(words)]),
+        costs_little=costs_little(nodes, answer.scans),
     )
 
 
