@@ -105,7 +105,7 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text).quantize(Decimal("0.01"))
 
 
-def put(folder: Path, columns: Mapping[str, object]) -> None:
+def put(folder: Path, columns: Mapping[str, object], *, with_statistics: bool = True) -> None:
     """A frame's rows, column by column, as one Parquet file."""
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), folder / "part-0.parquet")
+    pq.write_table(pa.table(columns), folder / "part-0.parquet", write_statistics=with_statistics)

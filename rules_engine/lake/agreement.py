@@ -7,21 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault, did_you_mean
-from rules_engine.lake import codes
+from rules_engine.lake import cells, codes
 from rules_engine.lake.arrow_types import Unreadable
 from rules_engine.lake.heads import BROKEN, CLOSED, EMPTY, LETTERS, Head
 from rules_engine.model.frames import Format, Frame
 
 AGAIN = "Mend the declaration, or land the declared type."
-FOLDER_VALUES = {
-    "tinyint": r"-?[0-9]{1,3}",
-    "smallint": r"-?[0-9]{1,5}",
-    "int": r"-?[0-9]{1,10}",
-    "bigint": r"-?[0-9]{1,19}",
-    "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
-    "string": r".*",
-}
-"""Types of columns that folders say, and how their values are written."""
+FOLDER_TYPES = (*cells.RANGES, "date", "string")
+"""Types of columns that folders say."""
+FOLDER_OPTIONS = {"leadingZeros": "true"}
+NOT_OF_SPARK = re.compile("%[89A-Fa-f][0-9A-Fa-f]")
+"""A letter of a folder's name as a URL has it: Spark reads each of its bytes as a letter."""
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -44,7 +40,8 @@ def head_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head]) 
     whole = [head for head in heads if not head.wrong]
     for head in heads:
         for said in _of_head(frame, wanted, whole, head):
-            files.setdefault(said, []).append(head.file.name)
+            names = files.setdefault(said, [])
+            names += [head.file.name] if head.file.name not in names else []
     for said, names in files.items():
         has, plural = ("has", "file") if len(names) == 1 else ("have", "files")
         what = said.what.replace("{file}", f"{plural} {_listed(names)}").replace("{has}", has)
@@ -115,6 +112,9 @@ def missing(name: str, others: Sequence[str]) -> Said:
 
 def undeclared(name: str, declared: Iterable[str]) -> Said:
     """What is said of a column of a text file that is not declared."""
+    if not name.strip():
+        what = "its {file} {has} a column without a name, as where a separator ends the header."
+        return Said(what, "Name it and declare it, or land it without.", codes.COLUMN)
     remedy = did_you_mean(name, declared) or f'Declare it with its type: {name} = "string".'
     return Said(f"its {{file}} {{has}} a column '{name}', which is not declared.", remedy, codes.COLUMN)
 
@@ -172,6 +172,13 @@ def _header(frame: Frame, wanted: Sequence[str], head: Head) -> Iterator[Said]:
 def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head]) -> Iterator[Fault]:
     """Columns that folders say: the same for all files, declared, of types that folders can say, and not in files."""
     which = f"Frame '{frame.name}'"
+    below = [head.file.name for head in heads if any("=" not in part for part in head.file.name.split("/")[:-1])]
+    if below:
+        what = (
+            f"its {'file' if len(below) == 1 else 'files'} {_listed(below)} would not be read, for being in a folder."
+        )
+        remedy = "Land all files in one folder; where folders are days say {day} in path, where columns COLUMN=value."
+        yield Fault(which, what, remedy, codes.NOT_LANDED)
     said = {tuple(name for name, _ in head.folders) for head in heads}
     if len(said) > 1:
         ways = " and ".join(sorted("/".join(f"{name}=" for name in names) or "none" for names in said))
@@ -186,14 +193,25 @@ def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head
             hint = did_you_mean(name, wanted, cutoff=0.8) or f'Declare it with its type, such as {name} = "string".'
             yield Fault(which, what, hint, codes.COLUMN)
             continue
-        pattern = FOLDER_VALUES.get(wanted[name])
-        bad = [value for value in values if value != NO_VALUE and not re.fullmatch(pattern or "", value)]
+        bad = [value for value in values if value != NO_VALUE and not _says(value, wanted[name])]
         if bad:
             what = f"its folder {name}={min(bad)} says no {wanted[name]}, as which '{name}' is declared."
             yield Fault(which, what, "Declare it as folders say it: a string, a whole number, or a date.", codes.TYPE)
+        if other := [value for value in values if NOT_OF_SPARK.search(value)]:
+            what = f"its folder {name}={min(other)} is written as a URL is, which Spark would read as other letters."
+            yield Fault(which, what, "Name it by its letters themselves.", codes.ENCODING)
         if any(name in head.columns for head in heads):
             what = f"its column '{name}' stands in its files, and in the names of its folders."
             yield Fault(which, what, "Keep one of the two.", codes.COLUMN)
+
+
+def _says(value: str, type_: str) -> bool:
+    """Whether a folder's name says a value of a type."""
+    read = cells.reader(type_, FOLDER_OPTIONS) if type_ in FOLDER_TYPES else None
+    try:
+        return read is not None and read(value) is not None
+    except cells.NoValueError:
+        return False
 
 
 def _listed(names: Sequence[str]) -> str:

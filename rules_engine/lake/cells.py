@@ -24,7 +24,8 @@ EXACT = {"double": 15, "float": 6}
 LONGEST = 38
 """Digits of a whole number at most."""
 NUMBERS = (*RANGES, "decimal", *EXACT)
-READ = (*NUMBERS, "boolean", "date", "timestamp", "timestamp_ntz", "char", "varchar", "string", "binary")
+TEXTS = ("string", "char", "varchar", "binary")
+READ = (*NUMBERS, "boolean", "date", "timestamp", "timestamp_ntz", *TEXTS)
 """The types that a cell of a text file can say."""
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
 from rules_engine.lake import elements, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
+from rules_engine.lake.feet import Feet
 from rules_engine.lake.freshness import age_faults
 from rules_engine.lake.opening import DAMAGED, spark_errors, unread
 from rules_engine.lake.used import Used, used
@@ -64,7 +64,11 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
     keys = _keys(lake, frame, columns)
     raise_all(RunRefused, _missing(frame, keys, data))
     try:
-        found = [*_measured(lake, frame, data, columns, keys, uses, opened.as_of)]
+        asked = elements.measures(frame, data, columns, opened.as_of)
+        if asked:
+            feet = Feet.of(data.sparkSession, frame, opened.places[frame.name])
+            asked = feet.open_(asked, opened.as_of)
+        found = [*_measured(lake, frame, data, asked, keys, uses)]
         if frame.orphans is not None and frame is not lake.subject_frame:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
     except spark_errors() as problem:
@@ -93,15 +97,13 @@ def _measured(
     lake: Lake,
     frame: Frame,
     data: DataFrame,
-    columns: Sequence[Column],
+    asked: Sequence[elements.Measure],
     keys: Sequence[Key],
     used: Used,
-    as_of: date,
 ) -> Iterator[Breach]:
     """What one aggregate finds, and keys that repeat."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    asked = elements.measures(frame, data, columns, as_of)
     if not asked and not keys:
         return
     several = [part for at, key in enumerate(keys) for part in uniqueness.extent(data, key.columns, f"key_{at}")]

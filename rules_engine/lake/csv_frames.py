@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
-from rules_engine.lake import letters, scanning, text_pass
+from rules_engine.lake import cells, letters, scanning, text_pass
 from rules_engine.lake.data_files import DataFile
-from rules_engine.lake.text_faults import Wrong, lost_letters, not_read, record_fault, value_fault
+from rules_engine.lake.text_faults import (
+    Wrong,
+    cut_fault,
+    ends_fault,
+    header_again,
+    lost_letters,
+    not_read,
+    packed_fault,
+    record_fault,
+    value_fault,
+)
 from rules_engine.lake.text_values import literal, quoted, value_of
 from rules_engine.model.frames import Frame
 
@@ -47,14 +58,33 @@ class CsvFrame:
 
         texts = {name: text_pass.Text(self._text(name), type_) for name, type_ in self._in_files.items()}
         try:
-            cut = f"`{BROKEN_OFF}` IS NOT NULL"
-            found = text_pass.wrong(self._cells("PERMISSIVE"), texts, self.frame.options, cut)
+            found = text_pass.wrong(self._cells("PERMISSIVE"), texts, self.frame.options, self._marks())
         except (PySparkException, Py4JError):
             yield self._where_it_breaks()
+            return
+        if {text_pass.CUT, text_pass.ENDS} & found.keys() and (ends := list(self._mixed_ends())):
+            yield from ends
             return
         yield from self._told(found)
         if text_pass.CUT not in found:
             yield from self._ends()
+
+    def _marks(self) -> dict[str, str]:
+        """What records are counted by, beside what their cells hold."""
+        marks, names = {text_pass.CUT: f"`{BROKEN_OFF}` IS NOT NULL"}, list(self._in_files)
+        said = self.frame.options
+        if names and said.get("multiLine", "true").lower() == "true" and "lineSep" not in said:
+            first, last = quoted(names[0]), quoted(names[-1])
+            marks[text_pass.ENDS] = f"endswith({last}, '\\r') OR startswith({first}, '\\n')"
+        texts = all(cells.family(type_) in cells.TEXTS for type_ in self._in_files.values())
+        if names and texts and said.get("header", "true").lower() == "true":
+            marks[text_pass.AGAIN] = " AND ".join(f"{quoted(name)} = {literal(name)}" for name in names)
+        return marks
+
+    def _mixed_ends(self) -> Iterator[Fault]:
+        for file in self.files:
+            if line := scanning.other_end(self.spark, self.frame, file):
+                yield ends_fault(self.frame, file.name, line)
 
     def _told(self, found: Mapping[str, Wrong]) -> Iterator[Fault]:
         frame, files = self.frame, {file.uri.rsplit("/", 1)[-1]: file for file in self.files}
@@ -64,6 +94,10 @@ class CsvFrame:
             if name == text_pass.CUT:
                 told = list(scanning.uneven(self.spark, frame, file, len(places)))
                 yield record_fault(frame, file.name, wrong.count, told, len(places))
+            elif name == text_pass.AGAIN:
+                yield header_again(self.frame, file.name, scanning.header_again(self.spark, frame, file, list(places)))
+            elif name == text_pass.ENDS:
+                continue  # within quotes: they are part of a text
             elif name == text_pass.LETTERS:
                 if line := scanning.first_lost(self.spark, frame, file):
                     yield lost_letters(frame, file.name, line)
@@ -82,9 +116,14 @@ class CsvFrame:
     def _where_it_breaks(self) -> Fault:
         """The first place at which cells cannot be parted: looked for file by file, for Spark does not say it."""
         for file in self.files:
-            for told in scanning.uneven(self.spark, self.frame, file, len(self._in_files)):
-                return record_fault(self.frame, file.name, 1, [told], len(self._in_files))
-        return not_read(self.frame)
+            if scanning.is_packed(self.spark, file) != file.name.lower().endswith(".gz"):
+                return packed_fault(self.frame, file.name)
+            try:
+                for told in scanning.uneven(self.spark, self.frame, file, len(self._in_files)):
+                    return record_fault(self.frame, file.name, 1, [told], len(self._in_files))
+            except (EOFError, OSError, zlib.error):
+                return cut_fault(self.frame, file.name)
+        return next(self._mixed_ends(), not_read(self.frame))
 
     @property
     def _in_files(self) -> dict[str, str]:

@@ -57,10 +57,8 @@ class JsonFrame:
     def _found(self) -> list[object]:
         """What tasks find in the lines; a file that is one text is one line."""
         whole = self.frame.options.get("multiLine", "false").lower() == "true"
-        reader = self.spark.read.option("wholetext", str(whole).lower())
-        if separator := self.frame.options.get("lineSep"):
-            reader = reader.option("lineSep", separator)
-        lines = reader.text(self.path).selectExpr("value", "_metadata.file_path AS file")
+        reader = self.spark.read.text(self.path, wholetext=whole, lineSep=self.frame.options.get("lineSep"))
+        lines = reader.selectExpr("value", "_metadata.file_path AS file")
         return list(lines.mapInArrow(self._check, json_records.FOUND).collect())
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from rules_engine.lake import cells
+from rules_engine.lake.letters import LOST
 
 NAMES = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint"}
 """Types that Spark calls otherwise in JSON than in SQL."""
@@ -22,6 +24,9 @@ SEEN, BROKEN, LETTERS, UNKNOWN, TWICE, VALUE, TEXT, NUMBER = (
 What is found in a record: a column; no JSON; bytes that are no UTF-8; a key that is not declared, or stands twice; a
 value that is none of its type, a text that should be a number, or a number that should be a text.
 """
+
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a letter, as an escape of JSON may say one: no text can hold it."""
 
 FOUND = "file string, kind string, name string, count bigint, text string"
 
@@ -104,7 +109,7 @@ class RecordCheck:
                 continue
             yield SEEN, name, ""
             if value is not None and (wrong := check(value)):
-                yield wrong, name, value if isinstance(value, str) else "…"
+                yield wrong, name, HALF.sub(LOST, value) if isinstance(value, str) else "…"
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=Pairs, parse_float=Written, parse_int=Written, parse_constant=Written)
@@ -149,7 +154,8 @@ def _written(read: cells.Read | None, of_number: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if isinstance(value, Written):
             return of_number
-        return "" if isinstance(value, str) and (read is None or _is_read(value, read)) else VALUE
+        whole = isinstance(value, str) and not HALF.search(value)
+        return "" if whole and (read is None or _is_read(value, read)) else VALUE
 
     return check
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, raise_all
@@ -16,6 +16,7 @@ from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.looking import heads
 from rules_engine.lake.storage import Landed
+from rules_engine.lake.text_values import literal
 from rules_engine.model.frames import Format, Frame
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 CHECKED = {"parquet.page.verify-checksum.enabled": "true"}
 """Pages of Parquet that carry a checksum, as those that Spark wrote do, are compared with it."""
+
+FORMS = ("dateFormat", "timestampFormat")
+"""Options that say how days and moments are written."""
 
 FILE = re.compile(r"[a-z0-9]+:/[^\s,)\]]+")
 CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)(?:\.[A-Z0-9_]+)*\]")
@@ -53,7 +57,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> DataFrame:
     wanted = declared_types(spark, frame)
     if place.version:
         return _table(spark, frame, wanted, place.version)
-    raise_all(RunRefused, _unreadable_text(frame, wanted))
+    raise_all(RunRefused, _unreadable_text(spark, frame, wanted))
     found = heads(spark, frame, place.files)
     raise_all(RunRefused, head_faults(frame, wanted, found))
     try:
@@ -64,18 +68,35 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> DataFrame:
     return rows
 
 
-def _unreadable_text(frame: Frame, wanted: Mapping[str, str]) -> list[Fault]:
+def _unreadable_text(spark: SparkSession, frame: Frame, wanted: Mapping[str, str]) -> list[Fault]:
     """An encoding that nothing here reads; types that no cell can say."""
     encoding, faults = frame.options.get("encoding", "UTF-8"), []
     if frame.format.is_text and not letters.known(encoding):
         what = f"its encoding '{encoding}' is none that is read here."
         hint = "There are UTF-8, UTF-16, UTF-32, and those of one byte a letter, such as windows-1252 or ISO-8859-15."
         faults.append(Fault(f"Frame '{frame.name}'", what, hint, codes.OPTION))
+    faults += _unreadable_forms(spark, frame)
     for name, type_ in wanted.items() if frame.format is Format.CSV else ():
         if type_.partition("(")[0] not in READ:
             what = f"its column '{name}' is declared as {type_}, which no cell of CSV can say."
             faults.append(Fault(f"Frame '{frame.name}'", what, "Declare it as string.", codes.UNREADABLE_TYPE))
     return faults
+
+
+def _unreadable_forms(spark: SparkSession, frame: Frame) -> Iterator[Fault]:
+    """Forms of days and moments that nothing reads, or by which two moments would be one."""
+    for option, form in frame.options.items():
+        if option not in FORMS:
+            continue
+        what, remedy = f"its option {option} = '{form}' is no form of a day.", "Write one such as dd.MM.yyyy HH:mm:ss."
+        if re.search("[hK]", re.sub("'[^']*'", "", form)) and "a" not in form:
+            what = f"its option {option} = '{form}' has hours to twelve, and not of which half of the day."
+            yield Fault(f"Frame '{frame.name}'", what, "Write HH for hours to 24, or hh with a.", codes.OPTION)
+            continue
+        try:
+            spark.sql(f"SELECT try_to_timestamp('2024-06-01', {literal(form)})").collect()
+        except spark_errors():
+            yield Fault(f"Frame '{frame.name}'", what, remedy, codes.OPTION)
 
 
 def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rules_engine.lake import line_ends
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.hadoop import opened
 from rules_engine.lake.heads import MOST_CELLS, dialect, lines_of, lost_in, unpacked
@@ -41,9 +42,31 @@ def line_of(spark: SparkSession, frame: Frame, file: DataFile, at: int, text: st
     with opened(spark, file) as stream:
         records = _records(lines_of(stream, frame), frame)
         try:
+            if frame.options.get("header", "true").lower() == "true":
+                next(records, None)
             return next((records.line_num for record in records if record[at : at + 1] == [text]), 0)
         except (csv.Error, UnicodeDecodeError):
             return 0
+
+
+def is_packed(spark: SparkSession, file: DataFile) -> bool:
+    """Whether a file's first bytes are those of gzip."""
+    with opened(spark, file) as stream:
+        return bool(stream.read(2) == b"\x1f\x8b")
+
+
+def header_again(spark: SparkSession, frame: Frame, file: DataFile, names: Sequence[str]) -> int:
+    """The line on which the header of a file stands a second time; 0 where it is not found."""
+    with opened(spark, file) as stream:
+        records = _records(lines_of(stream, frame), frame)
+        next(records, None)
+        return next((int(records.line_num) for record in records if record == [*names]), 0)
+
+
+def other_end(spark: SparkSession, frame: Frame, file: DataFile) -> int:
+    """The line of the first record of a file that ends otherwise than its first one; 0 where there is none."""
+    with opened(spark, file) as stream:
+        return line_ends.first_other(lines_of(stream, frame), frame)
 
 
 def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:

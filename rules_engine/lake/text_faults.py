@@ -150,6 +150,32 @@ def record_fault(frame: Frame, file: str, count: int, told: Sequence[Uneven], ce
     return Fault(which, what, f"Land {frame.path} again; other separators are said by the option sep.", codes.RECORD)
 
 
+def cut_fault(frame: Frame, file: str) -> Fault:
+    """A packed file of which the end is not there."""
+    what = f"its file {file} cannot be unpacked to its end: it was cut off or altered."
+    return Fault(f"Frame '{frame.name}'", what, f"Land {frame.path} again.", codes.BROKEN)
+
+
+def packed_fault(frame: Frame, file: str) -> Fault:
+    """A file whose name says otherwise than its bytes whether it is packed: Spark goes by the name."""
+    called = file.lower().endswith(".gz")
+    how = "is called .gz and is not packed by gzip" if called else "is packed by gzip and is not called .gz"
+    return Fault(f"Frame '{frame.name}'", f"its file {file} {how}.", "Name it as it is.", codes.BROKEN)
+
+
+def ends_fault(frame: Frame, file: str, line: int) -> Fault:
+    """Records that end otherwise than the first: one reader of CSV goes by the first, and another by each."""
+    what = f"its lines end in different ways ({place(file, line)}): some with CR LF, some with one of the two."
+    remedy = "Land it with one kind of ends, or say options = { multiLine = false } where no record goes over lines."
+    return Fault(f"Frame '{frame.name}'", what, remedy, codes.RECORD)
+
+
+def header_again(frame: Frame, file: str, line: int) -> Fault:
+    """A header among records: each cell of it is a text, so nothing else would tell."""
+    what = f"its header stands again among its records ({place(file, line)}): files were put one after the other."
+    return Fault(f"Frame '{frame.name}'", what, "Land each as a file of its own.", codes.RECORD)
+
+
 def lost_letters(frame: Frame, file: str, line: int) -> Fault:
     """Bytes that are no letters of the encoding."""
     encoding = frame.options.get("encoding", "UTF-8")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FOUND = "file string, name string, count bigint, text string"
-CUT, LETTERS = "", " "
-"""Names of no column, under which records that are cut off and lost letters are counted."""
+CUT, LETTERS, ENDS, AGAIN = "", " ", "\n", "\r"
+"""Names of no column, under which records are counted: cut off, with lost letters, an end of a line, a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,12 @@ class Text:
 @dataclass(frozen=True)
 class TextCheck:
     """
-    Counts what is wrong in batches of texts: a file, whether a record is cut off, whether letters are lost, and texts.
+    Counts what is wrong in batches of texts: a file, what records are marked by, whether cut off first, and texts.
 
     Texts of ``by_form`` come with whether they are in the form that is said, which Java was asked.
     """
 
+    marks: Sequence[str]
     types: Mapping[str, str]
     options: Mapping[str, str]
     by_form: Sequence[str]
@@ -56,11 +57,11 @@ class TextCheck:
 
     def _of_file(self, batch: pa.RecordBatch, file: str) -> Iterator[tuple[str, Wrong]]:
         """A record that is cut off is none, so its cells are not looked at."""
-        if cut := pc.sum(batch.column("cut")).as_py():
-            yield CUT, Wrong(cut, file)
-            batch = batch.filter(pc.invert(batch.column("cut")))
-        if lost := pc.sum(batch.column("lost")).as_py():
-            yield LETTERS, Wrong(lost, file)
+        for at, name in enumerate(self.marks):
+            marked = batch.column(f"m{at}")
+            if count := pc.sum(marked).as_py():
+                yield name, Wrong(count, file)
+                batch = batch.filter(pc.invert(marked)) if name == CUT else batch
         for at, (name, type_) in enumerate(self.types.items()):
             texts = batch.column(f"t{at}")
             wrong = self._not_of_form(batch, at) if name in self.by_form else self._wrong(texts, type_)
@@ -78,24 +79,24 @@ class TextCheck:
 
 
 def wrong(
-    rows: DataFrame, texts: Mapping[str, Text], options: Mapping[str, str], cut: str = "false"
+    rows: DataFrame, texts: Mapping[str, Text], options: Mapping[str, str], marks: Mapping[str, str] | None = None
 ) -> dict[str, Wrong]:
-    """What is wrong in each column, by its name; ``cut`` is the SQL of whether a record is cut off."""
+    """What is wrong in each column, by its name; ``marks`` are the SQL of what else is counted, by the names of it."""
     lost = " OR ".join(f"contains(coalesce({text.sql}, ''), '{LOST}')" for text in texts.values()) or "false"
+    marked = {**(marks or {}), LETTERS: f"({lost})"}
     judged = {name: text for name, text in texts.items() if cells.family(text.type_) not in ("string", "binary")}
     by_form = [name for name, text in judged.items() if cells.reader(text.type_, options) is None]
     forms = {at: text for at, (name, text) in enumerate(judged.items()) if name in by_form}
     read = rows.selectExpr(
         "_metadata.file_path AS file",
-        f"{cut} AS cut",
-        f"({lost}) AS lost",
+        *(f"coalesce({sql}, false) AS m{at}" for at, sql in enumerate(marked.values())),
         *(f"{text.sql} AS t{at}" for at, text in enumerate(judged.values())),
         *(f"{is_of_form(text.sql, text.type_, options)} AS f{at}" for at, text in forms.items()),
     )
-    check = TextCheck({name: text.type_ for name, text in judged.items()}, options, by_form)
+    check = TextCheck([*marked], {name: text.type_ for name, text in judged.items()}, options, by_form)
     found: dict[str, Wrong] = {}
     for row in read.mapInArrow(check, FOUND).collect():
         of_task: Any = row.asDict()
         name = of_task.pop("name")
         found[name] = Wrong(**of_task).and_(found.get(name))
-    return {name: found[name] for name in (CUT, LETTERS, *texts) if name in found}
+    return {name: found[name] for name in (*marked, *texts) if name in found}

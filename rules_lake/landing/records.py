@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -81,7 +82,7 @@ class Records:
             raise self._refused(f"its column '{many.name}' is of many values, which no text holds.", "Land Parquet.")
         try:
             yield from read[kind]() if options.is_parted(self.frame) else self._lines_only()
-        except UnicodeDecodeError as problem:
+        except UnicodeError as problem:
             raise RunRefused(*self.faults, lost_letters(self.frame, self.name, self._first_lost())) from problem
         except (pa.ArrowException, EOFError, OSError) as problem:
             what = f"it cannot be read to its end as {kind}: it is broken, cut off or something else."
@@ -107,6 +108,10 @@ class Records:
 
     def _columns_are(self, schema: pa.Schema) -> None:
         own = {field.name: spark_type(field.type) or str(field.type) for field in schema}
+        capitals = Counter(field.name.lower() for field in schema)
+        for name in (field.name for field in schema if capitals[field.name.lower()] > 1):
+            what = f"it has more than one column '{name}', whatever the capitals."
+            self._faults.append(self._fault(what, "Keep one of them."))
         declared = {c.name: c.type for c in self.frame.columns} or own
         for name, type_ in declared.items():
             if name not in own:
@@ -144,7 +149,7 @@ class Records:
 
     @contextmanager
     def _unpacked(self) -> Iterator[Any]:
-        packed = next((how for suffix, how in PACKED.items() if self.name.endswith(suffix)), None)
+        packed = next((how for suffix, how in PACKED.items() if self.name.lower().endswith(suffix)), None)
         with self.place.reading(self.name) as raw:
             yield pa.CompressedInputStream(raw, packed) if packed else raw
 

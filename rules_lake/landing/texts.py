@@ -15,7 +15,8 @@ from rules_engine.lake.agreement import head_faults
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.heads import EMPTY, MOST_CELLS, Head, dialect, with_columns
 from rules_engine.lake.json_faults import as_text, by_text, told
-from rules_engine.lake.text_faults import Uneven, Wrong, record_fault, value_fault
+from rules_engine.lake.line_ends import end_of
+from rules_engine.lake.text_faults import Uneven, Wrong, ends_fault, header_again, record_fault, value_fault
 from rules_engine.model.frames import Format, Frame
 from rules_lake.landing.types import arrow_type, spark_name
 
@@ -40,6 +41,8 @@ class TextRecords:
         self.types = {c.name: spark_name(c.type) for c in frame.columns}
         self._wrong: dict[str, Wrong] = {}
         self._uneven: dict[str, tuple[int, Uneven]] = {}
+        self._ends: dict[str, int] = {}
+        self._again: dict[str, int] = {}
         self._json: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
         self._lines: dict[tuple[str, str, str], int] = {}
         self._file = ""
@@ -58,20 +61,27 @@ class TextRecords:
     def _cells(self, rows: Any, kept: _Kept) -> Iterator[tuple[int, Sequence[str | None]]]:
         said, wide = self.frame.options, len(self.types)
         null, empty = said.get("nullValue", ""), said.get("emptyValue")
-        if said.get("header", "true").lower() == "true":
+        if headed := said.get("header", "true").lower() == "true":
             raise_all(RunRefused, self._of_header(next(rows, None)))
-        kept.clear()
+        first = end_of(kept.clear())
+        texts = all(cells.family(type_) in cells.TEXTS for type_ in self.types.values())
         for record in rows:
             raw = kept.clear()
+            end = end_of(raw)
+            first = first or end
+            if end and end != first:
+                self._ends.setdefault(self._file, rows.line_num)
+            if headed and texts and record == list(self.types):
+                self._again.setdefault(self._file, rows.line_num)
             if not record:
                 continue
             if len(record) != wide:
-                count, first = self._uneven.get(self._file, (0, Uneven(rows.line_num, len(record))))
-                self._uneven[self._file] = (count + 1, first)
+                count, uneven = self._uneven.get(self._file, (0, Uneven(rows.line_num, len(record))))
+                self._uneven[self._file] = (count + 1, uneven)
                 continue
             told_apart = null and "" in record and self._mark in raw
-            texts = self._with_quoted(raw, record) if told_apart else record
-            yield rows.line_num, [_meant(cell, null, empty) for cell in texts]
+            quoted = self._with_quoted(raw, record) if told_apart else record
+            yield rows.line_num, [_meant(cell, null, empty) for cell in quoted]
 
     def _of_header(self, names: list[str] | None) -> Iterator[Fault]:
         file = DataFile("", self._file.rpartition("/")[2], 0, "")
@@ -153,15 +163,23 @@ class TextRecords:
             if read is None:
                 arrays.append(texts)
                 continue
-            if wrong := cells.wrong(texts, read):
+            values = cells.column(texts, read, arrow_type(type_))
+            if values.null_count > texts.null_count:
+                wrong = cells.wrong(texts, read)
                 least = min(wrong)
                 found = Wrong(sum(wrong.values()), self._file, least, numbers[given.index(least)])
                 self._wrong[name] = found.and_(self._wrong.get(name))
-            arrays.append(cells.column(texts, read, arrow_type(type_)))
+            arrays.append(values)
         return pa.RecordBatch.from_arrays(arrays, names=list(self.types))
 
     def faults(self) -> Iterator[Fault]:
         """Everything that would not come back as it was written, in the files that were read."""
+        if self._ends:
+            for file, line in self._ends.items():
+                yield ends_fault(self.frame, file, line)
+            return
+        for file, line in self._again.items():
+            yield header_again(self.frame, file, line)
         for file, (count, first) in self._uneven.items():
             yield record_fault(self.frame, file, count, [first], len(self.types))
         if self.frame.format is Format.JSON:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -79,6 +81,39 @@ def test_columns_that_are_not_declared_are_seen(spark: SparkSession, tmp_path: P
     assert list(schema.columns["customers"].items()) == [("id", "bigint"), ("country", "string"), ("n", "int")]
 
 
+GZIP = gzip.compress(b"id,country\n" + b"".join(b"%d,%d\n" % (at, at * 7919) for at in range(2000)))
+TEXT = b"id,country\n1,FR\n"
+PLACES: Mapping[str, tuple[str, bytes, str]] = {
+    "a folder that says nothing": ("sub/z.csv", TEXT, "its file sub/z.csv would not be read, for being in a folder"),
+    "a folder as a URL has it": ("country=C%C3%B4te/z.csv", b"id\n1\n", "is written as a URL is"),
+    "a folder with no such day": ("day=2026-02-30/z.csv", TEXT, "its folder day=2026-02-30 says no date"),
+    "a header that ends with a separator": ("z.csv", b"id,country,\n1,FR,\n", "has a column without a name"),
+    "the same column twice": ("z.csv", b"id,id\n1,1\n", "its file z.csv has more than one column 'id'"),
+    "a header again": ("z.csv", TEXT + TEXT, "its header stands again among its records (z.csv, line 3)"),
+    "a form in another language": ("z.csv", TEXT, "its option dateFormat = 'jj.MM.aaaa' is no form of a day."),
+    "hours to twelve": ("z.csv", TEXT, "has hours to twelve, and not of which half of the day"),
+    "an archive that was cut off": ("z.csv.gz", GZIP[:-300], "z.csv.gz cannot be unpacked to its end"),
+    "an archive that is not called so": ("z.csv", GZIP, "its file z.csv is packed by gzip and is not called .gz."),
+    "a text that is called an archive": ("z.csv.gz", TEXT, "z.csv.gz is called .gz and is not packed by gzip."),
+}
+SAID = {"a form in another language": "jj.MM.aaaa", "hours to twelve": "dd.MM.yyyy hh:mm"}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_text_file_that_is_not_where_or_what_its_name_says(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    """Each of these was read as something else, in part or with a word that did not help."""
+    file, content, says = PLACES[name]
+    (tmp_path / "customers" / file).parent.mkdir(parents=True)
+    (tmp_path / "customers" / file).write_bytes(content)
+    options = f"options = {{ dateFormat = '{SAID[name]}' }}" if name in SAID else ""
+    day = ', day = "date"' if "day=" in file else ""
+    key = "string" if name == "a header again" else "bigint"
+    evaluator = _evaluator(spark, tmp_path, "csv", day, options, key)
+    with pytest.raises(RunRefused) as refused:
+        evaluator.check_lake(AS_OF)
+    assert says in str(refused.value)
+
+
 def _refusal(spark: SparkSession, folder: Path, format_: str, row: Row, name: str) -> str:
     _put(folder / "customers" / f"m.{format_}", row["files"])
     _put(folder / "customers" / f"{name}.{format_}", row["and one"])
@@ -99,13 +134,16 @@ def _put(path: Path, said: str) -> None:
         csv.write_csv(table, path)
 
 
-def _evaluator(spark: SparkSession, folder: Path, format_: str) -> SparkEvaluator:
+def _evaluator(
+    spark: SparkSession, folder: Path, format_: str, more: str = "", options: str = "", key: str = "bigint"
+) -> SparkEvaluator:
     text = f"""
         subject = "customers"
         [frames.customers]
         path = "customers"
         format = "{format_}"
         subject_key = "id"
-        columns = {{ id = "bigint", country = "string" }}
+        columns = {{ id = "{key}", country = "string"{more} }}
+        {options}
     """
     return SparkEvaluator(spark, declaration.parse(text, str(folder)))

@@ -1,0 +1,37 @@
+"""How the records of a CSV file end: all in one way, or what one reader parts another one does not."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+
+from rules_engine.lake.heads import dialect
+from rules_engine.model.frames import Frame
+
+ENDS = ("\r\n", "\n", "\r")
+
+
+def end_of(line: str) -> str:
+    """What a line ends with; nothing where it is the last one and does not end."""
+    return next((end for end in ENDS if line.endswith(end)), "")
+
+
+def first_other(lines: Iterable[str], frame: Frame) -> int:
+    """The line of the first record that ends otherwise than the first one; 0 where there is none."""
+    last = [""]
+    records, first = csv.reader(_kept(lines, last), **dialect(frame)), ""
+    try:
+        for _ in records:
+            end = end_of(last[0])
+            first = first or end
+            if end and end != first:
+                return int(records.line_num)
+    except (csv.Error, UnicodeError):
+        pass
+    return 0
+
+
+def _kept(lines: Iterable[str], last: list[str]) -> Iterator[str]:
+    for line in lines:
+        last[0] = line
+        yield line
