@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from console.desk import Desk, at_desk, now
 from console.difference import told
 from console.screen import row, table
-from jobs.asking import ask
+from jobs.asking import Answer, ask
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused
 from rules_engine.lake.lists import taken
 from rules_engine.model.rules import RuleVersion
+from rules_engine.sql import gates
 from rules_repo.changes import ChangeBook, Standing
 from rules_repo.lints import between, warnings
 from rules_repo.selection import read as selecting
@@ -70,10 +71,11 @@ def check(desk: Desk, change: Number) -> None:
         faults = [*taken(installation.lake, lists), *answer.faults]
         advice = [*_advice(installation, drafts), *between(book.timelines(change)), *answer.warnings]
         findings = " ".join(str(fault) for fault in faults) or "no gate refuses anything."
-        statement = "SELECT rules.record_check(:change, :saw, :passed, :findings)"
         found = {"change": change, "saw": standing.content_hash, "passed": not faults}
-        found["findings"] = f"{findings} (Asked: {answer.by}.)"
-        book.ask(statement, **found)
+        found |= {"findings": f"{findings} (Asked: {answer.by}.)", **whom(answer)}
+        book.ask(RECORD, **found)
+    if answer.without:
+        desk.screen.note(_less(answer.without))
     if faults:
         desk.screen.note(_verdict(found))
         raise InvalidRule(*faults)
@@ -156,6 +158,21 @@ def _advice(installation: Installation, drafts: tuple[RuleVersion, ...]) -> tupl
     return warnings([*known, *drafts], installation.repository.membership_types(), keys)
 
 
+RECORD = "SELECT rules.record_check(:change, :saw, :passed, :findings, :spark, :frames, :gate)"
+
+
+def whom(answer: Answer) -> dict[str, object]:
+    """Which Spark, frames and gates an answer is of, as the database keeps it beside the verdict."""
+    return {"spark": answer.spark, "frames": answer.frames, "gate": gates.version()}
+
+
+def _less(why: str) -> str:
+    return (
+        f"Spark was not asked: {why} This check is worth less: an approval takes it where the tenant accepts "
+        "checks without Spark (`rules db govern --without-spark`)."
+    )
+
+
 def _verdict(found: dict[str, object]) -> str:
     verdict = "passed" if found["passed"] else "failed"
     return f"Change {found['change']}: the check {verdict} and is recorded. It says {found['saw']}."
@@ -174,9 +191,21 @@ def _told(standing: Standing) -> tuple[str, ...]:
         f"Change {standing.change_id} · {standing.title} · {standing.state} · by {standing.authors}",
         f"Reason: {standing.reason or 'none yet'}",
         f"{passed}, {approved}, {standing.approvals_needed} needed",
+        *map(_asked, standing.checks or ()),
         *_planned(standing),
         f"It says {standing.content_hash}\n",
     )
+
+
+def _asked(check: Mapping[str, Any]) -> str:
+    """Of a check: who made it, when, and which Spark, frames and gates it asked."""
+    spark = {"": "no Spark asked", "unsaid": "made before checks said whom they asked"}
+    asked = spark.get(check["spark_version"], f"Spark {check['spark_version']}")
+    frames = f", frames {check['schema_digest'][:12]}" if check["schema_digest"] else ""
+    gate = f", gates {check['gate_version']}" if check["gate_version"] else ""
+    author = ", an author" if check["by_author"] else ""
+    word = "passed" if check["passed"] else "failed"
+    return f"  {word}: by {check['checked_by']}{author} on {str(check['checked_at'])[:10]}; {asked}{frames}{gate}"
 
 
 def _planned(standing: Standing) -> tuple[str, ...]:

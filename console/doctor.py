@@ -17,6 +17,7 @@ import typer
 from console.desk import Desk, History, at_desk
 from console.screen import row, table
 from jobs import aws
+from jobs.asking import here
 from jobs.emr_template import BESIDE_THE_DAG
 from jobs.environment_checks import SECRETS, examined, nodes_of, variables
 from jobs.wiring import Installation, opened
@@ -87,6 +88,7 @@ def examine(installation: Installation) -> Iterator[Finding]:
     yield _privileges(installation)
     yield _tried("Rules", lambda: f"{len(installation.repository.rules())} rules")
     yield _tried("Lake", lambda: f"{len(installation.lake.frames)} frames in {settings.lake}")
+    yield _checks(installation)
     yield _dynamodb_local(settings)
     yield _credentials(settings)
     yield _package("Charts", "altair", "pip install '.[local]'", needed=False)
@@ -127,6 +129,21 @@ def _privileges(installation: Installation) -> Finding:
         return Finding("Privileges", fine=False, found="not looked at: PostgreSQL does not answer", needed=False)
     found = " ".join(f"{fault.which}: {fault.what}" for fault in faults) or "nobody has more than the roles give"
     return Finding("Privileges", not faults, found, " ".join(fault.remedy for fault in faults), needed=False)
+
+
+def _checks(installation: Installation) -> Finding:
+    """Which rules in force or to come were not checked by these gates, on this Spark, under these frames."""
+    from rules_repo.rule_checks import rule_checks, told
+
+    try:
+        checks = rule_checks(installation.database_url)
+        found = told(checks, here(installation))
+    except RulesError as error:
+        said = " ".join(f"{fault.which}: {fault.what}" for fault in error.faults)
+        return Finding("Checks", fine=False, found=f"not looked at. {said}", needed=False)
+    fine = f"{len(checks)} rules in force or to come were checked by these gates, on this Spark, under these frames"
+    remedy = "`rules check` asks about them, and records it where an analyst or approver does."
+    return Finding("Checks", not found, found or fine, remedy, needed=False)
 
 
 def _disk(home: Path) -> Finding:

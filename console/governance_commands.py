@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Annotated
 
 import typer
@@ -18,7 +18,7 @@ from rules_engine.model.rule_sets import freeze as frozen
 from rules_engine.proving import Proof, prove
 from rules_repo import audit, audit_story
 from rules_repo.frozen import name_of
-from rules_repo.governance import require_approvals
+from rules_repo.governance import in_force, require_approvals
 
 Day = Annotated[str | None, typer.Option("--as-of", help="Day whose rules are frozen; today without it.")]
 Known = Annotated[str | None, typer.Option("--known-at", help="Moment as of which they are known; now without it.")]
@@ -133,12 +133,25 @@ PlanDays = Annotated[
 ]
 
 
+WithoutSpark = Annotated[
+    bool | None,
+    typer.Option("--without-spark/--with-spark", help="Whether an approval takes a check that asked no Spark."),
+]
+
+
 @at_desk
-def govern(desk: Desk, approvals: Approvals, reason: Why, plan_days: PlanDays = None) -> None:
-    """Say how many people who did not write a change must approve it, and whether they approve a plan of it, too."""
+def govern(
+    desk: Desk, approvals: Approvals, reason: Why, plan_days: PlanDays = None, without_spark: WithoutSpark = None
+) -> None:
+    """Say how many people who did not write a change must approve it, and what they need for that."""
     with opened(desk.settings()) as installation:
-        require_approvals(installation.database_url, approvals, reason, plan_days)
-    planned = f", and a plan that is no older than {plan_days} days" if plan_days else ""
-    desk.screen.answer(
-        {"approvals": approvals, "plan_days": plan_days}, f"Changes need {approvals} approvals{planned}."
-    )
+        url = installation.database_url
+        require_approvals(url, approvals, reason, plan_days, without_spark=without_spark)
+        stands = in_force(url)
+    planned = f", and a plan that is no older than {stands.plan_days} days" if stands.plan_days else ""
+    checked = "A check without Spark is enough." if stands.without_spark else "A check has to ask Spark."
+    said = f"Changes need {stands.approvals} approvals{planned}. {checked}"
+    wanted = approvals, plan_days, without_spark
+    if any(value not in (None, now_) for value, now_ in zip(wanted, astuple(stands), strict=True)):
+        said += " What was asked is proposed and counts once another admin says the same within 7 days."
+    desk.screen.answer(asdict(stands), said)

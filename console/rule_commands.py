@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
+from console.change_commands import RECORD, whom
 from console.desk import Desk, at_desk, day, now, writing
 from console.screen import row, table
-from jobs.asking import ask, declared, judge, with_shared
+from jobs.asking import Answer, ask, declared, here, judge, with_shared
 from jobs.wiring import Installation, opened
-from rules_engine.errors import Fault, InvalidRule, RunRefused, did_you_mean, raise_all
+from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused, did_you_mean, raise_all
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
+from rules_repo.changes import ChangeBook
 from rules_repo.lints import between, warnings
 from rules_repo.overview import Listed, overview
+from rules_repo.rule_checks import covered, rule_checks
 from rules_repo.selection import read as selecting
 
 if TYPE_CHECKING:
@@ -153,7 +156,6 @@ def _template(desk: Desk, file: Path, beside: Beside) -> None:
 
 def _judged(desk: Desk, installation: Installation, versions: Iterable[RuleVersion], drafted: Shared) -> None:
     """Ask the gates about wordings that are not known yet, with what is shared now and what is drafted with them."""
-    from rules_repo.changes import ChangeBook
     from rules_repo.rows import wording
 
     known = {wording(version) for version in installation.repository.rules()}
@@ -167,22 +169,49 @@ def _judged(desk: Desk, installation: Installation, versions: Iterable[RuleVersi
 
 @at_desk
 def check(desk: Desk, as_of: InForce = None) -> None:
-    """Ask every gate about all rules in force on a day, before a run does: today's and tomorrow's without --as-of."""
-    chosen = day(as_of, "--as-of")
-    days = [chosen] if chosen else [now().date(), now().date() + timedelta(days=1)]
+    """
+    Ask every gate about all rules in force on a day, before a run does.
+
+    Without --as-of: today, tomorrow, and the days on which scheduled rules begin. What passed is recorded of the
+    changes that published these rules, where their checks asked another Spark, other gates or frames, or nobody.
+    """
+    chosen, today = day(as_of, "--as-of"), now().date()
     faults: list[Fault] = []
     told: list[dict[str, Any]] = []
+    asked: set[tuple[str, int]] = set()
     with opened(desk.settings()) as installation:
-        for each in days:
+        checks = rule_checks(installation.database_url)
+        later = {each.effective_from for each in checks if each.effective_from > today}
+        for each in [chosen] if chosen else sorted({today, today + timedelta(days=1)} | later):
             rule_set = installation.repository.rule_set(each, now())
             answer = ask(installation, rule_set.versions, each, rule_set.reference_lists)
             missing = installation.dropped.missing(rule_set.versions, declared(installation, each))
             faults += [fault for fault in (*answer.faults, *missing) if fault not in faults]
             told.append({"as_of": each, "rules": len(rule_set.versions), "digest": rule_set.digest, "asked": answer.by})
-    raise_all(InvalidRule, faults)
+            asked |= {(version.key, version.version) for version in rule_set.versions}
+        raise_all(InvalidRule, faults)
+        if answer.without:
+            desk.screen.note(f"Spark was not asked: {answer.without} Ask it where there is one, before the night.")
+        elif recorded := _recorded_of(installation, covered(checks, asked, here(installation)), answer):
+            desk.screen.note(recorded)
     desk.screen.answer(
         told, *(f"{d['as_of']}: all {d['rules']} rules in force are accepted. Asked: {d['asked']}." for d in told)
     )
+
+
+def _recorded_of(installation: Installation, changes: tuple[int, ...], answer: Answer) -> str:
+    """Record the check of changes that are published, and say so; or why it was not."""
+    book = ChangeBook(installation.database_url)
+    try:
+        for change in changes:
+            if standing := book.standing(change):
+                said = {"change": change, "saw": standing.content_hash, "passed": True, **whom(answer)}
+                book.ask(
+                    RECORD, **said, findings=f"`rules check` found nothing that a gate refuses. (Asked: {answer.by}.)"
+                )
+    except RulesError as refused:
+        return f"The check is not recorded: {refused}"
+    return f"Recorded as the check of {len(changes)} changes that published these rules." if changes else ""
 
 
 def _verdict(proposal: Proposal, dry_run: bool) -> str:

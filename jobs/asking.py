@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from importlib import metadata
+from importlib.util import find_spec
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,9 @@ from rules_engine.model.frames import Schema
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_engine.sql import lexer
+from rules_engine.sql import gates, lexer
+from rules_engine.sql.gate import gate as reading
+from rules_repo.rule_checks import Here
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
@@ -22,11 +27,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the gates say of some wordings: ``faults`` refuse, ``warnings`` do not; ``by`` names who was asked."""
+    """
+    What the gates say of some wordings: ``faults`` refuse, ``warnings`` do not.
+
+    ``spark`` is the version of the Spark that was asked, empty where there was none, and ``without`` says why;
+    ``frames`` is the digest of what the lake declares.
+    """
 
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
-    by: str
+    spark: str
+    frames: str
+    without: str = ""
+
+    @property
+    def by(self) -> str:
+        """Who was asked, in words."""
+        asked = f"Spark {self.spark}" if self.spark else "no Spark"
+        return f"{asked}, frames {self.frames[:12]}, gates {gates.version()}"
 
 
 def ask(
@@ -39,13 +57,21 @@ def ask(
     frames by this Spark is not asked again. A column that a policy drops is refused by name; one that only waits for a
     rule to use it may be named, with a warning.
 
+    Where there is no Spark, the gates that only read are asked, and the answer says so.
+
     Raises:
-        RunRefused: If there is no lake, or no Spark, to ask.
+        RunRefused: If there is no lake.
     """
     there = declared(installation, as_of, lists)
     dropped = installation.dropped
     schema = dropped.drafting(there)
-    gate = installation.evaluator.gate(schema)
+    frames = digest_of_frames(installation) or schema.digest
+    try:
+        gate = installation.evaluator.gate(schema)
+    except RunRefused as refused:
+        without = " ".join(f"{fault.which}: {fault.what}" for fault in refused.faults)
+        found = (fault for version in versions for fault in reading.faults(version, schema))
+        return Answer((*dropped.refusals(versions, schema), *found), (), "", frames, without)
     faults: list[Fault] = [*dropped.refusals(versions, schema)]
     private = {fault.which for fault in faults}
     versions = [version for version in versions if f"Rule {version.key}" not in private]
@@ -59,8 +85,19 @@ def ask(
         except InvalidRule as refused:
             faults += refused.faults
         warnings += gate.warnings(rule_set)
-    by = f"Spark {gate.spark.version}, frames {schema.digest[:12]}"
-    return Answer(tuple(faults), tuple(dict.fromkeys(warnings)), by)
+    return Answer(tuple(faults), tuple(dict.fromkeys(warnings)), gate.spark.version, frames)
+
+
+def here(installation: Installation) -> Here:
+    """What a check asks on this machine, said without starting Spark."""
+    installed = "" if find_spec("pyspark") is None else metadata.version("pyspark")
+    return Here(installed, digest_of_frames(installation), gates.version())
+
+
+def digest_of_frames(installation: Installation) -> str:
+    """The digest of what the lake declares, reference lists aside; empty where columns are read from the data."""
+    frames = installation.lake.frames
+    return declared(installation, date.min).digest if all(frame.columns for frame in frames) else ""
 
 
 def judge(
@@ -74,17 +111,20 @@ def judge(
     """
     try:
         declared(installation, as_of)
-        _ = installation.evaluator
     except RunRefused as refused:
         why = " ".join(f"{fault.which}: {fault.what}" for fault in refused.faults)
         tell(
             f"No gate was asked: {why} Ask them by `rules change check`; by `rules check`, if it is published already."
         )
         return lambda _versions, _lists: None
+    with suppress(RunRefused):  # without it the gates that only read judge
+        _ = installation.evaluator
 
     def judged(versions: Sequence[RuleVersion], lists: Sequence[ReferenceList]) -> None:
         answer = ask(installation, versions, as_of, lists)
         raise_all(InvalidRule, answer.faults)
+        if answer.without:
+            tell(f"Spark was not asked: {answer.without} Ask it by `rules change check` where there is one.")
         for warning in answer.warnings:
             tell(f"Warning: {warning}")
 

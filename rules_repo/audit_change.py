@@ -19,11 +19,13 @@ class Verdict:
     edition: int
     hash: str
     revision: str
+    asked_spark: bool = True
 
     @classmethod
     def read(cls, row: Mapping[str, Any], good: str, who: str, revision: str) -> Verdict:
         number = row.get(f"{who}_id")
-        return cls(row[good], row[who], number, row["edition"], row["content_hash"], revision)
+        asked = row.get("spark_version", "unsaid") != ""
+        return cls(row[good], row[who], number, row["edition"], row["content_hash"], revision, asked)
 
 
 @dataclass(slots=True)
@@ -68,8 +70,8 @@ class Change:
     def approvers(self) -> list[str]:
         return sorted(verdict.login for verdict in self.standing())
 
-    def checked(self, content: str, revision: str) -> bool:
-        """Whether the checks of a content let it be approved."""
+    def checked(self, content: str, revision: str, *, without_spark: bool) -> bool:
+        """Whether the checks of a content let it be approved; since 0004 one has asked Spark, where that is needed."""
         newest: dict[str, Verdict] = {}
         for _, verdict in sorted(self.checks.items()):
             if verdict.edition == self.edition and (verdict.hash == content or verdict.revision != revision):
@@ -78,7 +80,8 @@ class Change:
         foreign = [verdict for verdict in newest.values() if not self.wrote(verdict)]
         if revision < "0003":
             return bool(foreign) and foreign[-1].good
-        return bool(foreign) and all(verdict.good for verdict in newest.values())
+        enough = any(without_spark or revision < "0004" or verdict.asked_spark for verdict in foreign)
+        return enough and all(verdict.good for verdict in newest.values())
 
     def draft(self, said: Said) -> None:
         """Take a draft in, or out."""

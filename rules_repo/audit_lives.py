@@ -40,6 +40,7 @@ class Lives:
         self._needed: dict[str, list[int]] = {}
         self._proposed: dict[str, tuple[int, str]] = {}
         self._planning: dict[str, int] = {}
+        self._without_spark: dict[str, bool] = {}
         self._published = Published(tell)
         self._edits: dict[int, Said] = {}
         self._releases: dict[int, Said] = {}
@@ -199,11 +200,14 @@ class Lives:
                 self._tell(said, f"it is of edition {row['edition']}, and the change was at edition {change.edition}.")
             if change.wrote(verdict):
                 self._tell(said, f"{verdict.login} is an author of the change and judged it.")
-            elif row["granted"] and not change.checked(verdict.hash, self._revision):
+            elif row["granted"] and not self._checked(change, verdict.hash):
                 self._tell(said, "no check of this content by somebody who is no author had passed.")
             elif row["granted"] and self._planning.get(change.tenant) and verdict.hash not in change.planned:
                 self._tell(said, "its effect was to be approved, too, and nobody had planned this content.")
         change.approvals[row["id"]] = verdict
+
+    def _checked(self, change: Change, content: str) -> bool:
+        return change.checked(content, self._revision, without_spark=self._without_spark.get(change.tenant, False))
 
     def _governance(self, said: Said) -> None:
         row, values = said.row, self._needed.setdefault(said.row["tenant"], [1])
@@ -219,6 +223,7 @@ class Lives:
             values.append(needed)
         if in_force:
             self._planning[row["tenant"]] = (row.get("plan_days") or 0) * (needed > 0)
+            self._without_spark[row["tenant"]] = bool(row.get("without_spark"))
 
     def _release(self, said: Said) -> None:
         if change := self._of(said):
@@ -236,7 +241,7 @@ class Lives:
             self._tell(said, f"it needed {needed} approvals of people who did not write it, and it had {given}.")
         if row["approvals_needed"] not in self._needed.get(change.tenant, [1]):
             self._tell(said, f"it says that {row['approvals_needed']} approvals were needed.")
-        if self._revision >= "0003" and needed and not change.checked(row["content_hash"], self._revision):
+        if self._revision >= "0003" and needed and not self._checked(change, row["content_hash"]):
             self._tell(said, "a check of it had not passed.")
         if any(v.hash != row["content_hash"] and v.revision == self._revision for v in change.standing()):
             self._tell(said, "what was published is not what was approved.")

@@ -77,7 +77,15 @@ _0003 = """
         recorded_by text, closed_by text, opened_in bigint, closed_in bigint, ended_because text
     rule_type: tenant* text, key* text, description text
 """
-"""Those that this revision changed."""
+
+_0004 = """
+    check_result: id* bigint, change_id bigint, tenant text, edition integer, content_hash text, passed boolean,
+        findings text, checked_by text, checked_at timestamp with time zone, checked_by_id bigint, spark_version text,
+        schema_digest text, gate_version text
+    governance: id* bigint, tenant text, approvals_needed integer, reason text, set_by text,
+        set_at timestamp with time zone, in_force boolean, set_by_id bigint, plan_days integer, without_spark boolean
+"""
+"""Those that these revisions changed."""
 
 ENTRY = """
     audit_entry: position* bigint, at timestamp with time zone, login text, transaction bigint, tenant text,
@@ -109,7 +117,7 @@ def read(text: str) -> Mapping[str, Watched]:
     return found
 
 
-_REVISIONS = {"0002": _0002, "0003": _0003}
+_REVISIONS = {"0002": _0002, "0003": _0003, "0004": _0004}
 WATCHED: Mapping[str, Mapping[str, Watched]] = {
     last: {
         name: table

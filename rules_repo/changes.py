@@ -23,6 +23,7 @@ class Standing:
     How a change stands: draft, in review, approved, scheduled, live, retired or withdrawn.
 
     ``rules`` and ``policies`` are keys with commas between; ``check_passed`` is of the newest check, None without one.
+    ``checks`` is the newest check of each login, with which Spark, frames and gates it asked.
     ``plan`` is what was planned last, by whom and when, and under ``stale`` why it says nothing of now, if so.
     """
 
@@ -43,6 +44,7 @@ class Standing:
     approvals_needed: int
     check_passed: bool | None
     plan: Mapping[str, Any] | None = None
+    checks: Sequence[Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def _moved(function: str, state: str, more: str = "") -> Callable[[Chance], str]
 def _checked(chance: Chance) -> str:
     passed = chance.random() < 0.9
     return (
-        f"SELECT rules.record_check(c.change_id, c.content_hash, {passed}, 'read') FROM rules.change_overview AS c"
+        f"SELECT rules.record_check(c.change_id, c.content_hash, {passed}, 'read', '4.1.1') FROM rules.change_overview AS c"
         " WHERE c.state = 'in review' ORDER BY random() LIMIT 1"
     )
 
@@ -51,7 +51,7 @@ def _checked(chance: Chance) -> str:
 def _judged(chance: Chance) -> str:
     saw = chance.choice(["", ", left(c.content_hash, 12)"])
     return (
-        f"SELECT rules.record_check(c.change_id, c.content_hash, true, 'read'), rules.approve(c.change_id{saw})"
+        f"SELECT rules.record_check(c.change_id, c.content_hash, true, 'read', '4.1.1'), rules.approve(c.change_id{saw})"
         " FROM rules.change_overview AS c WHERE c.state = 'in review' ORDER BY random() LIMIT 1"
     )
 

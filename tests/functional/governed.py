@@ -32,6 +32,8 @@ class Office:
     """Plain SQL by login, each statement committed at once."""
 
     url: str
+    asked: str = ", '4.1.1'"
+    """Which Spark a check asked, as the last argument of its function; there was none before revision 0004."""
 
     def connection(self, login: str) -> psycopg2.extensions.connection:
         """A connection of one login; whoever asks closes it."""
@@ -56,7 +58,7 @@ class Office:
 
     def approved(self, change: int, by: str = "bob") -> None:
         """Check and approve a change as somebody who did not write it."""
-        self(by, "SELECT rules.record_check(%s, rules.content_hash(%s), true, 'read')", change, change)
+        self(by, f"SELECT rules.record_check(%s, rules.content_hash(%s), true, 'read'{self.asked})", change, change)
         self(by, "SELECT rules.approve(%s)", change)
 
     def published(self, change: int, by: str = "bob") -> None:
@@ -66,14 +68,14 @@ class Office:
         self(by, "SELECT rules.schedule(%s)", change)
 
 
-def open_office(sql: Sql, url: str) -> Office:
+def open_office(sql: Sql, url: str, asked: str = Office.asked) -> Office:
     """Hire everybody, in a database where one approval is needed."""
     for login, roles in OFFICE.items():
         sql(
             f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         )
         sql(f"GRANT {roles} TO {login}")
-    return Office(url)
+    return Office(url, asked)
 
 
 def in_every_state(office: Office) -> None:
@@ -84,7 +86,7 @@ def in_every_state(office: Office) -> None:
     office("ann", "UPDATE rules.rule SET weight = 60 WHERE rule_key = 'BOND-001'")
     office("dan", "UPDATE rules.rule SET weight = 30 WHERE rule_key = 'LOAN-001'")
     office("dan", "SELECT rules.submit(3, 'loans weigh less')")
-    office("bob", "SELECT rules.record_check(3, rules.content_hash(3), true, 'read')")
+    office("bob", f"SELECT rules.record_check(3, rules.content_hash(3), true, 'read'{office.asked})")
     office("dan", f"{rule} ('TEN-001', 'inclusion', 'GOLD', 10, 'customers', 'years > 5', '2024-01-01')")
     office("dan", "SELECT rules.submit(4, 'tenure counts')")
     office.approved(4)
@@ -95,5 +97,5 @@ def in_every_state(office: Office) -> None:
         office(login, f"{rule} ('{key}', 'inclusion', 'GOLD', 10, 'customers', 'true', '2024-01-01')")
     office("zoe", "SELECT rules.submit(7, 'why not')")
     office("postgres", "SELECT rules.submit(8, 'in a hurry')")
-    office("bob", "SELECT rules.record_check(8, rules.content_hash(8), true, 'read')")
+    office("bob", f"SELECT rules.record_check(8, rules.content_hash(8), true, 'read'{office.asked})")
     office("bob", "SELECT rules.record_check(7, rules.content_hash(7), false, 'it hits everybody.')")

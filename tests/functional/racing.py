@@ -54,7 +54,7 @@ def one_round(race: Racers, number: int) -> None:
     assert isinstance(author, str)
     race.one_wins("overlaps the one of another draft", *overlapping(number, change))
     race(author, "SELECT rules.submit(%s, 'a race')", change)
-    check = "SELECT rules.record_check(%s, rules.content_hash(%s), true, 'read')"
+    check = "SELECT rules.record_check(%s, rules.content_hash(%s), true, 'read', '4.1.1')"
     for login in ("bob", "cy"):
         race(login, check, change, change)
     edit = f"UPDATE rules.draft SET name = '{number}' WHERE change_id = {change} AND rule_key = 'BOND-001'"

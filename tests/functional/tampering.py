@@ -74,7 +74,7 @@ def live_in(office: Office) -> None:
         """INSERT INTO rules.reference_list (name, columns, rows) VALUES ('risky', '{"c": "string"}', '["XA"]')""",
     )
     office("ann", "SELECT rules.submit(2, 'a test')")
-    office("bob", "SELECT rules.record_check(2, rules.content_hash(2), true, 'read'), rules.approve(2)")
+    office("bob", "SELECT rules.record_check(2, rules.content_hash(2), true, 'read', '4.1.1'), rules.approve(2)")
     office("bob", "SELECT rules.schedule(2)")
     office("dan", "UPDATE rules.rule SET weight = 30 WHERE rule_key = 'LOAN-001'")
     office("dan", "SELECT rules.submit(3, 'loans weigh less')")

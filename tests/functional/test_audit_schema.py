@@ -55,7 +55,8 @@ def test_on_a_version_without_lines_the_digest_in_the_audit_decides(database_url
         runner(connection)("SET search_path = pg_catalog, pg_temp")
         found = audit_catalogue.lines(connection)
     ((left,),) = _asked(
-        database_url, "SELECT after ->> 'catalogue' FROM rules.audit_entry WHERE operation = 'MIGRATION'"
+        database_url,
+        "SELECT after ->> 'catalogue' FROM rules.audit_entry WHERE operation = 'MIGRATION' ORDER BY position DESC LIMIT 1",
     )
     wanted = audit_catalogue.Shipped(audit_catalogue.shipped(18).alike, None, audit_catalogue.shipped(18).names)
     told = {}
@@ -114,7 +115,7 @@ def test_days_that_were_written_in_another_style_before_0003_are_no_fault(empty_
     connection.autocommit = True
     sql = runner(connection)
     name = url.rpartition("/")[2].partition("?")[0]
-    office = open_office(sql, url)
+    office = open_office(sql, url, asked="")
     sql(f"ALTER DATABASE {name} SET datestyle = '{style}'")
     office("ann", TWO_RULES)
     office.published(1)

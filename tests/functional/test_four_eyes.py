@@ -177,7 +177,9 @@ def test_a_tenant_sees_its_own_rules(office: Office) -> None:
     office("dan", TWO_RULES.replace("50,", "10,"))
     office("dan", "SELECT rules.submit(2, 'our own')")
     assert "there is none" in office.refusal("bob", "SELECT rules.reject(2, 'not mine')")
-    office("cy", "SELECT rules.record_check(2, (SELECT content_hash FROM rules.change_overview), true, 'read')")
+    office(
+        "cy", "SELECT rules.record_check(2, (SELECT content_hash FROM rules.change_overview), true, 'read', '4.1.1')"
+    )
     office("cy", "SELECT rules.approve(2)")
     office("cy", "SELECT rules.schedule(2)")
     assert office("dan", RULES) == [("BOND-001", 1, 10), ("LOAN-001", 1, 40)]
@@ -190,6 +192,60 @@ def test_a_tenant_sees_its_own_rules(office: Office) -> None:
     assert office("postgres", f"SET rules.tenant = 'acme'; {RULES}") == office("dan", RULES)
 
 
+CHECKS = """
+    login    | more                                   | approves | because
+    ---------+----------------------------------------+----------+-------------------------------------------------
+    bob      |                                        |          | nobody was asked
+    postgres |                                        |          | whoever says so
+    bob      | , ''                                   |          | an empty word is none
+    bob      | , NULL                                 |          | nor is nothing
+    zoe      | , '4.1.1'                              | bob      | somebody else's check that asked Spark is enough
+    bob      | , '3.5.8', 'abc123', '0.1.0+12ab'      | bob      | with frames and gates, as the tools say it
+    bob      | , spark => '4.0.2-amzn-0'              | bob      | by name, of a Spark of AWS
+"""
+
+
+@pytest.mark.parametrize("case", cases(CHECKS))
+def test_a_check_that_asked_no_spark_is_worth_less(office: Office, case: Row) -> None:
+    """An approval does not take it, by whatever login and way; its cure, followed to the letter, is accepted."""
+    office("ann", EDIT)
+    office("ann", "SELECT rules.submit(2, 'bonds matter more')")
+    said = office(case["login"], f"SELECT rules.record_check(2, rules.content_hash(2), true, 'read'{case['more']})")
+    assert ("it is worth less" in str(said)) == (not case["approves"])
+    for login in ("bob", "cy", "postgres") if not case["approves"] else ():
+        assert "its check asked no Spark" in office.refusal(login, "SELECT rules.approve(2)")
+    if not case["approves"]:
+        by_hand = "INSERT INTO rules.approval (change_id, edition, content_hash, granted) VALUES (2, 1, rules.content_hash(2), true)"
+        cure = office.refusal("postgres", by_hand).partition("tried it on: ")[2].partition(". That")[0]
+        office("bob", cure)
+    office("bob", "SELECT rules.approve(2), rules.schedule(2)")
+    (checks,) = office("ann", "SELECT checks FROM rules.change_overview WHERE change_id = 2")[0]
+    assert isinstance(checks, list)
+    assert any(check["spark_version"] for check in checks)
+    assert audit.verify(office.url).faults == ()
+
+
+def test_a_tenant_may_choose_checks_without_spark(office: Office) -> None:
+    """Two admins say so where there are rules, as it is said with the number of approvals; and one takes it back."""
+    office("ann", EDIT)
+    office("ann", "SELECT rules.submit(2, 'bonds matter more')")
+    office("bob", "SELECT rules.record_check(2, rules.content_hash(2), true, 'read')")
+    chosen = "INSERT INTO rules.governance (approvals_needed, reason, without_spark) VALUES (1, 'none here', {})"
+    office("adam", chosen.format("true"))
+    assert "its check asked no Spark" in office.refusal("bob", "SELECT rules.approve(2)")
+    office("adam", chosen.format("true"))
+    assert "its check asked no Spark" in office.refusal("bob", "SELECT rules.approve(2)")
+    office("postgres", chosen.format("true"))
+    office("bob", "SELECT rules.approve(2)")
+    office("adam", chosen.format("false"))
+    assert "its check asked no Spark" in office.refusal("bob", "SELECT rules.schedule(2)")
+    office("bob", "SELECT rules.record_check(2, rules.content_hash(2), true, 'tried', '4.1.1'), rules.schedule(2)")
+    assert "is no version of Spark" in office.refusal(
+        "ann", "SELECT rules.record_check(2, rules.content_hash(2), true, 'x', 'unsaid')"
+    )
+    assert audit.verify(office.url).faults == ()
+
+
 TAMPERING = """
     statement                                                                          | says                                   | because
     -----------------------------------------------------------------------------------+----------------------------------------+---------------------------------------
@@ -198,7 +254,7 @@ TAMPERING = """
     DELETE FROM rules.audit_entry WHERE position = 20                                  | Audit entry 20: it is missing          | an entry was taken out
     UPDATE rules.audit_entry SET hash = repeat('0', 64) WHERE position = 20            | Audit entry 20: it was altered         | a hash was rewritten
     UPDATE rules.audit_entry SET position = position + 1000 WHERE position > 20        | Audit entry 21: it is missing          | entries were renumbered
-    DELETE FROM rules.audit_entry WHERE position > 20                                  | a publication that did not happen      | the newest entries were cut off
+    DELETE FROM rules.audit_entry WHERE position > 21                                  | a publication that did not happen      | the newest entries were cut off
     UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 1                        | it is not what the audit says of it    | a wording was edited
     UPDATE rules.rule_period SET effective = '[2023-01-01,)' WHERE rule_id = 1         | it is not what the audit says of it    | days were edited
     DELETE FROM rules.approval                                                         | it is gone                             | an approval was deleted

@@ -14,7 +14,7 @@ from tests.functional.governed import in_every_state, open_office
 
 REVISIONS = [step.revision for step in reversed(list(ScriptDirectory(str(schema.MIGRATIONS)).walk_revisions()))]
 SQL = Path(str(schema.MIGRATIONS)) / "sql"
-FIRST_PARTS = {"0001": "0002_tenancy.sql", "0002": "0003_ownership.sql"}
+FIRST_PARTS = {"0001": "0002_tenancy.sql", "0002": "0003_ownership.sql", "0003": "0004_begun.sql"}
 """With which file the migration after each revision begins."""
 SHAPE = """
     SELECT n.nspname || '.' || c.relname || ' ' || c.relkind::text, a.attname, format_type(a.atttypid, a.atttypmod),
@@ -72,21 +72,23 @@ def test_an_earlier_schema_is_brought_up(empty_database_url: str, revision: str,
     connection.close()
 
 
-@pytest.mark.parametrize("way", ["program", "sql"])
-def test_open_changes_are_brought_up(empty_database_url: str, way: str) -> None:
-    """Drafts, checks, approvals and the audit of revision 0002 stay valid; categories come to whom they belong."""
-    url = at(empty_database_url, "0002")
+@pytest.mark.parametrize(
+    ("revision", "way"), [("0002", "program"), ("0002", "sql"), ("0003", "program"), ("0003", "sql")]
+)
+def test_open_changes_are_brought_up(empty_database_url: str, revision: str, way: str) -> None:
+    """Drafts, checks, approvals and the audit of then stay valid; categories come to whom they belong."""
+    url = at(empty_database_url, revision)
     connection = client(url)
     connection.autocommit = True
     sql = runner(connection)
-    office = open_office(sql, url)
+    office = open_office(sql, url, asked="")
     in_every_state(office)
     office("ann", "INSERT INTO rules.category (key) VALUES ('bonds')")
     office("ann", "UPDATE rules.rule SET category = 'bonds' WHERE rule_key = 'BOND-001'")
     if way == "program":
         schema.upgrade(url)
     else:
-        sql(schema.offline("0002"))
+        sql(schema.offline(revision))
     assert audit.verify(url).faults == ()
     assert sql("SELECT tenant, key FROM rules.category") == [("main", "bonds")]
     assert sql("SELECT approved_by, state FROM rules.change_overview WHERE change_id = 4") == [("bob", "approved")]
@@ -116,5 +118,5 @@ def test_the_administrators_sql_makes_the_same_schema(postgres_url: str, empty_d
 
 def test_a_revision_that_is_none_is_refused() -> None:
     """A slip of the pen is no upgrade from nothing."""
-    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003"):
+    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003, 0004"):
         schema.offline("9999")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyspark
 import pytest
 
+from rules_engine import java
 from rules_engine.errors import InvalidRule
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.sql import gates
 from tests import small_lake
 from tests.functional.people import RULES, People, people, through
 from tests.small_lake import rule, rule_set
@@ -61,7 +64,9 @@ def test_a_check_says_whom_it_asked(people: People) -> None:
     people.ann.fine("change", "submit", 2, "--reason", "a test")
     findings = people.bob.json("change", "check", 2)["findings"]
     assert findings.startswith("no gate refuses anything. (Asked: Spark ")
-    assert people.office("postgres", "SELECT findings FROM rules.check_result WHERE change_id = 2") == [(findings,)]
+    kept = "SELECT findings, spark_version, length(schema_digest), gate_version FROM rules.check_result WHERE change_id = 2"
+    assert people.office("postgres", kept) == [(findings, pyspark.__version__, 64, gates.version())]
+    assert f"Spark {pyspark.__version__}, frames " in people.bob.fine("change", "show", 2)
 
 
 def test_the_rules_of_tomorrow_are_asked_about_today(people: People) -> None:
@@ -99,6 +104,35 @@ def test_without_a_lake_it_is_said_that_nobody_was_asked(people: People, tmp_pat
     assert "No gate was asked: " in result.stderr
     assert "rules change check" in result.stderr
     assert people.ann("change", "check", 2).exit_code == 5
+
+
+def test_without_spark_the_check_says_so_and_is_worth_less(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gates that only read are asked, and an approval is refused; `rules doctor` and `rules check` know such rules."""
+    people.ann.fine("rules", "edit", "GOLD-001", "--weight", 40)
+    people.ann.fine("change", "submit", 2, "--reason", "a test")
+    with monkeypatch.context() as machine:
+        machine.setattr(java, "ACCEPTED", ())  # every Java of this machine is too old
+        told = people.bob("change", "check", 2)
+        assert (told.exit_code, "Spark was not asked: Java: 17 or 21 is needed" in told.stderr) == (0, True)
+        assert "its check asked no Spark" in str(people.bob.refused("change", "approve", 2))
+    assert "no Spark asked" in people.bob.fine("change", "show", 2)
+    people.adam.fine("db", "govern", "--approvals", 1, "--without-spark", "--reason", "one admin alone")
+    assert "its check asked no Spark" in str(people.bob.refused("change", "approve", 2))
+    people.office("bob", "SELECT rules.record_check(2, rules.content_hash(2), true, 'tried it', '4.1.1')")
+    people.office("bob", "SELECT rules.approve(2), rules.schedule(2)")
+
+    def checks() -> tuple[str, bool]:
+        return next((f["found"], f["fine"]) for f in people.bob.json("doctor")["findings"] if f["what"] == "Checks")
+
+    assert checks() == ("checked by hand: GOLD-001", False)
+    assert "Recorded as the check of 1 changes" in people.bob("check").stderr
+    assert checks() == (
+        "2 rules in force or to come were checked by these gates, on this Spark, under these frames",
+        True,
+    )
+    lake = people.ann.home / "lake" / "frames.toml"
+    lake.write_text(lake.read_text().replace('score = "double"\n', ""))
+    assert checks() == ("checked under other frames: GOLD-001, GOLD-002", False)
 
 
 def test_a_refused_rule_holds_its_type_and_no_other(spark: SparkSession, tmp_path: Path) -> None:

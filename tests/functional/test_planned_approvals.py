@@ -18,7 +18,7 @@ from tests.spec.table import Row, cases
 
 DAY = date(2024, 6, 1)
 PLANNED = 'SELECT rules.record_plan({0}, rules.content_hash({0}), clock_timestamp(), \'{{"words": "nobody flips"}}\')'
-CHECKED = "SELECT rules.record_check({0}, rules.content_hash({0}), true, 'read')"
+CHECKED = "SELECT rules.record_check({0}, rules.content_hash({0}), true, 'read', '4.1.1')"
 
 
 @pytest.fixture(scope="module")

@@ -203,7 +203,7 @@ class Office(RuleBasedStateMachine):
     def check_and_approve(self, name: str, number: int) -> None:
         if change := self.some(number):
             self.model.check(name, change)
-            self.sql(name, "SELECT rules.record_check(%s, rules.content_hash(%s), true)", change, change)
+            self.sql(name, "SELECT rules.record_check(%s, rules.content_hash(%s), true, '', '4.1.1')", change, change)
             self.move(lambda: self.model.approve(name, change), name, "SELECT rules.approve(%s)", change)
 
     @rule(name=login, number=pick)
@@ -235,7 +235,7 @@ class Office(RuleBasedStateMachine):
             other = next((n for n in LOGINS if n not in self.model.changes[change].authors), name)
             self.submit(author, number)
             self.model.check(other, change)
-            self.sql(other, "SELECT rules.record_check(%s, rules.content_hash(%s), true)", change, change)
+            self.sql(other, "SELECT rules.record_check(%s, rules.content_hash(%s), true, '', '4.1.1')", change, change)
             self.approve(author, number)
 
     @rule(name=login, number=pick, meddled=st.none() | weight)

@@ -45,19 +45,20 @@ GRANTS = f"""
     reason_code                     | INSERT (code, text)            | analyst                  | adds a reason
     reason_code                     | UPDATE (text)                  | analyst                  | words it
     governance                      | SELECT                         | {READERS}                | how many approvals are needed
-    governance                      | INSERT (tenant, approvals_needed, reason, plan_days) | admin | says how many, and how old a plan may be
+    governance                      | INSERT (tenant, approvals_needed, reason, plan_days, without_spark) | admin | says what an approval needs
     tenant                          | SELECT                         | {READERS}                | one's own tenants
     tenant                          | INSERT (key, description)      | admin                    | founds a tenant
     tenant_login                    | SELECT                         | auditor, admin           | who belongs to a tenant
     tenant_login                    | INSERT (tenant, login)         | admin                    | lets a login in
     audit_entry                     | SELECT                         | auditor, admin           | the audit of one's own tenants
     schema_version                  | SELECT                         | {ALL}                    | which migration this is
+    rule_check                      | SELECT                         | {ALL}                    | whom the checks of rules asked
     change_overview, draft_policy, pause, rule_history, membership_type_history, parameter_history, reference_list_history | SELECT | {READERS} | how things stand, and stood
     change_author, check_result, plan_result, approval, release, release_freeze, rule_identity | SELECT | {READERS} | evidence, to look up
     draft_rule, draft_row, membership_type_identity, membership_type_version, parameter_identity, parameter_version, reference_list_identity, reference_list_version, rule_pause, rule_period, rule_version | SELECT | auditor | what the audit is about
     tenant(), tenants(), refuse(), wait_for_commits(), known_now() | EXECUTE | {ALL}          | who one is and what time it is
     rule_set(), membership_types(), reference_lists(), shared_parameters() | EXECUTE | {ALL} | the questions of a run
-    history(), diff(), content_hash(), approvers_of(), plan_of(), approvals_needed(), published_by(), rules_on(), with_shared() | EXECUTE | {READERS} | questions of people
+    history(), diff(), content_hash(), approvers_of(), plan_of(), checks_of(), approvals_needed(), published_by(), rules_on(), with_shared() | EXECUTE | {READERS} | questions of people
     begin_change(), work_on(), submit(), publish_at_once(), draft_timelines() | EXECUTE | analyst | draft and hand in
     schedule(), record_check(), record_plan() | EXECUTE                        | analyst, approver        | check and publish
     approve(), reject()             | EXECUTE                        | approver                 | judge

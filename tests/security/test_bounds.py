@@ -81,7 +81,7 @@ def test_one_login_pauses_ten_rules_at_a_time(fresh: Siege) -> None:
 def test_an_approval_that_was_taken_back_does_not_count(fresh: Siege) -> None:
     """R11: approved, rejected, rewritten in title and reason, handed in and approved by one: that is one approval."""
     fresh("adam", "INSERT INTO rules.governance (approvals_needed, reason) VALUES (2, 'more eyes')")
-    check = "SELECT rules.record_check(3, rules.content_hash(3), true, 'read')"
+    check = "SELECT rules.record_check(3, rules.content_hash(3), true, 'read', '4.1.1')"
     for login in ("bob", "cy"):
         fresh(login, check)
     fresh("bob", "SELECT rules.approve(3)")
@@ -190,9 +190,9 @@ def test_a_renamed_login_is_who_it_was(fresh: Siege) -> None:
 def test_a_later_check_overrules_no_failed_one(fresh: Siege) -> None:
     """R14: what one found wrong another one does not wave through; whoever found it says that it is mended."""
     fresh("cy", "SELECT rules.record_check(3, rules.content_hash(3), false, 'it hits everybody.')")
-    fresh("bob", "SELECT rules.record_check(3, rules.content_hash(3), true, 'fine')")
+    fresh("bob", "SELECT rules.record_check(3, rules.content_hash(3), true, 'fine', '4.1.1')")
     assert "its check failed" in fresh.office.refusal("bob", "SELECT rules.approve(3)")
-    fresh("cy", "SELECT rules.record_check(3, rules.content_hash(3), true, 'I misread it')")
+    fresh("cy", "SELECT rules.record_check(3, rules.content_hash(3), true, 'I misread it', '4.1.1')")
     fresh("bob", "SELECT rules.approve(3)")
 
 
@@ -277,7 +277,7 @@ def test_no_session_makes_a_false_alarm(fresh: Siege) -> None:
             hashed = "SELECT content_hash FROM rules.change_overview WHERE change_id = 2"
             assert ann(hashed) == bob(hashed)
             ann("SELECT rules.submit(2, 'why')")
-            bob("SELECT rules.record_check(2, rules.content_hash(2), true, 'read')")
+            bob("SELECT rules.record_check(2, rules.content_hash(2), true, 'read', '4.1.1')")
             bob("SELECT rules.approve(2)")
     fresh("cy", "SELECT rules.schedule(2)")
     assert audit.verify(fresh.office.url).faults == ()

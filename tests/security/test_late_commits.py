@@ -110,7 +110,7 @@ def test_who_is_dismissed_commits_no_approval(fresh: Siege) -> None:
     """R8: an approval that is given while he belongs to the tenant and committed when he does not any more."""
     with session(fresh, "cy") as cy:
         cy("BEGIN")
-        cy("SELECT rules.record_check(3, rules.content_hash(3), true, 'read')")
+        cy("SELECT rules.record_check(3, rules.content_hash(3), true, 'read', '4.1.1')")
         cy("SELECT rules.approve(3)")
         fresh("adam", "SELECT rules.dismiss('cy')")
         assert refused(cy, "COMMIT")

@@ -87,9 +87,6 @@ BEGIN
             'began. Change rules in READ COMMITTED: SET TRANSACTION ISOLATION LEVEL READ COMMITTED.',
             upper(current_setting('transaction_isolation')))]);
     END IF;
-    IF current_setting('synchronous_commit') = 'off' THEN
-        PERFORM set_config('synchronous_commit', 'on', true);  -- what others come to know of outlives the server's fall
-    END IF;
     LOCK TABLE rules.settling IN EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM rules.settling AS s
         WHERE s.transaction = rules.this_change() AND s.moment >= transaction_timestamp())
