@@ -124,8 +124,10 @@ def _strict(value: exp.Expr, frames: Mapping[str, str]) -> bool:
         return value.table in frames
     if not isinstance(value, exp.Case) or value.this is not None or value.args.get("default") is not None:
         return False
-    tables = {column.table for column in value.find_all(exp.Column) if column.table}
-    return tables <= {*frames} and all(rejects_null(each.this) for each in value.args["ifs"])
+    columns = [column for column in value.find_all(exp.Column) if column.table]
+    values = {column.sql() for column in columns}
+    met = all(rejects_null(each.this, values) for each in value.args["ifs"])
+    return met and {column.table for column in columns} <= {*frames}
 
 
 def filtered(having: Sequence[exp.Expr]) -> tuple[list[exp.Expr], list[exp.Expr]]:

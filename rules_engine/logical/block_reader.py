@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 from sqlglot import exp
 
@@ -20,6 +21,9 @@ from rules_engine.logical.comparisons import (
 from rules_engine.logical.join_reader import JoinReader
 from rules_engine.logical.names import MERGED, Scope
 from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
+from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.logical.rewrites import MIRRORED
+from rules_engine.logical.windows import parted, place
 
 _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "kind", "order"}
 
@@ -76,7 +80,7 @@ class BlockReader(JoinReader):
         conditions = [*conditions_of(query.args["where"].this)] if query.args.get("where") else []
         beside = list[tuple[Block, list[exp.Expr]]]()
         for alias, inner, on in filter(None, left):
-            others = self._left(alias, inner, on, conditions, block, scope)
+            others = self._left(alias, inner, on, conditions, block, scope, outer)
             conditions = conditions if others is None else others
             beside += [(inner, on)] if others is None else []
         for condition in conditions:
@@ -128,6 +132,8 @@ class BlockReader(JoinReader):
             block.asked.append(self._exists(bare.this, named, within, negated=negated))
         elif isinstance(bare, exp.In) and bare.args.get("query"):
             block.asked.append(self._in(bare, negated, block, scope, named, outer))
+        elif not negated and type(bare) in MIRRORED and self._of_group(bare, block, scope, named, outer):
+            pass
         elif not negated and (found := scalar(bare)):
             query, comparison = found
             asked = self.query(query, named, within)
@@ -139,6 +145,35 @@ class BlockReader(JoinReader):
             raise NotUnderstoodError
         else:
             block.says([without_default(self._resolved(condition, scope, outer))])
+
+    def _of_group(
+        self, condition: exp.Expr, block: Block, scope: Scope, named: Mapping[str, exp.Expr], outer: Scope
+    ) -> bool:
+        """Whether a condition holds a row against what the rows of its frame with the same value come to."""
+        sides = [condition.this.unnest(), condition.expression.unnest()]
+        queries = [side for side in sides if isinstance(side, exp.Select | exp.Subquery)]
+        others = [side for side in sides if side not in queries]
+        if len(queries) != 1 or others[0].find(exp.Query):
+            return False
+        if all(is_stand_in(column) for column in others[0].find_all(exp.Column)):
+            return False
+        asked = self.query(queries[0], named, {**outer, **scope})
+        if len(asked.frames) != 1 or len(asked.columns) != 1 or asked.key or asked.asked or asked.distinct:
+            return False
+        ((alias, frame),), (value,) = asked.frames.items(), asked.columns.values()
+        tied = [each for each in asked.where if alias in _tables(each) != {alias}]
+        ends = [tied[0].this, tied[0].expression] if len(tied) == 1 and isinstance(tied[0], exp.EQ) else []
+        key = next((end for end in ends if isinstance(end, exp.Column) and end.table == alias), None)
+        if key is None or key.name.lower() == self.schema.subject_key_of(frame).lower():
+            return False
+        rest, held = [each for each in asked.where if each is not tied[0]], condition.copy()
+        come_to = parted(value, key, rest, self.schema, frame)
+        for side in ("this", "expression"):
+            part = condition.args[side]
+            held.set(side, come_to if part.unnest() in queries else self._resolved(part, scope, outer))
+        block.frames[alias], block.groups[alias], block.before[alias] = frame, key.name.lower(), []
+        block.where += [tied[0], held]
+        return True
 
     def _exists(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope, *, negated: bool) -> Asked:
         found = self.query(query, named, outer)
@@ -178,31 +213,40 @@ class BlockReader(JoinReader):
 
     def _returned(self, query: exp.Select, block: Block, scope: Scope, outer: Scope) -> None:
         """What a query returns; a window over each subject's rows makes a query that groups of it."""
-        over = dict[str, exp.Expr]()
+        over = dict[str, exp.Window]()
         for item in query.expressions:
             if isinstance(item, exp.Star) and not item.args.get("except_"):
                 for of, columns in scope.items():
                     block.columns |= columns if of else {}
                 continue
-            value = item.this if isinstance(item, exp.Alias) else item
+            value = item.unalias()
+            if isinstance(value, exp.Column) and isinstance(value.this, exp.Star):
+                block.columns |= scope.get(value.table.lower(), {})
+                continue
             name = item.alias_or_name.lower() or f"__unnamed_{len(block.columns)}"
-            if isinstance(value, exp.Window):
-                over[name] = self._over(value, scope, outer)
-                block.columns[name] = self._resolved(value.this, scope, outer)
-            else:
-                block.columns[name] = self._resolved(value, scope, outer)
-        if over:
-            if len({key.sql() for key in over.values()}) > 1 or block.key is not None:
-                raise NotUnderstoodError
-            block.key = next(iter(over.values()))
-            kept = {name for name, value in block.columns.items() if name in over or value.sql() == block.key.sql()}
-            block.columns = {name: value for name, value in block.columns.items() if name in kept}
+            block.columns[name] = told = self._resolved(value, scope, outer)
+            if isinstance(told, exp.Window):
+                over[name] = told
+        if not any(item.find(exp.Window) for item in query.expressions):
+            return
+        keys = {key.sql(): key for key in map(self._of_subject, over.values(), repeat(block)) if key}
+        if len(keys) != 1 or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values()):
+            place(block)
+            return
+        (block.key,) = keys.values()
+        plain = {name: value.this if name in over else value for name, value in block.columns.items()}
+        block.columns = {name: v for name, v in plain.items() if name in over or v.sql() == block.key.sql()}
 
-    def _over(self, window: exp.Window, scope: Scope, outer: Scope) -> exp.Expr:
-        """By what a window of whole partitions is parted."""
+    def _of_subject(self, window: exp.Window, block: Block) -> exp.Expr | None:
+        """The key by which a window of whole partitions parts each subject's rows; None for another window."""
         parts: list[exp.Expr] = window.args.get("partition_by") or []
-        if window.args.get("order") or window.args.get("spec") or len(parts) != 1:
-            raise NotUnderstoodError
-        if not isinstance(window.this, exp.Count | exp.Sum | exp.Min | exp.Max):
-            raise NotUnderstoodError
-        return self._resolved(parts[0], scope, outer)
+        key = parts[0] if len(parts) == 1 else None
+        known = isinstance(window.this, exp.Count | exp.Sum | exp.Min | exp.Max)
+        if window.args.get("order") or not known or not isinstance(key, exp.Column):
+            return None
+        frame = block.frames.get(key.table, "")
+        return key if key.name.lower() == self.schema.subject_key_of(frame).lower() else None
+
+
+def _tables(condition: exp.Expr) -> set[str]:
+    return {column.table for column in condition.find_all(exp.Column) if column.table}

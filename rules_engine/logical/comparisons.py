@@ -29,6 +29,11 @@ def only(node: exp.Expr, known: Set[str]) -> None:
         raise NotUnderstoodError
 
 
+def aggregates(node: exp.Expr) -> list[exp.Expr]:
+    """The aggregates of groups in a node; windows are none."""
+    return [each for each in node.find_all(exp.AggFunc) if each.find_ancestor(exp.Window) is None]
+
+
 def conditions_of(condition: exp.Expr) -> Iterator[exp.Expr]:
     """The conditions between the top-level ANDs."""
     bare = condition.unnest()
@@ -100,28 +105,22 @@ def opposite(condition: exp.Expr) -> exp.Expr:
     raise NotUnderstoodError
 
 
-def rejects_null(condition: exp.Expr) -> bool:
-    """Whether a condition is never true where its columns, and aggregates, are NULL."""
+def rejects_null(condition: exp.Expr, values: Set[str]) -> bool:
+    """Whether a condition is never true where these values, by their texts, are NULL."""
     bare = condition.unnest()
     if isinstance(bare, exp.And):
-        return rejects_null(bare.left) or rejects_null(bare.right)
+        return rejects_null(bare.left, values) or rejects_null(bare.right, values)
     if isinstance(bare, exp.Or):
-        return rejects_null(bare.left) and rejects_null(bare.right)
-    if (number := default(bare)) is not None:
+        return rejects_null(bare.left, values) and rejects_null(bare.right, values)
+    if (number := default(bare)) is not None and bare.this.this.sql() in values:
         return not holds(bare, number)
     denied = isinstance(bare, exp.Not)
     test = bare.this.unnest() if denied else bare
     is_null = isinstance(test, exp.Is) and isinstance(test.expression, exp.Null)
     if isinstance(test, exp.In | exp.Between | exp.Like) or (denied and is_null):
-        return _is_value(test.this)
-    compared = type(bare) in COMPARE and (_is_value(bare.this) or _is_value(bare.expression))
-    return compared or _is_value(bare)
-
-
-def _is_value(node: exp.Expr) -> bool:
-    """Whether it is NULL where the columns are."""
-    bare = node.unnest()
-    return isinstance(bare, exp.AggFunc) or (isinstance(bare, exp.Column) and not is_stand_in(bare))
+        return test.this.unnest().sql() in values
+    sides = (bare.this, bare.expression) if type(bare) in COMPARE else (bare,)
+    return any(side.unnest().sql() in values for side in sides)
 
 
 def _is_literal(node: exp.Expr) -> bool:

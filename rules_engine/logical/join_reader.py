@@ -12,6 +12,7 @@ from rules_engine.logical.comparisons import NotUnderstoodError, conditions_of, 
 from rules_engine.logical.names import MERGED, PLAIN, NameReader, Scope
 from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
 from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.logical.windows import as_windows
 
 
 @dataclass
@@ -68,9 +69,13 @@ class JoinReader(NameReader, ABC):
 
     def _taken(self, inner: Block, block: Block) -> Mapping[str, exp.Expr]:
         """A derived table put where it is named; one that groups is what the query around it is about."""
+        if inner.key is not None:
+            as_windows(inner, self.schema)
         if (inner.key is not None and block.key is not None) or (inner.having and inner.key is None):
             raise NotUnderstoodError
         block.frames |= inner.frames
+        block.before |= inner.before
+        block.groups |= inner.groups
         block.where += inner.where
         block.asked += inner.asked
         block.having += inner.having
@@ -133,6 +138,7 @@ class JoinReader(NameReader, ABC):
         conditions: list[exp.Expr],
         block: Block,
         scope: dict[str, Mapping[str, exp.Expr]],
+        outer: Scope,
     ) -> list[exp.Expr] | None:
         """
         Take a LEFT JOIN by what is asked of its columns; the other conditions.
@@ -142,30 +148,31 @@ class JoinReader(NameReader, ABC):
         """
         columns, left, about = scope[alias], list[exp.Expr](), list[exp.Expr]()
         for condition in conditions:
-            (about if self._is_of(condition, alias, scope) else left).append(condition)
-        found = [self._resolved(each, {alias: columns}, {}) for each in about]
+            (about if alias in self._owners(condition, scope) else left).append(condition)
         if not about:
             return None
-        if any(map(rejects_null, found)):
+        values = {value.sql() for value in columns.values()}
+        if any(rejects_null(self._resolved(each, scope, outer), values) for each in about if not each.find(exp.Query)):
             self._taken(inner, block)
             block.says(on)
             return conditions
-        del scope[alias]
-        if len(found) != 1:
+        if len(about) != 1 or self._owners(about[0], scope) != {alias}:
             raise NotUnderstoodError
+        found = [self._resolved(each, {alias: columns}, {}) for each in about]
+        del scope[alias]
         tied = {side.sql() for each in on if isinstance(each, exp.EQ) for side in (each.this, each.expression)}
         inner.says(on)
         block.asked.append(_unless(inner, found[0], tied))
         return left
 
-    def _is_of(self, condition: exp.Expr, alias: str, scope: Scope) -> bool:
-        """Whether all columns of a condition are of one relation."""
+    def _owners(self, condition: exp.Expr, scope: Scope) -> set[str]:
+        """The relations whose columns a condition may name."""
         of = set[str]()
         for column in condition.find_all(exp.Column):
             if column.table or not is_stand_in(column):
                 owners = [name for name, columns in scope.items() if name and column.name.lower() in columns]
                 of |= {column.table.lower()} if column.table else {*owners}
-        return of == {alias}
+        return of
 
 
 def _rename(inner: Block, item: exp.Expr) -> None:

@@ -35,9 +35,8 @@ class NameReader:
             return self._column(found, scope, outer)
         for column in [*found.find_all(exp.Column)]:
             value = self._column(column, scope, outer)
-            column.replace(
-                value if isinstance(value, exp.Column | exp.AggFunc | exp.Literal) else exp.Paren(this=value)
-            )
+            plain = isinstance(value, exp.Column | exp.AggFunc | exp.Literal | exp.Window)
+            column.replace(value if plain else exp.Paren(this=value))
         return found
 
     def _column(self, column: exp.Column, scope: Scope, outer: Scope) -> exp.Expr:

@@ -12,7 +12,6 @@ and a count of nothing is 0. What is not understood is None, and stays a query o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,14 +19,14 @@ from sqlglot import exp
 
 from rules_engine.logical.aggregate_conditions import counted, filtered
 from rules_engine.logical.block_reader import BlockReader
-from rules_engine.logical.comparisons import NotUnderstoodError, ties
+from rules_engine.logical.comparisons import NotUnderstoodError, aggregates, ties
+from rules_engine.logical.placed_rows import Placed, WindowReader
 from rules_engine.logical.query_blocks import Asked, Block
 from rules_engine.logical.query_tree import QueryTree, query_tree
 from rules_engine.logical.select_query import unqualified
 from rules_engine.logical.semi_join import JoinSide, Reader, Relation, raises_nowhere
+from rules_engine.logical.window_query import WindowQuery
 from rules_engine.model.frames import Schema
-
-_AGGREGATE = re.compile(r"\baggregate_([0-9]+)_", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,10 @@ class NormalForm:
     negated: bool = False
     pieces: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    placed: Placed | None = None
+    """In place of rows: what the windows of a row are to come to."""
+    ranked: WindowQuery | None = None
+    """The same where workers may answer it."""
 
 
 def normal_form(sql: str, schema: Schema) -> NormalForm | None:
@@ -72,16 +75,20 @@ class _Form:
         Raises:
             NotUnderstoodError: If it is more than one question about the rows of one frame.
         """
-        block = self._merged(block)
+        block = self._regrouped(self._merged(block))
         place = self.schema.key_among([*block.columns])
         if place is None:
             raise NotUnderstoodError
         returned = [*block.columns.values()][place]
         if block.key is not None:
+            if block.before:
+                raise NotUnderstoodError
             return self._grouped(block, returned)
         if block.having:
             raise NotUnderstoodError
         own = self._own(block)
+        if block.before:
+            return self._placed(block, own, returned)
         if not block.asked:
             return self._rows(block, own, returned)
         if len(block.asked) != 1 or own is None or {*block.frames} != {own} or not self._is_key(returned, own):
@@ -92,12 +99,15 @@ class _Form:
         """With rows that are to be there joined, where the query around them counts none."""
         left = list[Asked]()
         found = replace(block, frames=dict(block.frames), where=[*block.where], asked=[])
+        found.before, found.groups = dict(block.before), dict(block.groups)
         for asked in block.asked:
             inner = replace(asked, block=self._merged(asked.block))
             grouped = inner.block.key is not None
             if not asked.negated and not asked.comparison and found.key is None and not (grouped and left):
                 found.frames |= inner.block.frames
                 found.where += inner.block.where
+                found.before |= inner.block.before
+                found.groups |= inner.block.groups
                 left += inner.block.asked
                 found.key, found.having = inner.block.key, found.having + inner.block.having
                 found.lost = found.lost or (grouped and inner.block.lost)
@@ -109,25 +119,23 @@ class _Form:
     def _unified(self, block: Block) -> Block:
         """The subject's own row, named twice and tied by its key, is one."""
         own = [alias for alias, frame in block.frames.items() if frame.lower() == self.schema.subject.lower()]
-        if len(own) < 2:
-            return block
-        first, other = own[:2]
-        tie = next(
-            (c for c in block.where if ties(c, (first, self.schema.subject_key), (other, self.schema.subject_key))),
-            None,
-        )
-        if tie is None:
-            raise NotUnderstoodError
-        block.where = [c for c in block.where if c is not tie]
-        del block.frames[other]
-        nodes = [*block.where, *block.columns.values(), *block.having, *([block.key] if block.key else [])]
-        for asked in block.asked:
-            nodes += asked.block.where
-        for node in nodes:
-            for column in node.find_all(exp.Column):
-                if column.table == other:
-                    column.set("table", exp.to_identifier(first))
-        return self._unified(block)
+        own = sorted((alias for alias in own if alias not in block.groups), key=lambda alias: alias not in block.before)
+        if len(own) > 1:
+            first, other = own[:2]
+            key = self.schema.subject_key
+            if other in block.before:
+                raise NotUnderstoodError
+            return self._unified(_as_one(block, (first, key), (other, key)))
+        return block
+
+    def _regrouped(self, block: Block) -> Block:
+        """A row and the group of its frame that it is tied to are one."""
+        for alias, column in block.groups.items():
+            same = [a for a, frame in block.frames.items() if frame == block.frames[alias] and a not in block.groups]
+            if len(same) != 1 or block.before.get(same[0]):
+                raise NotUnderstoodError
+            return self._regrouped(_as_one(block, (same[0], column), (alias, column)))
+        return block
 
     def _own(self, block: Block) -> str | None:
         own = [alias for alias, frame in block.frames.items() if frame.lower() == self.schema.subject.lower()]
@@ -155,7 +163,7 @@ class _Form:
     def _about(self, block: Block, asked: Asked, own: str) -> NormalForm:
         """No row is there, or an aggregate of rows meets a comparison."""
         inner = asked.block
-        if inner.asked or self._own(inner):
+        if inner.asked or inner.before or self._own(inner):
             raise NotUnderstoodError
         subject = self._texts(block.where, own)
         frames = {own: block.frames[own], **inner.frames}
@@ -180,6 +188,29 @@ class _Form:
             if conditions
             else NormalForm(subject, side, negated)
         )
+
+    def _placed(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
+        """What the windows of a row come to."""
+        alias, before = next(iter(block.before.items()))
+        if len(block.before) > 1 or block.asked or block.lost or {*block.frames} - {alias, own}:
+            raise NotUnderstoodError
+        self._check_returned(returned, block)
+        frame, subject, others = block.frames[alias], list[exp.Expr](), block.where
+        key = self.schema.subject_key_of(frame)
+        if own not in {None, alias}:
+            assert own is not None
+            tie = next((c for c in others if ties(c, (alias, key), (own, self.schema.subject_key))), None)
+            subject = [c for c in others if _tables(c) == {own}]
+            others = [c for c in others if c is not tie and c not in subject]
+            if tie is None:
+                raise NotUnderstoodError
+        if not key or any(_tables(condition) != {alias} for condition in (*others, *before)):
+            raise NotUnderstoodError
+        texts = self._texts(subject, own) if subject else ()
+        reader = WindowReader(self.tree, self.schema)
+        ranked = None if before else reader.of_workers(frame, others)
+        placed = reader.of_spark(frame, others, before)
+        return NormalForm(texts, None, ranked=ranked, placed=placed)
 
     def _grouped(self, block: Block, returned: exp.Expr) -> NormalForm:
         """What the rows of a subject come to."""
@@ -244,28 +275,20 @@ class _Form:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The pieces of conditions around their aggregates, and these."""
         rows = next(alias for alias, frame in frames.items() if self._is_rows(frame))
-        pieces, calls, text = list[str](), list[str](), ""
-        for number, condition in enumerate(conditions):
-            node = condition.copy()
-            holder = exp.Paren(this=node)
-            aggregates = list(node.find_all(exp.AggFunc))
-            if not aggregates:
-                raise NotUnderstoodError
-            for each in aggregates:
-                if {c.table for c in each.find_all(exp.Column) if c.table} - {rows}:
-                    raise NotUnderstoodError
-                calls.append(unqualified(self._text(each), rows))
-                each.replace(exp.column(f"aggregate_{len(calls) - 1}_"))
-            if any(column.table for column in holder.find_all(exp.Column)):
-                raise NotUnderstoodError
-            text += (" AND " if number else "") + self._text(holder.this)
-        at = 0
-        order = list[int]()
-        for found in _AGGREGATE.finditer(text):
-            pieces.append(text[at : found.start()])
-            order.append(int(found[1]))
-            at = found.end()
-        return (*pieces, text[at:]), tuple(calls[number] for number in order)
+        around = self.tree.around(conditions, lambda node: self._call(node, rows))
+        if around is None or any(not aggregates(condition) for condition in conditions):
+            raise NotUnderstoodError
+        rest = (column for condition in conditions for column in condition.find_all(exp.Column) if column.table)
+        if any(column.find_ancestor(exp.AggFunc) is None for column in rest):
+            raise NotUnderstoodError
+        return around
+
+    def _call(self, node: exp.Expr, rows: str) -> str | None:
+        if not isinstance(node, exp.AggFunc):
+            return None
+        if _tables(node) - {rows}:
+            raise NotUnderstoodError
+        return unqualified(self._text(node), rows)
 
     def _is_rows(self, frame: str) -> bool:
         return bool(self.schema.subject_key_of(frame)) and frame.lower() != self.schema.subject.lower()
@@ -275,3 +298,29 @@ class _Form:
         if text is None:
             raise NotUnderstoodError
         return f"({text})" if isinstance(node, exp.Or) else text
+
+
+def _as_one(block: Block, one: tuple[str, str], other: tuple[str, str]) -> Block:
+    """With two relations that are held equal by a key as one; the key is then given."""
+    tie = next((condition for condition in block.where if ties(condition, one, other)), None)
+    if tie is None:
+        raise NotUnderstoodError
+    given = exp.Not(this=exp.Is(this=exp.column(one[1], one[0]), expression=exp.Null()))
+    grouped = other[0] in block.groups
+    block.where = [given if c is tie else c for c in block.where if c is not tie or grouped]
+    del block.frames[other[0]]
+    if grouped:
+        del block.groups[other[0]], block.before[other[0]]
+        block.before.setdefault(one[0], [])
+    nodes = [*block.where, *block.columns.values(), *block.having, *([block.key] if block.key else [])]
+    for asked in block.asked:
+        nodes += [*asked.block.where, *asked.block.having]
+    for node in nodes:
+        for column in node.find_all(exp.Column):
+            if column.table == other[0]:
+                column.set("table", exp.to_identifier(one[0]))
+    return block
+
+
+def _tables(condition: exp.Expr) -> set[str]:
+    return {column.table for column in condition.find_all(exp.Column) if column.table}

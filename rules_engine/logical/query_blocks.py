@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import NotUnderstoodError
+from rules_engine.logical.comparisons import NotUnderstoodError, aggregates
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,22 @@ class Block:
     """Whether it returns what repeats once."""
     lost: bool = False
     """Whether repeated rows were lost before it joins them: they are not to be counted."""
+    before: dict[str, list[exp.Expr]] = field(default_factory=dict)
+    """Of a relation with windows, the conditions on its rows that come before them."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """Of a relation that is a frame's groups by a column, as windows, that column."""
 
     def says(self, conditions: Iterable[exp.Expr]) -> None:
         """Take conditions, on its rows or on aggregates of them."""
         for each in conditions:
-            (self.having if each.find(exp.AggFunc) else self.where).append(each)
+            (self.having if aggregates(each) else self.where).append(each)
 
 
 def refuse_totals(block: Block) -> None:
     """Refuse one row of all rows: an aggregate that nothing groups, or a call that may be one."""
-    found = [exp.Anonymous] if block.key is not None else [exp.Anonymous, exp.AggFunc]
-    if any(value.find(*found) for value in block.columns.values()):
+    if any(_may_total(value, grouped=block.key is not None) for value in block.columns.values()):
         raise NotUnderstoodError
+
+
+def _may_total(value: exp.Expr, *, grouped: bool) -> bool:
+    return value.find(exp.Anonymous) is not None or (not grouped and bool(aggregates(value)))

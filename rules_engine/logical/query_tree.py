@@ -8,9 +8,10 @@ a name of ours, and is put back afterwards; what is left is of few classes, whic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
 
 import sqlglot
 from sqlglot import exp
@@ -21,6 +22,8 @@ from rules_engine.sql.lexer import Kind, Token, tokens
 
 _PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _STAND_IN = re.compile(r"__stand_in_([0-9]+)__", re.IGNORECASE)
+_HOLE = re.compile(r"\bhole_([0-9]+)_")
+Picked = TypeVar("Picked")
 _NO_CALLS = {
     "and", "or", "not", "in", "exists", "between", "as", "on", "using", "from", "join", "where", "by", "having", "then",
     "when", "else", "case", "select", "with", "filter", "over", "distinct", "except", "intersect", "union", "like",
@@ -34,7 +37,8 @@ _PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like)
 _ALIKE = (
     *_PREDICATES, exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.And, exp.Or, exp.Not, exp.Null, exp.Boolean,
     exp.Anonymous, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Count, exp.Sum, exp.Min, exp.Max,
-    exp.Star, exp.Distinct, exp.Avg, exp.Coalesce,
+    exp.Star, exp.Distinct, exp.Avg, exp.Coalesce, exp.Window, exp.Order, exp.Ordered, exp.RowNumber, exp.Rank,
+    exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue,
 )  # fmt: skip
 
 
@@ -55,6 +59,50 @@ class QueryTree:
             ):
                 return None  # a = b = c: readers of SQL differ about what comes first
         return _STAND_IN.sub(lambda found: self.texts[int(found[1])], node.sql("spark", comments=False))
+
+    def called(self, node: exp.Expr) -> str:
+        """The name of a function that sqlglot is not shown, in small letters."""
+        found = _STAND_IN.fullmatch(str(node.this)) if isinstance(node, exp.Anonymous) else None
+        return self.texts[int(found[1])].lower() if found else ""
+
+    def around(
+        self, conditions: Sequence[exp.Expr], pick: Callable[[exp.Expr], Picked | None]
+    ) -> Around[Picked] | None:
+        """Conditions around what is picked of them, columns without their relations; None for what has no text."""
+        found, texts = list[Picked](), list[str]()
+        for condition in conditions:
+            holder = exp.Paren(this=condition.copy())
+            _put(holder, pick, found)
+            for column in holder.find_all(exp.Column):
+                column.set("table", None)
+            text = self.text(holder.this)
+            if text is None:
+                return None
+            texts.append(f"({text})" if isinstance(condition, exp.Or) else text)
+        pieces, order, at, text = list[str](), list[int](), 0, " AND ".join(texts)
+        for hole in _HOLE.finditer(text):
+            pieces.append(text[at : hole.start()])
+            order.append(int(hole[1]))
+            at = hole.end()
+        return Around((*pieces, text[at:]), tuple(found[number] for number in order))
+
+
+class Around(NamedTuple, Generic[Picked]):
+    """The pieces of a text around values, one more of them."""
+
+    pieces: tuple[str, ...]
+    values: tuple[Picked, ...]
+
+
+def _put(node: exp.Expr, pick: Callable[[exp.Expr], Picked | None], found: list[Picked]) -> None:
+    """Put a hole in the place of everything below a node that is picked."""
+    for child in [*node.iter_expressions()]:
+        value = pick(child)
+        if value is None:
+            _put(child, pick, found)
+        else:
+            found.append(value)
+            child.replace(exp.column(f"hole_{len(found) - 1}_"))
 
 
 @lru_cache(maxsize=4_096)  # the planner asks for values first, then for places

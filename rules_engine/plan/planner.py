@@ -25,6 +25,7 @@ from rules_engine.index.words import RuleBit
 from rules_engine.logical.group_by_query import group_by_query
 from rules_engine.logical.normal_form import NormalForm, normal_form
 from rules_engine.logical.operands import names
+from rules_engine.logical.placed_rows import Placed
 from rules_engine.logical.select_query import (
     SelectQuery,
     frame_and_alias,
@@ -34,12 +35,12 @@ from rules_engine.logical.select_query import (
     unqualified,
 )
 from rules_engine.logical.semi_join import DimensionInList, Values, semi_join
-from rules_engine.logical.window_query import window_query
 from rules_engine.logical.with_queries import put_in_place
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
 from rules_engine.plan.shared_aggregation import cuts_of, shared
+from rules_engine.plan.shared_windows import placed_rows
 from rules_engine.plan.standalone import asks_other_rows
 from rules_engine.sql.lexer import bind
 
@@ -95,6 +96,7 @@ class _Planner:
         default_factory=dict
     )
     grouped: dict[Source, AggregatePushDown] = field(default_factory=dict)
+    placed: dict[tuple[str, str], list[tuple[Placed, BoundPredicate]]] = field(default_factory=dict)
     alone: list[RuleBit] = field(default_factory=list)
     conjoined: dict[int, int] = field(default_factory=dict)
     negated: dict[int, int] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class _Planner:
             self._add(self._frame(version.frame), BoundPredicate(sql, cell))
             self.why[version.id] = f"condition on {version.frame}"
             return
-        own_frames = (self._joins, self._ranks, self._totals)
+        own_frames = (self._joins, self._totals)
         if version.form is Form.STATEMENT and any(takes(sql, placed) for takes in own_frames):
             return
         frame = version.frame if version.form is Form.PREDICATE else ""
@@ -133,8 +135,6 @@ class _Planner:
         if self._normalised(_as_statement(version, sql, self.schema), placed):
             return
         sql = put_in_place(sql) if version.form is Form.STATEMENT else sql
-        if version.form is Form.STATEMENT and self._ranks(sql, placed):
-            return
         found = select_query(sql) if version.form is Form.STATEMENT else None
         if found is None or " select " in f" {spelled(found.where)} ":
             self._leave(placed, "a query of its own")
@@ -184,16 +184,18 @@ class _Planner:
         if found is None:
             return False
         subject = " AND ".join(found.subject)
-        if found.rows is None:
+        if found.rows is None and found.placed is None:
             self._add(self._frame(self.schema.subject), BoundPredicate(subject, cell, filters=True))
             self.why[version.id] = f"condition on {self.schema.subject}"
             return True
-        where = found.rows.condition(self.values)
-        if where is None:
-            return False
         plain = not subject and not found.negated
         at = cell if plain else self._second(cell)
-        if not found.calls:
+        where = found.rows.condition(self.values) if found.rows else ""
+        if where is None:
+            return False
+        if found.rows is None:
+            self.why[version.id] = self._ranked(found, at)
+        elif not found.calls:
             self._add(self._frame(found.rows.frame), BoundPredicate(where, at, filters=True))
             asks = "condition on" if plain and not found.rows.among else "asks the rows of"
             self.why[version.id] = f"{asks} {found.rows.frame}"
@@ -219,14 +221,14 @@ class _Planner:
         self.groups.setdefault(asked.core, []).append((asked, None, bound))
         return f"shares the groups of {found.rows.frame}"
 
-    def _ranks(self, sql: str, placed: RuleBit) -> bool:
-        """Whether the rule asks for a row's place among the rows of its subject."""
-        version, cell = placed
-        found = window_query(sql, self.schema)
-        if found is None or not self._grouping(found.frame).takes_ranked(found, BoundPredicate("", cell, filters=True)):
-            return False
-        self.why[version.id] = f"ranks the rows of {found.frame}"
-        return True
+    def _ranked(self, found: NormalForm, at: Cell) -> str:
+        """Who works out windows of a frame's rows: workers, or else Spark for all such rules at once."""
+        bound, placed = BoundPredicate("", at, filters=True), found.placed
+        assert placed is not None
+        if found.ranked and self._grouping(found.ranked.frame).takes_ranked(found.ranked, bound):
+            return f"ranks the rows of {placed.frame}"
+        self.placed.setdefault((placed.frame, placed.before), []).append((placed, bound))
+        return f"places the rows of {placed.frame}"
 
     def _totals(self, sql: str, placed: RuleBit) -> bool:
         """Whether the rule asks what rows come to beside what the subject's row says."""
@@ -270,16 +272,20 @@ class _Planner:
 
     def _share(self) -> None:
         """Sources that several statements read are read once."""
-        for several in self.cores.values():
-            first = several[0][0]
-            for found, placed, bound in several:
-                if len(several) == 1 or not found.where:
+        for of_core in self.cores.values():
+            first = of_core[0][0]
+            for found, placed, bound in of_core:
+                if len(of_core) == 1 or not found.where:
                     self._leave(placed, "a query of its own: no other reads what it reads")
                     continue
                 self._add(Source(first.source, first.key, given=first.given), bound)
                 self.why[placed[0].id] = f"shares {spelled(first.source)[:60]}"
-        for of_core in self.groups.values():
-            self._share_groups(of_core)
+        for grouped in self.groups.values():
+            self._share_groups(grouped)
+        for several in self.placed.values():
+            source, conditions = placed_rows([asked for asked, _ in several], self.schema)
+            for (_, bound), sql in zip(several, conditions, strict=True):
+                self._add(source, bound._replace(sql=sql))
 
     def _share_groups(self, of_core: Sequence[tuple[SelectQuery, RuleBit | None, BoundPredicate]]) -> None:
         read = [(asked, rule, bound, cuts_of(asked)) for asked, rule, bound in of_core]

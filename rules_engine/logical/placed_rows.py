@@ -1,0 +1,119 @@
+"""Conditions on what the windows of a frame's rows come to, cut at these windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from rules_engine.logical.comparisons import NotUnderstoodError
+from rules_engine.logical.query_tree import Around, QueryTree
+from rules_engine.logical.semi_join import raises_nowhere
+from rules_engine.logical.window_query import MOST_BACK, Days, RowValue, SortKey, Window, WindowQuery
+from rules_engine.model.frames import Schema
+
+_DAYS_BETWEEN = {"datediff", "date_diff"}
+_OTHER = "another window"
+
+
+class SparkWindow(NamedTuple):
+    """A call over the rows of a part, in an order (empty: over all of them)."""
+
+    call: str
+    parts: tuple[str, ...]
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """
+    What is asked of a row of a frame, and of its windows over the rows that meet ``before``.
+
+    ``pieces`` is the text of a condition around the ``windows``, one more of them.
+    """
+
+    frame: str
+    before: str
+    pieces: tuple[str, ...]
+    windows: tuple[SparkWindow, ...]
+
+
+@dataclass(frozen=True)
+class WindowReader:
+    """Reads conditions over the windows of one frame's rows."""
+
+    tree: QueryTree
+    schema: Schema
+
+    def of_spark(self, frame: str, conditions: Sequence[exp.Expr], before: Sequence[exp.Expr]) -> Placed:
+        """What conditions ask; ``before`` are those on the rows before they are placed."""
+        around = self.tree.around(conditions, lambda node: node if isinstance(node, exp.Window) else None)
+        if around is None or not around.values:
+            raise NotUnderstoodError
+        return Placed(frame, self._texts(before), around.pieces, tuple(map(self._window, around.values)))
+
+    def of_workers(self, frame: str, conditions: Sequence[exp.Expr]) -> WindowQuery | None:
+        """The same where each window is of a subject's rows, and no column is held against one."""
+        placed = [condition for condition in conditions if condition.find(exp.Window)]
+        where = self._texts([condition for condition in conditions if condition not in placed])
+        types = self.schema.types_of(frame)
+        around = self.tree.around(placed, lambda node: self._value(node, frame))
+        if around is None or (where and not raises_nowhere(where, types, frame)):
+            return None
+        values = tuple(value for value in around.values if isinstance(value, Window | Days))
+        return WindowQuery(frame, where, around.pieces, values) if len(values) == len(around.values) else None
+
+    def _window(self, node: exp.Expr) -> SparkWindow:
+        order = node.args.get("order")
+        ranks = not isinstance(node.this, exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg)
+        if node.args.get("spec") or node.args.get("alias") or (ranks and not order):
+            raise NotUnderstoodError
+        parts = tuple(self._texts([each]) for each in node.args.get("partition_by") or ())
+        return SparkWindow(
+            self._texts([node.this]), parts, ", ".join(self._texts([o]) for o in order.expressions) if order else ""
+        )
+
+    def _texts(self, conditions: Sequence[exp.Expr]) -> str:
+        around: Around[str] | None = self.tree.around(conditions, lambda _: None)
+        if around is None:
+            raise NotUnderstoodError
+        return around.pieces[0]
+
+    def _value(self, node: exp.Expr, frame: str) -> RowValue | str | None:
+        """What workers work out, or the name of a plain column."""
+        if isinstance(node, exp.Column):
+            return node.name.lower() if node.table else None
+        if self.tree.called(node) in _DAYS_BETWEEN and len(node.expressions) == 2:
+            types = self.schema.types_of(frame)
+            ends = [self._value(end.unnest(), frame) for end in node.expressions]
+            of = [types.get(end.column if isinstance(end, Window) else str(end), "") for end in ends]
+            until, since = (None if isinstance(end, Days) else end for end in ends)
+            return Days(until, since) if until and since and of == ["date", "date"] else None
+        return self._ranked(node, frame) if isinstance(node, exp.Window) else None
+
+    def _ranked(self, node: exp.Window, frame: str) -> Window | str:
+        """A window that workers work out; for another a name, as of a column, which they do not hold."""
+        parts, order, call = node.args.get("partition_by") or [], node.args.get("order"), node.this
+        keys = [part.name.lower() for part in parts if isinstance(part, exp.Column)]
+        by = [_sort_key(each) for each in order.expressions] if order else []
+        known = tuple(each for each in by if each is not None)
+        by_subject = len(parts) == 1 and keys == [self.schema.subject_key_of(frame).lower()]
+        if not by_subject or not known or len(known) < len(by) or node.args.get("spec"):
+            return _OTHER
+        if isinstance(call, exp.RowNumber):
+            return Window(known)
+        if isinstance(call, exp.Lag | exp.Lead) and isinstance(call.this, exp.Column) and not call.args.get("default"):
+            offset = call.args.get("offset") or exp.Literal.number(1)
+            far = int(offset.name) if isinstance(offset, exp.Literal) and offset.name.isdigit() else 0
+            if 0 < far <= MOST_BACK:
+                return Window(known, call.this.name.lower(), far if isinstance(call, exp.Lag) else -far)
+        return _OTHER
+
+
+def _sort_key(node: exp.Expr) -> SortKey | None:
+    """A column to order by; NULL comes first where nothing is said, or last where the order descends."""
+    if not isinstance(node, exp.Ordered) or not isinstance(node.this, exp.Column):
+        return None
+    return SortKey(node.this.name.lower(), bool(node.args.get("desc")), bool(node.args.get("nulls_first")))

@@ -1,0 +1,70 @@
+"""Windows over a frame's rows, and groups by another column than the subject, which are windows as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from rules_engine.logical.comparisons import NotUnderstoodError, aggregates
+from rules_engine.logical.query_blocks import Block
+from rules_engine.model.frames import Schema
+
+_INEXACT = {"double", "float"}
+"""Their sums depend on the order in which they are added up."""
+
+
+def as_windows(block: Block, schema: Schema) -> None:
+    """Make a query that groups one frame by another column than its subject a query of windows, parted by it."""
+    key = block.key
+    if not isinstance(key, exp.Column) or key.table not in block.frames:
+        return
+    frame = block.frames[key.table]
+    if key.name.lower() == schema.subject_key_of(frame).lower():
+        return
+    if len(block.frames) != 1 or block.asked or block.lost or block.before:
+        raise NotUnderstoodError
+    types = schema.types_of(frame)
+    block.columns = {name: _parted(value, key, block.where, types) for name, value in block.columns.items()}
+    kept = [_parted(each, key, block.where, types) for each in block.having]
+    if block.where:
+        there = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+        kept.append(_parted(there, key, block.where, types))
+    block.groups, block.before = {key.table: key.name.lower()}, {key.table: []}
+    block.where, block.having, block.key, block.distinct = kept, [], None, False
+
+
+def parted(value: exp.Expr, key: exp.Column, where: Iterable[exp.Expr], schema: Schema, frame: str) -> exp.Expr:
+    """An aggregate of the rows of a frame that have a key and meet conditions, as a window."""
+    if not aggregates(value) or value.find(exp.Count):
+        raise NotUnderstoodError  # of no row a count is 0, also where the key is NULL
+    return _parted(value, key, [*where], schema.types_of(frame))
+
+
+def _parted(value: exp.Expr, key: exp.Column, where: list[exp.Expr], types: dict[str, str]) -> exp.Expr:
+    holder = exp.Paren(this=value.copy())
+    for call in aggregates(holder):
+        argument = call.this
+        plain = isinstance(argument, exp.Column) and types.get(argument.name.lower(), "double") not in _INEXACT
+        if not isinstance(call, exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg) or not (
+            plain or isinstance(argument, exp.Star)
+        ):
+            raise NotUnderstoodError
+        of = call.copy()
+        if where:
+            one = exp.Literal.number(1) if isinstance(argument, exp.Star) else argument.copy()
+            met = exp.and_(*(each.copy() for each in where))
+            of.set("this", exp.Case(ifs=[exp.If(this=met, true=one)]))
+        call.replace(exp.Window(this=of, partition_by=[key.copy()], over="OVER"))
+    found: exp.Expr = holder.this
+    return found
+
+
+def place(block: Block) -> None:
+    """Note that what a query returns is worked out over the rows of its one frame that meet its conditions."""
+    if len(block.frames) != 1 or block.asked or block.having or block.key is not None or block.lost or block.groups:
+        raise NotUnderstoodError
+    if any(each.find(exp.Window) for each in block.where) or block.before:
+        raise NotUnderstoodError
+    (alias,) = block.frames
+    block.before, block.where = {alias: block.where}, []
