@@ -41,8 +41,16 @@ def _outcomes(spark: SparkSession, lake: Lake, version: RuleVersion, text: str) 
         return _subjects(spark, text, place) & known, frozenset()
     key = lake.frame(version.frame).subject_key
     true = _subjects(spark, f"SELECT `{key}` FROM `{version.frame}` WHERE ({text})") & known
-    unknown = _subjects(spark, f"SELECT `{key}` FROM `{version.frame}` WHERE ({text}) IS NULL") & known
+    unknown = _subjects(spark, _unknown(version.frame, key, text)) & known
     return true, unknown - true
+
+
+def _unknown(frame: str, key: str, text: str) -> str:
+    """The rows of which a condition is unknown: of one that asks other rows, those that neither it nor its opposite keeps."""
+    if "select" not in text.lower():
+        return f"SELECT `{key}` FROM `{frame}` WHERE ({text}) IS NULL"
+    told = (f"SELECT * FROM `{frame}` WHERE {condition}" for condition in (f"({text})", f"NOT ({text})"))
+    return f"SELECT `{key}` FROM (SELECT * FROM `{frame}` EXCEPT ALL {' EXCEPT ALL '.join(told)})"
 
 
 def decisions(

@@ -20,6 +20,7 @@ from rules_engine.review.clauses import OR, columns_read, comparison, taken_apar
 from rules_engine.spark.sandbox import hush
 from rules_engine.spark.standalone_queries import statement
 from rules_engine.sql.lexer import bind, blanked
+from rules_engine.sql.unknown import conditions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -168,8 +169,9 @@ class _Previewing:
             except self._errors:
                 return None
 
-        hits = self._subjects(f"{source.given} SELECT {source.key} AS subject FROM {source.rows} WHERE {source.where}")
-        either = subjects(f"(({source.where}) OR ({source.where}) IS NULL)") or hits
+        true, exact = conditions(source.where)
+        hits = self._subjects(f"{source.given} SELECT {source.key} AS subject FROM {source.rows} WHERE {true}")
+        either = subjects(f"coalesce({exact}, true)") or hits
         word = " OR " if joined == OR else " AND "
         told = list[Part]()
         for n, sql in enumerate(parts):

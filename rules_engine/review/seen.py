@@ -15,6 +15,7 @@ from rules_engine.review.clauses import Clause, Truth, columns_read, comparison,
 from rules_engine.review.snapshot import Reopened
 from rules_engine.sql.lexer import bind, blanked
 from rules_engine.sql.literals import literal
+from rules_engine.sql.unknown import conditions
 
 if TYPE_CHECKING:
     from pyspark.sql import Row
@@ -144,7 +145,8 @@ def _by_filter(opened: Reopened, asked: _Asked, source: str, of_subject: str) ->
     """Clauses that ask other rows, which Spark answers in a filter only: each is asked of all rows of the subject."""
 
     def truth(sql: str) -> Truth:
-        for answer, text in ((True, f"({sql})"), (None, f"({sql}) IS NULL")):
+        true, exact = conditions(sql)
+        for answer, text in ((True, f"({true})"), (None, f"({exact}) IS NULL")):
             if _collected(opened, f"SELECT 1 FROM {source} WHERE {of_subject} AND {text} LIMIT 1"):
                 return answer
         return False

@@ -13,6 +13,7 @@ from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
 from rules_engine.sql.lexer import bind
+from rules_engine.sql.unknown import conditions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -32,10 +33,10 @@ def rows_of_batch(spark: SparkSession, batch: Sequence[RuleBit], lake: Lake, as_
             parts.append(_outcomes(statement(spark, version, as_of, lake), cell))
             continue
         rows, key = spark.table(version.frame), lake.frame(version.frame).subject_key
-        condition = F.expr(bind(version.sql, version.parameters, as_of))
-        parts.append(_outcomes(rows.where(condition).select(f"`{key}`"), cell))
+        true, exact = conditions(bind(version.sql, version.parameters, as_of))
+        parts.append(_outcomes(rows.where(F.expr(true)).select(f"`{key}`"), cell))
         if version.when_unknown is not WhenUnknown.MISS:
-            parts.append(_outcomes(rows.where(condition.isNull()).select(f"`{key}`"), cell, unknown=True))
+            parts.append(_outcomes(rows.where(F.expr(exact).isNull()).select(f"`{key}`"), cell, unknown=True))
     return reduce(lambda a, b: a.unionAll(b), parts)
 
 

@@ -1,8 +1,10 @@
 """The manual of refusals: what a rule may not say, the code it gets, and the position it is told (R-ENG-7)."""
 
+from dataclasses import replace
+
 import pytest
 
-from rules_engine.model.rules import Form
+from rules_engine.model.rules import Form, WhenUnknown
 from rules_engine.sql.allow_list import refusals
 from rules_engine.sql.gate import gate
 from rules_engine.sql.reference.examples import example_rule, example_schema
@@ -168,6 +170,27 @@ def test_a_parameter_without_a_literal() -> None:
     assert [f.code for f in gate.faults(version, example_schema())] == ["SQL-019"]
 
 
+UNTOLD = """
+    rule                                                                     | because
+    -------------------------------------------------------------------------+---------------------------------
+    (person_id, spend) not in (select person_id, amount from orders)         | two columns, of which one may be unknown
+    name = country in (select true)                                          | a comparison without brackets
+    spend between 1 and 2 in (select amount from orders)                     | the end of BETWEEN
+    case when active then 1 end in (select order_id from orders)             | a CASE without brackets
+"""
+
+
+@pytest.mark.parametrize("row", cases(UNTOLD))
+def test_what_unknown_would_mean_of_it_cannot_be_told(row: Row) -> None:
+    """SQL-146: refused where the rule says what unknown means of it, and only there."""
+    version = example_rule(Form.PREDICATE, row["rule"])
+    before, after = (
+        [fault.code for fault in gate.faults(replace(version, when_unknown=when), example_schema())]
+        for when in (WhenUnknown.MISS, WhenUnknown.HOLD)
+    )
+    assert after == [*before, "SQL-146"]
+
+
 UNREACHED = {"SQL-199"}
 """The gate breaking is a defect: tests look for it everywhere and find none."""
 
@@ -180,7 +203,7 @@ def test_every_refusal_has_a_row() -> None:
     """No code of the pure gates is documented without a rule that meets it."""
     shown = {row["code"] for table in (PREDICATES, STATEMENTS) for row in rows(table)}
     pure = {code for code in refusals() if not code.startswith(SPARKS)}
-    assert pure == shown | {name.split()[0] for name in LARGE} | {"SQL-019"} | UNREACHED
+    assert pure == shown | {name.split()[0] for name in LARGE} | {"SQL-019", "SQL-146"} | UNREACHED
 
 
 SUGGESTIONS = """

@@ -16,7 +16,7 @@ from sqlglot import exp
 from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
 from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
 from rules_engine.sql import lexer
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.gate import result_shape as shape
@@ -29,6 +29,7 @@ from rules_engine.sql.gate.scopes import Answer, Frames, Relation, Scope
 from rules_engine.sql.gate.syntax import Unreadable, node_faults, parse, position, size_faults
 from rules_engine.sql.lexer import Kind
 from rules_engine.sql.moments import literal_faults
+from rules_engine.sql.unknown import Untold, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,16 @@ def _shape_faults(
     else:
         columns = {name.lower(): type_.lower() for name, type_ in (schema.columns_of(version.frame) or {}).items()}
         yield from shape.Predicate(tree, lexer.blanked(version.sql), columns, version.parameters).faults()
+        yield from _unknown_faults(version)
+
+
+def _unknown_faults(version: RuleVersion) -> Iterator[Fault]:
+    """Whether it can be told for whom a condition is unknown, where that decides."""
+    if version.when_unknown is not WhenUnknown.MISS:
+        try:
+            told(lexer.blanked(version.sql))
+        except Untold as untold:
+            yield refuse("SQL-146", name=str(untold), limit=version.when_unknown.value)
 
 
 def _reading(
