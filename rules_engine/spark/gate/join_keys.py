@@ -93,6 +93,8 @@ class _Reader:
             _, about = self.query(plan, outer=outer)
             if (about.correlated or several) and not about.tied:
                 self.found.append(refuse("SQL-332"))
+            elif about.correlated and node.name.endswith(".ScalarSubquery") and not self._is_one_each(plan):
+                self.found.append(refuse("SQL-334"))
 
     def _plan(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
         """The columns of a plan; ``given`` are conditions above it that its rows will meet."""
@@ -201,6 +203,15 @@ class _Reader:
     def _tells(left: Spread, right: Spread) -> bool:
         return Spread.ONE not in {left, right} and Spread.MANY in {left, right}
 
+    def _is_one_each(self, plan: Node) -> bool:
+        """Whether a query has one row for each row outside: it groups by nothing but what is held equal to that."""
+        while plan.name in SAME_ROWS or plan.name.endswith(".WithCTE"):
+            plan = plan.children[-1]
+        if not plan.name.endswith(".Aggregate"):
+            return self._is_single(plan)
+        keys = set().union(*map(_columns, held(plan, "groupingExpressions")), *[set[int]()])
+        return keys <= _held_outside(plan.children[0])
+
     def _is_single(self, plan: Node) -> bool:
         """Whether a plan has one row or none, whatever the data."""
         while plan.name in SAME_ROWS or plan.name.endswith((".WithCTE", ".LocalLimit")):
@@ -214,6 +225,14 @@ class _Reader:
         if name == "GlobalLimit":
             return [part.fields.get("value") for part in held(plan, "limitExpr")] == ["1"]
         return name == "OneRowRelation" or (name == "CTERelationRef" and int(plan.fields["cteId"]) in self._single)
+
+
+def _held_outside(plan: Node) -> set[int]:
+    """The columns of a plan that its conditions hold equal to a value of the row outside."""
+    terms = conjuncts(held(plan, "condition"))
+    equal = (sorted(term.children, key=asks_outside) for term in terms if term.name in EQUAL)
+    own = {number(side) or 0 for side, other in equal if side.name == ATTRIBUTE and asks_outside(other)}
+    return own.union(*map(_held_outside, plan.children)) if plan.name != f"{LOGICAL}View" else own
 
 
 def conjuncts(conditions: Sequence[Node]) -> list[Node]:
