@@ -3,12 +3,57 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from console.desk import Desk, at_desk, moment, now
+from console.emr_options import (
+    Application,
+    Architectures,
+    Artefacts,
+    AsOf,
+    CheckerRole,
+    CheckRegister,
+    ClusterId,
+    CoreNodes,
+    Correction,
+    CreatedAt,
+    CuratorRole,
+    DryRun,
+    EvaluatorRole,
+    Extracts,
+    Folder,
+    GuardRole,
+    Hours,
+    InstanceType,
+    Lake,
+    Landed,
+    LanderRole,
+    LinkerRole,
+    LoaderRole,
+    Logs,
+    Master,
+    Profile,
+    Publish,
+    PublisherRole,
+    Python,
+    RuleSet,
+    RunId,
+    Runs,
+    Secret,
+    Security,
+    ServiceRole,
+    SpotNodes,
+    Subnet,
+    Tokens,
+    TokenSecret,
+    Variables,
+    Wait,
+    Wheels,
+)
 from jobs import aws, emr_runs, emr_serverless, emr_template
 from jobs import package as packaging
 from jobs import upload as uploading
@@ -18,70 +63,9 @@ from jobs.emr_runs import RunState
 from jobs.emr_submission import Said
 from jobs.environment_checks import variables as read_variables
 from jobs.nodes import Architecture, Nodes
+from jobs.sequence import Before, left_out
 from rules_engine.errors import RunRefused, raise_all
 from rules_engine.model.history import created_text
-
-RunId = Annotated[
-    str | None, typer.Option("--run-id", help="Id of the run; without it, it follows from the day and these words.")
-]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="The day that is decided; needed to freeze its rule set.")]
-CreatedAt = Annotated[str | None, typer.Option("--created-at", help="Logical time of the run; now without it.")]
-Artefacts = Annotated[str, typer.Option("--artefacts", help="URI of the folder that `rules emr upload` filled.")]
-RuleSet = Annotated[
-    str, typer.Option("--rule-set", help="URI of the frozen rule set, or of a folder of them with '/' at its end.")
-]
-Secret = Annotated[
-    str | None, typer.Option("--database-secret", help="Secret of the rules database: the run begins by freezing.")
-]
-Lake = Annotated[str, typer.Option("--lake", help="URI of the lake's declaration.")]
-Runs = Annotated[str, typer.Option("--runs", help="URI under which runs are staged.")]
-ClusterId = Annotated[
-    str | None, typer.Option("--cluster", help="Id of a running cluster; a transient one without it.")
-]
-Application = Annotated[
-    str | None, typer.Option("--serverless", help="Id of an application of EMR Serverless, in place of a cluster.")
-]
-Logs = Annotated[str | None, typer.Option("--logs", help="URI for the logs of a transient cluster or Serverless.")]
-Subnet = Annotated[str | None, typer.Option("--subnet", help="Subnet of a transient cluster.")]
-ServiceRole = Annotated[str | None, typer.Option("--service-role", help="Service role of a transient cluster.")]
-Profile = Annotated[str | None, typer.Option("--instance-profile", help="Instance profile of a transient cluster.")]
-InstanceType = Annotated[
-    str,
-    typer.Option("--instance-type", help="What the nodes are: their processor, and how much Spark is given."),
-]
-CoreNodes = Annotated[int, typer.Option("--core-nodes", min=1, help="How many nodes work, beside the primary one.")]
-SpotNodes = Annotated[int, typer.Option("--spot-nodes", min=0, help="How many Spot nodes may come to help.")]
-Python = Annotated[str, typer.Option("--python", help="Version of Python on the nodes.")]
-Folder = Annotated[Path, typer.Argument(help="Folder to fill; an earlier package in it is replaced.")]
-Architectures = Annotated[
-    list[Architecture] | None, typer.Option("--architecture", help="Processor of the nodes; may be given twice.")
-]
-Wheels = Annotated[Path | None, typer.Option("--wheels", help="Folder of wheels, in place of the package index.")]
-Security = Annotated[
-    str | None,
-    typer.Option("--security-configuration", help="What allows roles for steps, of a transient cluster."),
-]
-LoaderRole = Annotated[
-    str | None, typer.Option("--loader-role", help="ARN of the freezing step's role; the nodes' without it.")
-]
-EvaluatorRole = Annotated[
-    str | None, typer.Option("--evaluator-role", help="ARN of the evaluating step's role; the nodes' without it.")
-]
-GuardRole = Annotated[
-    str | None, typer.Option("--guard-role", help="ARN of the judging step's role; the nodes' without it.")
-]
-PublisherRole = Annotated[
-    str | None, typer.Option("--publisher-role", help="ARN of the publishing step's role; the nodes' without it.")
-]
-Variables = Annotated[
-    str | None,
-    typer.Option("--variables", help="JSON file of the workflow's Variables, or airflow/variables: what is not said."),
-]
-Publish = Annotated[bool, typer.Option("--publish/--evaluate-only", help="Publish to the history as well.")]
-Correction = Annotated[bool, typer.Option("--correction", help="Correct an earlier day than the newest published.")]
-Hours = Annotated[int, typer.Option("--hours", min=1, help="How long a step may take before it ends itself.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until the run is done, and say how far it is.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the requests to AWS, and make none.")]
 
 
 @at_desk
@@ -111,6 +95,16 @@ def submit(
     evaluator_role: EvaluatorRole = None,
     guard_role: GuardRole = None,
     publisher_role: PublisherRole = None,
+    extracts: Extracts = None,
+    landed: Landed = None,
+    tokens: Tokens = None,
+    token_secret: TokenSecret = None,
+    master: Master = None,
+    lander_role: LanderRole = None,
+    linker_role: LinkerRole = None,
+    curator_role: CuratorRole = None,
+    checker_role: CheckerRole = None,
+    check_register: CheckRegister = True,
     correction: Correction = False,
     hours: Hours = 6,
     publish: Publish = True,
@@ -120,10 +114,12 @@ def submit(
     """Put a run on EMR, once: on a running cluster, on one of its own that ends itself, or on EMR Serverless."""
     settings = desk.settings()
     at = created_text(moment(created_at, "--created-at") or now())
-    roles = Roles(loader_role, evaluator_role, guard_role, publisher_role)
+    roles = Roles(loader_role, evaluator_role, guard_role, publisher_role, lander_role, linker_role, curator_role)
+    roles = replace(roles, checker=checker_role)
+    before = Before(extracts, landed, tokens, token_secret, master, check_register)
     on = (logs, subnet, service_role, instance_profile, instance_type, core_nodes, spot_nodes, python)
     inputs = (artefacts, rule_set, lake, runs, at, run_id, as_of, database_secret, cluster, serverless)
-    said = Said(*inputs, *on, security_configuration, roles, correction, hours)
+    said = Said(*inputs, *on, security_configuration, roles, correction, hours, before)
     if variables:
         said = said.filled(read_variables(variables, lambda service: aws.client(service, settings.region)))
     job = said.job(settings)
@@ -135,7 +131,12 @@ def submit(
     content = {"run_id": job.run_id, "created_at": at, "cluster": found.cluster, "steps": ids, "done": found.done}
     where = f"application {found.cluster}" if serverless else f"cluster {found.cluster}"
     steps = ", ".join(f"{step.what} {step.id} ({step.state.lower()})" for step in found.steps)
-    return desk.screen.answer(content, f"Run {job.run_id} is on {where}: {steps}.")
+    without = left_out(job.before, job.secret, publish=publish)
+    told = [
+        f"Run {job.run_id} is on {where}: {steps}.",
+        *(f"Left out: {step}, without {n}." for step, n in without.items()),
+    ]
+    return desk.screen.answer(content | {"left_out": without}, *told)
 
 
 def _put(desk: Desk, job: Job, said: Said, region: str | None, *, publish: bool, wait: bool) -> RunState:
@@ -162,7 +163,9 @@ def _show(desk: Desk, job: Job, said: Said, *, publish: bool) -> None:
     else:
         calls = [*emr_runs.calls_of(job, said.place, publish=publish)]
     told = [call._asdict() for call in calls]
-    desk.screen.answer({"run_id": job.run_id, "requests": told}, json.dumps(told, indent=2))
+    without = left_out(job.before, job.secret, publish=publish)
+    content = {"run_id": job.run_id, "requests": told, "left_out": without, "sizes": asdict(job.sizes)}
+    desk.screen.answer(content, json.dumps(told, indent=2))
 
 
 @at_desk

@@ -3,19 +3,20 @@ What a run is to EMR: its steps, each with the role it runs under (R-OPS-1).
 
 Plain dictionaries made by pure functions, so that a golden file can show them
 and the DAG can take them from a generated one (:mod:`jobs.emr_template`). The
-steps are apart because their rights are: freezing reads the database,
-evaluating runs rule SQL and reaches only the lake, publishing writes the
-history.
+steps (:mod:`jobs.sequence`) are apart because their rights are: freezing reads
+the database, evaluating runs rule SQL and reaches only the lake, publishing
+writes the history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jobs import job_zip
 from jobs.nodes import Nodes, Sizes
+from jobs.sequence import WHOSE, WITHOUT_SPARK, Before, left_out
 from rules_engine.model.decisions import WritePolicy
 from rules_engine.spark import session
 
@@ -40,9 +41,13 @@ class Roles:
     evaluator: str | None = None
     guard: str | None = None
     publisher: str | None = None
+    lander: str | None = None
+    linker: str | None = None
+    curator: str | None = None
+    checker: str | None = None
 
     def __bool__(self) -> bool:
-        return any((self.loader, self.evaluator, self.guard, self.publisher))
+        return any(getattr(self, name) for name in Roles.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Job:
     roles: Roles = field(default_factory=Roles)
     correction: str = "no"
     dry_run: str = "no"
+    before: Before = field(default_factory=Before)
     hours: int = 6
     """How long a step may take before it ends itself."""
 
@@ -102,51 +108,49 @@ class Step(NamedTuple):
 
 
 def steps_of(job: Job, *, publish: bool) -> tuple[Step, ...]:
-    """The steps of a run, in order."""
-    freeze = [Step("freeze", freeze_step(job), job.roles.loader)] if job.secret else []
-    steps = [*freeze, Step("evaluate", evaluate_step(job), job.roles.evaluator)]
-    if not publish:
-        return tuple(steps)
-    guard = Step("guard", guard_step(job), job.roles.guard)
-    return (*steps, guard, Step("publish", publish_step(job), job.roles.publisher))
+    """The steps of a run, in order; what it is not told of is none of them (:func:`jobs.sequence.left_out`)."""
+    without = left_out(job.before, job.secret, publish=publish)
+    return tuple(
+        Step(step, request_of(job, step), getattr(job.roles, role))
+        for step, role in WHOSE.items()
+        if step not in without
+    )
 
 
-def setup_step(job: Job) -> Request:
-    """Makes the databases ready; no part of a run."""
-    return _step(job, "setup", _on_primary_node(job, "setup"))
-
-
-def freeze_step(job: Job) -> Request:
-    """Freezes the rule set of a day."""
-    return _step(job, "freeze", _on_primary_node(job, "freeze"))
-
-
-def evaluate_step(job: Job) -> Request:
-    """Evaluates and stages a run; it is told of no database and no history."""
-    return _step(job, "evaluate", _on_cluster(job, "evaluate"))
-
-
-def guard_step(job: Job) -> Request:
-    """Judges a staged run by the guard rails; what it did not let pass is not published."""
-    return _step(job, "guard", _on_cluster(job, "guard"))
-
-
-def publish_step(job: Job) -> Request:
-    """Inserts a staged run into the history of its environment and tenant."""
-    return _step(job, "publish", _on_cluster(job, "publish"))
+def request_of(job: Job, step: str) -> Request:
+    """One step as EMR is told of it; `setup`, which makes the databases ready, is no part of a run."""
+    spark = _on_primary_node(job, step) if step in WITHOUT_SPARK else _on_cluster(job, step)
+    command = ["spark-submit", *spark, f"{job.artefacts}/{step}_step.py", *words_of(job, step)]
+    return {
+        "Name": f"{step} {job.name}",
+        "ActionOnFailure": "TERMINATE_CLUSTER",
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": command},
+    }
 
 
 def words_of(job: Job, step: str) -> list[str]:
     """The command line of a step, the same wherever it runs."""
     place = {"--environment": job.environment, "--tenant": job.tenant}
     staged = {"--runs": job.runs, "--run-id": job.run_id}
+    before = job.before
+    declared = {"--declaration": before.landed, "--day": job.as_of}
     told: Mapping[str, Mapping[str, str | None]] = {
         "setup": {**place, "--database-secret": job.secret},
+        "ingest": {"--source": before.extracts, **declared},
+        "master": {"--settings": before.master, "--day": job.as_of},
         "freeze": {
             "--as-of": job.as_of,
             "--known-at": job.created_at,
             "--database-secret": job.secret,
             "--target": job.rule_set,
+            "--tenant": job.tenant,
+        },
+        "curate": {
+            **declared,
+            "--lake": job.lake,
+            "--rule-set": job.rule_set,
+            "--tokens": before.tokens,
+            "--token-secret": before.token_secret,
             "--tenant": job.tenant,
         },
         "evaluate": {
@@ -160,6 +164,7 @@ def words_of(job: Job, step: str) -> list[str]:
         },
         "guard": {"--rule-set": job.rule_set, **staged, **place},
         "publish": {**staged, "--at": job.created_at, **place, "--dry-run": job.dry_run},
+        "register": {"--run-id": job.run_id, **place, "--dry-run": job.dry_run},
     }
     said = {**told[step], "--hours": str(job.hours)}
     return [word for name, value in said.items() if value is not None for word in (name, value)]
@@ -196,12 +201,3 @@ def _on_cluster(job: Job, step: str) -> list[str]:
     driver = {"spark.pyspark.python": job.python, "spark.driver.memory": f"{job.sizes.driver}g"}
     files = ["--py-files", job.program, "--archives", f"{job.libraries(step)}#{LIBRARIES}"]
     return ["--deploy-mode", "cluster", *files, *conf(driver | path | ENGLISH | executors(job.sizes) | AGAIN)]
-
-
-def _step(job: Job, step: str, spark: Sequence[str]) -> Request:
-    command = ["spark-submit", *spark, f"{job.artefacts}/{step}_step.py", *words_of(job, step)]
-    return {
-        "Name": f"{step} {job.name}",
-        "ActionOnFailure": "TERMINATE_CLUSTER",
-        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": command},
-    }

@@ -11,13 +11,14 @@ from jobs.aws import told
 from jobs.claims import claimed
 from jobs.emr import Job, Request, Step, steps_of
 from jobs.emr_cluster import Cluster, job_flow, name_of
+from jobs.sequence import WHOSE
 from rules_engine.errors import Fault, RunInterrupted, RunRefused, raise_all
 from rules_engine.ports import Progress, silent
 
 ALIVE = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 DONE_OR_DOING = ("PENDING", "RUNNING", "COMPLETED")
 DOING = ("PENDING", "RUNNING", "CANCEL_PENDING")
-ORDER = ("freeze", "evaluate", "guard", "publish")
+ORDER = tuple(WHOSE)
 POLL = 15.0
 Sleep = Callable[[float], None]
 

@@ -11,6 +11,7 @@ from jobs.aws import told
 from jobs.emr import ENGLISH, LIBRARIES, Job, Request, Step, conf, executors, steps_of, words_of
 from jobs.emr_cluster import tags_of
 from jobs.emr_runs import DOING, ORDER, Call, RunState, StepState, waited_for
+from jobs.sequence import WHOSE
 from jobs.session_policy import session_policy
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.ports import Progress, silent
@@ -35,9 +36,8 @@ def calls_of(job: Job, application: str, logs: str, *, publish: bool) -> Sequenc
 
 
 def _role_faults(steps: Sequence[Step]) -> list[Fault]:
-    whose = {"freeze": "loader", "evaluate": "evaluator", "guard": "guard", "publish": "publisher"}
     what, remedy = "EMR Serverless has no nodes whose role a step could share.", "Give its ARN."
-    return [Fault(f"--{whose[step.what]}-role", what, remedy) for step in steps if not step.role]
+    return [Fault(f"--{WHOSE[step.what]}-role", what, remedy) for step in steps if not step.role]
 
 
 def job_run(job: Job, step: Step, application: str, logs: str, failed: int = 0) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from hashlib import sha256
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from jobs.emr import Job, Roles
 from jobs.emr_cluster import Cluster
 from jobs.nodes import PYTHONS, Nodes, Sizes, architecture_of, sizes_on
+from jobs.sequence import Before
 from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.settings import Settings
 
@@ -49,6 +50,7 @@ class Said:
     roles: Roles = field(default_factory=Roles)
     correction: bool = False
     hours: int = 6
+    before: Before = field(default_factory=Before)
 
     def job(self, settings: Settings) -> Job:
         """
@@ -78,6 +80,7 @@ class Said:
             secret=self.secret,
             roles=self.roles,
             correction="yes" if self.correction else "no",
+            before=self.before,
             hours=self.hours,
         )
 
@@ -95,8 +98,12 @@ class Said:
         }
         if not self.rule_set and (folder := told.get("rules_rule_sets_uri")):
             given["rule_set"] = f"{folder.rstrip('/')}/"
+        sources = {"extracts": "extracts_uri", "landed": "landed_uri", "tokens": "tokens_uri", "master": "master_uri"}
+        sources |= {"token_secret": "token_secret"}
+        more = {each: getattr(self.before, each) or told.get(f"rules_{name}") for each, name in sources.items()}
+        before = Before(**more, register=self.before.register and told.get("rules_register", "yes") != "no")
         roles = {each: getattr(self.roles, each) or told.get(f"rules_{each}_role") or None for each in Roles.__slots__}
-        return replace(self, **given, roles=Roles(**roles))
+        return replace(self, **given, before=before, roles=Roles(**roles))
 
     @property
     def place(self) -> Cluster | str:
@@ -110,6 +117,8 @@ class Said:
         """The same words are the same run, whenever and by whomever they are said."""
         said = [settings.environment, settings.tenant, self.as_of, self.artefacts, self.rule_set, self.lake, self.runs]
         told = json.dumps([*said, self.secret, settings.write_policy, self.correction])
+        if self.before != Before():
+            told += json.dumps(asdict(replace(self.before, register=True)))
         return f"{self.as_of}-{sha256(told.encode()).hexdigest()[:12]}"
 
     def _faults(self) -> Iterator[Fault]:
@@ -138,10 +147,26 @@ class Said:
             yield Fault("--as-of", f"'{self.as_of}' is no day.", "Give one, say 2024-06-01.")
         if self.secret and not self.as_of:
             yield Fault("--as-of", "a rule set is frozen of a day.", "Give it, or leave --database-secret out.")
+        if (self.before.landed or self.before.master) and not self.as_of:
+            yield Fault("--as-of", "what lands is of a day.", "Give it, or leave --landed and --master out.")
+        yield from self._before_faults()
+
+    def _before_faults(self) -> Iterator[Fault]:
+        before = self.before
+        if before.extracts and not before.landed:
+            yield Fault("--landed", "extracts land by a declaration.", "Give the URI of the declaration of what lands.")
+        if before.landed and not before.tokens:
+            remedy = "Give a folder for it, apart from the lake: s3://bucket/tokens."
+            yield Fault("--tokens", "curating keeps what tokens stand for.", remedy)
+        if before.extracts and "{frame}" not in before.extracts:
+            remedy = "Write s3://bucket/extracts/{frame}/{day}."
+            yield Fault("--extracts", f"'{before.extracts}' says no frame.", remedy)
 
     def _address_faults(self) -> Iterator[Fault]:
         told = {"--artefacts": self.artefacts, "--rule-set": self.rule_set, "--lake": self.lake, "--runs": self.runs}
-        told |= {"--logs": self.logs} if self.logs else {}
+        optional = {"--logs": self.logs, "--extracts": self.before.extracts, "--landed": self.before.landed}
+        optional |= {"--tokens": self.before.tokens, "--master": self.before.master}
+        told |= {option: address for option, address in optional.items() if address}
         for option, address in told.items():
             if not S3.fullmatch(address):
                 yield Fault(option, f"'{address}' is no place on S3.", "Give s3://bucket/folder.")

@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobs.emr import Job, Request, Roles, setup_step, steps_of
+from jobs.emr import Job, Request, Roles, request_of, steps_of
 from jobs.emr_cluster import Cluster, job_flow
 from jobs.emr_serverless import job_run
 from jobs.nodes import Nodes, architecture_of, sizes_on
+from jobs.sequence import HOURS, Before
 from rules_engine.errors import Fault, RunRefused
 
 MOMENT = "(dag_run.logical_date or dag_run.run_after)"
@@ -42,7 +43,17 @@ WORDS: Mapping[str, str] = {
     "service-role": "var.value.rules_service_role",
     "profile": "var.value.rules_instance_profile",
     "application": "var.value.rules_serverless_application",
+    "token-secret": "var.value.get('rules_token_secret', '')",
+    **{name: f"var.value.get('rules_{name}_uri', '')" for name in ("extracts", "landed", "tokens", "master")},
 }
+NEEDS: Mapping[str, str] = {
+    "ingest": "rules_extracts_uri",
+    "master": "rules_master_uri",
+    "curate": "rules_landed_uri",
+    "register": "rules_register",
+}
+"""The Variable without which a night leaves a step out."""
+
 ROLES: Mapping[str, str] = {each: f"var.value.get('rules_{each}_role', '')" for each in Roles.__slots__}
 URIS = ("artefacts", "rule_sets", "lake", "runs", "logs")
 
@@ -74,6 +85,7 @@ def requests(instance_type: str, core_nodes: int, spot_nodes: int, python: str) 
         roles=Roles(**{each: _role(each) for each in ROLES}),
         correction=_word("correction"),
         dry_run=_word("dry-run"),
+        before=Before(_word("extracts"), _word("landed"), _word("tokens"), _word("token-secret"), _word("master")),
     )
     logs = f"{_uri('logs')}/"
     on = (logs, _word("subnet"), _word("service-role"), _word("profile"), instance_type, core_nodes)
@@ -84,7 +96,9 @@ def requests(instance_type: str, core_nodes: int, spot_nodes: int, python: str) 
         "steps": {step.what: step.request for step in steps},
         "roles": {step.what: step.role for step in steps},
         "serverless": jobs,
-        "setup": setup_step(replace(job, secret=_word("setup-secret"))),
+        "needs": {step: _given(variable) for step, variable in NEEDS.items()},
+        "hours": dict(HOURS),
+        "setup": request_of(replace(job, secret=_word("setup-secret")), "setup"),
         "setup_role": "{{ var.value.get('rules_setup_role', '') }}",
     }
     filled: Request = json.loads(_filled(json.dumps(made)))
@@ -103,6 +117,12 @@ def write(file: Path, made: Request) -> None:
     except OSError as problem:
         what = f"it cannot be written: {problem.strerror}."
         raise RunRefused(Fault(f"File {file}", what, "Name one in the folder of the DAGs.")) from problem
+
+
+def _given(variable: str) -> str:
+    """What a night's step needs, as far as it is given; whoever asks for no register says no."""
+    said = f"var.value.get('{variable}', '{'yes' if variable == 'rules_register' else ''}')"
+    return f"{{{{ '' if {said} == 'no' else {said} }}}}"
 
 
 def _token(request: Request, step: str) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from jobs.cluster_checks import (
     role_faults,
     statements_of,
 )
-from jobs.emr import Job
+from jobs.emr import Job, steps_of
 from jobs.nodes import Architecture, Nodes
+from jobs.sequence import WHOSE, Before
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.publication import dynamodb_items
 from rules_engine.publication.names import table_name
@@ -32,10 +33,11 @@ PLACES = ("artefacts_uri", "rule_sets_uri", "lake_uri", "runs_uri", "logs_uri")
 REQUIRED = (*PLACES, "database_secret", "environment", "tenant", "topic_arn")
 OWN = ("subnet_id", "service_role", "instance_profile")
 ROLES = ("loader_role", "evaluator_role", "guard_role", "publisher_role")
+BEFORE = ("extracts_uri", "landed_uri", "tokens_uri", "master_uri", "token_secret", "register")
+BEFORE_ROLES = ("lander_role", "linker_role", "curator_role", "checker_role")
 PLACED = ("cluster_id", "serverless_application")
-OTHERS = ("setup_role", "setup_secret", "security_configuration", "write_policy", *PLACED)
+OTHERS = (*BEFORE, *BEFORE_ROLES, "setup_role", "setup_secret", "security_configuration", "write_policy", *PLACED)
 FORMS = {"_uri": r"s3://[a-z0-9][a-z0-9.-]+/\S+", "_role": r"\S+", "_arn": r"arn:\S+", "_id": r"\S+"}
-STEPS = {"freeze": "loader", "evaluate": "evaluator", "guard": "guard", "publish": "publisher"}
 Variables = Mapping[str, str]
 
 
@@ -68,15 +70,16 @@ def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
         return
     value = {name.removeprefix("rules_"): text for name, text in told.items()}
     job = _job(value, nodes)
+    steps = [step.what for step in steps_of(job, publish=True)]
     s3, iam = client("s3"), client("iam")
-    yield looked("Package", lambda: package_faults(s3, job.artefacts, [*STEPS], job), job.artefacts)
+    yield looked("Package", lambda: package_faults(s3, job.artefacts, steps, job), job.artefacts)
     yield looked("Lake", lambda: object_faults(s3, "Lake declaration", job.lake), job.lake)
     yield looked("Release", lambda: release_faults(client("emr")))
     yield looked("Secret", lambda: _secret_faults(client("secretsmanager"), value["database_secret"]))
     yield looked("Tables", lambda: _table_faults(client("dynamodb"), job))
     yield looked("Topic", lambda: _topic_faults(client("sns"), value["topic_arn"]))
-    for step, name in STEPS.items():
-        if arn := value.get(f"{name}_role"):
+    for step in steps:
+        if arn := value.get(f"{WHOSE[step]}_role"):
             profile = value.get("instance_profile")
             yield looked(f"Role of {step}", partial(role_faults, iam, arn, profile), arn)
             yield looked(f"Reach of {step}", partial(_reach_faults, iam, step, arn, value))
@@ -85,7 +88,10 @@ def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
 def _job(value: Variables, nodes: Nodes) -> Job:
     places = value["artefacts_uri"].rstrip("/"), f"{value['rule_sets_uri']}/r.json", value["lake_uri"]
     on = value["runs_uri"], value["environment"], value["tenant"]
-    return Job("r", "", *places, *on, nodes, secret=value["database_secret"])
+    extracts, landed, tokens = (value.get(f"{name}_uri") or None for name in ("extracts", "landed", "tokens"))
+    told = extracts, landed, tokens, value.get("token_secret") or None, value.get("master_uri") or None
+    before = Before(*told, value.get("register", "yes") != "no")
+    return Job("r", "", *places, *on, nodes, secret=value["database_secret"], before=before)
 
 
 def nodes_of(requests: Path) -> Nodes:
@@ -169,7 +175,12 @@ def _reach_faults(iam: Any, step: str, role: str, value: Variables) -> Iterator[
         "publish": [("s3:GetObject", f"{folder}/decisions/p"), ("s3:PutObject", f"{folder}/published.json")],
     }
     said = statements_of(iam, role)
-    for action, uri in [("s3:GetObject", f"{value['artefacts_uri']}/rules.zip"), *needs[step]]:
+    if landed := value.get("landed_uri"):
+        needs["ingest"] = [("s3:GetObject", landed), ("s3:PutObject", f"{landed.rpartition('/')[0]}/f/d/p")]
+        needs["curate"] = [("s3:GetObject", landed), ("s3:PutObject", f"{value['lake_uri'].rpartition('/')[0]}/f/d/p")]
+    if master := value.get("master_uri"):
+        needs["master"] = [("s3:GetObject", master), ("s3:PutObject", f"{master.rpartition('/')[0]}/d/manifest.json")]
+    for action, uri in [("s3:GetObject", f"{value['artefacts_uri']}/rules.zip"), *needs.get(step, [])]:
         if not allowed(said, action, f"arn:aws:s3:::{uri.removeprefix('s3://')}"):
             what = f"its role {role} may not {action} {uri}."
             yield Fault(f"Step {step}", what, "Make prefixes of infra/roles.yaml and Variables the same.")

@@ -148,6 +148,10 @@ VARIABLES = {
     "rules_evaluator_role": "{roles.EvaluatorRoleArn}",
     "rules_guard_role": "{roles.GuardRoleArn}",
     "rules_publisher_role": "{roles.PublisherRoleArn}",
+    "rules_lander_role": "{roles.LanderRoleArn}",
+    "rules_linker_role": "{roles.LinkerRoleArn}",
+    "rules_curator_role": "{roles.CuratorRoleArn}",
+    "rules_checker_role": "{roles.CheckerRoleArn}",
 }
 """Variables of the workflow, from what the stacks put out and are told."""
 

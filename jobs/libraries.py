@@ -23,6 +23,8 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "evaluate": SPARKS_ARROW,
     "guard": ("pyarrow",),
     "publish": (*SPARKS_ARROW, "boto3"),
+    "master": (*SPARKS_ARROW, "duckdb", "splink"),
+    "register": ("boto3",),
 }
 """A step's distributions beside Spark and the job zip. The evaluator runs rule SQL: it gets no client of any store."""
 

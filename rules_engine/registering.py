@@ -122,6 +122,28 @@ def follow(history: History, register: Register, progress: Progress = silent) ->
     return counted
 
 
+def behind(history: History, register: Register, run_id: str, limit: int = 20) -> Counted:
+    """
+    Compare the register with what one run published: a record that no row is as new as, or whose row says otherwise.
+
+    A later record of the same pair may be there already. Corrections change no row.
+    """
+    counted = Counted(limit=limit)
+    for chunk in _chunks(_Feed(None, counted, silent).passing(history.records(run_id)), AT_ONCE):
+        told = [row for row in (applied(None, each) for each in chunk if isinstance(each, HistoryRecord)) if row]
+        there = {(row.subject, row.membership_type): row for row in register.rows([row.subject for row in told])}
+        for wanted in told:
+            held = there.get((wanted.subject, wanted.membership_type))
+            if held is None or held.sort_key < wanted.sort_key or _otherwise(wanted, held):
+                counted.wrongly(_differs(wanted, held))
+    return counted
+
+
+def _otherwise(wanted: Row, held: Row) -> bool:
+    """Whether the row of the very record says something else."""
+    return held.sort_key == wanted.sort_key and (held.granted, held.event) != (wanted.granted, wanted.event)
+
+
 @dataclass
 class _Feed:
     """Applies the records that pass, so many at a time; without a register it only counts."""

@@ -1,5 +1,5 @@
 """
-Every night: freeze the rule set, evaluate it, judge what came of it, publish the decisions, tell people.
+Every night: land, build masters, freeze the rules, curate, evaluate, judge, publish, look at the register, tell people.
 
 Sequence only. What each step does is in the artefact that it names; the
 requests are in `rules_requests.json` beside this file, which
@@ -14,6 +14,11 @@ Three DAGs of one sequence; turn on the one you want:
 The cluster of a run ends in four ways, whichever comes first: after its last
 step, on a failed one, left idle, and by the tear-down task here. The tear-down
 is no part of the outcome: a failed step is a failed run.
+
+A step that has nothing configured is skipped, and says so: without
+rules_extracts_uri nothing lands, without rules_landed_uri nothing is curated,
+without rules_master_uri no masters are built; rules_register=no leaves the
+register alone.
 
 What it may be told when it is started by hand: `as_of`, another business day;
 `environment`, another one than the Variable says; `dry_run`, which does all but
@@ -33,6 +38,16 @@ Airflow Variables, all needed unless a default is given:
     rules_tenant            tenant, likewise
     rules_topic_arn         SNS topic that is told how it ended
     rules_write_policy      results, or changes: which decisions become records          (default: results)
+    rules_extracts_uri      where sources leave extracts, s3://…/{frame}/{day}           (default: nothing lands)
+    rules_landed_uri        the declaration of what lands, s3://…/frames.toml            (default: nothing is curated)
+    rules_tokens_uri        folder of the reverse table of tokens; needed to curate
+    rules_token_secret      name in Secrets Manager of the secret of tokens              (default: no tokens)
+    rules_master_uri        settings of master customers, s3://…/master.toml             (default: none are built)
+    rules_register          no: nobody looks whether the register caught up              (default: yes)
+    rules_lander_role       role that may read extracts and land them                    (default: the nodes')
+    rules_linker_role       role that may read what landed and write masters             (default: the nodes')
+    rules_curator_role      role that may read what landed and write the lake            (default: the nodes')
+    rules_checker_role      role that may read history and register                      (default: the nodes')
     rules_loader_role       role that may read the secret and write frozen rule sets     (default: the nodes')
     rules_evaluator_role    role that may read the lake and write staged runs            (default: the nodes')
     rules_guard_role        role that may read staged runs and say that one may pass     (default: the nodes')
@@ -41,7 +56,7 @@ Airflow Variables, all needed unless a default is given:
 A cluster of its own needs rules_subnet_id, rules_service_role and
 rules_instance_profile, too, and for the roles an EMR security configuration
 that allows runtime roles; name that in the connection `emr_default`:
-{"SecurityConfiguration": "…"}. EMR Serverless needs all four roles.
+{"SecurityConfiguration": "…"}. EMR Serverless needs the role of each step.
 
 Waiting takes no worker where `operators.default_deferrable` is on.
 """
@@ -65,6 +80,11 @@ from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
 from airflow.timetables.trigger import CronTriggerTimetable
 
 try:
+    from airflow.sdk.exceptions import AirflowSkipException
+except ImportError:  # before Airflow 3.2
+    from airflow.exceptions import AirflowSkipException
+
+try:
     from airflow.sdk import DAG, Asset, Param, chain
 except ImportError:  # Airflow 2
     from airflow.datasets import Dataset as Asset
@@ -75,7 +95,8 @@ except ImportError:  # Airflow 2
 
 REQUESTS = json.loads(Path(__file__).with_name("rules_requests.json").read_text(encoding="utf-8"))
 STEPS: dict[str, Any] = REQUESTS["steps"]
-HOURS = {"freeze": 1, "evaluate": 6, "guard": 1, "publish": 6}
+HOURS: dict[str, int] = REQUESTS["hours"]
+NEEDS: dict[str, str] = REQUESTS["needs"]
 
 # A run started by hand may have no logical date.
 MOMENT = "(dag_run.logical_date or dag_run.run_after)"
@@ -92,6 +113,29 @@ PARAMS = {
     "correction": Param(False, type="boolean", description="Correct an earlier day than the newest published"),
 }
 HISTORY = Asset("rules://history")
+
+
+class Needing:
+    """An operator that does nothing where the night is not told what it needs."""
+
+    needs = "yes"
+
+    def execute(self, context: Any, *event: Any) -> Any:
+        if not self.needs:  # that is no failure
+            raise AirflowSkipException("Nothing is configured for it: the DAG's text says which Variable would be.")
+        return super().execute(context, *event)  # type: ignore[misc]
+
+
+class Add(Needing, EmrAddStepsOperator):
+    template_fields = (*EmrAddStepsOperator.template_fields, "needs")
+
+
+class Ended(Needing, EmrStepSensor):
+    template_fields = (*EmrStepSensor.template_fields, "needs")
+
+
+class Started(Needing, EmrServerlessStartJobOperator):
+    template_fields = (*EmrServerlessStartJobOperator.template_fields, "needs")
 
 
 class Tell(SnsPublishOperator):
@@ -138,34 +182,41 @@ def tell(task_id: str, subject: str, message: str, **when: Any) -> Tell:
     )
 
 
-def add(name: str, cluster_id: str, on_failure: str) -> EmrAddStepsOperator:
+def add(name: str, cluster_id: str, on_failure: str) -> Add:
     """A step by itself, because a call names one role for all its steps; it is not tried again, which could add two."""
-    return EmrAddStepsOperator(
+    task = Add(
         task_id=f"add_{name}",
         job_flow_id=cluster_id,
         steps=[STEPS[name] | {"ActionOnFailure": on_failure}],
         execution_role_arn=REQUESTS["roles"][name],
+        # What follows a set-up has to follow its success.
+        trigger_rule="all_success" if name == next(iter(STEPS)) else "none_failed",
         retries=0,
     )
+    task.needs = NEEDS.get(name, "yes")
+    return task
 
 
-def ended(name: str, cluster_id: str) -> EmrStepSensor:
-    return EmrStepSensor(
+def ended(name: str, cluster_id: str) -> Ended:
+    task = Ended(
         task_id=name,
         job_flow_id=cluster_id,
-        step_id=f"{{{{ ti.xcom_pull(task_ids='add_{name}')[0] }}}}",
+        step_id=f"{{{{ (ti.xcom_pull(task_ids='add_{name}') or [''])[0] }}}}",
+        trigger_rule="none_failed",
         mode="reschedule",
         poke_interval=60,
         max_attempts=60 * HOURS[name],
         timeout=timedelta(hours=HOURS[name]).total_seconds(),
         outlets=[HISTORY] if name == "publish" else [],
     )
+    task.needs = NEEDS.get(name, "yes")
+    return task
 
 
-def started(name: str) -> EmrServerlessStartJobOperator:
+def started(name: str) -> Started:
     """A job of EMR Serverless, waited for; its token is in the request, which goes before the operator's own."""
     request = dict(REQUESTS["serverless"][name])
-    return EmrServerlessStartJobOperator(
+    task = Started(
         task_id=name,
         application_id=request.pop("applicationId"),
         execution_role_arn=request.pop("executionRoleArn"),
@@ -173,11 +224,14 @@ def started(name: str) -> EmrServerlessStartJobOperator:
         configuration_overrides=request.pop("configurationOverrides"),
         name=request.pop("name"),
         config=request,
+        trigger_rule="none_failed",
         waiter_delay=60,
         waiter_max_attempts=60 * HOURS[name],
         retries=0,
         outlets=[HISTORY] if name == "publish" else [],
     )
+    task.needs = NEEDS.get(name, "yes")
+    return task
 
 
 def on_own_cluster() -> list[Any]:
@@ -214,7 +268,7 @@ PLACES = {
 for dag_id, sequence in PLACES.items():
     with DAG(
         dag_id,
-        description="Freeze the rule set, evaluate it, judge it, publish the decisions, tell people",
+        description="Land, build masters, freeze, curate, evaluate, judge, publish, look at the register, tell people",
         # Named, because a bare cron line means the day before or the day itself by a setting of Airflow's.
         schedule=CronTriggerTimetable("0 4 * * *", timezone="UTC"),
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
@@ -231,6 +285,7 @@ for dag_id, sequence in PLACES.items():
             "notify",
             "Rules {{ 'looked at' if params.dry_run else 'published' }}:",
             f"Run {RUN_ID} as of {AS_OF} {{{{ 'would go' if params.dry_run else 'is' }}}} in the history.",
+            trigger_rule="none_failed",
         )
         notify_failure = tell(
             "notify_failure",

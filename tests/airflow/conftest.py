@@ -45,6 +45,11 @@ VARIABLES = {
     "rules_database_secret": "rules/database",
     "rules_environment": "prod",
     "rules_tenant": "acme",
+    "rules_extracts_uri": "s3://rules-extracts/{frame}/{day}",
+    "rules_landed_uri": "s3://rules-landed/frames.toml",
+    "rules_tokens_uri": "s3://rules-tokens/table",
+    "rules_token_secret": "rules/tokens",
+    "rules_master_uri": "s3://rules-master/master.toml",
     "rules_topic_arn": "arn:aws:sns:us-east-1:123456789012:rules",
 }
 os.environ |= {f"AIRFLOW_VAR_{name.upper()}": value for name, value in VARIABLES.items()}

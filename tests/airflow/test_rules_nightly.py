@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "airflow" / "dags" / "rules_nightly.py"
 NIGHT = datetime(2024, 6, 1, 4, tzinfo=UTC)
 RUN_ID = "2024-06-01T040000Z"
+STEPS = ["ingest", "master", "freeze", "curate", "evaluate", "guard", "publish", "register"]
+ROLES = ["lander", "linker", "loader", "curator", "evaluator", "guard", "publisher", "checker"]
 
 
 def golden(name: str) -> Any:
@@ -64,10 +66,9 @@ def test_the_projects_airflow_folder_does_not_hide_airflow() -> None:
     assert "site-packages" in done.stdout.splitlines()[-1]
 
 
-def test_the_order_is_freeze_evaluate_guard_publish_notify(dag: Any) -> None:
+def test_the_order_is_that_of_the_steps_and_then_notify(dag: Any) -> None:
     """Steps are added before any is waited for, since a transient cluster without steps ends itself."""
-    steps = ["freeze", "evaluate", "guard", "publish"]
-    order = ["create_cluster", *(f"add_{step}" for step in steps), *steps, "notify"]
+    order = ["create_cluster", *(f"add_{step}" for step in STEPS), *STEPS, "notify"]
     for before, after in pairwise(order):
         assert after in dag.get_task(before).downstream_task_ids
     assert {task.task_id for task in dag.tasks} == {*order, "notify_failure", "terminate_cluster"}
@@ -88,7 +89,7 @@ def test_one_run_at_a_time(dag: Any) -> None:
 
 
 def test_a_good_night(dag: Any, aws: Any) -> None:
-    """Cluster, four steps in order, message; the cluster is gone and the requests are those of the golden files."""
+    """Cluster, eight steps in order, message; the cluster is gone and the requests are those of the golden files."""
     run = dag.test(logical_date=NIGHT)
     assert str(run.state) == "success"
     assert states(run) == dict.fromkeys((t.task_id for t in dag.tasks), "success") | {"notify_failure": "skipped"}
@@ -102,11 +103,25 @@ def test_a_good_night(dag: Any, aws: Any) -> None:
     assert [step for request in aws.asked("AddJobFlowSteps") for step in request["Steps"]] == golden("emr_steps.json")
 
 
-@pytest.mark.parametrize("failing", ["freeze", "evaluate", "publish"])
+def test_a_step_with_nothing_configured_is_left_out(dag: Any, aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No extracts, masters or register are told of: their tasks are skipped, the others go on, and it is a good night."""
+    for name in ("EXTRACTS_URI", "LANDED_URI", "MASTER_URI", "TOKENS_URI", "TOKEN_SECRET"):
+        monkeypatch.delenv(f"AIRFLOW_VAR_RULES_{name}")
+    monkeypatch.setenv("AIRFLOW_VAR_RULES_REGISTER", "no")
+    run = dag.test(logical_date=NIGHT.replace(day=25))
+    assert str(run.state) == "success"
+    skipped = {task for task, state in states(run).items() if state == "skipped"}
+    left = ("ingest", "master", "curate", "register")
+    assert skipped == {*left, *(f"add_{step}" for step in left), "notify_failure"}
+    added = [step["Name"].split()[0] for request in aws.asked("AddJobFlowSteps") for step in request["Steps"]]
+    assert added == ["freeze", "evaluate", "guard", "publish"]
+
+
+@pytest.mark.parametrize("failing", ["ingest", "evaluate", "register"])
 def test_a_bad_night_is_reported_and_leaves_no_cluster(dag: Any, aws: Any, failing: str) -> None:
     """Whichever step fails: the run has failed, the cluster is gone, people are told, nothing says it was published."""
     aws.failing = {failing}
-    run = dag.test(logical_date=NIGHT.replace(day=10 + ["freeze", "evaluate", "guard", "publish"].index(failing)))
+    run = dag.test(logical_date=NIGHT.replace(day=10 + STEPS.index(failing)))
     assert str(run.state) == "failed"
     ended = states(run)
     assert (ended[failing], ended["notify"], ended["terminate_cluster"]) == ("failed", "upstream_failed", "success")
@@ -128,20 +143,15 @@ def test_a_night_that_cannot_start_is_told_too(dag: Any, aws: Any, monkeypatch: 
 
 def test_a_run_by_hand_may_name_its_day_and_roles_are_used(dag: Any, aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a logical date, for another business day, each step under the role that has its rights and no more."""
-    for name in ("loader", "evaluator", "guard", "publisher"):
+    for name in ROLES:
         monkeypatch.setenv(f"AIRFLOW_VAR_RULES_{name.upper()}_ROLE", f"arn:aws:iam::123456789012:role/{name}")
     run = dag.test(logical_date=None, run_after=NIGHT.replace(day=21), run_conf={"as_of": "2024-05-31"})
     assert str(run.state) == "success"
     added = aws.asked("AddJobFlowSteps")
-    words = added[0]["Steps"][0]["HadoopJarStep"]["Args"]
+    words = added[2]["Steps"][0]["HadoopJarStep"]["Args"]
     assert words[words.index("--as-of") + 1] == "2024-05-31"
     assert words[words.index("--known-at") + 1] == "2024-06-21T04:00:00+00:00"
-    assert [request["ExecutionRoleArn"].split("/")[1] for request in added] == [
-        "loader",
-        "evaluator",
-        "guard",
-        "publisher",
-    ]
+    assert [request["ExecutionRoleArn"].split("/")[1] for request in added] == ROLES
 
 
 def test_a_failed_night_goes_on_where_it_stopped(dag: Any, aws: Any) -> None:
@@ -155,7 +165,7 @@ def test_a_failed_night_goes_on_where_it_stopped(dag: Any, aws: Any) -> None:
     aws.failing = set()
     assert str(dag.test(logical_date=NIGHT).state) == "success"
     names = [step["Name"] for request in aws.asked("AddJobFlowSteps") for step in request["Steps"]]
-    assert names[:4] == names[4:]
+    assert names[:8] == names[8:]
     assert [subject.split(":")[0] for subject, _ in aws.told()] == ["Rules not published", "Rules published"]
 
 
@@ -196,7 +206,7 @@ def test_on_a_shared_cluster_a_step_waits_for_the_one_before(
     monkeypatch.setenv("AIRFLOW_VAR_RULES_CLUSTER_ID", aws.emr.run_job_flow(**request)["JobFlowId"])
     assert str(dags["rules_nightly_shared"].test(logical_date=NIGHT).state) == "success"
     (steps,) = zip(*(request["Steps"] for request in aws.asked("AddJobFlowSteps")), strict=True)
-    assert [step["Name"].split()[0] for step in steps] == ["freeze", "evaluate", "guard", "publish"]
+    assert [step["Name"].split()[0] for step in steps] == STEPS
     assert {step["ActionOnFailure"] for step in steps} == {"CONTINUE"}
 
 
@@ -204,16 +214,15 @@ def test_on_serverless_the_same_sequence_as_jobs(dags: Any, aws: Any, monkeypatc
     """Each step is a job under its role with the request that `rules emr submit --serverless` makes, its token apart."""
     made = aws.serverless.create_application(name="rules", releaseLabel="emr-7.13.0", type="SPARK")["applicationId"]
     monkeypatch.setenv("AIRFLOW_VAR_RULES_SERVERLESS_APPLICATION", made)
-    for name in ("loader", "evaluator", "guard", "publisher"):
+    for name in ROLES:
         monkeypatch.setenv(f"AIRFLOW_VAR_RULES_{name.upper()}_ROLE", f"arn:aws:iam::123456789012:role/rules-{name}")
     assert str(dags["rules_nightly_serverless"].test(logical_date=NIGHT).state) == "success"
     wanted = golden("emr_serverless.json")
     asked = json.loads(json.dumps(aws.started_jobs()).replace(made, "00f1abcdexample"))
     same = ("executionRoleArn", "name", "jobDriver", "configurationOverrides", "tags", "retryPolicy")
     assert [[each[key] for key in same] for each in asked] == [[each[key] for key in same] for each in wanted]
-    assert "executionIamPolicy" in asked[1]
-    steps = ("freeze", "evaluate", "guard", "publish")
-    assert [each["clientToken"] for each in asked] == [f"prod_acme-{step}-2024-06-01T040000Z-1" for step in steps]
+    assert "executionIamPolicy" in asked[STEPS.index("evaluate")]
+    assert [each["clientToken"] for each in asked] == [f"prod_acme-{step}-2024-06-01T040000Z-1" for step in STEPS]
 
 
 def test_setting_up_is_a_workflow_of_its_own(dags: Any, aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:

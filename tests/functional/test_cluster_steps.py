@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING, Any
 import pyspark
 import pytest
 
-from jobs import evaluate_step, package, verdicts
+from jobs import evaluate_step, package, register_step, verdicts
+from rules_engine.errors import RunInterrupted, RunRefused
 from rules_engine.java import find_java
+from rules_engine.model.history import HistoryRecord
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import freeze
 from rules_engine.publication import dynamodb_local
 from rules_engine.publication.dynamodb import DynamoDBHistory, connect
+from rules_engine.publication.dynamodb_register import DynamoDBRegister
+from rules_engine.publication.register_tables import register_tables
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.spark.evaluator import SparkEvaluator
 from rules_repo.repository import Repository
@@ -206,8 +210,23 @@ def test_the_staged_run_is_published(cluster: ClusterOfOne, evaluated: dict[str,
     assert f"Publishing: {decided} of {decided} records, " in published.stdout
     assert done == {"run_id": "run-1", "inserted": evaluated["decided"], "already_there": 0}
     assert [status.published for status in staged.runs()] == [datetime.fromisoformat("2024-06-01T05:00:00+00:00")]
-    for record in staged.decisions("run-1", HitMatrix.of(RULES)):
-        assert history.journey(record.subject) == (record,)
+    records = [*staged.decisions("run-1", HitMatrix.of(RULES))]
+    assert all(history.journey(record.subject) == (record,) for record in records)
+    _looked_at_until_the_register_has_caught_up(endpoint, records)
+
+
+def _looked_at_until_the_register_has_caught_up(endpoint: str, records: list[HistoryRecord]) -> None:
+    """A register that lacks records of the run is one to wait for, and names them; one that has them is fine."""
+    words = [*PLACE, "--run-id", "run-1", "--endpoint", endpoint, "--minutes", "0"]
+    register = DynamoDBRegister(register_tables("test", "steps"), connect(endpoint, None))
+    register.create()
+    register.apply(records[1:])
+    with pytest.raises(RunInterrupted, match=rf"lacks 1 of {len(records)} records(.|\n)*the register has no row"):
+        register_step.step(words)
+    register.apply(records)
+    assert register_step.step(words)["register"] == "caught up"
+    with pytest.raises(RunRefused, match="run-2: it is not published"):
+        register_step.step([*words, "--run-id", "run-2"])
 
 
 def test_the_frozen_rule_set_is_the_one_of_the_database(cluster: ClusterOfOne, database_url: str) -> None:

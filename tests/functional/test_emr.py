@@ -18,6 +18,7 @@ from moto import mock_aws
 from moto.emr.models import emr_backends
 
 from jobs import emr, emr_cluster, emr_runs, emr_serverless, emr_template
+from jobs.sequence import WHOSE, Before
 from rules_engine.errors import RunInterrupted, RunRefused
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -35,7 +36,14 @@ JOB = emr.Job(
     environment="prod",
     tenant="acme",
 )
-WHOLE = replace(JOB, as_of="2024-06-01", secret="rules/database", roles=emr.Roles(**ARNS))
+BEFORE = Before(
+    extracts="s3://rules-extracts/{frame}/{day}",
+    landed="s3://rules-landed/frames.toml",
+    tokens="s3://rules-tokens/table",
+    token_secret="rules/tokens",
+    master="s3://rules-master/master.toml",
+)
+WHOLE = replace(JOB, as_of="2024-06-01", secret="rules/database", roles=emr.Roles(**ARNS), before=BEFORE)
 CLUSTER = emr_cluster.Cluster(
     logs="s3://rules-logs/emr/",
     subnet="subnet-0a1b2c3d",
@@ -73,7 +81,7 @@ class Aws:
 
     def finish(self, cluster: str) -> None:
         """Every step done and the cluster gone, as EMR leaves a run."""
-        self.end(cluster, evaluate="COMPLETED", guard="COMPLETED", publish="COMPLETED")
+        self.end(cluster, evaluate="COMPLETED", guard="COMPLETED", publish="COMPLETED", register="COMPLETED")
         self.emr.terminate_job_flows(JobFlowIds=[cluster])
 
     def clusters(self) -> list[str]:
@@ -95,7 +103,7 @@ def client(aws: Aws) -> Any:
 
 
 def test_the_steps_are_those_of_the_golden_file() -> None:
-    """Freeze, evaluate, guard and publish as EMR is told; only the freezing one knows the name of a secret."""
+    """All eight as EMR is told, in order; only freezing and curating know the name of a secret."""
     assert [step.request for step in emr.steps_of(WHOLE, publish=True)] == golden("emr_steps.json")
 
 
@@ -149,6 +157,11 @@ VARIABLES = {
     "rules_environment": "prod",
     "rules_tenant": "acme",
     "rules_serverless_application": APPLICATION,
+    "rules_extracts_uri": BEFORE.extracts,
+    "rules_landed_uri": BEFORE.landed,
+    "rules_tokens_uri": BEFORE.tokens,
+    "rules_token_secret": BEFORE.token_secret,
+    "rules_master_uri": BEFORE.master,
     **{f"rules_{name}_role": arn for name, arn in ARNS.items()},
 }
 
@@ -214,7 +227,7 @@ def test_a_transient_cluster_gets_the_run_and_ends_itself(aws: Aws) -> None:
     found = aws.submit()
     cluster = aws.emr.describe_cluster(ClusterId=found.cluster)["Cluster"]
     assert (cluster["AutoTerminate"], cluster["ReleaseLabel"]) == (True, "emr-spark-8.1.0")
-    assert [step.what for step in found.steps] == ["evaluate", "guard", "publish"]
+    assert [step.what for step in found.steps] == ["evaluate", "guard", "publish", "register"]
     for step in found.steps:
         about = aws.emr.describe_step(ClusterId=found.cluster, StepId=step.id)["Step"]
         assert about["ActionOnFailure"] == "TERMINATE_CLUSTER"
@@ -228,8 +241,7 @@ def test_each_step_has_the_role_that_is_named_for_it(aws: Aws) -> None:
         lambda params, **_: made.append((params["Steps"][0]["Name"].split()[0], params["ExecutionRoleArn"])),
     )
     aws.submit(WHOLE)
-    whose = {"freeze": "loader", "evaluate": "evaluator", "guard": "guard", "publish": "publisher"}
-    assert made == [(step, ARNS[role]) for step, role in whose.items()]
+    assert made == [(step, ARNS[role]) for step, role in WHOSE.items()]
 
 
 def test_a_run_that_goes_on_is_not_started_again(aws: Aws) -> None:
@@ -284,11 +296,11 @@ def test_one_who_vanished_while_submitting_holds_nobody_up_for_good(aws: Aws) ->
 def test_a_run_whose_cluster_failed_is_started_again(aws: Aws) -> None:
     """What failed was not done; a cluster that is gone takes no steps."""
     first = aws.submit()
-    aws.end(first.cluster, evaluate="FAILED", guard="CANCELLED", publish="CANCELLED")
+    aws.end(first.cluster, evaluate="FAILED", guard="CANCELLED", publish="CANCELLED", register="CANCELLED")
     aws.emr.terminate_job_flows(JobFlowIds=[first.cluster])
     again = aws.submit()
     assert again.cluster != first.cluster
-    assert [step.state for step in again.steps] == ["RUNNING", "PENDING", "PENDING"]
+    assert [step.state for step in again.steps] == ["RUNNING", "PENDING", "PENDING", "PENDING"]
 
 
 def test_the_same_run_twice_on_a_running_cluster_is_one_run(aws: Aws) -> None:
@@ -296,7 +308,7 @@ def test_the_same_run_twice_on_a_running_cluster_is_one_run(aws: Aws) -> None:
     running = aws.shared()
     first = aws.submit(place=running)
     assert aws.submit(place=running) == first
-    assert len(first.steps) == len(aws.emr.list_steps(ClusterId=running)["Steps"]) == 3
+    assert len(first.steps) == len(aws.emr.list_steps(ClusterId=running)["Steps"]) == 4
 
 
 def test_the_same_id_of_another_tenant_is_another_run(aws: Aws) -> None:
@@ -311,9 +323,9 @@ def test_a_failed_step_is_added_again(aws: Aws) -> None:
     """What failed was not done: submitting the run again is how it is tried again; what was done stays done."""
     running = aws.shared()
     first = aws.submit(place=running)
-    aws.end(running, evaluate="COMPLETED", guard="COMPLETED", publish="FAILED")
+    aws.end(running, evaluate="COMPLETED", guard="COMPLETED", publish="FAILED", register="CANCELLED")
     again = aws.submit(place=running)
-    assert [a.id == b.id for a, b in zip(first.steps, again.steps, strict=True)] == [True, True, False]
+    assert [a.id == b.id for a, b in zip(first.steps, again.steps, strict=True)] == [True, True, False, False]
 
 
 def test_a_run_ends_no_cluster_that_others_use(aws: Aws) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,20 @@ from moto.emr.models import emr_backends
 from moto.emrserverless.models import emrserverless_backends
 
 from jobs import emr_runs, emr_serverless
+from jobs.sequence import Before
 from rules_engine.errors import RunInterrupted
+from tests.functional import test_emr
 from tests.functional.rules_command import RulesCommand
-from tests.functional.test_emr import APPLICATION, REGION, WHOLE
+from tests.functional.test_emr import APPLICATION, REGION
 from tests.spec.table import Row, cases
 
 PLACES = {"--artefacts": "s3://art/1", "--rule-set": "s3://rules-runs/rule-sets/", "--lake": "s3://lake/f.toml"}
 PLACES |= {"--runs": "s3://rules-runs/runs", "--as-of": "2024-06-01"}
 OWN = {"--logs": "s3://rules-logs/emr/", "--subnet": "subnet-1", "--service-role": "emr", "--instance-profile": "nodes"}
+WHOLE = replace(test_emr.WHOLE, before=Before())
 FROZEN = {"--rule-set": "s3://rules-runs/frozen.json"}
 SECRET = {"--database-secret": "rules/database"}
-STEPS = ("freeze", "evaluate", "guard", "publish")
+STEPS = ("freeze", "evaluate", "guard", "publish", "register")
 PACKAGE = {"SHA256SUMS": b"", "rules.zip": b""} | {f"{step}-x86_64.zip": b"" for step in STEPS}
 PACKAGE |= {f"{step}_step.py": b"made by `rules emr package` for Python 3.11." for step in STEPS}
 
@@ -64,7 +68,8 @@ def test_the_same_words_are_the_same_run(rules: RulesCommand) -> None:
     again = rules.json("emr", "submit", *words(PLACES, OWN, SECRET))
     assert first["run_id"].startswith("2024-06-01-")
     assert [first[key] for key in ("run_id", "cluster", "steps")] == [again[k] for k in ("run_id", "cluster", "steps")]
-    assert len(first["steps"]) == 4
+    assert len(first["steps"]) == 5
+    assert list(first["left_out"]) == ["ingest", "master", "curate"]
     other = rules.json("emr", "submit", *words(PLACES, OWN, SECRET, {"--as-of": "2024-06-02"}))
     assert other["cluster"] != first["cluster"]
 
@@ -88,7 +93,7 @@ def test_how_a_run_is_and_stopping_it(rules: RulesCommand) -> None:
     said = rules.json("emr", "status", told["run_id"])
     steps = [(step["step"], step["state"]) for step in said["steps"]]
     assert steps[:2] == [("freeze", "COMPLETED"), ("evaluate", "RUNNING")]
-    assert [step for step, _ in steps] == ["freeze", "evaluate", "guard", "publish"]
+    assert [step for step, _ in steps] == [*STEPS]
     assert rules.json("emr", "cancel", told["run_id"])["state"] == "TERMINATED"
     code, faults = rules.refused("emr", "cancel", told["run_id"])
     assert (code, faults[0]["what"]) == (5, f"it has ended on cluster {told['cluster']}.")
@@ -104,7 +109,7 @@ def test_a_run_that_nobody_submitted_is_said_to_be_none(rules: RulesCommand) -> 
 def test_waiting_ends_with_the_run_and_a_failed_step_is_named(rules: RulesCommand) -> None:
     """Exit 0 once all steps are done; exit 6 where one failed, with the command that shows its log."""
     told = rules.json("emr", "submit", *words(PLACES, OWN, FROZEN))
-    end(told["cluster"], evaluate="COMPLETED", guard="COMPLETED", publish="COMPLETED")
+    end(told["cluster"], **dict.fromkeys(STEPS, "COMPLETED"))
     assert rules.json("emr", "status", told["run_id"], "--wait")["done"]
     assert rules.json("emr", "submit", *words(PLACES, OWN, FROZEN), "--wait")["done"]
     end(told["cluster"], guard="FAILED", publish="CANCELLED")
@@ -116,7 +121,7 @@ def test_waiting_ends_with_the_run_and_a_failed_step_is_named(rules: RulesComman
 def test_progress_is_told_while_a_run_goes_on(rules: RulesCommand) -> None:
     """Which step goes on, and what share of them is done; it looks again after a pause."""
     run_id = rules.json("emr", "submit", *words(PLACES, OWN, FROZEN))["run_id"]
-    client, said, after = boto3.client("emr", region_name=REGION), [], iter(("evaluate", "guard", "publish"))
+    client, said, after = boto3.client("emr", region_name=REGION), [], iter(STEPS[1:])
     look = lambda: emr_runs.state_of(client, f"prod_acme {run_id}")  # noqa: E731
     cluster = look().cluster
     found = emr_runs.waited_for(
@@ -126,7 +131,7 @@ def test_progress_is_told_while_a_run_goes_on(rules: RulesCommand) -> None:
         lambda _: end(cluster, **{next(after): "COMPLETED"}),
     )
     assert found.done
-    assert [share for _, share in said] == pytest.approx([0, 1 / 3, 2 / 3])
+    assert [share for _, share in said] == pytest.approx([0, 1 / 4, 2 / 4, 3 / 4])
     assert "evaluate running" in said[0][0]
 
 
@@ -166,7 +171,8 @@ def test_the_log_of_a_step_is_that_of_its_driver_too(rules: RulesCommand) -> Non
     said = rules.json("emr", "logs", told["run_id"], "evaluate")
     assert [log["text"] for log in said] == [f"Submitted {application}", "Rule GOLD-014: no such column"]
     assert (
-        rules.refused("emr", "logs", told["run_id"], "land")[1][0]["remedy"] == "There are: evaluate, guard, publish."
+        rules.refused("emr", "logs", told["run_id"], "land")[1][0]["remedy"]
+        == "There are: evaluate, guard, publish, register."
     )
 
 
@@ -281,10 +287,13 @@ def _fields(job: Any) -> dict[str, Any]:
 
 def test_serverless_from_the_command_line(rules: RulesCommand, application: str) -> None:
     """Submit, look, read the log, stop."""
-    roles = {f"--{name}-role": f"arn:aws:iam::123456789012:role/{name}" for name in ("evaluator", "guard", "publisher")}
+    roles = {
+        f"--{name}-role": f"arn:aws:iam::123456789012:role/{name}"
+        for name in ("evaluator", "guard", "publisher", "checker")
+    }
     on = {"--serverless": application}
     who = {"Effect": "Allow", "Principal": {"Service": "emr-serverless.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    for name in ("evaluator", "guard", "publisher"):
+    for name in ("evaluator", "guard", "publisher", "checker"):
         trust = json.dumps({"Statement": [who]})
         boto3.client("iam", region_name=REGION).create_role(RoleName=name, AssumeRolePolicyDocument=trust)
     told = rules.json("emr", "submit", *words(PLACES, FROZEN, roles, on, logs="s3://rules-logs/emr"))
@@ -298,7 +307,7 @@ def test_serverless_from_the_command_line(rules: RulesCommand, application: str)
         "CANCEL_PENDING",
     )
     code, faults = rules.refused("emr", "submit", *words(PLACES, FROZEN, on, logs="s3://rules-logs/emr"))
-    assert (code, [fault["which"] for fault in faults]) == (5, ["--evaluator-role", "--guard-role", "--publisher-role"])
+    assert (code, [fault["which"] for fault in faults]) == (5, [*roles])
 
 
 WRONG = """

@@ -110,7 +110,9 @@ def package(folder: Path) -> None:
     """A folder as `rules emr package` makes it, without the libraries, which take minutes to fetch."""
     folder.mkdir(parents=True)
     names = [
-        f"{step}{end}" for step in ("freeze", "evaluate", "guard", "publish") for end in ("_step.py", "-x86_64.zip")
+        f"{step}{end}"
+        for step in ("freeze", "evaluate", "guard", "publish", "register")
+        for end in ("_step.py", "-x86_64.zip")
     ]
     for name in ("rules.zip", *names):
         (folder / name).write_text("made by `rules emr package` for Python 3.11.")
@@ -137,7 +139,7 @@ def test_the_page_leads_from_a_tag_to_a_run(rules: RulesCommand, tmp_path: Path)
                 account.make(stack)
         if word == "infra variables":
             (tmp_path / "variables.json").write_text(json.dumps(said[word]["variables"]))
-    assert len(said["emr upload"]["uploaded"]) == 10
+    assert len(said["emr upload"]["uploaded"]) == 12
     assert said["infra diff"]["differences"].keys().isdisjoint({"rules-prod-acme-storage", "rules-prod-acme-roles"})
     findings = {each["what"]: each for each in said["doctor --cluster"]["findings"]}
     assert {each["verdict"] for each in findings.values()} == {"ok"}

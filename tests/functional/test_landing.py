@@ -267,6 +267,19 @@ def test_a_step_lands_as_the_command_does(tmp_path: Path) -> None:
     assert [step(words)["before"], step(words)["before"]] == [False, True]
 
 
+def test_a_step_lands_every_frame_and_names_all_that_is_missing(tmp_path: Path) -> None:
+    """Of one address for all, each frame's extract; without a place for the frame in it, or of a day without, refused."""
+    declared(tmp_path / "landed")
+    written(tmp_path / "extracts" / "customers" / "2024-06-01")
+    words = ["--declaration", f"file://{tmp_path}/landed/frames.toml", "--day", "2024-06-01", "--source"]
+    (landed,) = step([*words, f"file://{tmp_path}/extracts/{{frame}}/{{day}}"])["landed"]  # type: ignore[misc]
+    assert (landed["frame"], landed["before"]) == ("customers", False)
+    with pytest.raises(RunRefused, match="not said of which frame it is"):
+        step([*words, f"file://{tmp_path}/extracts"])
+    with pytest.raises(RunRefused, match="2024-06-02"):
+        step([*words, f"file://{tmp_path}/extracts/{{frame}}/{{day}}", "--day", "2024-06-02"])
+
+
 def _emptied(folder: Path) -> Path:
     for file in folder.iterdir():
         file.unlink()

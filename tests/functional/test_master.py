@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.people import ROLES, Person, people, soiled
+from jobs.master_step import step as master_step
 from rules_engine.errors import RunRefused
 from rules_lake.master import day as master_day
 from rules_lake.master import folders, overrides
@@ -247,3 +249,19 @@ def test_rows_of_other_frames_go_under_master_ids(tmp_path: Path) -> None:
     of = ids(said, "2024-06-03")["c1"]
     written = (Path(said.folder) / "2024-06-03/frames/contracts/part-00000.csv").read_text(encoding="utf-8")
     assert written.splitlines()[1:] == [f'{of},"C1","c1","010"', f'{of},"C2","c1","2"', ',"C3","c99","3"']
+
+
+def test_a_step_builds_what_the_command_does(tmp_path: Path) -> None:
+    """Told by URIs, over copies: two days one after the other have the ids, the folders and the input of the command's."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    there.mkdir()
+    land(there, people(40, 3))
+    settings(there)
+    master_step(["--settings", f"file://{there}/master.toml", "--day", "2024-06-01"])
+    shutil.copytree(there, here)
+    made = master_step(["--settings", f"file://{there}/master.toml", "--day", "2024-06-02"])
+    assert made["input"] == build(load(here / "master.toml"), "2024-06-02").manifest["input"]
+    assert ids(load(there / "master.toml"), "2024-06-02") == ids(load(here / "master.toml"), "2024-06-02")
+    assert master_step(["--settings", f"file://{there}/master.toml", "--day", "2024-06-02"])["was_there"]
+    with pytest.raises(RunRefused, match="there is no such file"):
+        master_step(["--settings", f"file://{there}/none.toml", "--day", "2024-06-02"])

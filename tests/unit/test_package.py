@@ -25,7 +25,7 @@ BOTH = (Nodes(Architecture.X86_64), Nodes(Architecture.ARM64))
 NEEDED = {"boto3": ("botocore",), "alembic": ("sqlalchemy",), "pandas": ("numpy", "tzdata")}
 COMPILED = ("numpy", "psycopg2_binary")
 FILES = {"psycopg2_binary": "psycopg2/__init__.py"}
-PINS = "alembic==1 boto3==1 botocore==1 cryptography==1 numpy==1 pandas==1 psycopg2-binary==1 pyarrow==1 SQLAlchemy==1 tzdata==1".split()
+PINS = "alembic==1 boto3==1 botocore==1 cryptography==1 duckdb==1 numpy==1 pandas==1 psycopg2-binary==1 pyarrow==1 splink==1 SQLAlchemy==1 tzdata==1".split()
 
 
 def wheel(folder: Path, name: str, version: str = "1", tag: str = "py3-none-any", needs: tuple[str, ...] = ()) -> Path:

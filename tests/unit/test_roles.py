@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from jobs.sequence import WHOSE
 from jobs.session_policy import session_policy
 from rules_engine.errors import RunRefused
 from tests.spec.table import Row, cases
@@ -40,6 +41,10 @@ GIVEN = {
     "PublisherRole": "PublisherRole",
     "LanderRole": "LanderRole",
     "CuratorRole": "CuratorRole",
+    "LinkerRole": "LinkerRole",
+    "CheckerRole": "CheckerRole",
+    "Environment": "prod",
+    "Tenant": "mutual",
     "TokenSecretArn": TOKENS,
     "SetupSecretArn": SETUP,
     "SetupRole": "SetupRole",
@@ -117,6 +122,20 @@ WHO_MAY_WHAT = """
     lander    | s3:PutObject                  | lake/customers/p.parquet    | no  | and curates nothing
     lander    | secretsmanager:GetSecretValue | tokens                      | no  | it makes no token
     lander    | dynamodb:PartiQLInsert        | history                     | no  | and no decision
+    linker    | s3:GetObject                  | landed/customers/p.parquet  | yes | it links records as they landed
+    linker    | s3:PutObject                  | master/2024-06-01/ids/p     | yes | and writes who is one person
+    linker    | s3:PutObject                  | landed/customers/p.parquet  | no  | linking changes no record
+    linker    | s3:DeleteObject               | master/2024-06-01/ids/p     | no  | an id is for good
+    linker    | s3:GetObject                  | lake/customers/p.parquet    | no  | nothing curated is its business
+    linker    | secretsmanager:GetSecretValue | tokens                      | no  | linking needs no token
+    linker    | dynamodb:PartiQLInsert        | history                     | no  | who links decides nothing
+    checker   | dynamodb:Query                | history/index/by_run        | yes | what a run published
+    checker   | dynamodb:Query                | register                    | yes | against the rows of the register
+    checker   | dynamodb:BatchGetItem         | numbers                     | yes | which are found by their numbers
+    checker   | dynamodb:Query                | other table                 | no  | of this tenant alone
+    checker   | dynamodb:PutItem              | register                    | no  | it feeds nothing
+    checker   | dynamodb:Scan                 | history                     | no  | and reads no whole history
+    checker   | s3:GetObject                  | runs/r1/decisions/p.parquet | no  | nor what was staged
     curator   | s3:GetObject                  | landed/customers/p.parquet  | yes | it reads what landed
     curator   | s3:PutObject                  | landed/customers/p.parquet  | no  | and changes nothing of it
     curator   | s3:PutObject                  | lake/customers/p.parquet    | yes | it makes what rules see
@@ -162,6 +181,10 @@ NEVER = """
     evaluator | lambda:InvokeFunction         | the evaluator keeps away from everything else
     lander    | dynamodb:PutItem              | the lander keeps away from the history
     lander    | secretsmanager:GetSecretValue | the lander keeps away from secrets
+    linker    | dynamodb:PutItem              | the linker keeps away from the history
+    linker    | secretsmanager:GetSecretValue | the linker keeps away from secrets
+    checker   | dynamodb:PutItem              | the checker changes nothing
+    checker   | secretsmanager:GetSecretValue | the checker keeps away from secrets
     curator   | dynamodb:PutItem              | the curator keeps away from the history
     guard     | dynamodb:PutItem              | the guard keeps away from the history
     guard     | secretsmanager:GetSecretValue | the guard keeps away from secrets
@@ -254,6 +277,8 @@ def request(action: str, on: str) -> tuple[str, dict[str, str]]:
         "history": TABLE,
         "history, scanned": TABLE,
         "history/index/by_run": f"{TABLE}/index/by_run",
+        "register": TABLE.replace("history", "register"),
+        "numbers": TABLE.replace("history", "numbers"),
         "other table": TABLE.replace("prod", "test"),
         "key": KEY,
         "bucket": "arn:aws:s3:::lake-bucket",
@@ -349,9 +374,7 @@ def test_each_role_is_taken_by_steps_alone() -> None:
     }
     nodes = {"AWS": GIVEN["InstanceProfileRoleArn"]}
     by = [nodes, {"Service": "emr-serverless.amazonaws.com"}]
-    assert trusted == dict.fromkeys(
-        ("LoaderRole", "EvaluatorRole", "GuardRole", "PublisherRole", "LanderRole", "CuratorRole", "SetupRole"), by
-    )
+    assert trusted == dict.fromkeys((f"{name.capitalize()}Role" for name in (*WHOSE.values(), "setup")), by)
 
 
 def _given(template: Mapping[str, Any]) -> dict[str, Any]:
