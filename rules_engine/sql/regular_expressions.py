@@ -87,7 +87,8 @@ def _judge_endless(parts: Sequence[Part], anchored: bool) -> None:
         if isinstance(part, Repeat) and part.most is None:
             if given_back:
                 raise Unsound(
-                    "repeats without end after a repeat of the same", "Name other characters: '[^@]+@[a-z]+'."
+                    "repeats without end after a repeat of the same",
+                    "Name other characters: '[^@]+@[a-z]+'; or say how often at most: '[a-z]{2,10}'.",
                 )
             given_back = _overlap(part.of, _first(parts[at + 1 :]))
 

@@ -36,6 +36,9 @@ CURES = """
     trunc(joined, 'DD') = joined                             | 'YEAR', 'QUARTER', 'MONTH'      | trunc(joined, 'MONTH') = joined                          | NULL for everybody
     date_trunc('MONHT', joined) = joined                     | 'MONTH', 'WEEK', 'DAY'          | date_trunc('MONTH', joined) = joined                     | NULL for everybody, too
     next_day(joined, 'MONTAG') = joined                      | 'MON' or 'MONDAY'               | next_day(joined, 'MONDAY') = joined                      | a day in German
+    try_to_date(name, 'yyyy-MM-dd') < :as_of                 | CAST(try_to_timestamp(name, 'yyyy-MM-dd') AS DATE) | CAST(try_to_timestamp(name, 'yyyy-MM-dd') AS DATE) < :as_of | Spark 3.5 has no such function
+    iff(spend > 5, active, false)                            | if(condition, a, b)             | if(spend > 7, active, false)                             | Snowflake's IF
+    name rlike '^[a-z]+@[a-z.]+[.][a-z]{2,}$'                | '[a-z]{2,10}'                   | name rlike '^[a-z]+@[a-z.]+[.][a-z]{2,10}$'              | the pattern that everybody has for addresses
     spend between symmetric visits and 5                     | BETWEEN least(a, b) AND greatest(a, b) | spend BETWEEN least(visits, 5) AND greatest(visits, 5) | an order of two
 """
 STATEMENTS = """
@@ -45,6 +48,8 @@ STATEMENTS = """
     select person_id from people order by spend limit 10     | row_number() OVER (ORDER BY …, key) | SELECT person_id FROM (SELECT person_id, row_number() OVER (ORDER BY spend, person_id) AS place FROM people) t WHERE place <= 5 | LIMIT
     select person_id from people qualify row_number() over (partition by country order by spend, person_id) = 1 | FROM (SELECT …, row_number() OVER (…) AS place FROM …) t WHERE place = 1 | SELECT person_id FROM (SELECT person_id, row_number() OVER (PARTITION BY country ORDER BY spend, person_id) AS place FROM people) t WHERE place = 1 | QUALIFY
     select person_id from orders group by rollup(person_id)  | GROUP BY the columns you need   | SELECT person_id FROM orders GROUP BY person_id          | ROLLUP
+    select * except (name) from people                       | Name the columns                | SELECT person_id, spend FROM people                      | Spark 4
+    select p.person_id from people p cross join lateral (select sum(amount) as s from orders o where o.person_id = p.person_id) t where t.s > 5 | JOIN (SELECT key, sum(x) AS total FROM … GROUP BY key) t | SELECT p.person_id FROM people p JOIN (SELECT person_id, sum(amount) AS total FROM orders GROUP BY person_id) t ON t.person_id = p.person_id WHERE t.total > 5 | LATERAL
     select person_id from orders group by cube(person_id)    | GROUP BY the columns you need   | SELECT person_id FROM orders WHERE amount > 0 GROUP BY person_id | CUBE
 """
 

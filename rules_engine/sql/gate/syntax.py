@@ -25,6 +25,12 @@ FIRST_ROWS = (
 )
 
 
+GROUPED = (
+    "Group the rows in a derived table and join it: "
+    "JOIN (SELECT key, sum(x) AS total FROM … GROUP BY key) t ON t.key = …."
+)
+
+
 class Unreadable(Exception):
     """The text gave no tree; ``fault`` says why."""
 
@@ -187,6 +193,11 @@ def _lenient(node: exp.Expr) -> Iterator[Fault]:
             yield refuse("SQL-101", position(node), name=" after IS", hint="Write = and <> between values.")
         case exp.Tuple() if not node.expressions:
             yield refuse("SQL-101", position(node), name=" near '()'", hint=ANYWHERE)
+        case exp.Star() if node.args.get("except_") or node.args.get("replace") or node.args.get("rename"):
+            hint = "Name the columns that you want: Spark 3.5 takes a * whole."
+            yield refuse("SQL-103", position(node.parent or node), name="* EXCEPT", hint=hint)
+        case exp.Lateral() if isinstance(node.this, exp.Subquery):
+            yield refuse("SQL-103", position(node), name="a LATERAL query", hint=GROUPED)
         case exp.Star() if _stands_for_values(node):
             hint = "Name the columns: what a frame gains later would else change the rule."
             yield refuse("SQL-103", position(node.parent or node), name="a * among values", hint=hint)
