@@ -33,14 +33,14 @@ class Meter:
     def __enter__(self) -> Meter:
         self.peak, self._over = 0, threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
-        self._cpu, self._started = _cpu(), time.perf_counter()
+        self._cpu, self._started = cpu_seconds(), time.perf_counter()
         self._sampler.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        wall, cpu = time.perf_counter() - self._started, _cpu() - self._cpu
+        wall, cpu = time.perf_counter() - self._started, cpu_seconds() - self._cpu
         self._over.set()
         self._sampler.join()
         self.cost = Cost(round(wall, 4), round(cpu, 3), self.peak)
@@ -79,7 +79,7 @@ def _high_water(pid: int) -> int:
     return 0
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     """CPU seconds of the tree so far, of those children that ended, too."""
     seconds = 0.0
     for process in tree():

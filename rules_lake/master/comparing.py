@@ -42,7 +42,7 @@ def _levels(roles: frozenset[str]) -> Iterator[tuple[str, Levels]]:
         "given_name": lambda: _given_name(roles),
         "family_name": lambda: _family_name(roles),
         "birth_date": _birth_date,
-        "email": lambda: [_exact("email"), _same("mailbox"), _near("email", 0.92)],
+        "email": lambda: [_exact("email"), _same("mailbox"), _near_address()],
         "phone": lambda: _code("phone"),
         "national_id": lambda: _code("national_id"),
         "identifier": lambda: _code("identifier"),
@@ -51,6 +51,13 @@ def _levels(roles: frozenset[str]) -> Iterator[tuple[str, Levels]]:
     for role, levels in every.items():
         if role in roles:
             yield role, levels()
+
+
+def _near_address() -> Any:
+    """Letters may slip; an address of other digits is another one: of two namesakes, the second took a number."""
+    digits = "regexp_replace(email_{0}, '[^0-9]', '', 'g')"
+    near = f"jaro_winkler_similarity(email_l, email_r) >= 0.92 AND {digits.format('l')} = {digits.format('r')}"
+    return cll.CustomLevel(near, "nearly the same email, and the same digits")
 
 
 def _code(role: str) -> Levels:
@@ -144,8 +151,8 @@ def _birth_date() -> Levels:
 PERSON = "person"
 """The comparison that nothing is learnt of: see :func:`_person`."""
 
-NEUTRAL, DOUBTFUL, TWINS, HOUSEHOLD, NAMESAKES = 0.5, 6e-2, 2e-3, 5e-7, 5e-10
-"""Shares among one person's records, beside :data:`NEUTRAL` of others': 0, 3, 8, 20 and 30 bits against a link."""
+NEUTRAL, DOUBTFUL, TWINS, APART, HOUSEHOLD, NAMESAKES = 0.5, 6e-2, 2e-3, 5e-5, 5e-7, 5e-10
+"""Shares among one person's records, beside :data:`NEUTRAL` of others': 0, 3, 8, 13, 20 and 30 bits against a link."""
 
 
 def _person(roles: frozenset[str]) -> Any:
@@ -167,6 +174,7 @@ def _person(roles: frozenset[str]) -> Any:
         born = _same_day()
         said = [
             *_namesakes(roles, f"{given} AND NOT {born}"),
+            *_own_addresses(roles, given, born),
             (f"({born} AND ({given} OR {no_name})) OR {own_id}", "birth date agrees", NEUTRAL),
             (f"{given} AND {no_day}", "given name agrees", NEUTRAL),
             (given, "given name agrees, birth date differs", DOUBTFUL),
@@ -214,6 +222,23 @@ def _namesakes(roles: frozenset[str], differs: str) -> list[tuple[str, str, floa
     far = f"damerau_levenshtein(national_id_l, national_id_r) > 2 + {shortest} / 10"
     sql = f"CASE WHEN {differs} AND ({' OR '.join(shared)}) AND {kind} THEN {far} ELSE FALSE END"
     return [(sql, "given name agrees, national id and birth date differ", NAMESAKES)]
+
+
+def _own_addresses(roles: frozenset[str], given: str, born: str) -> list[tuple[str, str, float]]:
+    """
+    Twins, and a father and a son, who each have an e-mail address of their own: all else they share is the household's.
+    """
+    if "email" not in roles:
+        return []
+    other = "(email_l <> email_r AND mailbox_l <> mailbox_r AND jaro_winkler_similarity(email_l, email_r) < 0.92)"
+    known = "given_name_l IS NOT NULL AND given_name_r IS NOT NULL"
+    both = "birth_date_l IS NOT NULL AND birth_date_r IS NOT NULL"
+    twins = f"{known} AND {born} AND NOT ({given}) AND NOT {_same_id(roles)} AND {other}"
+    named = f"({given}) AND NOT {born} AND {both} AND NOT {_same_id(roles)} AND {other}"
+    return [
+        (f"coalesce({twins}, FALSE)", "birth date agrees, given name and e-mail differ", NAMESAKES),
+        (f"coalesce({named}, FALSE)", "given name agrees, birth date and e-mail differ", APART),
+    ]
 
 
 def _fixed(level: Any, label: str, share: float) -> Any:

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from rules_lake.master import comparing
+from rules_lake.master.blocks import bounded
 from rules_lake.master.model import Model, averaged, settled
 from rules_lake.master.records import Records
 from rules_lake.master.settings import Linking
@@ -118,7 +119,7 @@ class Linkage:
     def __init__(self, records: Records, linking: Linking, roles: frozenset[str], backend: Backend) -> None:
         self._records, self._linking, self._backend = records, linking, backend
         self._roles = roles
-        compared = records.compared
+        compared, self._bounded = bounded(records.compared, self.rules, linking.largest_block)
         self._single = any(compared["single"].to_pylist())
         self._table = backend.register(compared, "records")
         self._linkers = 0
@@ -170,12 +171,19 @@ class Linkage:
             return []
         said = [*rules] or [*self.rules]
         with quiet():
-            linker = self._linker(model.with_rules([comparing.blocking_sql(r, self._single) for r in said]))
+            rules = [comparing.blocking_sql(r, self._single) + self._that_fit(r) for r in said]
+            retained = ["source", "single", *self._bounded.values()]
+            linker = self._linker({**model.with_rules(rules), "additional_columns_to_retain": retained})
             found = linker.inference.predict(threshold_match_probability=least or None).as_pyarrow_table()
         names = ("rid_l", "rid_r", "match_probability", "match_weight", "match_key")
         rows = zip(*(found[name].to_pylist() for name in names), strict=True)
         scored = (Scored(min(a, b), max(a, b), round(p, 6), round(w, 3), said[int(key)]) for a, b, p, w, key in rows)
         return sorted(scored, key=lambda pair: (pair.left, pair.right))
+
+    def _that_fit(self, rule: str) -> str:
+        """That the block of a rule is not one of those that are too large."""
+        name = self._bounded.get(rule)
+        return f" AND l.{name} = r.{name}" if name else ""
 
     def of_pairs(self, model: Model, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], float]:
         """How likely given pairs are, whatever brings them together."""

@@ -84,6 +84,7 @@ class Linking:
     u_pairs: int = 400_000
     em_pairs: int = 2_000_000
     largest: int = 20
+    largest_block: int = 500
     weakest: float = 0.001
 
 

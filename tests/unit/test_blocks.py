@@ -1,0 +1,36 @@
+"""Blocks that are too large bring nobody together, so that pairs grow as records do (R-LAKE-5)."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from rules_lake.master.blocks import bounded
+from tests.spec.table import Row, cases
+
+RECORDS = pa.table(
+    {
+        "rid": [0, 1, 2, 3, 4],
+        "email": ["shop@x", "shop@x", "shop@x", "a@x", None],
+        "family_name": ["reed", "reed", "reed", "moss", "reed"],
+        "birth_date": ["19700101", "19700102", "19800101", "19700101", "19700103"],
+    }
+)
+
+BLOCKS = """
+    rule                                      | largest | fits          | because
+    ------------------------------------------+---------+---------------+---------------------------------------------
+    email                                     | 3       |               | no block is larger
+    email                                     | 2       | - - - 1 1     | an address of three; none is nobody's
+    family_name                               | 3       | - - - 1 -     | a name of four
+    family_name, birth_date                   | 1       |               | a name and a day of one
+    family_name, substr(birth_date, 1, 4)     | 2       | - - 1 1 -     | a name and a year of three
+"""
+
+
+@pytest.mark.parametrize("row", cases(BLOCKS))
+def test_a_block_that_is_too_large_joins_nothing(row: Row) -> None:
+    """By a column beside the rule's own, only where there is such a block."""
+    table, columns = bounded(RECORDS, [row["rule"]], int(row["largest"]))
+    fits = [table.column(name).to_pylist() for name in columns.values()]
+    assert fits == ([[1 if each == "1" else None for each in row["fits"].split()]] if row["fits"] else [])
