@@ -1,0 +1,84 @@
+"""What is a person's own, and what a household's: the comparison that nothing is learnt of, pair by pair (R-LAKE-5)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import duckdb
+import pytest
+
+from rules_lake.master import comparing
+from rules_lake.master.roles import derived, readings
+from tests.spec.table import Row, cases
+
+ROLES = frozenset({"given_name", "family_name", "birth_date", "email"})
+
+PAIRS = """
+    one                                          | other                                        | is                                              | because
+    ---------------------------------------------+----------------------------------------------+-------------------------------------------------+-------------------------------------
+    Marta, Vega, 1974-03-26, marta27@a.example   | Marta, Vega, 1974-03-26, marta.v@b.example   | birth date agrees                               | a new address, and all else as ever
+    Marta, Vega, 1974-03-26, marta27@a.example   | Ramon, Vega, 1974-03-26, ramon87@b.example   | birth date agrees, given name and e-mail differ | twins
+    Marta, Vega, 1974-03-26, vega@a.example      | Ramon, Vega, 1974-03-26, vega@a.example      | birth date agrees, given name differs           | twins, or another name: one address
+    Marta, Vega, 1974-03-26, marta27@a.example   | -, Vega, 1974-03-26, ramon87@b.example       | birth date agrees                               | a name that nobody gave speaks for nothing
+    William, Reed, 1950-01-02, bill@a.example    | William, Reed, 1981-09-30, will.r@b.example  | given name agrees, birth date and e-mail differ | a father and a son
+    William, Reed, 1950-01-02, reed@a.example    | William, Reed, 1981-09-30, reed@a.example    | given name agrees, birth date differs           | of one address it is not known
+    William, Reed, 1950-01-02, bill@a.example    | William, Reed, 1950-02-01, will.r@b.example  | birth date agrees                               | day and month have changed places
+    Reed, William, 1950-01-02, bill@a.example    | William, Reed, 1950-01-02, will.r@b.example  | birth date agrees                               | so have the names
+    Ann, Reed, 1950-01-02, ann@a.example         | William, Reed, 1981-09-30, will@b.example    | neither agrees                                  | a household
+"""
+
+ADDRESSES = """
+    one                 | other                | near | because
+    --------------------+----------------------+------+-----------------------------------------------
+    john.smith@a.example | jon.smith@a.example | yes  | a letter was lost
+    john.smith1@a.example | john.smith2@a.example |    | the second of two namesakes took a number
+    john.smith@a.example | john.smith2@a.example |     | and here the first had none
+    john7@a.example     | mary7@a.example      |      | a number is not all of it
+"""
+
+
+@pytest.mark.parametrize("row", cases(PAIRS))
+def test_what_is_a_persons_own(row: Row) -> None:
+    """Twins, father and son are told apart by addresses of their own; what may be one person is left to the rest."""
+    (person,) = [each for each in comparing.comparisons(ROLES) if _said(each)["output_column_name"] == comparing.PERSON]
+    levels = _said(person)["comparison_levels"]
+    whens = " ".join(
+        f"WHEN {level['sql_condition']} THEN '{level['label_for_charts']}'"
+        for level in levels
+        if level["sql_condition"] != "ELSE"
+    )
+    found = _asked(f"CASE {whens} ELSE '{levels[-1]['label_for_charts']}' END", row["one"], row["other"])
+    assert found == row["is"]
+
+
+@pytest.mark.parametrize("row", cases(ADDRESSES))
+def test_an_address_that_is_nearly_the_same(row: Row) -> None:
+    """By its letters, where its digits are the same."""
+    (email,) = [each for each in comparing.comparisons(ROLES) if _said(each)["output_column_name"] == "email"]
+    near = next(
+        level["sql_condition"] for level in _said(email)["comparison_levels"] if "jaro" in level["sql_condition"]
+    )
+    assert _asked(near, f"-, -, -, {row['one']}", f"-, -, -, {row['other']}") is bool(row["near"])
+
+
+def _said(comparison: object) -> dict[str, object]:
+    return comparison.create_comparison_dict("duckdb")  # type: ignore[attr-defined, no-any-return]
+
+
+def _asked(sql: str, one: str, other: str) -> object:
+    sides = {"l": _record(one), "r": _record(other)}
+    columns = [
+        f"CAST({'NULL' if value is None else repr(value)} AS VARCHAR) AS {name}_{side}"
+        for side, record in sides.items()
+        for name, value in record.items()
+    ]
+    return duckdb.sql(f"SELECT {sql} FROM (SELECT {', '.join(columns)})").fetchall()[0][0]
+
+
+@cache
+def _record(cells: str) -> dict[str, str | None]:
+    read = readings(True)
+    names = ("given_name", "family_name", "birth_date", "email")
+    said = dict(zip(names, (None if cell.strip() == "-" else cell.strip() for cell in cells.split(",")), strict=True))
+    roles = {name: read[name](cell) for name, cell in said.items()}
+    return roles | {column.name: column.make(*(roles[need] for need in column.needs)) for column in derived(ROLES)}
