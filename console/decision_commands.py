@@ -16,6 +16,7 @@ from console.desk import Desk, History, at_desk, day, moment
 from console.explanation import Explanation
 from console.ledger import Ledger
 from console.screen import row, table
+from jobs import mastering
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean, raise_all
 from rules_engine.model import journeys
@@ -126,7 +127,7 @@ def _odd(records: Iterable[HistoryRecord]) -> Iterator[Fault]:
 
 @at_desk
 def journey(desk: Desk, customer: Key, membership: Type = None, history: History = None) -> None:
-    """List every decision about one customer, oldest first."""
+    """List every decision about one customer, oldest first, and what became of a master's id."""
     with opened(desk.settings(history=history)) as installation:
         records = _records(installation, customer, membership)
     drawn = table("created", "type", "event", "weights", "rules that hit")
@@ -135,6 +136,8 @@ def journey(desk: Desk, customer: Key, membership: Type = None, history: History
         cells = f"{r.created_at:%Y-%m-%d %H:%M}", r.membership_type, f"{r.event}{' (correction)' * r.correction}"
         row(drawn, *cells, f"{r.inclusion_sum} − {r.exclusion_sum}", hits)
     desk.screen.answer([r.content() for r in records], drawn)
+    for said in mastering.life(records[0].subject):
+        desk.screen.note(said)
 
 
 @at_desk

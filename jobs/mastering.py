@@ -28,6 +28,14 @@ def load(path: Path | None) -> Settings:
     return master_settings.load(path or Path(os.environ.get("RULES_MASTER", DEFAULT)))
 
 
+def life(subject: object) -> list[str]:
+    """What became of a subject that is a master's id, by the newest build; nothing where no master is set up here."""
+    from rules_lake.master import folders, identity
+
+    path = Path(os.environ.get("RULES_MASTER", DEFAULT))
+    return identity.life(subject, folders.trail(load(path).folder)) if path.exists() else []
+
+
 def built(settings: Settings, day: str, replace: bool = False) -> Outcome:
     """Build a day's master."""
     from rules_lake.master.day import build_day

@@ -54,6 +54,19 @@ def before(folder: str, day: str) -> Earlier | None:
     return _earlier(Path(folder) / earlier[-1]) if earlier else None
 
 
+def trail(folder: str) -> list[Step]:
+    """Every step of every id's life, by the newest build; none where there is no build, or ids are decided outside."""
+    built = days(folder)
+    return _trail(Path(folder) / built[-1]) if built else []
+
+
+def _trail(place: Path) -> list[Step]:
+    if not (place / "trail").exists():
+        return []
+    steps = pq.read_table(place / "trail" / tables.FILE).to_pylist()
+    return [Step(row["day"], Trail(row["event"]), row["master_id"], row["other_id"]) for row in steps]
+
+
 def _earlier(place: Path) -> Earlier:
     said = manifest(place)
     model = (
@@ -66,9 +79,7 @@ def _earlier(place: Path) -> Earlier:
     rows = pq.read_table(place / "ids" / tables.FILE).to_pylist()
     now = {(row["source"], row["source_id"]): row["master_id"] for row in rows}
     first = {(row["source"], row["source_id"]): row["first_id"] for row in rows}
-    steps = pq.read_table(place / "trail" / tables.FILE).to_pylist()
-    trail = [Step(row["day"], Trail(row["event"]), row["master_id"], row["other_id"]) for row in steps]
-    return Earlier(place.name, Ids(now, first, trail, said["next_id"]), model)
+    return Earlier(place.name, Ids(now, first, _trail(place), said["next_id"]), model)
 
 
 def manifest(place: Path) -> dict[str, Any]:

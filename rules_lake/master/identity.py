@@ -65,6 +65,30 @@ def resolved(master_id: int, merged: Mapping[int, int]) -> int:
     return master_id
 
 
+def life(subject: object, trail: Sequence[Step]) -> list[str]:
+    """
+    What became of an id after it was issued, in words, and of the ids that came to it.
+
+    >>> life(7, [Step("2024-06-05", Trail.MERGED_INTO, 7, 9), Step("2024-06-06", Trail.MERGED_INTO, 9, 12)])
+    ['2024-06-05: merged into 9, and so by now into 12.']
+    """
+    merged = Ids(trail=[*trail]).merged()
+    said = []
+    for step in trail:
+        if step.master_id == subject and step.event is Trail.MERGED_INTO and step.other is not None:
+            now = resolved(step.other, merged)
+            on = f", and so by now into {now}" if now not in (step.other, subject) else ""
+            said.append(f"{step.day}: merged into {step.other}{on}.")
+        elif step.master_id == subject and step.event is not Trail.ISSUED:
+            said.append(f"{step.day}: {_WORDS[step.event]} {step.other}.")
+        elif step.other == subject and step.event is Trail.MERGED_INTO:
+            said.append(f"{step.day}: {step.master_id} was merged into it.")
+    return said
+
+
+_WORDS = {Trail.SPLIT_FROM: "split from", Trail.RESTORED: "parted again from"}
+
+
 def assigned(clusters: Sequence[Sequence[Key]], before: Ids, day: str) -> Ids:
     """
     The ids of a day's clusters, given those of the day before.

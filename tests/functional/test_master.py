@@ -16,7 +16,7 @@ from demo.people import ROLES, Person, people, soiled
 from jobs.master_step import step as master_step
 from rules_engine.errors import RunRefused
 from rules_lake.master import day as master_day
-from rules_lake.master import folders, overrides
+from rules_lake.master import folders, identity, overrides
 from rules_lake.master.linking import InDuckDB
 from rules_lake.master.overrides import Override
 from rules_lake.master.settings import Settings, load
@@ -124,10 +124,14 @@ def test_what_was_decided_wins(tmp_path: Path) -> None:
     assert {second["c4"], second["w4"]} > {first["c4"]}
     trail = pq.read_table(Path(said.folder) / "2024-06-04" / "trail").to_pylist()
     assert [row["event"] for row in trail if row["day"] == "2024-06-04"] == ["SPLIT_FROM", "MERGED_INTO"]
+    (old, new), lives = sorted([first["c1"], first["c2"]], key=second["c1"].__eq__), folders.trail(said.folder)
+    assert identity.life(old, lives) == [f"2024-06-04: merged into {new}."]
+    assert identity.life(new, lives) == [f"2024-06-04: {old} was merged into it."]
     decide(said, "different", ("crm", "c1"), ("crm", "c2"))
     decide(said, "same", ("crm", "c4"), ("web", "w4"))
     build(said, "2024-06-05")
     assert ids(said, "2024-06-05") == first
+    assert identity.life(old, folders.trail(said.folder))[-1] == f"2024-06-05: parted again from {new}."
 
 
 def decide(said: Settings, decision: str, a: tuple[str, str], b: tuple[str, str]) -> None:
