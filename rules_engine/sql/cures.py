@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 
-QUOTES = {**dict.fromkeys("‘’‚‛′´", "'"), **dict.fromkeys("“”„‟«»″", "'")}
+QUOTES = dict.fromkeys("‘’‚‛′´ʹʼˈ“”„‟«»″ʺ‹›", "'")
 ALIKE = dict(zip("АВСЕНІЈКМОРЅТХаеіјорсухѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABCEHIJKMOPSTXaeijopcyxsABEZHIKMNOPTYXo", strict=True))
 """Letters of other scripts that look like one of ours."""
 
 SIGNS = {
-    "[": "Write the name without brackets; an unusual one goes into `back-ticks`.",
-    "]": "Write the name without brackets; an unusual one goes into `back-ticks`.",
+    **dict.fromkeys(
+        "[]",
+        "Write the name without brackets; an unusual one goes into `back-ticks`. Values stand in round brackets: "
+        "IN ('FR', 'BE').",
+    ),
+    **dict.fromkeys("$€£¥", "Write numbers without a currency: 1000.50."),
     "{": "Write a day as DATE '2024-06-01'.",
     "}": "Write a day as DATE '2024-06-01'.",
-    "#": "Write a day as DATE '2024-06-01'.",
+    "#": "Write a day as DATE '2024-06-01', and -- before a comment.",
     "@": "Write :name for a parameter.",
     "≥": "Write >=.",
     "≤": "Write <=.",
@@ -42,6 +46,30 @@ def of_character(character: str) -> str:
     return SIGNS.get(character, PLAIN)
 
 
+def of_text(text: str) -> tuple[str, str] | None:
+    """
+    A text in plain letters, and those of it that only look plain; None where it has none.
+
+    A letter of another alphabet is one within a word that has letters of ours, too: a word all of Cyrillic is a word.
+
+    >>> of_text("МADRID ２")
+    ('MADRID 2', 'М２')
+    >>> of_text("МОСКВА")
+    """
+    plain = []
+    for word in re.split(r"(\W+)", text):
+        mixed = any(c.isascii() and c.isalpha() for c in word)
+        plain.append("".join(_plain(char, mixed=mixed) for char in word))
+    odd = "".join(char for char, ours in zip(text, "".join(plain), strict=True) if char != ours)
+    return ("".join(plain), odd) if odd else None
+
+
+def _plain(char: str, *, mixed: bool) -> str:
+    if mixed and char in ALIKE:
+        return ALIKE[char]
+    return unicodedata.normalize("NFKC", char) if "\uff01" <= char <= "\uff5e" else char
+
+
 def is_odd_space(character: str) -> bool:
     """Whether a character shows as a space and is another one: no text that was typed is equal to it."""
     return character != " " and unicodedata.category(character) == "Zs"
@@ -50,10 +78,19 @@ def is_odd_space(character: str) -> bool:
 WORDINGS = (
     (r"^\s*where\b", "Leave WHERE out: a rule is the condition that stands behind it."),
     (r"^\s*=\s*\w", "Leave the first '=' out, and write AND and OR between the parts."),
+    (r"\d[ \u00a0]\d{3}\b", "Write numbers without separators: 1000."),
+    (r"\bbetween\s+[^\s,]+\s*,", "Write AND between the two: BETWEEN 1 AND 5."),
     (r"\d,\d{3}\b", "Write numbers without separators, and a point before decimals: 1000.50."),
     (r"\d,\d+\s*$", "Write a point before decimals: 0.5."),
     (r"=\s*<", "Write <=."),
     (r"=\s*>", "Write >=."),
+    (r"(and|or)\s*(=|<|>|!)", "Say on each side what is compared: spend > 5 AND spend < 10."),
+    (r"\bnot\s*(=|<|>)", "Write NOT before the comparison: NOT spend > 5, or spend <= 5."),
+    (r"=\s*''\s*,\s*''", "Write IN for several values: IN ('FR', 'BE')."),
+    (r"\d\s*%\s*($|\band\b|\bor\b|\))", "Write a share as a number: 0.05 for 5 %."),
+    (r"\bmod\s+\d", "Write mod(a, b), or a % b."),
+    (r"\*\*", "Write power(a, b)."),
+    (r"//", "Write -- before a comment."),
     (r"\bin\s*[^\s(]", "Put the values in brackets: IN ('FR', 'BE')."),
     (r"\bis\s+(not\s+)?['\d]", "Write = and <> between values; IS is for IS NULL, IS TRUE and IS FALSE."),
     (r"\blimit\s+\d+\s*$", "Leave LIMIT out: a condition is about each row by itself."),
@@ -74,9 +111,81 @@ def of_condition(text: str) -> str:
     return next((cure for form, cure in WORDINGS if re.search(form, bare, re.IGNORECASE | re.DOTALL)), ANYWHERE)
 
 
+BEFORE_TEXT = {
+    "to": "Write RLIKE '^(FR|BE)$', or LIKE with % for any letters.",
+    "glob": "Write LIKE, with % for any letters and _ for one.",
+    "is": "Write = between values; IS is for IS NULL, IS TRUE and IS FALSE.",
+    "not": "Write <> between values.",
+    "contains": "Write contains(name, 'x').",
+}
+"""By the word before a quoted text, where it is that of another language: what to write."""
+
+BETWEEN_TEXT = "Put an operator or a comma before it; names go without quotes or in `back-ticks`."
+
+
+def of_text_after(word: str) -> str:
+    """What to write where a quoted text stands after a word that takes none."""
+    return BEFORE_TEXT.get(word.lower(), BETWEEN_TEXT)
+
+
+TYPES = (
+    (r"requires the input type .*not \"STRING\"", "Join texts with ||, or concat(a, b)."),
+    (r"second parameter requires.*INTERVAL", "Write day - INTERVAL '1' MONTH, or add_months(day, -1)."),
+    (r"\(\(\d{4} - \d+\) - \d+\)", "Write a day as DATE '2024-06-01'."),
+    (r"\^", "Write power(a, b)."),
+    (r"&", "Write AND between conditions."),
+    (r"\(\([^()]* [<>]=? [^()]*\) [<>]=? ", "Say each comparison by itself: 5 < spend AND spend < 10."),
+    (
+        r"\"BOOLEAN\" and \"(TINY|SMALL|BIG)?INT|INT\" and \"BOOLEAN\"",
+        "A truth stands alone, or is compared with TRUE or FALSE.",
+    ),
+    (r"\"INTERVAL DAY\" and", "Write datediff(a, b) > 30 for a number of days."),
+    (r"`to_number` requires", "Write CAST(x AS INT)."),
+    (
+        r"\"DATE\" and \"(TINY|SMALL|BIG)?INT",
+        "Compare a day with a day, DATE '2024-06-01', or year(day) with a number.",
+    ),
+)
+"""Of Spark's words about types that do not go together: how they look, and the cure."""
+
+
+def of_types(said: str) -> str:
+    """What to write where Spark says that types do not go together, or that a function takes others."""
+    return next(
+        (cure for form, cure in TYPES if re.search(form, said)),
+        "Compare values of one type, CAST one of them, or look the function up in docs/rule-sql.md.",
+    )
+
+
+_PATTERNS = (
+    *(
+        ("%Y", "yyyy"),
+        ("%m", "MM"),
+        ("%d", "dd"),
+        ("%H", "HH"),
+        ("%M", "mm"),
+        ("%S", "ss"),
+        ("YYYY", "yyyy"),
+        ("YY", "yy"),
+    ),
+    *(("HH24", "HH"), ("MI", "mm"), ("SS", "ss"), ("MON", "MMM"), ("DD", "dd"), ("rrrr", "yyyy"), ("RRRR", "yyyy")),
+)
+
+
+def of_pattern(written: str) -> str:
+    """A pattern of days as other databases write it, in Spark's letters; empty where nothing is another."""
+    plain = written
+    for theirs, ours in _PATTERNS:
+        plain = plain.replace(theirs, ours)
+    if re.fullmatch(r"[^a-zA-Z]*(yyyy|dd|mm)[^a-zA-Z]+(yyyy|dd|mm)[^a-zA-Z]+(yyyy|dd|mm)[^a-zA-Z]*", plain):
+        plain = plain.replace("mm", "MM")  # minutes beside no hours were meant as months
+    return plain if plain != written else ""
+
+
 COLUMNS = {
     **dict.fromkeys(("rownum", "rowid", "rowcount"), "Rank the rows in a SELECT: row_number() OVER (ORDER BY …, key)."),
     **dict.fromkeys(("nan", "inf", "infinity"), "Write isnan(x), or double('NaN')."),
+    **dict.fromkeys(("none", "nil", "na", "undefined"), "Write IS NULL, or IS NOT NULL."),
     **dict.fromkeys(("yes", "no", "y", "n", "t", "f"), "Write TRUE or FALSE, or a text in 'quotes'."),
 }
 """Words that are no column to anybody else."""

@@ -24,7 +24,7 @@ from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
 from rules_engine.model.canonical import ParameterValue
 from rules_engine.sql import comments
 from rules_engine.sql.allow_list import allowed, refuse
-from rules_engine.sql.cures import is_odd_space, of_character
+from rules_engine.sql.cures import BETWEEN_TEXT, is_odd_space, of_character, of_text_after
 from rules_engine.sql.literals import is_invisible, literal
 
 AS_OF = "as_of"
@@ -211,7 +211,7 @@ def _neighbours(before: Token, token: Token) -> Iterator[Fault]:
     if token.kind is Kind.QUOTED and before.kind is Kind.QUOTED and before.end == token.start:
         yield refuse("SQL-010", token.start)
     if token.kind is Kind.PARAMETER and before.end == token.start and before.text[-1] not in "(,=<>+-*/%|&^~":
-        yield refuse("SQL-016", token.start, name=f"'{before.text[:20]}' without a space")
+        yield refuse("SQL-016", token.start, name=f"'{before.text[:20]}' without a space", hint=BETWEEN_TEXT)
 
 
 def _text_after(before: Token, token: Token) -> Iterator[Fault]:
@@ -220,7 +220,8 @@ def _text_after(before: Token, token: Token) -> Iterator[Fault]:
         return
     prefix = before.kind is Kind.WORD and before.word not in allowed().syntax.before_text
     if prefix or before.kind in {Kind.QUOTED, Kind.NUMBER, Kind.PARAMETER} or before.text in {")", "&", "^", "~", "."}:
-        yield refuse("SQL-016", token.start, name=f"'{before.text[:20]}'")
+        hint = of_text_after(before.text)
+        yield refuse("SQL-016", token.start, name=f"'{before.text[:20]}'", hint=hint)
 
 
 def _nesting(found: tuple[Token, ...]) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import date
 from decimal import Decimal
@@ -66,6 +67,27 @@ def _escaped(character: str) -> str:
     if character in "'\\":
         return "\\" + character
     return f"\\u{ord(character):04x}" if character < " " or character in "$" else character
+
+
+_WHOLE = {"integer", "long", "short", "byte"}
+_TRUTHS = {"t", "true", "y", "yes", "1", "f", "false", "n", "no", "0"}
+
+
+def is_value(text: str, type_: str) -> bool:
+    """
+    Whether Spark can cast a text to a type, by its JSON's name; types but numbers and truths are not judged.
+
+    >>> is_value("1.000,50", "decimal(12,2)"), is_value(" 5 ", "integer"), is_value("DE", "boolean")
+    (False, True, False)
+    """
+    if type_ == "boolean":
+        return text.strip().lower() in _TRUTHS
+    if type_ in _WHOLE:
+        return bool(re.fullmatch(r"[+-]?\d+", text.strip()))
+    if type_ in ("double", "float") or type_.startswith("decimal"):
+        number = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?|[+-]?(infinity|inf)|nan"
+        return bool(re.fullmatch(number, text.strip(), re.IGNORECASE))
+    return True
 
 
 def is_invisible(character: str) -> bool:

@@ -80,6 +80,20 @@ PREDICATES = """
     max(spend) > 1                                                               | SQL-141 | an aggregate of which rows
     row_number() over (order by person_id) = 1                                   | SQL-142 | a place among which rows
     person_id not in (select person_id from orders)                              | SQL-902 | a warning: one NULL and nobody is hit
+    country not in ('FR', NULL)                                                  | SQL-906 | NULL is neither equal nor unequal
+    country in ('FR', NULL) and active                                           | SQL-906 | it looks like a search for NULL
+    spend between 5 and 1                                                        | SQL-906 | the greater value stands first
+    joined between DATE '2024-06-30' and DATE '2024-06-01'                       | SQL-906 | of days, too
+    concat(name, NULL) = 'FR'                                                    | SQL-906 | however it is joined
+    visits + NULL > 5                                                            | SQL-906 | so is a sum
+    case country when NULL then true else false end                              | SQL-906 | NULL is equal to nothing
+    country like '[FB]%'                                                         | SQL-906 | brackets are those of SQL Server
+    country like 'FR*'                                                           | SQL-906 | stars are those of file names
+    spend / 0 > 1                                                                | SQL-908 | it ends every run
+    mod(visits, 0) = 1 or active                                                 | SQL-908 | so does a remainder
+    country = 'СANADA'                                                           | SQL-907 | the first letter is Cyrillic
+    country in ('FR', 'Ｂ')                                                      | SQL-907 | a letter of full width
+    name = 'ΑLPHA'                                                               | SQL-907 | a Greek one
     email = 'jane.doe@example.com'                                               | SQL-903 | a warning: rules are copied into logs
 """
 

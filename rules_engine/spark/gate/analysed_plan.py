@@ -26,6 +26,7 @@ from rules_engine.spark.gate.parsed_plan import Parsed, broken, named, read
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, in_words, tree, view_name, walk
 from rules_engine.spark.sandbox import active, handles, rows_of
 from rules_engine.sql.allow_list import refuse
+from rules_engine.sql.cures import of_types
 from rules_engine.sql.lexer import tokens
 from rules_engine.sql.spark_allow_list import Catalyst, catalyst
 
@@ -102,7 +103,8 @@ def _analysed(spark: SparkSession, found: Parsed, version: RuleVersion) -> Any:
         return handles(spark).state.executePlan(plan, handles(spark).skip).analyzed()
     except PySparkException as problem:
         code = "SQL-312" if "FILTER_NOT_BOOLEAN" in str(problem) else "SQL-311"
-        raise InvalidRule(refuse(code, name=in_words(problem))) from problem
+        said = in_words(problem)
+        raise InvalidRule(refuse(code, name=said, hint=of_types(said))) from problem
 
 
 def _node_faults(root: Node, schema: Schema, lists: Catalyst) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from rules_engine.spark.gate.spark_trees import every
 from rules_engine.spark.gate.texts import is_text, may_hold_text, of_literal
 from rules_engine.spark.sandbox import java
 from rules_engine.sql.allow_list import Category, allowed, refuse
+from rules_engine.sql.literals import is_value
 from rules_engine.sql.moments import fixes_a_year, is_moment
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def clock_faults(spark: SparkSession, found: Parsed, plan: Any, root: Node) -> I
     """What of a plan, or of a condition, makes days, moments, numbers or truths of texts in another way."""
     nodes = [node for node, _ in walk(root)]
     yield from _pattern_faults(nodes)
+    failing = [*_value_faults(nodes)]
+    yield from () if failing and _tries(plan) else failing
     yield from (fault for node in found.nodes if node.name == INLINE_TABLE for fault in _table_faults(node))
     casts = [node for node in nodes if node.name == CAST and not _keeps_text(node.fields["dataType"])]
     asked = [node for node in casts if may_hold_text(node.children[0])]
@@ -62,6 +65,24 @@ def clock_faults(spark: SparkSession, found: Parsed, plan: Any, root: Node) -> I
     named = Counter(_CASTING.get(name, name) for node in found.nodes for name in _called(node))
     for cast in _casts(spark, plan):
         yield from _cast_faults(cast, named)
+
+
+def _value_faults(nodes: list[Node]) -> Iterator[Fault]:
+    """Texts that are written out, and become numbers or truths that they are not."""
+    for cast in (node for node in nodes if node.name == CAST):
+        text, target = of_literal(cast.children[0]), cast.fields["dataType"]
+        if text is not None and not is_value(text, str(target)):
+            found, hint = ("true or false", _TRUTH) if target == "boolean" else ("a number", _NUMBER)
+            yield refuse("SQL-354", name=f"'{text[:40]}'", found=found, hint=hint)
+
+
+def _tries(plan: Any) -> bool:
+    """Whether something of a plan is NULL where it fails, as TRY_CAST and try_divide are; Spark does not print it."""
+    return any("Try" in (name := node.getClass().getSimpleName()) or _is_tried(node, name) for node in every(plan))
+
+
+def _is_tried(node: Any, name: str) -> bool:
+    return name == "Cast" and "TRY" in str(node.evalMode().toString())
 
 
 def _pattern_faults(nodes: list[Node]) -> Iterator[Fault]:
@@ -84,6 +105,10 @@ def _literal_faults(cast: Node) -> Iterator[Fault]:
     text, target = of_literal(cast.children[0]), cast.fields["dataType"]
     if text is not None and not _is_written_out(text, target):
         yield refuse("SQL-341", name=f"'{text[:40]}'", hint=_CURES[target])
+
+
+_NUMBER = "Write a number without quotes and separators, with a point before decimals: 1000.50."
+_TRUTH = "Say each comparison whole: country = 'FR' OR country = 'BE', or country IN ('FR', 'BE')."
 
 
 def _is_written_out(text: str, target: Any) -> bool:

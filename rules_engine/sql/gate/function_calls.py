@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -14,6 +14,7 @@ from rules_engine.errors import Fault
 from rules_engine.model.canonical import ParameterValue
 from rules_engine.sql import regular_expressions as patterns
 from rules_engine.sql.allow_list import Category, Function, allowed, refuse
+from rules_engine.sql.cures import of_pattern
 from rules_engine.sql.day_words import WORDS
 from rules_engine.sql.gate.syntax import position, unknown_function, written_name
 from rules_engine.sql.lexer import Kind, Token
@@ -104,7 +105,11 @@ def _argument_faults(function: Function, call: Call, parameters: Mapping[str, Pa
         yield refuse("SQL-114", call.start, **said)
     for at, limit, fits in _demands(function, parameters):
         if at <= len(call.arguments) and not fits(call.arguments[at - 1]):
-            yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit)
+            meant = of_pattern(_written(call.arguments[at - 1], parameters) or "")
+            hint = (
+                f"Write '{meant}'." if meant and fits((replace(call.arguments[at - 1][0], text=f"'{meant}'"),)) else ""
+            )
+            yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit, hint=hint)
 
 
 Demand = tuple[int, str, Callable[[Sequence[Token]], bool]]

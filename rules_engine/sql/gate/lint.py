@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from sqlglot import exp
 
 from rules_engine.errors import Fault
 from rules_engine.model.frames import Schema
 from rules_engine.sql.allow_list import refuse
+from rules_engine.sql.cures import of_text
 from rules_engine.sql.gate.syntax import position
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
@@ -18,7 +21,14 @@ _PICKS = (exp.RowNumber, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastV
 
 def advice(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
     """Warnings about one rule that is accepted, by all nodes of its tree; each kind once."""
-    for found in (_ties(nodes, schema), _not_in(nodes), _addresses(nodes)):
+    for found in (
+        _ties(nodes, schema),
+        _not_in(nodes),
+        _addresses(nodes),
+        _of_nobody(nodes),
+        _look_alikes(nodes),
+        _zeros(nodes),
+    ):
         if (fault := next(found, None)) is not None:
             yield fault
 
@@ -45,3 +55,61 @@ def _addresses(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
     for text in nodes:
         if isinstance(text, exp.Literal) and text.is_string and _ADDRESS.fullmatch(text.name):
             yield refuse("SQL-903", position(text), name=text.name)
+
+
+def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+    """Conditions, or parts of them, that are true of nobody whatever the data."""
+    say = partial(refuse, "SQL-906")
+    for node in nodes:
+        match node:
+            case exp.In() if any(isinstance(value, exp.Null) for value in node.expressions):
+                name = (
+                    "NOT IN with NULL among its values"
+                    if isinstance(node.parent, exp.Not)
+                    else "NULL among the values of IN"
+                )
+                yield say(position(node), name=name, hint="Leave NULL out, and write OR x IS NULL if that is meant.")
+            case exp.DPipe() | exp.Concat() | exp.Add() | exp.Sub() | exp.Mul() | exp.Div() | exp.Mod():
+                if any(isinstance(part, exp.Null) for part in node.iter_expressions()):
+                    hint = "Leave NULL out, or write coalesce(x, '') for what may be NULL."
+                    yield say(
+                        position(node), name=f"a comparison with {node.sql('spark')[:40]}, which is NULL,", hint=hint
+                    )
+            case exp.Case() if node.this and any(isinstance(when.this, exp.Null) for when in node.args["ifs"]):
+                yield say(position(node), name="WHEN NULL", hint="Write CASE WHEN x IS NULL THEN … END.")
+            case exp.Between() if _is_reversed(node):
+                ends = " AND ".join(node.args[end].find(exp.Literal).sql() for end in ("low", "high"))
+                yield say(position(node), name=f"BETWEEN {ends}", hint="Write the smaller value first.")
+            case exp.Like() | exp.ILike() if isinstance(node.expression, exp.Literal) and _WILD.search(
+                node.expression.name
+            ):
+                hint = "LIKE knows % for any letters and _ for one; for [FD], * and ? write RLIKE '^[FD]'."
+                yield say(position(node), name=f"LIKE '{node.expression.name[:40]}' by its brackets, * or ?", hint=hint)
+
+
+_WILD = re.compile(r"^[^%_]*[*?][^%_]*$|\[[^\]]+\]")
+"""Patterns of file names, or of SQL Server."""
+
+
+def _is_reversed(between: exp.Between) -> bool:
+    low, high = between.args["low"], between.args["high"]
+    if isinstance(low, exp.Cast) and isinstance(high, exp.Cast) and low.to == high.to:
+        low, high = low.this, high.this
+    if not (isinstance(low, exp.Literal) and isinstance(high, exp.Literal) and low.is_string == high.is_string):
+        return False
+    return low.name > high.name if low.is_string else float(low.name) > float(high.name)
+
+
+def _look_alikes(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+    """Words of two alphabets, and letters and digits of full width: nobody types them."""
+    for node in nodes:
+        if isinstance(node, exp.Literal) and node.is_string and (odd := of_text(node.name)):
+            shown = ", ".join(f"{char} ({unicodedata.name(char, 'no name')})" for char in dict.fromkeys(odd[1]))
+            yield refuse("SQL-907", position(node), name=f"'{node.name[:40]}'", found=shown, hint=f"'{odd[0][:40]}'")
+
+
+def _zeros(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+    for node in nodes:
+        divisor = node.expression.unnest() if isinstance(node, exp.Div | exp.IntDiv | exp.Mod) else None
+        if isinstance(divisor, exp.Literal) and not divisor.is_string and not float(divisor.name):
+            yield refuse("SQL-908", position(node))

@@ -35,7 +35,9 @@ class Predicate:
         """Aggregates and windows outside sub-queries, and a condition that is certainly not boolean."""
         yield from islice(self._rows(), 1)
         if kind := self.untrue(self.tree):
-            yield refuse("SQL-140", position(self.tree), name=kind)
+            bits = isinstance(self.tree.unnest(), exp.BitwiseAnd | exp.BitwiseOr | exp.BitwiseNot)
+            hint = "Write AND, OR and NOT for &, | and ~." if bits else "Compare it with something, say: … > 0."
+            yield refuse("SQL-140", position(self.tree), name=kind, hint=hint)
 
     def _rows(self) -> Iterator[Fault]:
         for node in self.tree.walk(prune=lambda node: isinstance(node, exp.Query | exp.Window)):

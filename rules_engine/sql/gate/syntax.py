@@ -165,11 +165,17 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
             name = f"a comparison with {node.key.upper()}"
             yield refuse("SQL-103", position(node), name=name, hint="Write EXISTS, or compare with min() or max().")
         case exp.DataType() if node.this.name not in allowed().syntax.types:
-            yield refuse("SQL-117", position(node.parent or node), name=f"'{node.sql('spark')}'")
+            yield refuse("SQL-117", position(node.parent or node), name=f"'{_type_name(node)}'")
         case exp.Cast() if isinstance(node.this, exp.Literal) and node.this.is_string:
             yield from _date_faults(node)
         case _:
             yield from _lenient(node)
+
+
+def _type_name(node: exp.DataType) -> str:
+    """A type as it is written: Spark's name of another one would be that of a type that is allowed."""
+    name = str(node.this.name)
+    return name if name == "DATETIME" else node.sql("spark")
 
 
 def _with_null(node: exp.Binary) -> bool:
@@ -190,7 +196,7 @@ def _lenient(node: exp.Expr) -> Iterator[Fault]:
                 "SQL-101", position(node), name=" after IN", hint="Put the values in brackets: IN ('FR', 'BE')."
             )
         case exp.Is() if not isinstance(node.expression, exp.Null | exp.Boolean):
-            yield refuse("SQL-101", position(node), name=" after IS", hint="Write = and <> between values.")
+            yield refuse("SQL-101", position(node), name=" after IS", hint="Write IS NULL, or = and <> between values.")
         case exp.Tuple() if not node.expressions:
             yield refuse("SQL-101", position(node), name=" near '()'", hint=ANYWHERE)
         case exp.Star() if node.args.get("except_") or node.args.get("replace") or node.args.get("rename"):
@@ -271,6 +277,9 @@ def unknown_function(name: str, start: int | None) -> Fault:
     if name in allowed().refused_functions:
         code, instead = allowed().refused_functions[name]
         return refuse(code, start, name=name, hint=instead)
+    if name in allowed().functions:
+        hint = f"Write {name}(x, …): a function stands before what it is asked of."
+        return refuse("SQL-104", start, name=f"….{name}", hint=f"{hint} ")
     hint = did_you_mean(name, allowed().functions, cutoff=0.75)
     return refuse("SQL-104", start, name=name, hint=f"{hint} " if hint else "")
 
