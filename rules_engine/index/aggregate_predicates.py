@@ -17,10 +17,9 @@ from rules_engine.index.builder import is_looked_up
 from rules_engine.index.predicate_index import BoundPredicate
 from rules_engine.index.value_types import MOST_DIGITS, ComparisonType, comparison_type, scaled
 from rules_engine.index.window_values import columns_of, is_ordered, type_of
-from rules_engine.logical.arithmetic import Numeric, of_type
+from rules_engine.logical.arithmetic import Against, Numeric, of_type
 from rules_engine.logical.condition import Conjunct, Constants
 from rules_engine.logical.condition_reader import parts
-from rules_engine.logical.group_by_query import Against
 from rules_engine.logical.values import NotIndexable
 from rules_engine.logical.window_query import RowValue, WindowQuery
 

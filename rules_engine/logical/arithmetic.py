@@ -14,9 +14,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from rules_engine.logical.values import NotIndexable, Value
-from rules_engine.sql.lexer import Kind, Token
+from rules_engine.sql.lexer import Kind, Token, tokens
 
 MOST_DIGITS = 38
 _DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 20}
@@ -221,3 +222,22 @@ class ArithmeticReader(Cursor):
         if found is None:
             raise NotIndexable("arithmetic")
         return found
+
+
+class Against(NamedTuple):
+    """A call of an aggregate function, held against a number of the subject's own row that cannot raise."""
+
+    call: str
+    sign: str
+    expression: str
+    number: Numeric
+
+
+def exact_number(expression: str, types: Mapping[str, str]) -> Numeric | None:
+    """A number that can be worked out exactly for every row; None for any other."""
+    reader = ArithmeticReader(expression, tokens(expression), types, "")
+    try:
+        found = reader.sum()
+    except NotIndexable:
+        return None
+    return found if reader.next() is None and not found.double else None

@@ -16,6 +16,7 @@ from rules_engine.logical.comparisons import (
     only,
     put,
     scalar,
+    tables,
     without_default,
 )
 from rules_engine.logical.join_reader import JoinReader
@@ -161,7 +162,7 @@ class BlockReader(JoinReader):
         if len(asked.frames) != 1 or len(asked.columns) != 1 or asked.key or asked.asked or asked.distinct:
             return False
         ((alias, frame),), (value,) = asked.frames.items(), asked.columns.values()
-        tied = [each for each in asked.where if alias in _tables(each) != {alias}]
+        tied = [each for each in asked.where if alias in tables(each) != {alias}]
         ends = [tied[0].this, tied[0].expression] if len(tied) == 1 and isinstance(tied[0], exp.EQ) else []
         key = next((end for end in ends if isinstance(end, exp.Column) and end.table == alias), None)
         if key is None or key.name.lower() == self.schema.subject_key_of(frame).lower():
@@ -246,7 +247,3 @@ class BlockReader(JoinReader):
             return None
         frame = block.frames.get(key.table, "")
         return key if key.name.lower() == self.schema.subject_key_of(frame).lower() else None
-
-
-def _tables(condition: exp.Expr) -> set[str]:
-    return {column.table for column in condition.find_all(exp.Column) if column.table}

@@ -34,6 +34,11 @@ def aggregates(node: exp.Expr) -> list[exp.Expr]:
     return [each for each in node.find_all(exp.AggFunc) if each.find_ancestor(exp.Window) is None]
 
 
+def tables(node: exp.Expr) -> set[str]:
+    """The relations whose columns a node names."""
+    return {column.table for column in node.find_all(exp.Column) if column.table}
+
+
 def conditions_of(condition: exp.Expr) -> Iterator[exp.Expr]:
     """The conditions between the top-level ANDs."""
     bare = condition.unnest()

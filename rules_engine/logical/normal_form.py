@@ -12,21 +12,24 @@ and a count of nothing is 0. What is not understood is None, and stays a query o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from rules_engine.logical.aggregate_conditions import counted, filtered
+from rules_engine.logical.arithmetic import Against, exact_number
 from rules_engine.logical.block_reader import BlockReader
-from rules_engine.logical.comparisons import NotUnderstoodError, aggregates, ties
+from rules_engine.logical.comparisons import NotUnderstoodError, aggregates, tables, ties
+from rules_engine.logical.join_sides import JoinSide, SideReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
 from rules_engine.logical.query_blocks import Asked, Block
 from rules_engine.logical.query_tree import QueryTree, query_tree
-from rules_engine.logical.select_query import unqualified
-from rules_engine.logical.semi_join import JoinSide, Reader, Relation, raises_nowhere
+from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
 from rules_engine.model.frames import Schema
+
+_SIGNS: dict[type[exp.Expr], str] = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.EQ: "=", exp.NEQ: "<>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,15 @@ class NormalForm:
     What is asked of the subject's own row (``subject``), and of ``rows`` for it.
 
     Without ``calls`` a row is to be there, or where ``negated`` none. Else ``pieces`` is the text of a condition
-    around the aggregate ``calls`` of the rows, one more of them.
+    around the aggregate ``calls`` of the rows, one more of them, and ``against`` holds others against the subject.
     """
 
-    subject: tuple[str, ...]
-    rows: JoinSide | None
+    subject: JoinSide
+    rows: JoinSide | None = None
     negated: bool = False
     pieces: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    against: tuple[Against, ...] = ()
     placed: Placed | None = None
     """In place of rows: what the windows of a row are to come to."""
     ranked: WindowQuery | None = None
@@ -81,8 +85,6 @@ class _Form:
             raise NotUnderstoodError
         returned = [*block.columns.values()][place]
         if block.key is not None:
-            if block.before:
-                raise NotUnderstoodError
             return self._grouped(block, returned)
         if block.having:
             raise NotUnderstoodError
@@ -150,44 +152,30 @@ class _Form:
 
     def _rows(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
         """A row of the joined relations is there."""
-        rows = [alias for alias in block.frames if alias != own]
-        if not rows:
-            assert own is not None
-            if not self._is_key(returned, own):
-                raise NotUnderstoodError
-            return NormalForm(self._texts(block.where, own), None)
-        subject, side = self._sides(block.frames, block.where, own, once=False)
         self._check_returned(returned, block)
-        return NormalForm(subject, side)
+        return NormalForm(*self._sides.sides(block.frames, block.where, own, once=False))
 
     def _about(self, block: Block, asked: Asked, own: str) -> NormalForm:
         """No row is there, or an aggregate of rows meets a comparison."""
-        inner = asked.block
+        inner, negated = asked.block, asked.negated
         if inner.asked or inner.before or self._own(inner):
             raise NotUnderstoodError
-        subject = self._texts(block.where, own)
-        frames = {own: block.frames[own], **inner.frames}
         if inner.key is not None:
             self._check_returned(inner.key, inner)
-        conditions: Sequence[exp.Expr] = inner.having
-        negated = asked.negated
+        conditions: Sequence[exp.Expr] = asked.comparison or inner.having
         if asked.comparison and not negated:
             conditions, negated = counted(asked.comparison)
-        elif asked.comparison:
-            conditions = asked.comparison
         elif not negated:
             raise NotUnderstoodError
-        if (conditions and inner.distinct and inner.key is None) or (conditions and inner.lost):
+        if conditions and (inner.lost or (inner.distinct and inner.key is None)):
             raise NotUnderstoodError
         more, conditions = filtered(conditions) if conditions else ([], conditions)
-        own_too, side = self._sides(frames, [*inner.where, *more], own, once=bool(conditions))
-        if own_too:
+        frames = {own: block.frames[own], **inner.frames}
+        subject, _ = self._sides.sides({own: block.frames[own]}, block.where, own, once=False)
+        beside, rows = self._sides.sides(frames, [*inner.where, *more], own, once=bool(conditions))
+        if beside.where or beside.among or rows is None:
             raise NotUnderstoodError
-        return (
-            NormalForm(subject, side, negated, *self._around(conditions, inner.frames))
-            if conditions
-            else NormalForm(subject, side, negated)
-        )
+        return self._aggregated(NormalForm(subject, rows, negated), conditions, inner, own)
 
     def _placed(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
         """What the windows of a row come to."""
@@ -195,36 +183,64 @@ class _Form:
         if len(block.before) > 1 or block.asked or block.lost or {*block.frames} - {alias, own}:
             raise NotUnderstoodError
         self._check_returned(returned, block)
-        frame, subject, others = block.frames[alias], list[exp.Expr](), block.where
-        key = self.schema.subject_key_of(frame)
+        subject, others = JoinSide(self.schema.subject.lower()), block.where
         if own not in {None, alias}:
-            assert own is not None
-            tie = next((c for c in others if ties(c, (alias, key), (own, self.schema.subject_key))), None)
-            subject = [c for c in others if _tables(c) == {own}]
-            others = [c for c in others if c is not tie and c not in subject]
-            if tie is None:
-                raise NotUnderstoodError
-        if not key or any(_tables(condition) != {alias} for condition in (*others, *before)):
+            beside = [condition for condition in others if tables(condition) != {alias}]
+            others = [condition for condition in others if tables(condition) == {alias}]
+            subject, _ = self._sides.sides(block.frames, beside, own, once=False)
+        if any(tables(condition) != {alias} for condition in (*others, *before)):
             raise NotUnderstoodError
-        texts = self._texts(subject, own) if subject else ()
-        reader = WindowReader(self.tree, self.schema)
+        reader, frame = WindowReader(self.tree, self.schema), block.frames[alias]
         ranked = None if before else reader.of_workers(frame, others)
-        placed = reader.of_spark(frame, others, before)
-        return NormalForm(texts, None, ranked=ranked, placed=placed)
+        return NormalForm(subject, placed=reader.of_spark(frame, others, before), ranked=ranked)
 
     def _grouped(self, block: Block, returned: exp.Expr) -> NormalForm:
         """What the rows of a subject come to."""
         own = self._own(block)
-        if block.asked or block.lost:
+        if block.asked or block.lost or block.before:
             raise NotUnderstoodError
         for node in (returned, block.key):
             assert node is not None
             self._check_returned(node, block)
         conditions, having = filtered(block.having)
-        subject, side = self._sides(block.frames, [*block.where, *conditions], own, once=True)
-        if not having:
-            return NormalForm(subject, side)
-        return NormalForm(subject, side, False, *self._around(having, block.frames))
+        subject, rows = self._sides.sides(block.frames, [*block.where, *conditions], own, once=True)
+        return self._aggregated(NormalForm(subject, rows), having, block, own)
+
+    def _aggregated(
+        self, found: NormalForm, conditions: Sequence[exp.Expr], block: Block, own: str | None
+    ) -> NormalForm:
+        """With conditions on aggregates of the rows, alone and beside a number of the subject's own row."""
+        if found.rows is None:
+            raise NotUnderstoodError
+        if not conditions:
+            return found
+        rows = next(alias for alias, frame in block.frames.items() if frame.lower() == found.rows.frame)
+        beside = [condition for condition in conditions if own in tables(condition)]
+        plain = [condition for condition in conditions if condition not in beside]
+        around = self.tree.around(plain, lambda node: self._call(node, rows))
+        if around is None or any(not aggregates(condition) or _outside(condition) for condition in plain):
+            raise NotUnderstoodError
+        against = tuple(self._against(condition, rows) for condition in beside)
+        return replace(found, pieces=around.pieces, calls=around.values, against=against)
+
+    def _against(self, condition: exp.Expr, rows: str) -> Against:
+        """An aggregate held against a number of the subject's own row that can be worked out for everybody."""
+        bare = condition.unnest()
+        if type(bare) not in _SIGNS:
+            raise NotUnderstoodError
+        call, other, kind = bare.this.unnest(), bare.expression, type(bare)
+        if not isinstance(call, exp.AggFunc):
+            call, other, kind = bare.expression.unnest(), bare.this, MIRRORED[kind]
+        text = self._call(call, rows)
+        expression = self._sides.text(other)
+        number = exact_number(expression, self.schema.types_of(self.schema.subject))
+        if text is None or number is None or aggregates(other) or rows in tables(other):
+            raise NotUnderstoodError
+        return Against(text, _SIGNS[kind], expression, number)
+
+    @property
+    def _sides(self) -> SideReader:
+        return SideReader(self.tree, self.schema)
 
     def _check_returned(self, returned: exp.Expr, block: Block) -> None:
         """Refuse what is not the key of the subject, or of its rows."""
@@ -234,70 +250,12 @@ class _Form:
         if returned.name.lower() != self.schema.subject_key_of(frame).lower():
             raise NotUnderstoodError
 
-    def _sides(
-        self, frames: Mapping[str, str], where: Sequence[exp.Expr], own: str | None, *, once: bool
-    ) -> tuple[tuple[str, ...], JoinSide]:
-        """Conditions on the subject's own row, and what is asked of a row of the others, tied to it by its key."""
-        subject, others = list[exp.Expr](), list[exp.Expr]()
-        for condition in where:
-            named = {column.table for column in condition.find_all(exp.Column) if column.table}
-            (subject if named == {own} else others).append(condition)
-        relations = [Relation(frame.lower(), alias) for alias, frame in frames.items() if alias != own]
-        keyed = [r for r in relations if self.schema.subject_key_of(r.frame)]
-        if len(keyed) != 1:
-            raise NotUnderstoodError
-        rows = keyed[0]
-        if own is not None:
-            key = (rows.alias, self.schema.subject_key_of(rows.frame))
-            tie = next((c for c in others if ties(c, key, (own, self.schema.subject_key))), None)
-            if tie is None:
-                raise NotUnderstoodError
-            others = [c for c in others if c is not tie]
-        texts = [self._text(condition) for condition in others]
-        joined = Reader(relations, self.schema, once=once).joined("", texts)
-        if joined is None or joined.subject is not None:
-            raise NotUnderstoodError
-        return (self._texts(subject, own) if own else ()), joined.rows
-
-    def _texts(self, where: Iterable[exp.Expr], own: str | None) -> tuple[str, ...]:
-        """Conditions on the subject's own row that raise nowhere, without its name."""
-        types, found = self.schema.types_of(self.schema.subject), list[str]()
-        for condition in where:
-            if own is None or {c.table for c in condition.find_all(exp.Column) if c.table} != {own}:
-                raise NotUnderstoodError
-            found.append(unqualified(self._text(condition), own))
-            if not raises_nowhere(found[-1], types, self.schema.subject):
-                raise NotUnderstoodError
-        return tuple(found)
-
-    def _around(
-        self, conditions: Sequence[exp.Expr], frames: Mapping[str, str]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The pieces of conditions around their aggregates, and these."""
-        rows = next(alias for alias, frame in frames.items() if self._is_rows(frame))
-        around = self.tree.around(conditions, lambda node: self._call(node, rows))
-        if around is None or any(not aggregates(condition) for condition in conditions):
-            raise NotUnderstoodError
-        rest = (column for condition in conditions for column in condition.find_all(exp.Column) if column.table)
-        if any(column.find_ancestor(exp.AggFunc) is None for column in rest):
-            raise NotUnderstoodError
-        return around
-
     def _call(self, node: exp.Expr, rows: str) -> str | None:
         if not isinstance(node, exp.AggFunc):
             return None
-        if _tables(node) - {rows}:
+        if tables(node) - {rows} or node.expressions:
             raise NotUnderstoodError
-        return unqualified(self._text(node), rows)
-
-    def _is_rows(self, frame: str) -> bool:
-        return bool(self.schema.subject_key_of(frame)) and frame.lower() != self.schema.subject.lower()
-
-    def _text(self, node: exp.Expr) -> str:
-        text = self.tree.text(node)
-        if text is None:
-            raise NotUnderstoodError
-        return f"({text})" if isinstance(node, exp.Or) else text
+        return self._sides.text(node)
 
 
 def _as_one(block: Block, one: tuple[str, str], other: tuple[str, str]) -> Block:
@@ -322,5 +280,7 @@ def _as_one(block: Block, one: tuple[str, str], other: tuple[str, str]) -> Block
     return block
 
 
-def _tables(condition: exp.Expr) -> set[str]:
-    return {column.table for column in condition.find_all(exp.Column) if column.table}
+def _outside(condition: exp.Expr) -> bool:
+    """Whether a column stands outside the aggregates."""
+    columns: Iterable[exp.Column] = condition.find_all(exp.Column)
+    return any(column.table and column.find_ancestor(exp.AggFunc) is None for column in columns)

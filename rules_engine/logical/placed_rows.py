@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from rules_engine.logical.comparisons import NotUnderstoodError
+from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.query_tree import Around, QueryTree
-from rules_engine.logical.semi_join import raises_nowhere
 from rules_engine.logical.window_query import MOST_BACK, Days, RowValue, SortKey, Window, WindowQuery
 from rules_engine.model.frames import Schema
 

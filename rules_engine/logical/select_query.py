@@ -1,11 +1,7 @@
 """
-A bound statement taken apart at its clauses, where it is of a shape that shares work with others.
+A bound statement's clauses, as exact texts, where it is a query of one column.
 
-``SELECT key FROM source WHERE …`` asks rows, ``… GROUP BY key HAVING …`` asks
-groups, and ``SELECT key FROM subjects WHERE EXISTS (SELECT … FROM frame WHERE
-frame.key = subjects.key AND …)`` asks the rows of another frame. Whatever is
-of another shape is left as it is: :func:`select_query` says None. The gates have
-accepted the text before.
+Whatever is of another shape is left as it is: :func:`select_query` says None. The gates have accepted the text before.
 """
 
 from __future__ import annotations
@@ -14,7 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rules_engine.model.frames import Schema
 from rules_engine.sql.lexer import Kind, Token, tokens
 
 _CLAUSES = ("select", "from", "where", "group", "having")
@@ -23,8 +18,6 @@ _OTHERS = {
     "cluster", "distribute", "offset", "pivot", "unpivot", "tablesample", "values", "set",
 }  # fmt: skip
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-_BEFORE_BRACKETS = {"and", "or", "not", "in", "between"}
-_AGGREGATES = {"count", "sum", "min", "max", "avg", "mean", "count_if", "bool_or", "bool_and", "every", "some"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +35,6 @@ class SelectQuery:
     def core(self) -> tuple[str, ...]:
         """What questions share that can be put together: WITH, source and key in one spelling."""
         return spelled(self.given), spelled(self.source), spelled(self.key)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """
-    What a condition on the subject asks of the rows of another frame.
-
-    True of a subject with at least ``least`` rows in ``source`` that meet
-    ``where``; ``denied``, of the others.
-    """
-
-    source: str
-    key: str
-    where: str
-    least: int
-    denied: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OfSubjects:
-    """A condition on the subject's own row (``where``, may be empty) and on the rows of one other frame."""
-
-    where: str
-    asked: Asked
 
 
 def select_query(sql: str) -> SelectQuery | None:
@@ -87,53 +56,6 @@ def select_query(sql: str) -> SelectQuery | None:
     return SelectQuery(given, text, source, _clause(sql, words, starts, "where"), having, bool(group))
 
 
-def of_subjects(sql: str, schema: Schema, *, frame: str = "") -> OfSubjects | None:
-    """
-    A statement about the subject frame, or with ``frame`` a condition on it, that asks the rows of one other frame.
-
-    None for any other shape; what is inside may yet turn out not to be readable.
-    """
-    if frame:
-        outer, where = frame.lower(), sql
-    else:
-        found = select_query(sql)
-        if found is None or found.grouped or found.given:
-            return None
-        name, outer = frame_and_alias(found.source)
-        where = found.where
-        if (
-            name != schema.subject.lower()
-            or found.key.lower().rpartition(".")[2].strip("`") != schema.subject_key.lower()
-        ):
-            return None
-    conditions = conjuncts(where)
-    asking = [text for text in conditions if re.search(r"(?i)\bselect\b", text)]
-    if len(asking) != 1 or (asked := _asked(asking[0], outer, schema)) is None:
-        return None
-    rest = [unqualified(text, outer) for text in conditions if text is not asking[0]]
-    return OfSubjects(" AND ".join(rest), asked)
-
-
-def clauses(sql: str) -> dict[str, str] | None:
-    """The texts of a query's clauses by their keyword; None for set operations, order, limit and the like."""
-    words = tokens(sql)
-    starts = _starts(words)
-    return {clause: _clause(sql, words, starts, clause) for clause in starts} if starts else None
-
-
-def listed(words: Sequence[Token]) -> Iterator[list[Token]]:
-    """Tokens between the commas that stand in no brackets."""
-    item, depth = list[Token](), 0
-    for token in words:
-        depth += (token.text == "(") - (token.text == ")")
-        if token.text == "," and not depth:
-            yield item
-            item = []
-        else:
-            item.append(token)
-    yield item
-
-
 def conjuncts(sql: str) -> tuple[str, ...]:
     """The texts between the top-level ANDs of a condition; the whole where it has a top-level OR."""
     words = tokens(sql)
@@ -151,23 +73,6 @@ def conjuncts(sql: str) -> tuple[str, ...]:
     cuts.append(len(words))
     pairs = zip(cuts[::2], cuts[1::2], strict=True)
     return tuple(sql[words[a].start : words[b - 1].end] for a, b in pairs if b > a)
-
-
-def aggregates(having: str) -> tuple[tuple[int, int], ...] | None:
-    """Where the aggregate calls of a HAVING clause stand; None where one of them cannot be told."""
-    words = tokens(having)
-    found: list[tuple[int, int]] = []
-    for place, token in enumerate(words):
-        called = token.kind is Kind.WORD and place + 1 < len(words) and words[place + 1].text == "("
-        if token.word in _BEFORE_BRACKETS or not called or (found and token.start < found[-1][1]):
-            continue
-        if token.word not in _AGGREGATES:
-            return None
-        closing = _closing(words, place + 1)
-        if any(t.word in {"over", "filter"} for t in words[closing + 1 : closing + 2]):
-            return None
-        found.append((token.start, words[closing].end))
-    return tuple(found)
 
 
 def spelled(sql: str) -> str:
@@ -241,46 +146,6 @@ def frame_and_alias(source: str) -> tuple[str, str]:
     return "", ""
 
 
-def _asked(sql: str, outer: str, schema: Schema) -> Asked | None:
-    """``[NOT] EXISTS (…)``, or ``(SELECT count(*) …)`` compared with a whole number."""
-    words = tokens(sql)
-    denied = words[0].word == "not"
-    words = words[denied:]
-    if words[0].word == "exists" and _closing(words, 1) == len(words) - 1:
-        return _of_rows(sql[words[1].end : words[-1].start], outer, schema, 1, denied=denied, counts=False)
-    if denied or words[0].text != "(" or _closing(words, 0) != len(words) - 3 or words[-1].kind is not Kind.NUMBER:
-        return None
-    inner, sign, number = sql[words[0].end : words[-3].start], words[-2].text, words[-1].text
-    if not number.isdigit() or not spelled(inner).startswith("select count ( * ) from "):
-        return None
-    least = int(number) + (sign in {">", "<="})
-    if least < 1 or sign not in {">", ">=", "<", "<="}:
-        return None
-    return _of_rows(inner, outer, schema, least, denied=sign in {"<", "<="}, counts=True)
-
-
-def _of_rows(inner: str, outer: str, schema: Schema, least: int, *, denied: bool, counts: bool) -> Asked | None:
-    words = tokens(inner)
-    starts = _starts(words)
-    if starts is None or {"group", "having"} & set(starts) or "where" not in starts:
-        return None
-    if any(token.text == "(" for token in _after(words, starts, "select")) and not counts:
-        return None  # an aggregate has a row even where nothing meets the condition
-    source = _clause(inner, words, starts, "from")
-    frame, alias = frame_and_alias(source)
-    key = schema.subject_key_of(frame).lower() if frame else ""
-    conditions = conjuncts(_clause(inner, words, starts, "where"))
-    same = {
-        f"{alias} . {key} = {outer} . {schema.subject_key.lower()}",
-        f"{outer} . {schema.subject_key.lower()} = {alias} . {key}",
-    }
-    rest = [text for text in conditions if spelled(text) not in same]
-    mentions = any(f" {outer} . " in f" {spelled(text)} " for text in rest)
-    if not key or alias == outer or len(rest) != len(conditions) - 1 or mentions:
-        return None
-    return Asked(frame, key, " AND ".join(unqualified(text, alias) for text in rest), least, denied)
-
-
 def unqualified(sql: str, alias: str) -> str:
     """A text without the alias before its columns; nothing else of it is changed."""
     words, kept, at = tokens(sql), list[str](), 0
@@ -290,15 +155,6 @@ def unqualified(sql: str, alias: str) -> str:
             kept.append(sql[at : token.start])
             at = dot.end
     return "".join([*kept, sql[at:]])
-
-
-def _closing(words: Sequence[Token], opening: int) -> int:
-    depth = 0
-    for place in range(opening, len(words)):
-        depth += (words[place].text == "(") - (words[place].text == ")")
-        if depth == 0:
-            return place
-    return -1
 
 
 def _joined(words: Sequence[Token]) -> str:

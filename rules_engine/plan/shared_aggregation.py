@@ -1,52 +1,36 @@
-"""One aggregation that several statements over the same source share, as SQL: each with its own filter."""
+"""One aggregation that several rules about the same rows share, as SQL: each with its own filter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from rules_engine.index.predicate_index import BoundPredicate, Source
-from rules_engine.logical.operands import names
-from rules_engine.logical.select_query import SelectQuery, aggregates
-from rules_engine.sql.lexer import tokens
-
-Cuts = Sequence[tuple[int, int]]
-"""Where the aggregates of a HAVING clause stand."""
 
 
-def shared(asked: Sequence[tuple[SelectQuery, BoundPredicate, Cuts]]) -> tuple[Source, tuple[BoundPredicate, ...]]:
-    """The groups of questions of one core as a source, and the condition of each on a group."""
+class GroupCondition(NamedTuple):
+    """A condition around aggregate calls, one piece more than calls, of the rows that meet a filter (empty: of all)."""
+
+    where: str
+    pieces: Sequence[str]
+    calls: Sequence[str]
+    bound: BoundPredicate
+
+
+def shared(rows: Source, asked: Sequence[GroupCondition]) -> tuple[Source, tuple[BoundPredicate, ...]]:
+    """The groups of rows by their key as a source, and the condition of each on a group."""
     columns: dict[str, str] = {}
-    conditions = tuple(bound._replace(sql=" AND ".join(_conditions(q, cuts, columns))) for q, bound, cuts in asked)
-    one = asked[0][0]
+    conditions = tuple(each.bound._replace(sql=" AND ".join(_conditions(each, columns))) for each in asked)
     made = ", ".join(f"{sql} AS {name}" for sql, name in columns.items())
-    grouped = f"(SELECT {one.key} AS subject_key, {made} FROM {one.source} GROUP BY {one.key}) AS grouped"
-    return Source(grouped, "subject_key", given=one.given), conditions
+    grouped = f"(SELECT {rows.key} AS subject_key, {made} FROM {rows.sql} GROUP BY {rows.key}) AS grouped"
+    return Source(grouped, "subject_key"), conditions
 
 
-def cuts_of(asked: SelectQuery) -> tuple[tuple[int, int], ...] | None:
-    """Where the aggregates of a question stand; None where its HAVING says more than aggregates and literals."""
-    found = aggregates(asked.having) if asked.having else ()
-    if found is None:
-        return None
-    if asked.where and not all(_is_one_value(asked.having[first:after]) for first, after in found):
-        return None
-    rest = asked.having
-    for first, after in reversed(found):
-        rest = f"{rest[:first]} 0 {rest[after:]}"
-    return found if not names(rest) else None
-
-
-def _conditions(asked: SelectQuery, cuts: Sequence[tuple[int, int]], columns: dict[str, str]) -> Iterator[str]:
-    """That the group is there, and its HAVING over named columns; ``columns`` collects what they are."""
-    filtered = f" FILTER (WHERE {asked.where})" if asked.where else ""
-    yield f"{_named(f'count(*){filtered}', columns)} > 0"
-    if not asked.having:
-        return
-    pieces, at = list[str](), 0
-    for first, after in cuts:
-        pieces += [asked.having[at:first], _named(_filtered(asked.having[first:after], asked.where), columns)]
-        at = after
-    yield f"({''.join([*pieces, asked.having[at:]])})"
+def _conditions(asked: GroupCondition, columns: dict[str, str]) -> Iterator[str]:
+    """That the group is there, and what is asked of it over named columns; ``columns`` collects what they are."""
+    yield f"{_named(_filtered('count(*)', asked.where), columns)} > 0"
+    names = (_named(_filtered(call, asked.where), columns) for call in asked.calls)
+    yield f"({''.join(text for pair in zip(asked.pieces, (*names, ''), strict=True) for text in pair)})"
 
 
 def _filtered(aggregate: str, where: str) -> str:
@@ -63,17 +47,6 @@ def _filtered(aggregate: str, where: str) -> str:
     if argument.strip() == "*":
         return f"{aggregate} FILTER (WHERE {where})"
     return f"{name}(CASE WHEN {where} THEN {argument} END)"
-
-
-def _is_one_value(aggregate: str) -> bool:
-    """Whether its argument can stand in a CASE: one value, or nothing but ``*``."""
-    words, depth = tokens(aggregate)[2:-1], 0
-    for place, token in enumerate(words):
-        depth += (token.text == "(") - (token.text == ")")
-        listed = token.text == "," and not depth
-        if listed or (token.text == "*" and place and words[place - 1].text == "."):
-            return False
-    return True
 
 
 def _named(sql: str, columns: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.logical.semi_join import DimensionInList, Values
+from rules_engine.logical.join_sides import DimensionInList, Values
 from rules_engine.spark.small_frames import SMALL, stored
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ PLACES = {
         "asks the rows of holdings",
         "looks up country, balance",
     ),
-    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 10": (
+    "SELECT customer_id FROM holdings WHERE balance > 5 UNION SELECT customer_id FROM customers WHERE spend > 5": (
         "a query of its own",
-        "no other groups what it groups",
+        "",
     ),
 }
 """A rule's condition to where it goes and why."""

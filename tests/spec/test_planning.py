@@ -36,7 +36,7 @@ WHERE = """
     SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)    | a query of its own                          | a query in the filter
     SELECT product FROM products WHERE type = 1                                             | a query of its own: no other reads what it reads | a frame without a subject
     SELECT balance FROM holdings WHERE role = 1                                             | a query of its own: no other reads what it reads | another column than the key
-    {HAS})                                                                                  | asks the rows of holdings                   | whether there are rows
+    {HAS})                                                                                  | condition on holdings                   | whether there are rows
     country = 1 AND NOT {HAS} AND balance > 5)                                              | asks the rows of holdings                   | that there are none
     {HAS} AND country = 1)                                                                  | asks the rows of holdings | a column of the subject in the inner query
     {HAS} AND date > 1)                                                                     | asks the rows of holdings | one that is named like a keyword
@@ -44,17 +44,17 @@ WHERE = """
     {HAS} AND product IN (SELECT product FROM products))                                    | a query of its own                          | a query in the inner query
     customer_id IN (SELECT customer_id FROM holdings)                                       | condition on holdings | IN of a query
     holdings: customer_id IN (SELECT customer_id FROM customers)                            | a query of its own                          | a query on another frame
-    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 | asks the rows of holdings | how many rows
+    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 | counts or adds up the rows of holdings | how many rows
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5           | counts or adds up the rows of holdings | groups that are nobody else's
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | counts or adds up the rows of holdings ;; condition on holdings | groups of two
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id HAVING avg(rate) > 1 | shares the groups of holdings ;; shares the groups of holdings | what workers do not add up
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | counts or adds up the rows of holdings ;; a query of its own: no other groups what it groups | HAVING on a column
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | counts or adds up the rows of holdings ;; a query of its own | HAVING on a column
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role) > 1 | counts or adds up the rows of holdings ;; counts or adds up the rows of holdings | different values are counted
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role + 1) > 1 | shares the groups of holdings ;; a query of its own: no other groups what it groups | DISTINCT of an expression
-    SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: no other groups what it groups ;; condition on holdings | an aggregate of two values under a filter
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role + 1) > 1 | shares the groups of holdings ;; a query of its own | DISTINCT of an expression
+    SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own ;; condition on holdings | an aggregate of two values under a filter
     SELECT h.customer_id FROM holdings h GROUP BY h.customer_id ;; SELECT customer_id FROM holdings GROUP BY customer_id | condition on holdings ;; condition on holdings | sources in two spellings
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING CASE WHEN sum(balance) > 5 THEN count(*) > 1 END ;; SELECT customer_id FROM holdings GROUP BY customer_id | shares the groups of holdings ;; condition on holdings | a CASE over aggregates
-    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | asks the rows of holdings ;; condition on holdings | a count and groups of one frame
+    SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | counts or adds up the rows of holdings ;; condition on holdings | a count and groups of one frame
     SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 | a query of its own: no other reads what it reads | a join that is nobody else's
     SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; select H.customer_id from Holdings h join products p on p.product=h.product where h.balance > 5 | shares holdings h join products p on p . product = h . product ;; shares holdings h join products p on p . product = h . product | one join for two
     SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product | shares holdings h join products p on p . product = h . product ;; a query of its own: no other reads what it reads | nothing to tell its rows by
@@ -84,8 +84,8 @@ JOINS = """
     {H} INNER JOIN products AS p ON h.product = p.product AND p.type = 1                    | `Holdings`: `product` IN (7, 8)             | conditions after ON
     {H} JOIN products p ON p.product = h.product WHERE p.type = 0                           | `Holdings`: `product` IS NULL AND `product` IS NOT NULL | no value at all
     {H} JOIN customers c ON c.customer_id = h.customer_id WHERE h.balance > 5 AND c.country = 1 | customers: country = 1 ;; `Holdings`: balance > 5 | a condition on each side of the key
-    {H} JOIN customers c ON h.customer_id = c.customer_id WHERE (h.balance > 5 OR h.role = 1) | customers:  ;; `Holdings`: (balance > 5 OR role = 1) | nothing on the subject but that it is there
-    SELECT c.customer_id FROM customers c JOIN holdings h ON c.customer_id = h.customer_id WHERE h.role = 1 | customers:  ;; `Holdings`: role = 1 | the same, from the other side
+    {H} JOIN customers c ON h.customer_id = c.customer_id WHERE (h.balance > 5 OR h.role = 1) | `Holdings`: (balance > 5 OR role = 1) | nothing on the subject but that it is there
+    SELECT c.customer_id FROM customers c JOIN holdings h ON c.customer_id = h.customer_id WHERE h.role = 1 | `Holdings`: role = 1 | the same, from the other side
     SELECT c.customer_id FROM customers c JOIN products p ON p.type = c.country WHERE p.product = 1 | customers: `country` IN (7, 8) | values of the subject's own row
     {H} JOIN customers c ON c.customer_id = h.customer_id JOIN products p ON p.type = c.country WHERE h.rate > 1 | customers: `country` IN (7, 8) ;; `Holdings`: rate > 1 | of a join of three
     {H} JOIN products p ON p.product = h.product WHERE p.type = 2                           |                                             | values that are not known

@@ -1,25 +1,9 @@
-"""The manual of statements: which are taken apart at their clauses, and which ask of a subject what rows it has."""
+"""The manual of statements: which are taken apart at their clauses."""
 
 import pytest
 
-from rules_engine.logical.select_query import (
-    Asked,
-    aggregates,
-    conjuncts,
-    of_subjects,
-    select_query,
-    spelled,
-    unqualified,
-)
-from rules_engine.model.frames import Schema
+from rules_engine.logical.select_query import conjuncts, select_query, spelled, unqualified
 from tests.spec.table import Row, cases
-
-SCHEMA = Schema(
-    "people",
-    "person_id",
-    {"people": {"person_id": "bigint"}, "orders": {"Person": "bigint"}, "products": {"product": "string"}},
-    {"people": "person_id", "orders": "Person"},
-)
 
 SHAPES = """
     statement                                                                  | shape                                       | because
@@ -58,54 +42,6 @@ SHAPES = """
     a > 5                                                                      | none                                        | no statement
 """
 
-OF_SUBJECTS = """
-    statement                                                                                                   | asks                                          | because
-    ------------------------------------------------------------------------------------------------------------+-----------------------------------------------+-----------------------------------------------
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id)         | 1 of orders:                                  | any row
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE c.person_id = o.person AND o.a > 1) | 1 of orders: a > 1                        | the sides of the equality turned
-    SELECT DISTINCT person_id FROM people WHERE EXISTS (SELECT o.a FROM orders AS o WHERE o.a > 1 AND o.PERSON = people.person_id AND b = 2) | 1 of orders: a > 1 AND b = 2 | DISTINCT, and the equality in the midst
-    SELECT c.person_id FROM people c WHERE c.x = 1 AND NOT EXISTS (SELECT * FROM orders WHERE orders.person = c.person_id) AND y = 2 | not 1 of orders: if x = 1 AND y = 2 | no row, with conditions of the subject
-    SELECT c.person_id FROM people c WHERE NOT NOT EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id) | none                                          | denied twice
-    SELECT c.person_id FROM people c WHERE NOT (EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id))   | none                                          | denied in brackets
-    SELECT c.person_id FROM people c WHERE x = 1 OR EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id) | none                                         | an OR
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id) OR x = 1 | none                                         | an OR behind it
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id) = true  | none                                          | EXISTS compared
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT max(a) FROM orders o WHERE o.person = c.person_id)    | none                                          | an aggregate has a row even of nothing
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id LIMIT 0) | none                                          | the first few rows
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT a FROM orders o WHERE o.person = c.person_id GROUP BY a HAVING count(*) > 1) | none                   | groups of its own
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id OR o.a = 1) | none                                       | an OR beside the equality
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id AND o.a > c.x) | none                                    | a second word about the subject
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person <=> c.person_id)       | none                                          | another equality
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.buyer = c.person_id)          | none                                          | another column than the key
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE person = c.person_id)           | none                                          | the key without its frame
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.a = 1)                        | none                                          | rows of anybody
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders c WHERE c.person = c.person_id)         | none                                          | one alias for both
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM products o WHERE o.product = c.person_id)      | none                                          | a frame without a subject
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o JOIN products p ON p.a = o.a WHERE o.person = c.person_id) | none                     | a join within
-    SELECT c.person_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id) AND EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id AND o.a = 1) | none | two questions
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) >= 2    | 2 of orders:                                  | at least so many
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) > 2     | 3 of orders:                                  | more than so many
-    SELECT c.person_id FROM people c WHERE (SELECT COUNT( * ) FROM orders o WHERE o.person = c.person_id AND o.a = 1) < 2 | not 2 of orders: a = 1              | fewer than so many
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) <= 2    | not 3 of orders:                              | at most so many
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) > 0     | 1 of orders:                                  | more than none
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) < 1     | not 1 of orders:                              | fewer than one
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) <= 0    | not 1 of orders:                              | none at most
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) = 0     | none                                          | exactly so many
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) >= 0    | none                                          | always
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) < 0     | none                                          | never
-    SELECT c.person_id FROM people c WHERE (SELECT count(*) FROM orders o WHERE o.person = c.person_id) >= 1.5  | none                                          | no whole number
-    SELECT c.person_id FROM people c WHERE NOT (SELECT count(*) FROM orders o WHERE o.person = c.person_id) > 1 | none                                          | a count denied
-    SELECT c.person_id FROM people c WHERE (SELECT count(a) FROM orders o WHERE o.person = c.person_id) > 1     | none                                          | a count of values
-    SELECT c.person_id FROM people c WHERE (SELECT sum(a) FROM orders o WHERE o.person = c.person_id) > 1       | none                                          | a sum
-    SELECT c.person_id FROM people c WHERE x = 'select' AND EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id) | none                                 | a text that looks like a question
-    SELECT c.person_id FROM people c WHERE c.x = 1                                                              | none                                          | no question
-    SELECT c.other_id FROM people c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.person = c.person_id)          | none                                          | another column is returned
-    SELECT o.person FROM orders o WHERE EXISTS (SELECT 1 FROM people c WHERE c.person_id = o.person)            | none                                          | not of the subjects
-    EXISTS (SELECT 1 FROM orders o WHERE o.person = people.person_id) AND x = 1                                 | 1 of orders: if x = 1                         | a condition on the subject
-    people.x BETWEEN 1 AND 2 AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.person = people.person_id)          | not 1 of orders: if x BETWEEN 1 AND 2         | an AND that is no joint
-    EXISTS (SELECT 1 FROM orders o WHERE o.person = person_id)                                                  | none                                          | the subject's key without its frame
-"""
-
 SIDES = """
     condition                                   | sides                                        | because
     --------------------------------------------+----------------------------------------------+-------------------------------
@@ -115,20 +51,6 @@ SIDES = """
     a = 1 AND b = 2 OR c = 3                    | a = 1 AND b = 2 OR c = 3                     | an OR holds it all together
     a = CASE WHEN b AND c THEN 1 END AND d = 2  | a = CASE WHEN b AND c THEN 1 END & d = 2     | so does a CASE
     a = 'x AND y' AND `and` = 1                 | a = 'x AND y' & `and` = 1                    | texts and names are no words
-"""
-
-AGGREGATES = """
-    having                                | aggregates                | because
-    --------------------------------------+---------------------------+------------------------------------------
-    count(*) > 1 AND sum(a) < 5           | count(*) & sum(a)         | two
-    NOT (max(a) > 5 OR min(a) IN (1, 2))  | max(a) & min(a)           | brackets are no calls
-    sum(coalesce(a, 0)) > 5               | sum(coalesce(a, 0))       | a call within belongs to it
-    avg( a ) BETWEEN 1 AND 2              | avg( a )                  | spaces
-    a > 5                                 |                           | none
-    round(sum(a), 2) > 5                  | none                      | a call around one
-    first(a) = 1                          | none                      | one that depends on the order
-    sum(a) OVER () > 5                    | none                      | over a window
-    count(*) FILTER (WHERE a = 1) > 5     | none                      | with a filter of its own
 """
 
 SPELLINGS = """
@@ -158,40 +80,16 @@ def shape(sql: str) -> str:
     return f"{kind} of {found.given}{found.source} by {found.key}: {found.where}{having}".strip()
 
 
-def asks(sql: str) -> str:
-    frame = "" if sql.startswith("SELECT") else "people"
-    found = of_subjects(sql, SCHEMA, frame=frame)
-    if found is None:
-        return "none"
-    of = found.asked
-    where = f" if {found.where}" if found.where else ""
-    return f"{'not ' * of.denied}{of.least} of {of.source}: {of.where}{where}".replace(":  ", ": ").strip()
-
-
 @pytest.mark.parametrize("case", cases(SHAPES))
 def test_the_shape_of_a_statement(case: Row) -> None:
     """Only what shares its work without a change of meaning is taken apart."""
     assert shape(case["statement"]) == case["shape"]
 
 
-@pytest.mark.parametrize("case", cases(OF_SUBJECTS))
-def test_what_a_statement_asks_of_other_rows(case: Row) -> None:
-    """A question about the subject's own rows of one frame is one that an index answers; any other stays as it is."""
-    assert asks(case["statement"]) == case["asks"]
-
-
 @pytest.mark.parametrize("case", cases(SIDES))
 def test_the_sides_of_a_condition(case: Row) -> None:
     """The texts between the top-level ANDs."""
     assert " & ".join(conjuncts(case["condition"])) == case["sides"]
-
-
-@pytest.mark.parametrize("case", cases(AGGREGATES))
-def test_the_aggregates_of_a_having(case: Row) -> None:
-    """Each aggregate becomes a column of the groups; where one cannot be told, none does."""
-    found = aggregates(case["having"])
-    told = "none" if found is None else " & ".join(case["having"][first:after] for first, after in found)
-    assert told == case["aggregates"]
 
 
 @pytest.mark.parametrize("case", cases(SPELLINGS))
@@ -204,10 +102,3 @@ def test_one_spelling(case: Row) -> None:
 def test_columns_without_their_alias(case: Row) -> None:
     """A condition moves to the frame's own pass, where the alias is not known."""
     assert unqualified(case["text"], "o") == case["without o."]
-
-
-def test_the_key_is_that_of_the_asked_frame() -> None:
-    """The rows that are asked name the subject in a column of their own."""
-    found = of_subjects("EXISTS (SELECT 1 FROM orders o WHERE o.person = people.person_id)", SCHEMA, frame="people")
-    assert found is not None
-    assert found.asked == Asked("orders", "person", "", 1, denied=False)

@@ -12,7 +12,7 @@ import pytest
 
 from rules_engine.index.bit_layout import packed, remapped, remaps
 from rules_engine.index.predicate_index import BoundPredicate
-from rules_engine.logical.semi_join import DimensionInList
+from rules_engine.logical.join_sides import DimensionInList
 from rules_engine.model.hitmatrix import Cell
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator

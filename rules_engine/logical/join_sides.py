@@ -1,0 +1,137 @@
+"""What a query asks of a row of one frame and of the subject's own row, where look-ups are joined to either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from rules_engine.logical.comparisons import NotUnderstoodError, tables, ties
+from rules_engine.logical.condition import Constants, family
+from rules_engine.logical.condition_reader import parts
+from rules_engine.logical.operands import names
+from rules_engine.logical.query_tree import Around, QueryTree
+from rules_engine.logical.values import NotIndexable
+from rules_engine.model.frames import Schema
+
+_WHOLE = {"tinyint", "smallint", "int", "bigint"}
+
+
+class DimensionInList(NamedTuple):
+    """The values of a column of a frame, in the rows that meet a condition (empty: in all)."""
+
+    frame: str
+    column: str
+    where: str
+    once: bool = False
+    """Whether each value must be in one such row, so that what is joined with them is counted once."""
+
+
+Values = Mapping[DimensionInList, Sequence[str] | None]
+"""Their literals as SQL; None where they are too many, or no plain literals."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSide:
+    """What is asked of one row of a frame: conditions, and columns whose values are among others."""
+
+    frame: str
+    where: tuple[str, ...] = ()
+    among: tuple[tuple[str, DimensionInList], ...] = ()
+
+    def condition(self, values: Values) -> str | None:
+        """It as SQL, empty where nothing is asked; None where values are not known."""
+        found = list(self.where)
+        for column, among in self.among:
+            if (literals := values.get(among)) is None:
+                return None
+            nothing = f"`{column}` IS NULL AND `{column}` IS NOT NULL"
+            found.append(f"`{column}` IN ({', '.join(literals)})" if literals else nothing)
+        return " AND ".join(found)
+
+
+@dataclass(frozen=True)
+class SideReader:
+    """Tells which condition of a query is on which of its relations, by their aliases."""
+
+    tree: QueryTree
+    schema: Schema
+
+    def sides(
+        self, frames: Mapping[str, str], conditions: Sequence[exp.Expr], own: str | None, *, once: bool
+    ) -> tuple[JoinSide, JoinSide | None]:
+        """
+        What is asked of the subject's own row, and of a row of the one other frame of subjects, if there is one.
+
+        Raises:
+            NotUnderstoodError: If anything else is asked, or a condition could raise on a row that a join leaves out.
+        """
+        keyed = [alias for alias, frame in frames.items() if alias != own and self.schema.subject_key_of(frame)]
+        if len(keyed) > 1 or not (keyed or own):
+            raise NotUnderstoodError
+        left = [*conditions]
+        if own and keyed:
+            left = self._untied(conditions, own, (keyed[0], self.schema.subject_key_of(frames[keyed[0]])))
+        joined = {alias: JoinSide(frame.lower()) for alias, frame in frames.items() if alias not in {own, *keyed}}
+        said = {alias: self._said(alias, frame, left) for alias, frame in frames.items()}
+        among: dict[str, list[tuple[str, DimensionInList]]] = {alias: [] for alias in (own, *keyed) if alias}
+        for condition in left:
+            if len(tables(condition)) != 1 or not tables(condition) <= {*frames}:
+                of, column, alias, key = self._tied(condition, frames, {*among}, joined)
+                frame = joined.pop(alias).frame
+                among[of].append((column, DimensionInList(frame, key, " AND ".join(said[alias]), once)))
+        if joined:
+            raise NotUnderstoodError
+        sides = {alias: JoinSide(frames[alias].lower(), said[alias], tuple(among[alias])) for alias in among}
+        return sides.get(own or "", JoinSide(self.schema.subject.lower())), sides[keyed[0]] if keyed else None
+
+    def _untied(self, conditions: Sequence[exp.Expr], own: str, rows: tuple[str, str]) -> list[exp.Expr]:
+        """The conditions without that which ties rows to their subject's own row."""
+        tie = next((c for c in conditions if ties(c, rows, (own, self.schema.subject_key))), None)
+        if tie is None:
+            raise NotUnderstoodError
+        return [condition for condition in conditions if condition is not tie]
+
+    def _said(self, alias: str, frame: str, conditions: Sequence[exp.Expr]) -> tuple[str, ...]:
+        """The conditions on one relation, without its name."""
+        found = tuple(self.text(condition) for condition in conditions if tables(condition) == {alias})
+        types = self.schema.types_of(frame)
+        if not types or not all(raises_nowhere(text, types, frame) for text in found):
+            raise NotUnderstoodError
+        return found
+
+    def _tied(
+        self, condition: exp.Expr, frames: Mapping[str, str], sides: set[str], left: Mapping[str, JoinSide]
+    ) -> tuple[str, str, str, str]:
+        """Of an equality the relation and column that look something up, and the relation and key where."""
+        bare = condition.unnest()
+        ends = [bare.this, bare.expression] if isinstance(bare, exp.EQ) else []
+        if len(ends) != 2 or not all(isinstance(end, exp.Column) for end in ends):
+            raise NotUnderstoodError
+        one, other = ends if ends[1].table in left else ends[::-1]
+        types = {
+            self.schema.types_of(frames[end.table]).get(end.name.lower(), "") for end in ends if end.table in frames
+        }
+        alike = types == {"string"} or (bool(types) and types <= _WHOLE)
+        if one.table not in sides or other.table not in left or not alike:
+            raise NotUnderstoodError
+        return one.table, one.name.lower(), other.table, other.name.lower()
+
+    def text(self, node: exp.Expr) -> str:
+        """A condition or value without the names of relations, as it is written for Spark."""
+        around: Around[str] | None = self.tree.around([node], lambda _: None)
+        if around is None:
+            raise NotUnderstoodError
+        return around.pieces[0]
+
+
+def raises_nowhere(condition: str, types: Mapping[str, str], frame: str) -> bool:
+    """Whether a condition on a frame's columns, with their types, can be asked of any row."""
+    if not all(family(types.get(name, "")) for name in names(condition)):
+        return False
+    try:
+        return bool(parts(condition, types, Constants({}, set()), frame))
+    except NotIndexable:
+        return False
