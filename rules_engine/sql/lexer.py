@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, auto
@@ -96,10 +96,43 @@ def _all_tokens(text: str) -> Iterator[Token]:
 
 
 def blanked(text: str) -> str:
-    """The text with spaces in the place of comments, as long as it was: what both readers are given."""
-    if not has_comments(text):
-        return text
-    return "".join(comments.blank(t.text) if t.kind is Kind.COMMENT else t.text for t in _all_tokens(text))
+    """
+    The text with spaces in the place of comments, as long as it was: what both readers are given.
+
+    Likewise a LIMIT at the end of EXISTS (…): one row is all that is asked for, and Spark 3.5 knows none there.
+    """
+    return _without(text, {Kind.COMMENT}) if has_comments(text) or _may_hold_limit(text) else text
+
+
+def _without(text: str, kinds: Collection[Kind]) -> str:
+    found = list(_all_tokens(text))
+    idle = set(_idle_limits([token for token in found if token.kind not in _NOTHING]))
+    return "".join(comments.blank(t.text) if t.kind in kinds or t.start in idle else t.text for t in found)
+
+
+def _may_hold_limit(text: str) -> bool:
+    return "limit" in text.lower()
+
+
+def _idle_limits(words: Sequence[Token]) -> Iterator[int]:
+    """Where each LIMIT with its number starts that stands last in an EXISTS (SELECT …)."""
+    open_: list[bool] = []
+    for at, token in enumerate(words):
+        if token.text == "(":
+            asks = at > 0 and words[at - 1].word == "exists" and words[at - 1].kind is Kind.WORD
+            open_.append(asks and words[at + 1 : at + 2] != [] and words[at + 1].word in {"select", "with"})
+        elif token.text == ")" and open_ and open_.pop() and _is_limit(words[at - 3 : at]):
+            yield from (word.start for word in words[at - 2 : at])
+
+
+def _is_limit(last: Sequence[Token]) -> bool:
+    """Whether a query ends in LIMIT and a whole number that lets a row pass, and LIMIT is no name there."""
+    if len(last) < 3 or last[0].word in _BEFORE_A_NAME or last[1].kind is not Kind.WORD or last[1].word != "limit":
+        return False
+    return last[2].kind is Kind.NUMBER and last[2].text.isdigit() and int(last[2].text) > 0
+
+
+_BEFORE_A_NAME = {".", ",", "as", "select", "distinct", "from", "join", "where", "on", "by", "and", "or", "not", "="}
 
 
 def has_comments(text: str) -> bool:
@@ -116,7 +149,7 @@ def bind(text: str, parameters: Mapping[str, ParameterValue], as_of: date, *, co
     Raises:
         InvalidRule: If a parameter is not declared, or its value has no literal.
     """
-    text = text if comments_too else blanked(text)
+    text = _without(text, ()) if comments_too else blanked(text)
     if ":" not in text:
         return text
     values = {**parameters, AS_OF: as_of}

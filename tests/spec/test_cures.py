@@ -29,7 +29,7 @@ CURES = """
     eomonth(joined) = joined                                 | last_day(day)                   | last_day(joined) = joined                                | the month's end
     isnumeric(name)                                          | TRY_CAST(x AS DOUBLE) IS NOT NULL | TRY_CAST(name AS DOUBLE) IS NOT NULL                   | a number or not
     spend > (select percentile_approx(amount, 0.5) from orders) | percentile                   | spend > (select percentile(amount, 0.5) from orders)     | an estimate
-    exists (select 1 from orders o where o.person_id = people.person_id limit 1) | In EXISTS leave it out | exists (select 1 from orders o where o.person_id = people.person_id) | Spark 3.5 cannot resolve it
+    exists (select 1 from orders o where o.person_id = people.person_id limit 0) | In EXISTS leave it out | exists (select 1 from orders o where o.person_id = people.person_id limit 1) | no row is let pass
     date_format(joined, 'YYYY') = '2024'                     | 'yyyy-MM-dd': y year            | date_format(joined, 'yyyy') = '2024'                     | it would fail on the first day
     to_date(name, 'DD.MM.YYYY') > joined                     | M month, d day                  | to_date(name, 'dd.MM.yyyy') > joined                     | Oracle's letters
     to_date(name, 'EEE d MMM yyyy') > joined                 | such as 'yyyy-MM-dd'            | to_date(name, 'd MMM yyyy') > joined                     | written, but not read
