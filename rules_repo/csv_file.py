@@ -118,6 +118,9 @@ def tabled(lines: Iterable[Line], name: str, fields: Sequence[str], faults: list
 
 
 def _header_faults(header: Sequence[str], name: str, fields: Sequence[str]) -> Iterator[Fault]:
+    if len(header) == 1 and (sign := next((s for s in "|:^~" if s in header[0]), "")):
+        yield Fault(name, f"its cells are parted by '{sign}'.", "Part them by commas, semicolons or tabs.")
+        return
     if fields[0] not in header:
         yield Fault(name, f"its first line names no column '{fields[0]}'.", f"Begin it with: {','.join(fields)}.")
     for place, column in enumerate(header, 1):

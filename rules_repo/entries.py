@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -75,7 +76,10 @@ class Reading:
     def text(self, name: str) -> str:
         value = self._entry.get(name)
         if value is not None and not isinstance(value, str):
-            self.fault(f"its {name} {value!r} is no text.", "Write it in quotes.")
+            self.fault(f"its {name} {_shown(value)} is no text.", "Write it in quotes.")
+            return "?"
+        if "\0" in (value or ""):
+            self.fault(f"its {name} holds a zero byte, which no database keeps.", "Type it again without.")
             return "?"
         return value or ""
 
@@ -84,18 +88,24 @@ class Reading:
         if value is None:
             return default
         if not isinstance(value, int) or isinstance(value, bool):
-            self.fault(f"its {name} {_shown(value)} is not a whole number.", "Write one, such as 10.")
+            quoted = isinstance(value, str) and value.isascii() and value.isdigit()
+            remedy = f"Leave the quotes out: {value}." if quoted else "Write one, such as 10."
+            self.fault(f"its {name} {_shown(value)} is {'a text and ' * quoted}not a whole number.", remedy)
             return 1
         return value
 
     def flag(self, name: str) -> bool:
         value = self._entry.get(name)
         if value is not None and not isinstance(value, bool):
-            self.fault(f"its {name} {_shown(value)} is neither true nor false.", "Write true or false.")
+            remedy = "Leave the quotes out." if value in ("true", "false") else "Write true or false."
+            self.fault(f"its {name} {_shown(value)} is neither true nor false.", remedy)
         return value is True
 
     def day(self, name: str) -> date | None:
         value = self._entry.get(name)
+        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            with suppress(ValueError):
+                return date.fromisoformat(value)
         if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
             self.fault(f"its {name} {_shown(value)} is no day.", "Write it as 2024-06-01.")
             return None

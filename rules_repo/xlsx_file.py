@@ -46,6 +46,9 @@ def entries(path: Path, faults: list[Fault]) -> Mapping[str, Placed]:
             what = f"it has no sheet '{RULES}' of cells; it has {', '.join(map(repr, values.sheetnames))}."
             faults.append(Fault(path.name, what, f"Name the sheet with the rules '{RULES}'."))
             return {title: [] for title, _ in SHEETS}
+        for name, _ in SHEETS:
+            if name in sheets and sheets[name].sheet_state != "visible":
+                faults.append(Fault(f"{path.name} sheet {name}", "it is hidden.", "Show it, or delete it."))
         found: dict[str, Placed] = {}
         for name, fields in SHEETS:
             which = f"{path.name} sheet {name}"

@@ -218,7 +218,7 @@ FAULTS = """
     weight: 20                | weight: 0                  | rules.yaml line 4, rule TEN-001: its weight 0                | a weight of zero is named with its line
     weight: 20                | weight: -5                 | never by a negative weight                                   | so is a negative one
     weight: 20                | weight: 2.5                | its weight '2.5' is not a whole number                       | half a weight is not rounded
-    weight: 20                | weight: "20"               | its weight '20' is not a whole number                        | a text is no number
+    weight: 20                | weight: "20"               | its weight '20' is a text and not a whole number                        | a text is no number
     weight: 20                | wieght: 20                 | it has no field 'wieght'. Did you mean 'weight'?             | a misspelt field is not passed over
     kind: INCLUSION           | kind: bonus                | its kind 'bonus' is none of inclusion, exclusion             | a kind is one of two
     sql: select customer_id from customers | sql: ""       | its SQL is empty                                             | empty SQL is refused

@@ -112,6 +112,11 @@ def hidden_row(made: Workbook) -> None:
     made.active.row_dimensions[3].hidden = True
 
 
+def hidden_sheet(made: Workbook) -> None:
+    made.create_sheet("notes")
+    made["rules"].sheet_state = "hidden"
+
+
 def hidden_column(made: Workbook) -> None:
     made.active.column_dimensions["G"].hidden = True
 
@@ -139,6 +144,7 @@ def far_column(made: Workbook) -> None:
 
 SHEETS: tuple[tuple[Callable[[Workbook], None], str], ...] = (
     (merged, "cells I2:I3: they are merged: the first of them holds the value, the others hold none"),
+    (hidden_sheet, "sheet rules: it is hidden. Show it, or delete it"),
     (hidden_row, "row 3: it is hidden. Show it (clear the filter), or delete it"),
     (hidden_column, "columns G:G: they are hidden"),
     (error, "cell F2: it shows the error #N/A"),
@@ -244,6 +250,34 @@ def test_numbers_and_days_have_one_form(tmp_path: Path, case: Row) -> None:
     with pytest.raises(InvalidRule) as refused:
         exchange.read(tmp_path / "rules.csv")
     assert case["says"] in str(refused.value)
+
+
+QUOTED = """
+    line                            | says                                              | because
+    --------------------------------+---------------------------------------------------+-----------------------------------
+    weight: "20"                    | its weight '20' is a text and not a whole number. Leave the quotes out: 20 | quotes make a text
+    weight: 20, shadow: "false"     | its shadow 'false' is neither true nor false. Leave the quotes out         | of a truth, too
+    weight: 20, name: 2024-01-01    | its name '2024-01-01' is no text. Write it in quotes                       | shown as it was written
+    weight: 20, name: "a\\0b"       | its name holds a zero byte                        | PostgreSQL keeps none
+"""
+
+
+@pytest.mark.parametrize("case", cases(QUOTED))
+def test_quotes_make_texts_and_the_cure_says_so(tmp_path: Path, case: Row) -> None:
+    """In YAML; a day may stand in quotes, for it reads alike."""
+    rest = 'key: A-1, kind: inclusion, membership_type: GOLD, frame: customers, sql: a > 1, effective: {from: "2024-01-01"}'
+    (tmp_path / "rules.yaml").write_text(f"rules: [{{{rest}, {case['line']}}}]")
+    with pytest.raises(InvalidRule) as refused:
+        exchange.read(tmp_path / "rules.yaml")
+    assert case["says"] in str(refused.value)
+    assert len(refused.value.faults) == 1
+
+
+def test_a_separator_that_is_none_is_named(tmp_path: Path) -> None:
+    """Rather than one column of all names."""
+    (tmp_path / "rules.csv").write_text(CSV.format("", "").replace(",", "|"))
+    with pytest.raises(InvalidRule, match=r"its cells are parted by '\|'. Part them by commas, semicolons or tabs"):
+        exchange.read(tmp_path / "rules.csv")
 
 
 @pytest.mark.parametrize(
