@@ -76,7 +76,8 @@ class Reading:
     def text(self, name: str) -> str:
         value = self._entry.get(name)
         if value is not None and not isinstance(value, str):
-            self.fault(f"its {name} {_shown(value)} is no text.", "Write it in quotes.")
+            shown = _shown(value) if isinstance(value, date) else repr(value)
+            self.fault(f"its {name} {shown} is no text.", "Write it in quotes.")
             return "?"
         if "\0" in (value or ""):
             self.fault(f"its {name} holds a zero byte, which no database keeps.", "Type it again without.")
