@@ -12,6 +12,7 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,14 @@ STAGED = {
 """What the evaluating step leaves of the first night, as far as the summary reads it."""
 
 import boto3  # noqa: E402
+import botocore.loaders  # noqa: E402
 import pytest  # noqa: E402
 from moto.emr.models import emr_backends  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
+
+botocore.loaders.JSONFileLoader.load_file = staticmethod(  # a session for every task reads the same models anew
+    lru_cache(maxsize=None)(botocore.loaders.JSONFileLoader().load_file)
+)
 
 
 class Aws:

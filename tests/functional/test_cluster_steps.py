@@ -30,12 +30,14 @@ from rules_engine.publication.register_tables import register_tables
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.spark.evaluator import SparkEvaluator
 from rules_repo.repository import Repository
+from tests.functional.packaged import QUICK
 from tests.small_lake import rule, rule_set, write
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+SPARKS_OWN = Path(pyspark.__file__).parent / "python" / "lib"
 JARS = Path(__file__).parents[2] / "build" / "dynamodb-local"
 RULES = rule_set(
     rule("GB", "country = 'GB'", weight=20),
@@ -64,11 +66,24 @@ class ClusterOfOne:
         """spark-submit of an entry file, in an environment with nothing but what is given."""
         known = self.environment(python or self.bare_python)
         command = [SUBMIT, "--master", "local[2]", "--driver-memory", "1g", "--conf", "spark.ui.enabled=false"]
-        command += ["--conf", "spark.sql.shuffle.partitions=2"]
+        command += ["--conf", "spark.sql.shuffle.partitions=2", "--driver-java-options", QUICK]
         command += ["--py-files", f"{self.root}/artefacts/rules.zip", f"{self.root}/artefacts/{entry}", *words]
         return subprocess.run(
             command, env=known | environment, cwd=self.root, capture_output=True, text=True, timeout=900, check=False
         )
+
+    def begin(
+        self, entry: str, *words: str, python: str | None = None, **told: str
+    ) -> subprocess.CompletedProcess[str]:
+        """
+        An entry file begun as spark-submit begins it, by Python with the zip and pyspark on its path.
+
+        For steps that end, or refuse to begin, before they start Spark: a JVM would only wait beside them.
+        """
+        path = os.pathsep.join([f"{self.root}/artefacts/rules.zip", *map(str, SPARKS_OWN.glob("*.zip"))])
+        command = [python or self.bare_python, f"{self.root}/artefacts/{entry}", *words]
+        known = self.environment(python or self.bare_python) | {"PYTHONPATH": path}
+        return subprocess.run(command, env=known | told, cwd=self.root, capture_output=True, text=True, check=False)
 
     def environment(self, python: str) -> dict[str, str]:
         """All that a step's environment holds."""
@@ -84,7 +99,9 @@ class ClusterOfOne:
     def evaluate(self, told: Mapping[str, str] | None = None, **other: str) -> subprocess.CompletedProcess[str]:
         places = {"rule-set": "rule_set.json", "lake": "lake/frames.toml", "runs": "runs"} | other
         words = [word for name, path in places.items() for word in (f"--{name}", (self.root / path).as_uri())]
-        return self.submit("evaluate_step.py", *words, *RUN, **(told or {}))
+        if told:
+            return self.begin("evaluate_step.py", *words, *RUN, **told)
+        return self.submit("evaluate_step.py", *words, *RUN)
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -172,8 +189,8 @@ def test_an_evaluator_that_is_told_too_much_does_not_start(cluster: ClusterOfOne
     told = {"RULES_DATABASE_URL": "postgresql://u:hunter2@db/rules", "RULES_HISTORY_ENDPOINT": "http://history:8000"}
     done = cluster.evaluate(runs="unwritten", told=told)
     assert done.returncode == 5
-    assert "RULES_DATABASE_URL: it is set, and this step is not to know it" in done.stdout
-    assert "RULES_HISTORY_ENDPOINT: it is set" in done.stdout
+    assert "RULES_DATABASE_URL: it is set, and this step is not to know it" in done.stderr
+    assert "RULES_HISTORY_ENDPOINT: it is set" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
     assert not (cluster.root / "unwritten").exists()
 
@@ -234,5 +251,5 @@ def test_the_frozen_rule_set_is_the_one_of_the_database(cluster: ClusterOfOne, d
     Repository(database_url).publish(RULES.versions, RULES.membership_types)
     target = cluster.root / "frozen" / "rule_set.json"
     words = ("--as-of", "2024-06-01", "--known-at", "2099-01-01T00:00:00+00:00", "--target", target.as_uri())
-    done = summary(cluster.submit("freeze_step.py", *words, python=sys.executable, RULES_DATABASE_URL=database_url))
+    done = summary(cluster.begin("freeze_step.py", *words, python=sys.executable, RULES_DATABASE_URL=database_url))
     assert (done["versions"], done["rule_set"]) == (3, json.loads(target.read_text())["digest"])
