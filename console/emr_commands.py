@@ -40,6 +40,8 @@ from console.emr_options import (
     Publish,
     PublisherRole,
     Python,
+    Rows,
+    Rules,
     RuleSet,
     RunId,
     Runs,
@@ -107,6 +109,8 @@ def submit(
     check_register: CheckRegister = True,
     correction: Correction = False,
     hours: Hours = 6,
+    rows: Rows = None,
+    rules: Rules = None,
     publish: Publish = True,
     wait: Wait = False,
     dry_run: DryRun = False,
@@ -119,7 +123,7 @@ def submit(
     before = Before(extracts, landed, tokens, token_secret, master, check_register)
     on = (logs, subnet, service_role, instance_profile, instance_type, core_nodes, spot_nodes, python)
     inputs = (artefacts, rule_set, lake, runs, at, run_id, as_of, database_secret, cluster, serverless)
-    said = Said(*inputs, *on, security_configuration, roles, correction, hours, before)
+    said = Said(*inputs, *on, security_configuration, roles, correction, hours, before, rows, rules)
     if variables:
         said = said.filled(read_variables(variables, lambda service: aws.client(service, settings.region)))
     job = said.job(settings)
@@ -203,8 +207,10 @@ def requests(
     core_nodes: CoreNodes = 2,
     spot_nodes: SpotNodes = 2,
     python: Python = "3.11",
+    rows: Rows = None,
+    rules: Rules = None,
 ) -> None:
     """Write the requests that the workflow of Airflow makes, for nodes of a type."""
     desk.settings()
-    emr_template.write(file, emr_template.requests(instance_type, core_nodes, spot_nodes, python))
+    emr_template.write(file, emr_template.requests(instance_type, core_nodes, spot_nodes, python, rows, rules))
     desk.screen.answer({"file": str(file)}, f"{file}: put it beside the DAGs.")

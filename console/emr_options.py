@@ -95,3 +95,5 @@ CuratorRole = Annotated[str | None, typer.Option("--curator-role", help="ARN of 
 CheckerRole = Annotated[
     str | None, typer.Option("--checker-role", help="ARN of the role of the step that looks at the register.")
 ]
+Rows = Annotated[int | None, typer.Option("--rows", min=1, help="Rows of the subject frame: how many parts they make.")]
+Rules = Annotated[int | None, typer.Option("--rules", min=1, help="Rule versions: how much the driver is given.")]

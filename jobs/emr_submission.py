@@ -51,6 +51,8 @@ class Said:
     correction: bool = False
     hours: int = 6
     before: Before = field(default_factory=Before)
+    rows: int | None = None
+    rules: int | None = None
 
     def job(self, settings: Settings) -> Job:
         """
@@ -60,7 +62,9 @@ class Said:
             RunRefused: With every fault of what was said.
         """
         faults = [*self._faults()]
-        sizes = collected(lambda: sizes_on(self.instance_type, self.core_nodes), faults) or Sizes()
+        sizes = (
+            collected(lambda: sizes_on(self.instance_type, self.core_nodes, self.rows, self.rules), faults) or Sizes()
+        )
         raise_all(RunRefused, faults)
         run_id = self.run_id or self._named(settings)
         rule_set = f"{self.rule_set}{run_id}.json" if self.rule_set.endswith("/") else self.rule_set

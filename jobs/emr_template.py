@@ -61,7 +61,14 @@ URIS = ("artefacts", "rule_sets", "lake", "runs", "logs")
 BESIDE_THE_DAG = Path("airflow/dags/rules_requests.json")
 
 
-def requests(instance_type: str, core_nodes: int, spot_nodes: int, python: str) -> Request:
+def requests(
+    instance_type: str,
+    core_nodes: int,
+    spot_nodes: int,
+    python: str,
+    rows: int | None = None,
+    rules: int | None = None,
+) -> Request:
     """
     The requests of a night on a cluster of its own, its steps, and its jobs on EMR Serverless.
 
@@ -78,7 +85,7 @@ def requests(instance_type: str, core_nodes: int, spot_nodes: int, python: str) 
         environment=_word("environment"),
         tenant=_word("tenant"),
         nodes=Nodes(architecture_of(instance_type), python),
-        sizes=sizes_on(instance_type, core_nodes),
+        sizes=sizes_on(instance_type, core_nodes, rows, rules),
         write_policy=_word("write-policy"),
         as_of=_word("as-of"),
         secret=_word("secret"),

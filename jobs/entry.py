@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused, raise_all
+from jobs.memory import ran_out
+from rules_engine.errors import Fault, InvalidRule, RulesError, RunInterrupted, RunRefused, raise_all
 
 Summary = Mapping[str, object]
 
@@ -76,7 +77,10 @@ def finish(step: Callable[[Sequence[str]], Summary]) -> None:
     _end_after(HOURS.parse_known_args(sys.argv[1:])[0].hours)
     try:
         summary = step(sys.argv[1:])
-    except RulesError as error:
+    except Exception as problem:
+        error = problem if isinstance(problem, InvalidRule) else ran_out(problem) or problem
+        if not isinstance(error, RulesError):
+            raise
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     print(json.dumps(summary, sort_keys=True))

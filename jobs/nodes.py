@@ -22,6 +22,13 @@ CORES, DRIVER = 4, 4
 """Cores of an executor, and gigabytes of the driver's heap."""
 
 
+FEW_RULES, RULES_OF_A_GIGABYTE = 2_000, 1_000
+"""Rules whose plan the driver's usual heap holds, and how many more take a gigabyte."""
+
+FEWEST_ROWS, MOST_ROWS = 5_000, 250_000
+"""Rows of a part: with fewer its file and task cost more than its rows, with more a worker's batch is too large."""
+
+
 class Architecture(StrEnum):
     """The processor of a cluster's nodes, as AWS names it."""
 
@@ -100,9 +107,12 @@ def architecture_of(instance_type: str) -> Architecture:
     return Architecture.ARM64 if re.match(r"[a-z]+\d+g", instance_type) else Architecture.X86_64
 
 
-def sizes_on(instance_type: str, core_nodes: int) -> Sizes:
+def sizes_on(instance_type: str, core_nodes: int, rows: int | None = None, rules: int | None = None) -> Sizes:
     """
     Sizes that fill a cluster: executors of four cores beside the driver, in the three quarters that YARN has of it.
+
+    Of the subject's ``rows`` no part holds more than its worker can, and few rows are dealt into few parts, each of
+    which is a file of the run; of many ``rules`` the driver keeps the plan.
 
     Raises:
         RunRefused: If the type is not known by its name, or too small for the driver and one executor.
@@ -113,11 +123,16 @@ def sizes_on(instance_type: str, core_nodes: int) -> Sizes:
     known = INSTANCE.fullmatch(instance_type)
     per_core = GIGABYTES.get(known["family"][0]) if known else None
     cores = 4 * int((known and known["size"]) or 1)
+    driver = DRIVER + max(0, -(-((rules or 0) - FEW_RULES) // RULES_OF_A_GIGABYTE))
     # The driver has a gigabyte outside its heap.
-    each = (cores * (per_core or 0) * 3 // 4 - DRIVER - 1) // (cores // CORES)
+    each = (cores * (per_core or 0) * 3 // 4 - driver - 1) // (cores // CORES)
     if per_core is None or each < 4:
         what = "it is too small for the driver and an executor of four cores." if per_core else "its size is not known."
         remedy = "Take one of the families m or r from xlarge up, such as m7i.2xlarge."
         raise RunRefused(Fault(f"Instance type {instance_type}", what, remedy))
     beside = each * 4 // 9
-    return Sizes(executor=each - beside, beside=beside, partitions=2 * cores * core_nodes)
+    return Sizes(driver, each - beside, beside, partitions=_partitions(2 * cores * core_nodes, rows))
+
+
+def _partitions(for_cores: int, rows: int | None) -> int:
+    return for_cores if rows is None else min(max(for_cores, -(-rows // MOST_ROWS)), max(1, -(-rows // FEWEST_ROWS)))

@@ -7,6 +7,7 @@ Every deliberate error, as one tree drawn by who can mend it.
     ├── RunRefused        exit 5   the operator; nothing was written
     │   └── HistoryCollision       two decisions claim one key; nobody may overwrite
     ├── RunInterrupted    exit 6   run the same id again
+    │   └── OutOfMemory   exit 8   give it more memory, then the same
     └── RunHeld           exit 7   somebody else looks, and releases it or not; nothing was published
 
 Exit 2 is a wrong command line. Errors of other libraries never cross a port:
@@ -79,6 +80,12 @@ class RunInterrupted(RulesError):
     """Something broke on the way. Run the same id again: it completes what is missing."""
 
     exit_code = 6
+
+
+class OutOfMemory(RunInterrupted):
+    """Memory ran out on the way. Give it more, and run the same id again."""
+
+    exit_code = 8
 
 
 class RunHeld(RulesError):

@@ -29,6 +29,7 @@ CODES = """
     RunRefused       | 5    | the operator, and nothing was written
     HistoryCollision | 5    | a refusal too: nobody may overwrite
     RunInterrupted   | 6    | run the same id again
+    OutOfMemory      | 8    | run the same id again, with more memory
     RunHeld          | 7    | somebody else looks at it
 """
 
