@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import COMPARE, NotUnderstoodError, default, holds, opposite, rejects_null
-from rules_engine.logical.rewrites import OPPOSITE, decimal
+from rules_engine.logical.comparisons import COMPARE, default, holds, opposite, rejects_null
+from rules_engine.logical.query_tree import NotUnderstoodError
+from rules_engine.logical.rewrites import OPPOSITE, decimal, when
 
 
 def _whole(node: exp.Expr) -> int | None:
@@ -24,7 +25,7 @@ def counted(conditions: Sequence[exp.Expr]) -> tuple[tuple[exp.Expr, ...], bool]
     if any(_of_nothing(each) is False for each in conditions):
         return tuple(_above(each) for each in conditions), False
     if len(conditions) != 1:
-        raise NotUnderstoodError
+        raise NotUnderstoodError("several conditions on aggregates that are true of no row")
     (condition,) = conditions
     if isinstance(condition, exp.Is | exp.Between):
         return (exp.Not(this=condition.copy()),), True
@@ -57,7 +58,7 @@ def _of_nothing(condition: exp.Expr) -> bool:
             return False
         if isinstance(bare.this, exp.Count) and _whole(bare.expression) is not None:
             return holds(bare, Decimal(0))
-    raise NotUnderstoodError
+    raise NotUnderstoodError("an aggregate held against what is no number")
 
 
 def _above(condition: exp.Expr) -> exp.Expr:
@@ -69,46 +70,40 @@ def _above(condition: exp.Expr) -> exp.Expr:
 
 def as_count(condition: exp.Expr) -> exp.Expr:
     """What a condition on a group that has a row says of ones and zeros, as a count."""
-    bare = condition.unnest()
+    bare, none = condition.unnest(), exp.Literal.number(0)
     if isinstance(bare, exp.LogicalOr):
-        return exp.GT(this=_count(bare.this), expression=exp.Literal.number(0))
-    value = bare.this
-    if isinstance(value, exp.Coalesce) and len(value.expressions) == 1 and _whole(value.expressions[0]) == 0:
-        value = value.this
-    case = _ones(value)
-    if case is None or not (isinstance(bare, exp.Is | exp.Between) or type(bare) in COMPARE):
+        return exp.GT(this=_count(bare.this), expression=none)
+    value = _without_zero(bare.this)
+    cased = _cased(value.this) if isinstance(value, exp.Sum | exp.Max) else None
+    if cased is None or _whole(cased[0].args["true"]) != 1 or (cased[1] is not None and _whole(cased[1]) != 0):
         return condition
-    if isinstance(value, exp.Sum) and case.args.get("default") is not None:
+    ones, number = _count(cased[0].this), decimal(bare.expression) if type(bare) in COMPARE else None
+    if isinstance(value, exp.Sum):
         found = bare.copy()
-        found.set("this", _count(case.args["ifs"][0].this))
-        return found
-    if isinstance(value, exp.Max) and type(bare) in COMPARE:
-        number = decimal(bare.expression)
-        if number is not None and holds(bare, Decimal(1)) and not holds(bare, Decimal(0)):
-            return exp.GT(this=_count(case.args["ifs"][0].this), expression=exp.Literal.number(0))
-    if (
-        isinstance(value, exp.Max)
-        and value is bare.this
-        and isinstance(bare.expression, exp.Null)
-        and case.args.get("default") is None
-    ):
-        return exp.EQ(this=_count(case.args["ifs"][0].this), expression=exp.Literal.number(0))
-    return condition
+        found.set("this", ones)
+        return found if cased[1] is not None and (number is not None or isinstance(bare, exp.Between)) else condition
+    if number is not None and holds(bare, Decimal(1)) and not holds(bare, Decimal(0)):
+        return exp.GT(this=ones, expression=none)
+    is_null = isinstance(bare, exp.Is) and isinstance(bare.expression, exp.Null) and value is bare.this
+    return exp.EQ(this=ones, expression=none) if is_null and cased[1] is None else condition
+
+
+def _without_zero(value: exp.Expr) -> exp.Expr:
+    """``x`` of ``coalesce(x, 0)``."""
+    zero = isinstance(value, exp.Coalesce) and [_whole(each) for each in value.expressions] == [0]
+    return value.this if zero else value
 
 
 def _count(condition: exp.Expr) -> exp.Expr:
-    one = exp.If(this=condition.copy(), true=exp.Literal.number(1))
-    return exp.Count(this=exp.Case(ifs=[one]))
+    return exp.Count(this=when(condition, exp.Literal.number(1)))
 
 
-def _ones(value: exp.Expr) -> exp.Case | None:
-    """The CASE of an aggregate that is 1 where one condition is met, and else 0 or NULL."""
-    case = value.this if isinstance(value, exp.Sum | exp.Max) else None
-    if not isinstance(case, exp.Case) or case.this is not None or len(case.args["ifs"]) != 1:
+def _cased(value: exp.Expr | None) -> tuple[exp.Expr, exp.Expr | None] | None:
+    """The one WHEN of a CASE, and its ELSE unless that is NULL."""
+    if not isinstance(value, exp.Case) or value.this is not None or len(value.args["ifs"]) != 1:
         return None
-    otherwise = case.args.get("default")
-    fits = otherwise is None or _whole(otherwise) == 0
-    return case if fits and _whole(case.args["ifs"][0].args["true"]) == 1 else None
+    otherwise = value.args.get("default")
+    return value.args["ifs"][0], None if isinstance(otherwise, exp.Null) else otherwise
 
 
 def passes_over_null(condition: exp.Expr, frames: Mapping[str, str]) -> bool:
@@ -140,17 +135,13 @@ def filtered(having: Sequence[exp.Expr]) -> tuple[list[exp.Expr], list[exp.Expr]
     bare = having[0].unnest() if len(having) == 1 else None
     value = bare.this if bare is not None and type(bare) in COMPARE else None
     inner = value.this if isinstance(value, exp.Count | exp.Sum | exp.Min | exp.Max) else None
-    case = inner.expressions[0] if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1 else inner
-    if bare is None or not isinstance(case, exp.Case) or case.this is not None or len(case.args["ifs"]) != 1:
+    cased = _cased(inner.expressions[0] if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1 else inner)
+    if bare is None or cased is None:
         return [], [*having]
-    then, otherwise = case.args["ifs"][0], case.args.get("default")
+    (then, otherwise), number = cased, decimal(bare.expression)
     zero = isinstance(value, exp.Sum) and otherwise is not None and _whole(otherwise) == 0
-    number = decimal(bare.expression)
-    if number is not None and (zero or isinstance(value, exp.Count)) and holds(bare, Decimal(0)):
-        return [], [*having]
-    if number is None and (zero or isinstance(value, exp.Count)):
-        return [], [*having]
-    if otherwise is not None and not zero and not isinstance(otherwise, exp.Null):
+    of_nothing = (zero or isinstance(value, exp.Count)) and (number is None or holds(bare, Decimal(0)))
+    if of_nothing or (otherwise is not None and not zero):
         return [], [*having]
     found = bare.copy()
     plain = then.args["true"].copy()

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
 from sqlglot import exp
 
 from rules_engine.logical.aggregate_conditions import as_count, passes_over_null
-from rules_engine.logical.comparisons import (
-    NotUnderstoodError,
-    conditions_of,
-    is_given,
-    only,
-    put,
-    scalar,
-    tables,
-    without_default,
-)
-from rules_engine.logical.join_reader import JoinReader
-from rules_engine.logical.names import MERGED, Scope
+from rules_engine.logical.comparisons import conditions_of, is_given, only, put, scalar, tables, without_default
+from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes
 from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
-from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.windows import parted, place
 
@@ -33,7 +22,7 @@ _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct
 class BlockReader(JoinReader):
     """Reads queries into blocks."""
 
-    def query(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope) -> Block:
+    def query(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
         """
         A query as a block; ``named`` are WITH queries, ``outer`` what a query around it can name.
 
@@ -46,7 +35,7 @@ class BlockReader(JoinReader):
         if isinstance(query, exp.Intersect | exp.Except):
             return self._set_operation(query, named, outer)
         if not isinstance(query, exp.Select):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a UNION, or another query than a SELECT; over one frame OR would be")
         only(query, _KNOWN)
         if with_ := query.args.get("with_"):
             only(with_, {"expressions"})
@@ -56,12 +45,12 @@ class BlockReader(JoinReader):
                 named[each.alias.lower()] = each
         return self._select(query, named, outer)
 
-    def _set_operation(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope) -> Block:
+    def _set_operation(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
         """``A INTERSECT B`` and ``A EXCEPT B`` of one column: rows of A for which B has one, or none."""
         only(query, {"this", "expression", "distinct"})
         left, right = (self.query(side, named, outer) for side in (query.this, query.args["expression"]))
         if not query.args.get("distinct") or left.key or right.key or left.having or right.having:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("INTERSECT or EXCEPT of more than one plain column")
         if len(left.columns) != 1 or len(right.columns) != 1:
             raise NotUnderstoodError
         own, other = next(iter(left.columns.values())), next(iter(right.columns.values()))
@@ -69,21 +58,21 @@ class BlockReader(JoinReader):
         left.asked.append(Asked(right, negated=isinstance(query, exp.Except)))
         return left
 
-    def _select(self, query: exp.Select, named: Mapping[str, exp.Expr], outer: Scope) -> Block:
-        block, scope = Block(), dict[str, Mapping[str, exp.Expr]]()
+    def _select(self, query: exp.Select, named: Named, outer: Scope) -> Block:
+        block, scope = Block(), Scopes()
         if query.args.get("kind") or not query.args.get("from_"):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a query without FROM")
         block.distinct = bool(query.args.get("distinct"))
         if block.distinct:
             only(query.args["distinct"], set())
         self._relation(query.args["from_"].this, block, scope, named)
         left = [self._join(join, block, scope, named, outer) for join in query.args.get("joins") or ()]
         conditions = [*conditions_of(query.args["where"].this)] if query.args.get("where") else []
-        beside = list[tuple[Block, list[exp.Expr]]]()
-        for alias, inner, on in filter(None, left):
-            others = self._left(alias, inner, on, conditions, block, scope, outer)
+        beside = list[Left]()
+        for each in filter(None, left):
+            others = self._left(each, conditions, block, scope, outer)
             conditions = conditions if others is None else others
-            beside += [(inner, on)] if others is None else []
+            beside += [each] if others is None else []
         for condition in conditions:
             self._condition(condition, block, scope, named, outer)
         self._returned(query, block, scope, outer)
@@ -98,7 +87,7 @@ class BlockReader(JoinReader):
         if group:
             only(group, {"expressions"})
             if len(group.expressions) != 1 or block.key is not None:
-                raise NotUnderstoodError
+                raise NotUnderstoodError("GROUP BY several columns")
             block.key = self._resolved(group.expressions[0], scope, outer)
         if having and not group and block.key is not None:
             raise NotUnderstoodError
@@ -110,11 +99,11 @@ class BlockReader(JoinReader):
             found = [self._resolved(each, known, outer) for each in conditions_of(having.this)]
             block.having += [without_default(as_count(each) if group else each) for each in found]
 
-    def _grouped_beside(self, block: Block, beside: list[tuple[Block, list[exp.Expr]]]) -> None:
+    def _grouped_beside(self, block: Block, beside: list[Left]) -> None:
         """Groups over a LEFT JOIN: what the joined rows come to, where there may be none."""
         if len(beside) != 1 or block.key is None or block.asked:
-            raise NotUnderstoodError
-        (inner, on), asked = beside[0], block.having
+            raise NotUnderstoodError("GROUP BY over a LEFT JOIN, of more than what the joined rows come to")
+        (_, inner, on), asked = beside[0], block.having
         plain = inner.key is None and not inner.asked
         if not plain or not asked or not all(passes_over_null(each, inner.frames) for each in asked):
             raise NotUnderstoodError
@@ -122,9 +111,7 @@ class BlockReader(JoinReader):
         block.asked.append(Asked(inner, comparison=tuple(asked)))
         block.key, block.having = None, []
 
-    def _condition(
-        self, condition: exp.Expr, block: Block, scope: Scope, named: Mapping[str, exp.Expr], outer: Scope
-    ) -> None:
+    def _condition(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> None:
         within = {**outer, **scope}
         inner = condition.unnest()
         negated = isinstance(inner, exp.Not)
@@ -139,17 +126,15 @@ class BlockReader(JoinReader):
             query, comparison = found
             asked = self.query(query, named, within)
             if len(asked.columns) != 1 or asked.key is not None or asked.having or asked.distinct:
-                raise NotUnderstoodError
+                raise NotUnderstoodError("a sub-query that groups, held against a value")
             (value,) = asked.columns.values()
             block.asked.append(Asked(asked, comparison=(put(comparison, value),)))
         elif condition.find(exp.Query):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a sub-query within an expression or under OR")
         else:
             block.says([without_default(self._resolved(condition, scope, outer))])
 
-    def _of_group(
-        self, condition: exp.Expr, block: Block, scope: Scope, named: Mapping[str, exp.Expr], outer: Scope
-    ) -> bool:
+    def _of_group(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> bool:
         """Whether a condition holds a row against what the rows of its frame with the same value come to."""
         sides = [condition.this.unnest(), condition.expression.unnest()]
         queries = [side for side in sides if isinstance(side, exp.Select | exp.Subquery)]
@@ -176,25 +161,17 @@ class BlockReader(JoinReader):
         block.where += [tied[0], held]
         return True
 
-    def _exists(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope, *, negated: bool) -> Asked:
+    def _exists(self, query: exp.Expr, named: Named, outer: Scope, *, negated: bool) -> Asked:
         found = self.query(query, named, outer)
         if found.having and found.key is None:
             asked, found.having = tuple(found.having), []
             if negated:
-                raise NotUnderstoodError
+                raise NotUnderstoodError("NOT EXISTS of a sub-query with HAVING and no groups")
             return Asked(found, comparison=asked)
         refuse_totals(found)
         return Asked(found, negated)
 
-    def _in(
-        self,
-        condition: exp.In,
-        negated: bool,
-        block: Block,
-        scope: Scope,
-        named: Mapping[str, exp.Expr],
-        outer: Scope,
-    ) -> Asked:
+    def _in(self, condition: exp.In, negated: bool, block: Block, scope: Scope, named: Named, outer: Scope) -> Asked:
         asked = self._exists(condition.args["query"], named, {}, negated=negated)
         found = asked.block
         if len(found.columns) != 1 or asked.comparison:
@@ -202,7 +179,7 @@ class BlockReader(JoinReader):
         (other,) = found.columns.values()
         own = self._resolved(condition.this, scope, outer)
         if negated and not (self._is_subject(own, block) and is_given(other, found.where)):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("NOT IN of what may be NULL; NOT EXISTS, or IS NOT NULL beside it, would be")
         found.where.append(exp.EQ(this=other.copy(), expression=own))
         return asked
 

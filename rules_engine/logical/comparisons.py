@@ -8,13 +8,8 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED, OPPOSITE, decimal
-
-
-class NotUnderstoodError(Exception):
-    """A construct that this reading does not know."""
-
 
 COMPARE: dict[type[exp.Expr], Callable[[Decimal, Decimal], bool]] = {
     exp.GT: operator.gt, exp.GTE: operator.ge, exp.LT: operator.lt, exp.LTE: operator.le, exp.EQ: operator.eq,

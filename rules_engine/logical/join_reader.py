@@ -2,17 +2,79 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import NotUnderstoodError, conditions_of, only, opposite, rejects_null
-from rules_engine.logical.names import MERGED, PLAIN, NameReader, Scope
+from rules_engine.logical.comparisons import conditions_of, only, opposite, rejects_null
 from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
-from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, is_stand_in
 from rules_engine.logical.windows import as_windows
+from rules_engine.model.frames import Schema
+
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+Columns = Mapping[str, exp.Expr]
+Scope = Mapping[str, Columns]
+"""What can be named: of each relation its columns, in small letters."""
+Scopes = dict[str, Columns]
+"""A scope that grows while its query is read."""
+Named = Mapping[str, exp.Expr]
+"""WITH queries, by name."""
+MERGED = ""
+"""In a scope, columns of USING, which stand for those of both sides where no relation is named."""
+
+
+@dataclass
+class NameReader:
+    """Replaces names by what they stand for."""
+
+    tree: QueryTree
+    schema: Schema
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def _resolved(self, node: exp.Expr, scope: Scope, outer: Scope) -> exp.Expr:
+        """With every column replaced by what it stands for."""
+        found = node.copy()
+        if isinstance(found, exp.Column):
+            return self._column(found, scope, outer)
+        for column in [*found.find_all(exp.Column)]:
+            value = self._column(column, scope, outer)
+            plain = isinstance(value, exp.Column | exp.AggFunc | exp.Literal | exp.Window)
+            column.replace(value if plain else exp.Paren(this=value))
+        return found
+
+    def _column(self, column: exp.Column, scope: Scope, outer: Scope) -> exp.Expr:
+        name, table = column.name.lower(), column.table.lower()
+        if not table and is_stand_in(column):
+            return column.copy()
+        for known in (scope, outer):
+            if not table and name in known.get(MERGED, {}):
+                return known[MERGED][name].copy()
+            if table:
+                if table in known:
+                    if name not in known[table]:
+                        raise NotUnderstoodError
+                    return known[table][name].copy()
+                continue
+            values = [columns[name] for of, columns in known.items() if of and name in columns]
+            if len(values) > 1:
+                raise NotUnderstoodError
+            if values:
+                return values[0].copy()
+        raise NotUnderstoodError
+
+
+class Left(NamedTuple):
+    """A LEFT JOIN: its alias, its relation, and the conditions after ON."""
+
+    alias: str
+    inner: Block
+    on: list[exp.Expr]
 
 
 @dataclass
@@ -20,26 +82,18 @@ class JoinReader(NameReader, ABC):
     """Takes relations into a block."""
 
     @abstractmethod
-    def query(self, query: exp.Expr, named: Mapping[str, exp.Expr], outer: Scope) -> Block:
+    def query(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
         """A query as a block; ``named`` are WITH queries, ``outer`` what a query around it can name."""
 
     @abstractmethod
-    def _condition(
-        self, condition: exp.Expr, block: Block, scope: Scope, named: Mapping[str, exp.Expr], outer: Scope
-    ) -> None:
+    def _condition(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> None:
         """Take a condition into a block."""
 
-    def _relation(
-        self,
-        item: exp.Expr,
-        block: Block,
-        scope: dict[str, Mapping[str, exp.Expr]],
-        named: Mapping[str, exp.Expr],
-    ) -> None:
+    def _relation(self, item: exp.Expr, block: Block, scope: Scopes, named: Named) -> None:
         """Take a frame or a derived table in, under its alias."""
         alias = self._alias(item)
         if alias in scope:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("two relations of one name")
         scope[alias] = self._columns(item, block, named)
 
     def _alias(self, item: exp.Expr) -> str:
@@ -48,12 +102,12 @@ class JoinReader(NameReader, ABC):
             item.set("alias", exp.TableAlias(this=exp.to_identifier(f"derived_{next(self._numbers)}_")))
         return item.alias_or_name.lower()
 
-    def _columns(self, item: exp.Expr, block: Block, named: Mapping[str, exp.Expr]) -> Mapping[str, exp.Expr]:
+    def _columns(self, item: exp.Expr, block: Block, named: Named) -> Columns:
         if isinstance(item, exp.Table) and item.name.lower() not in named:
             only(item, {"this", "alias"})
             frame = next((name for name in self.schema.columns if name.lower() == item.name.lower()), None)
             if frame is None or (item.args.get("alias") and item.args["alias"].args.get("columns")):
-                raise NotUnderstoodError
+                raise NotUnderstoodError("a relation that is no frame, or renames its columns")
             own = f"r{next(self._numbers)}"
             block.frames[own] = frame
             return {name: exp.column(name, own) for name in self.schema.types_of(frame) if PLAIN.fullmatch(name)}
@@ -67,12 +121,12 @@ class JoinReader(NameReader, ABC):
         _rename(inner, item)
         return self._taken(inner, block)
 
-    def _taken(self, inner: Block, block: Block) -> Mapping[str, exp.Expr]:
+    def _taken(self, inner: Block, block: Block) -> Columns:
         """A derived table put where it is named; one that groups is what the query around it is about."""
         if inner.key is not None:
             as_windows(inner, self.schema)
         if (inner.key is not None and block.key is not None) or (inner.having and inner.key is None):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("groups of groups")
         block.frames |= inner.frames
         block.before |= inner.before
         block.groups |= inner.groups
@@ -84,61 +138,44 @@ class JoinReader(NameReader, ABC):
         refuse_totals(inner)
         return inner.columns
 
-    def _join(
-        self,
-        join: exp.Expr,
-        block: Block,
-        scope: dict[str, Mapping[str, exp.Expr]],
-        named: Mapping[str, exp.Expr],
-        outer: Scope,
-    ) -> tuple[str, Block, list[exp.Expr]] | None:
-        """Take a join in; of a LEFT JOIN its alias, its block and its conditions, for :meth:`_anti`."""
+    def _join(self, join: exp.Expr, block: Block, scope: Scopes, named: Named, outer: Scope) -> Left | None:
+        """Take a join in; a LEFT JOIN is returned, for :meth:`_left`."""
         only(join, {"this", "side", "kind", "on", "using"})
         side, kind = (join.args.get("side") or "").upper(), (join.args.get("kind") or "").upper()
         alias = self._alias(join.this)
         if (side, kind) in {("", ""), ("", "INNER"), ("", "CROSS")}:
-            before = dict(scope)
             self._relation(join.this, block, scope, named)
-            for condition in self._on(join, before, alias):
+            for condition in self._on(join, scope, alias):
                 self._condition(condition, block, scope, named, outer)
             return None
         if side not in {"", "LEFT"} or kind not in {"", "OUTER", "SEMI", "ANTI"}:
-            raise NotUnderstoodError
-        inner = Block()
+            raise NotUnderstoodError("a FULL, RIGHT, NATURAL or LATERAL join beside others")
+        inner, beside = Block(), Scopes()
         if alias in scope:
             raise NotUnderstoodError
-        columns = self._columns(join.this, inner, named)
-        before = dict(scope)
-        on = [self._resolved(each, {**before, alias: columns}, {}) for each in self._on(join, scope, alias)]
+        self._relation(join.this, inner, beside, named)
+        on = [self._resolved(each, {**scope, **beside}, {}) for each in self._on(join, scope, alias)]
         if kind in {"SEMI", "ANTI"}:
             inner.says(on)
             block.asked.append(Asked(inner, negated=kind == "ANTI"))
             return None
-        scope[alias] = columns
-        return alias, inner, on
+        scope |= beside
+        return Left(alias, inner, on)
 
-    def _on(self, join: exp.Expr, scope: dict[str, Mapping[str, exp.Expr]], alias: str) -> list[exp.Expr]:
+    def _on(self, join: exp.Expr, scope: Scopes, alias: str) -> list[exp.Expr]:
         """The conditions of a join; the columns of USING are noted in the scope."""
         found = [*conditions_of(join.args["on"])] if join.args.get("on") else []
         for each in join.args.get("using") or ():
             name = each.name.lower()
             first = next((of for of, columns in scope.items() if of not in {alias, MERGED} and name in columns), None)
             if first is None:
-                raise NotUnderstoodError
-            merged = {name: scope[first][name], **scope.get(MERGED, {})}
-            scope[MERGED] = merged
+                raise NotUnderstoodError("USING a column that no relation before has")
+            scope[MERGED] = {name: scope[first][name], **scope.get(MERGED, {})}
             found.append(exp.EQ(this=exp.column(name, first), expression=exp.column(name, alias)))
         return found
 
     def _left(
-        self,
-        alias: str,
-        inner: Block,
-        on: list[exp.Expr],
-        conditions: list[exp.Expr],
-        block: Block,
-        scope: dict[str, Mapping[str, exp.Expr]],
-        outer: Scope,
+        self, of: Left, conditions: list[exp.Expr], block: Block, scope: Scopes, outer: Scope
     ) -> list[exp.Expr] | None:
         """
         Take a LEFT JOIN by what is asked of its columns; the other conditions.
@@ -146,9 +183,8 @@ class JoinReader(NameReader, ABC):
         Where that is true of no row that was joined with nothing, it is a join; where it is true of all of these, no
         other row is there. None where nothing is asked.
         """
-        columns, left, about = scope[alias], list[exp.Expr](), list[exp.Expr]()
-        for condition in conditions:
-            (about if alias in self._owners(condition, scope) else left).append(condition)
+        (alias, inner, on), columns = of, scope[of.alias]
+        about = [condition for condition in conditions if alias in self._owners(condition, scope)]
         if not about:
             return None
         values = {value.sql() for value in columns.values()}
@@ -157,13 +193,13 @@ class JoinReader(NameReader, ABC):
             block.says(on)
             return conditions
         if len(about) != 1 or self._owners(about[0], scope) != {alias}:
-            raise NotUnderstoodError
-        found = [self._resolved(each, {alias: columns}, {}) for each in about]
+            raise NotUnderstoodError("a LEFT JOIN whose columns are asked for more than that they are NULL")
+        found = self._resolved(about[0], {alias: columns}, {})
         del scope[alias]
         tied = {side.sql() for each in on if isinstance(each, exp.EQ) for side in (each.this, each.expression)}
         inner.says(on)
-        block.asked.append(_unless(inner, found[0], tied))
-        return left
+        block.asked.append(_unless(inner, found, tied))
+        return [condition for condition in conditions if condition is not about[0]]
 
     def _owners(self, condition: exp.Expr, scope: Scope) -> set[str]:
         """The relations whose columns a condition may name."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import NotUnderstoodError, tables, ties
+from rules_engine.logical.comparisons import tables, ties
 from rules_engine.logical.condition import Constants, family
 from rules_engine.logical.condition_reader import parts
 from rules_engine.logical.operands import names
-from rules_engine.logical.query_tree import Around, QueryTree
+from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
 from rules_engine.logical.values import NotIndexable
 from rules_engine.model.frames import Schema
 
@@ -70,7 +70,7 @@ class SideReader:
         """
         keyed = [alias for alias, frame in frames.items() if alias != own and self.schema.subject_key_of(frame)]
         if len(keyed) > 1 or not (keyed or own):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("rows of two frames, or two rows of one")
         left = [*conditions]
         if own and keyed:
             left = self._untied(conditions, own, (keyed[0], self.schema.subject_key_of(frames[keyed[0]])))
@@ -83,7 +83,7 @@ class SideReader:
                 frame = joined.pop(alias).frame
                 among[of].append((column, DimensionInList(frame, key, " AND ".join(said[alias]), once)))
         if joined:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a frame that nothing ties to the others")
         sides = {alias: JoinSide(frames[alias].lower(), said[alias], tuple(among[alias])) for alias in among}
         return sides.get(own or "", JoinSide(self.schema.subject.lower())), sides[keyed[0]] if keyed else None
 
@@ -91,7 +91,7 @@ class SideReader:
         """The conditions without that which ties rows to their subject's own row."""
         tie = next((c for c in conditions if ties(c, rows, (own, self.schema.subject_key))), None)
         if tie is None:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("rows that are not tied to the subject by its key")
         return [condition for condition in conditions if condition is not tie]
 
     def _said(self, alias: str, frame: str, conditions: Sequence[exp.Expr]) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class SideReader:
         found = tuple(self.text(condition) for condition in conditions if tables(condition) == {alias})
         types = self.schema.types_of(frame)
         if not types or not all(raises_nowhere(text, types, frame) for text in found):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
         return found
 
     def _tied(
@@ -109,14 +109,14 @@ class SideReader:
         bare = condition.unnest()
         ends = [bare.this, bare.expression] if isinstance(bare, exp.EQ) else []
         if len(ends) != 2 or not all(isinstance(end, exp.Column) for end in ends):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a condition on two relations")
         one, other = ends if ends[1].table in left else ends[::-1]
         types = {
             self.schema.types_of(frames[end.table]).get(end.name.lower(), "") for end in ends if end.table in frames
         }
         alike = types == {"string"} or (bool(types) and types <= _WHOLE)
         if one.table not in sides or other.table not in left or not alike:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a join by columns of other types, or by no key")
         return one.table, one.name.lower(), other.table, other.name.lower()
 
     def text(self, node: exp.Expr) -> str:

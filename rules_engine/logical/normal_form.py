@@ -20,11 +20,11 @@ from sqlglot import exp
 from rules_engine.logical.aggregate_conditions import counted, filtered
 from rules_engine.logical.arithmetic import Against, exact_number
 from rules_engine.logical.block_reader import BlockReader
-from rules_engine.logical.comparisons import NotUnderstoodError, aggregates, tables, ties
+from rules_engine.logical.comparisons import aggregates, tables, ties
 from rules_engine.logical.join_sides import JoinSide, SideReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
 from rules_engine.logical.query_blocks import Asked, Block
-from rules_engine.logical.query_tree import QueryTree, query_tree
+from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
 from rules_engine.model.frames import Schema
@@ -53,16 +53,15 @@ class NormalForm:
     """The same where workers may answer it."""
 
 
-def normal_form(sql: str, schema: Schema) -> NormalForm | None:
-    """A bound statement's normal form; None where it is not understood, or a condition could raise."""
+def normal_form(sql: str, schema: Schema) -> NormalForm:
+    """
+    A bound statement's normal form.
+
+    Raises:
+        NotUnderstoodError: If it is not understood, or a condition could raise; with the part, where it can be told.
+    """
     tree = query_tree(sql)
-    if tree is None:
-        return None
-    try:
-        block = BlockReader(tree, schema).query(tree.root, {}, {})
-        return _Form(tree, schema).of(block)
-    except NotUnderstoodError:
-        return None
+    return _Form(tree, schema).of(BlockReader(tree, schema).query(tree.root, {}, {}))
 
 
 @dataclass
@@ -82,19 +81,20 @@ class _Form:
         block = self._regrouped(self._merged(block))
         place = self.schema.key_among([*block.columns])
         if place is None:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("no column is the key of the subject")
         returned = [*block.columns.values()][place]
         if block.key is not None:
             return self._grouped(block, returned)
         if block.having:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("an aggregate of all rows")
         own = self._own(block)
         if block.before:
             return self._placed(block, own, returned)
         if not block.asked:
             return self._rows(block, own, returned)
-        if len(block.asked) != 1 or own is None or {*block.frames} != {own} or not self._is_key(returned, own):
-            raise NotUnderstoodError
+        if len(block.asked) != 1 or own is None or {*block.frames} != {own}:
+            raise NotUnderstoodError("several questions about rows")
+        self._check_returned(returned, block)
         return self._about(block, block.asked[0], own)
 
     def _merged(self, block: Block) -> Block:
@@ -126,7 +126,7 @@ class _Form:
             first, other = own[:2]
             key = self.schema.subject_key
             if other in block.before:
-                raise NotUnderstoodError
+                raise NotUnderstoodError("the frame of subjects, joined by another column than its key")
             return self._unified(_as_one(block, (first, key), (other, key)))
         return block
 
@@ -135,20 +135,13 @@ class _Form:
         for alias, column in block.groups.items():
             same = [a for a, frame in block.frames.items() if frame == block.frames[alias] and a not in block.groups]
             if len(same) != 1 or block.before.get(same[0]):
-                raise NotUnderstoodError
+                raise NotUnderstoodError("groups that are joined with more than one row")
             return self._regrouped(_as_one(block, (same[0], column), (alias, column)))
         return block
 
     def _own(self, block: Block) -> str | None:
         own = [alias for alias, frame in block.frames.items() if frame.lower() == self.schema.subject.lower()]
         return own[0] if own else None
-
-    def _is_key(self, node: exp.Expr, alias: str) -> bool:
-        return (
-            isinstance(node, exp.Column)
-            and node.table == alias
-            and node.name.lower() == self.schema.subject_key.lower()
-        )
 
     def _rows(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
         """A row of the joined relations is there."""
@@ -159,29 +152,29 @@ class _Form:
         """No row is there, or an aggregate of rows meets a comparison."""
         inner, negated = asked.block, asked.negated
         if inner.asked or inner.before or self._own(inner):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a negated question about rows that ask others")
         if inner.key is not None:
             self._check_returned(inner.key, inner)
         conditions: Sequence[exp.Expr] = asked.comparison or inner.having
         if asked.comparison and not negated:
             conditions, negated = counted(asked.comparison)
         elif not negated:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("an aggregate that is denied")
         if conditions and (inner.lost or (inner.distinct and inner.key is None)):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("DISTINCT rows that are counted")
         more, conditions = filtered(conditions) if conditions else ([], conditions)
         frames = {own: block.frames[own], **inner.frames}
         subject, _ = self._sides.sides({own: block.frames[own]}, block.where, own, once=False)
         beside, rows = self._sides.sides(frames, [*inner.where, *more], own, once=bool(conditions))
         if beside.where or beside.among or rows is None:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a condition on the subject within a question about rows")
         return self._aggregated(NormalForm(subject, rows, negated), conditions, inner, own)
 
     def _placed(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
         """What the windows of a row come to."""
         alias, before = next(iter(block.before.items()))
         if len(block.before) > 1 or block.asked or block.lost or {*block.frames} - {alias, own}:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("windows of rows that are joined or DISTINCT")
         self._check_returned(returned, block)
         subject, others = JoinSide(self.schema.subject.lower()), block.where
         if own not in {None, alias}:
@@ -189,7 +182,7 @@ class _Form:
             others = [condition for condition in others if tables(condition) == {alias}]
             subject, _ = self._sides.sides(block.frames, beside, own, once=False)
         if any(tables(condition) != {alias} for condition in (*others, *before)):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a condition on a window and another relation")
         reader, frame = WindowReader(self.tree, self.schema), block.frames[alias]
         ranked = None if before else reader.of_workers(frame, others)
         return NormalForm(subject, placed=reader.of_spark(frame, others, before), ranked=ranked)
@@ -198,7 +191,7 @@ class _Form:
         """What the rows of a subject come to."""
         own = self._own(block)
         if block.asked or block.lost or block.before:
-            raise NotUnderstoodError
+            raise NotUnderstoodError("groups of rows that are DISTINCT, or ask others")
         for node in (returned, block.key):
             assert node is not None
             self._check_returned(node, block)

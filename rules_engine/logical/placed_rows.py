@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import NotUnderstoodError
 from rules_engine.logical.join_sides import raises_nowhere
-from rules_engine.logical.query_tree import Around, QueryTree
+from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
 from rules_engine.logical.window_query import MOST_BACK, Days, RowValue, SortKey, Window, WindowQuery
 from rules_engine.model.frames import Schema
 
@@ -69,7 +68,7 @@ class WindowReader:
         order = node.args.get("order")
         ranks = not isinstance(node.this, exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg)
         if node.args.get("spec") or node.args.get("alias") or (ranks and not order):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("a window with rows or ranges of its own")
         parts = tuple(self._texts([each]) for each in node.args.get("partition_by") or ())
         return SparkWindow(
             self._texts([node.this]), parts, ", ".join(self._texts([o]) for o in order.expressions) if order else ""

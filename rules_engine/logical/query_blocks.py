@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import NotUnderstoodError, aggregates
+from rules_engine.logical.comparisons import aggregates
+from rules_engine.logical.query_tree import NotUnderstoodError
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,6 @@ class Block:
 
 def refuse_totals(block: Block) -> None:
     """Refuse one row of all rows: an aggregate that nothing groups, or a call that may be one."""
-    if any(_may_total(value, grouped=block.key is not None) for value in block.columns.values()):
-        raise NotUnderstoodError
-
-
-def _may_total(value: exp.Expr, *, grouped: bool) -> bool:
-    return value.find(exp.Anonymous) is not None or (not grouped and bool(aggregates(value)))
+    for value in block.columns.values():
+        if value.find(exp.Anonymous) or (block.key is None and aggregates(value)):
+            raise NotUnderstoodError("one row of all rows")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 import sqlglot
@@ -19,6 +18,11 @@ from sqlglot.errors import SqlglotError
 
 from rules_engine.logical.rewrites import plainly
 from rules_engine.sql.lexer import Kind, Token, tokens
+
+
+class NotUnderstoodError(Exception):
+    """A construct that this reading does not know: which, where that can be told."""
+
 
 _PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _STAND_IN = re.compile(r"__stand_in_([0-9]+)__", re.IGNORECASE)
@@ -105,9 +109,13 @@ def _put(node: exp.Expr, pick: Callable[[exp.Expr], Picked | None], found: list[
             child.replace(exp.column(f"hole_{len(found) - 1}_"))
 
 
-@lru_cache(maxsize=4_096)  # the planner asks for values first, then for places
-def query_tree(sql: str) -> QueryTree | None:
-    """A bound statement's tree; None where sqlglot makes nothing of it."""
+def query_tree(sql: str) -> QueryTree:
+    """
+    A bound statement's tree.
+
+    Raises:
+        NotUnderstoodError: If sqlglot makes nothing of it.
+    """
     texts = list[str]()
     pieces, at = list[str](), 0
     for first, after in _opaque(sql):
@@ -116,9 +124,11 @@ def query_tree(sql: str) -> QueryTree | None:
         at = after
     try:
         root = sqlglot.parse_one("".join([*pieces, sql[at:]]), dialect="spark")
-    except (SqlglotError, RecursionError):
-        return None
-    return QueryTree(plainly(root), tuple(texts)) if isinstance(root, exp.Query) else None
+    except (SqlglotError, RecursionError) as problem:
+        raise NotUnderstoodError("a text that only Spark reads") from problem
+    if not isinstance(root, exp.Query):
+        raise NotUnderstoodError("no query")
+    return QueryTree(plainly(root), tuple(texts))
 
 
 def is_stand_in(column: exp.Column) -> bool:

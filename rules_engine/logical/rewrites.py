@@ -63,11 +63,11 @@ def _numbered_groups(select: exp.Select) -> None:
 def _plain(node: exp.Expr) -> exp.Expr:
     match node:
         case exp.CountIf():
-            return exp.Count(this=_when(node.this, exp.Literal.number(1)))
+            return exp.Count(this=when(node.this, exp.Literal.number(1)))
         case exp.Filter(this=exp.Count() | exp.Sum() | exp.Min() | exp.Max() | exp.Avg()):
             return _filtered(node)
         case exp.If() if not isinstance(node.parent, exp.Case):
-            return _when(node.this, node.args["true"], node.args.get("false"))
+            return when(node.this, node.args["true"], node.args.get("false"))
         case exp.Count(this=exp.Literal()):
             return exp.Count(this=exp.Star())
     return _compared(node)
@@ -87,7 +87,7 @@ def _of(comparison: type[exp.Expr], left: exp.Expr, right: exp.Expr) -> exp.Expr
     return comparison(this=left.copy(), expression=right.copy())
 
 
-def _when(condition: exp.Expr, value: exp.Expr, otherwise: exp.Expr | None = None) -> exp.Case:
+def when(condition: exp.Expr, value: exp.Expr, otherwise: exp.Expr | None = None) -> exp.Case:
     ifs = [exp.If(this=condition.copy(), true=value.copy())]
     return exp.Case(ifs=ifs, default=otherwise.copy() if otherwise else None)
 
@@ -98,11 +98,11 @@ def _filtered(node: exp.Filter) -> exp.Expr:
     condition = node.expression.this
     inside = call.this
     if isinstance(inside, exp.Distinct) and len(inside.expressions) == 1:
-        inside.set("expressions", [_when(condition, inside.expressions[0])])
+        inside.set("expressions", [when(condition, inside.expressions[0])])
     elif isinstance(inside, exp.Star | exp.Literal):
-        call.set("this", _when(condition, exp.Literal.number(1)))
+        call.set("this", when(condition, exp.Literal.number(1)))
     else:
-        call.set("this", _when(condition, inside))
+        call.set("this", when(condition, inside))
     return call
 
 

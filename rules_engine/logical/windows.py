@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import NotUnderstoodError, aggregates
+from rules_engine.logical.comparisons import aggregates
 from rules_engine.logical.query_blocks import Block
+from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.model.frames import Schema
 
 _INEXACT = {"double", "float"}
@@ -23,7 +24,7 @@ def as_windows(block: Block, schema: Schema) -> None:
     if key.name.lower() == schema.subject_key_of(frame).lower():
         return
     if len(block.frames) != 1 or block.asked or block.lost or block.before:
-        raise NotUnderstoodError
+        raise NotUnderstoodError("groups by another column of more than one frame")
     types = schema.types_of(frame)
     block.columns = {name: _parted(value, key, block.where, types) for name, value in block.columns.items()}
     kept = [_parted(each, key, block.where, types) for each in block.having]
@@ -37,7 +38,7 @@ def as_windows(block: Block, schema: Schema) -> None:
 def parted(value: exp.Expr, key: exp.Column, where: Iterable[exp.Expr], schema: Schema, frame: str) -> exp.Expr:
     """An aggregate of the rows of a frame that have a key and meet conditions, as a window."""
     if not aggregates(value) or value.find(exp.Count):
-        raise NotUnderstoodError  # of no row a count is 0, also where the key is NULL
+        raise NotUnderstoodError("a count of rows with the same value, which is 0 of none")
     return _parted(value, key, [*where], schema.types_of(frame))
 
 
@@ -49,7 +50,7 @@ def _parted(value: exp.Expr, key: exp.Column, where: list[exp.Expr], types: dict
         if not isinstance(call, exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg) or not (
             plain or isinstance(argument, exp.Star)
         ):
-            raise NotUnderstoodError
+            raise NotUnderstoodError("an aggregate by another column of what is no plain column, or of doubles")
         of = call.copy()
         if where:
             one = exp.Literal.number(1) if isinstance(argument, exp.Star) else argument.copy()
@@ -63,8 +64,8 @@ def _parted(value: exp.Expr, key: exp.Column, where: list[exp.Expr], types: dict
 def place(block: Block) -> None:
     """Note that what a query returns is worked out over the rows of its one frame that meet its conditions."""
     if len(block.frames) != 1 or block.asked or block.having or block.key is not None or block.lost or block.groups:
-        raise NotUnderstoodError
+        raise NotUnderstoodError("a window over rows that are joined or grouped")
     if any(each.find(exp.Window) for each in block.where) or block.before:
-        raise NotUnderstoodError
+        raise NotUnderstoodError("a window over windows")
     (alias,) = block.frames
     block.before, block.where = {alias: block.where}, []

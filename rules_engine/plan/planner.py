@@ -16,14 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import NamedTuple
 
 from rules_engine.index.aggregate_predicates import AggregatePushDown, Groups
 from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.index.words import RuleBit
-from rules_engine.logical.join_sides import DimensionInList, Values
-from rules_engine.logical.normal_form import NormalForm, normal_form
+from rules_engine.logical.join_sides import Values
+from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.placed_rows import Placed
 from rules_engine.logical.select_query import (
     SelectQuery,
@@ -35,11 +34,11 @@ from rules_engine.logical.select_query import (
 )
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
-from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
+from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.plan.bound_rules import BoundRule
 from rules_engine.plan.shared_aggregation import GroupCondition, shared
 from rules_engine.plan.shared_windows import placed_rows
 from rules_engine.plan.standalone import asks_other_rows
-from rules_engine.sql.lexer import bind
 
 TOGETHER = 60
 """Statements that one aggregation answers: each is some columns of every group."""
@@ -80,11 +79,11 @@ class Plan:
 @dataclass
 class _Planner:
     matrix: HitMatrix
+    rules: Sequence[BoundRule]
     schema: Schema
-    as_of: date
     values: Values
     rows: dict[Source, list[BoundPredicate]] = field(default_factory=dict)
-    cores: dict[tuple[str, ...], list[tuple[SelectQuery, RuleBit, BoundPredicate]]] = field(default_factory=dict)
+    cores: dict[tuple[str, ...], list[tuple[SelectQuery, RuleBit, BoundPredicate, str]]] = field(default_factory=dict)
     groups: dict[str, list[GroupCondition]] = field(default_factory=dict)
     grouped: dict[Source, AggregatePushDown] = field(default_factory=dict)
     placed: dict[tuple[str, str], list[tuple[Placed, BoundPredicate]]] = field(default_factory=dict)
@@ -96,8 +95,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         """Where every rule went, once all were placed."""
-        for placed in self.matrix.cells:
-            self._place(placed)
+        for rule in self.rules:
+            self._place(rule)
         self._share()
         subjects = self._frame(self.schema.subject)
         of_subjects = self.rows.pop(subjects, [])
@@ -110,49 +109,43 @@ class _Planner:
         asked = self.conjoined, self.negated, tuple(self.carried)
         return Plan(subjects, tuple(of_subjects), passes, tuple(self.alone), *asked, self.why)
 
-    def _place(self, placed: RuleBit) -> None:
-        version, cell = placed
-        sql = bind(version.sql, version.parameters, self.as_of)
-        if version.form is Form.PREDICATE and not asks_other_rows(version.sql):
-            self._add(self._frame(version.frame), BoundPredicate(sql, cell))
+    def _place(self, rule: BoundRule) -> None:
+        version, cell = rule.placed
+        if rule.asks is None and rule.not_understood is None:
+            self._add(self._frame(version.frame), BoundPredicate(rule.sql, cell))
             self.why[version.id] = f"condition on {version.frame}"
             return
-        own = _own_conjuncts(version, sql) if version.form is Form.PREDICATE else None
-        if self._normalised(_as_statement(version, sql, self.schema), placed, own):
+        why_not = rule.not_understood if rule.asks is None else self._normalised(rule, rule.asks)
+        if why_not is None:
             return
-        found = select_query(sql) if version.form is Form.STATEMENT else None
+        found = select_query(rule.sql) if version.form is Form.STATEMENT else None
         if found is None or found.grouped or " select " in f" {spelled(found.where)} ":
-            self._leave(placed, "a query of its own")
+            self._leave(rule.placed, why_not)
         else:
-            self._ask_rows(found, placed)
+            self._ask_rows(found, rule.placed, why_not)
 
-    def _normalised(self, sql: str, placed: RuleBit, own: Sequence[str] | None) -> bool:
-        """
-        Whether the rule asks, in whatever words, what rows are there for a subject, or what they come to.
-
-        ``own`` are the conditions of a predicate on the subject's own row, as written: NULL is an outcome of them.
-        """
-        version, cell = placed
-        found = normal_form(sql, self.schema) if sql else None
-        if found is None:
-            return False
+    def _normalised(self, rule: BoundRule, found: NormalForm) -> str | None:
+        """Place what a rule asks of its subject and of rows; why not, None where it is done."""
+        version, cell = rule.placed
         subject, where = (side.condition(self.values) if side else "" for side in (found.subject, found.rows))
         if subject is None or where is None:
-            return False
+            return "a look-up of too many values, or by a key that is not unique"
         if found.rows is None and found.placed is None:
             self._add(self._frame(self.schema.subject), BoundPredicate(subject, cell, filters=True))
             self.why[version.id] = f"condition on {self.schema.subject}"
-            return True
+            return None
+        # NULL is an outcome of a predicate's conditions on the subject's own row, as they are written.
+        own = _own_conjuncts(version, rule.sql) if version.form is Form.PREDICATE else None
         as_written = own is not None and len(own) == len(found.subject.where) and not found.subject.among
         subject = " AND ".join(own or ()) if as_written else subject
         plain = not subject and not found.negated and not found.against
         bound = BoundPredicate("", cell if plain else self._second(cell), filters=True)
         if not (why := self._asks_rows(found, where, bound, plain=plain)):
-            return False
+            return "DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row"
         self.why[version.id] = why
         if not plain:
             self._ask_both(BoundPredicate(subject, cell, filters=not as_written), denied=found.negated)
-        return True
+        return None
 
     def _asks_rows(self, found: NormalForm, where: str, bound: BoundPredicate, *, plain: bool) -> str:
         """Place what a rule asks of rows; how, in words, empty where nobody answers it."""
@@ -195,7 +188,7 @@ class _Planner:
         for masks in (self.conjoined, *([self.negated] if denied else [])):
             masks[cell.word] = masks.get(cell.word, 0) | cell.mask
 
-    def _ask_rows(self, found: SelectQuery, placed: RuleBit) -> None:
+    def _ask_rows(self, found: SelectQuery, placed: RuleBit, why_not: str) -> None:
         version, cell = placed
         frame, alias = frame_and_alias(found.source)
         key = self.schema.subject_key_of(frame).lower() if not found.given else ""
@@ -203,15 +196,16 @@ class _Planner:
             self._add(self._frame(frame), BoundPredicate(unqualified(found.where, alias), cell, filters=True))
             self.why[version.id] = f"condition on {frame}"
             return
-        self.cores.setdefault(found.core, []).append((found, placed, BoundPredicate(found.where, cell, filters=True)))
+        bound = BoundPredicate(found.where, cell, filters=True)
+        self.cores.setdefault(found.core, []).append((found, placed, bound, why_not))
 
     def _share(self) -> None:
         """Sources that several statements read are read once."""
         for of_core in self.cores.values():
             first = of_core[0][0]
-            for found, placed, bound in of_core:
+            for found, placed, bound, why_not in of_core:
                 if len(of_core) == 1 or not found.where:
-                    self._leave(placed, "a query of its own: no other reads what it reads")
+                    self._leave(placed, why_not)
                     continue
                 self._add(Source(first.source, first.key, given=first.given), bound)
                 self.why[placed[0].id] = f"shares {spelled(first.source)[:60]}"
@@ -229,38 +223,20 @@ class _Planner:
     def _add(self, source: Source, bound: BoundPredicate) -> None:
         self.rows.setdefault(source, []).append(bound)
 
-    def _leave(self, placed: RuleBit, why: str) -> None:
+    def _leave(self, placed: RuleBit, why_not: str) -> None:
         self.alone.append(placed)
-        self.why[placed[0].id] = why
+        self.why[placed[0].id] = f"a query of its own: {why_not or 'an expression that is not read'}"
 
     def _frame(self, name: str) -> Source:
         frame = next(known for known in self.schema.columns if known.lower() == name.lower())
         return Source(f"`{frame}`", f"`{self.schema.subject_key_of(frame)}`", frame)
 
 
-def plan(matrix: HitMatrix, schema: Schema, as_of: date, values: Values) -> Plan:
-    """Place every rule of a hit matrix, where :func:`values_wanted` are known as far as they are."""
-    found = _Planner(matrix, schema, as_of, values).plan()
+def plan(matrix: HitMatrix, rules: Sequence[BoundRule], schema: Schema, values: Values) -> Plan:
+    """Place every rule of a hit matrix, where the values that they want are known as far as they are."""
+    found = _Planner(matrix, rules, schema, values).plan()
     order = {cell: place for place, (_, cell) in enumerate(matrix.cells)}
     return replace(found, alone=tuple(sorted(found.alone, key=lambda placed: order[placed[1]])))
-
-
-def values_wanted(matrix: HitMatrix, schema: Schema, as_of: date) -> frozenset[DimensionInList]:
-    """The values of small frames that joins ask for: where they are known, nothing is joined."""
-    bound = (
-        _as_statement(version, bind(version.sql, version.parameters, as_of), schema) for version, _ in matrix.cells
-    )
-    forms = [form for sql in bound if sql and (form := normal_form(sql, schema))]
-    return frozenset(among for form in forms for side in (form.subject, form.rows) if side for _, among in side.among)
-
-
-def _as_statement(version: RuleVersion, sql: str, schema: Schema) -> str:
-    """A bound rule that asks other rows, as a statement; empty where it asks none, or NULL is an outcome of it."""
-    if version.form is Form.STATEMENT:
-        return sql
-    own = version.frame.lower() == schema.subject.lower() and version.when_unknown is WhenUnknown.MISS
-    asks = own and asks_other_rows(version.sql)
-    return f"SELECT `{schema.subject_key}` FROM `{schema.subject}` WHERE ({sql})" if asks else ""
 
 
 def _own_conjuncts(version: RuleVersion, sql: str) -> list[str]:

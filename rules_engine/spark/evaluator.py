@@ -21,7 +21,8 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.plan.planner import plan, values_wanted
+from rules_engine.plan.bound_rules import bound_rules, values_wanted
+from rules_engine.plan.planner import plan
 from rules_engine.plan.standalone import batches
 from rules_engine.ports import Checked, LakeReader, OpenLake, Progress, silent
 from rules_engine.spark import passes, run_metrics, scan
@@ -258,7 +259,8 @@ class SparkEvaluator:
         """
         as_of = rule_set.as_of
         schema = self.schema(as_of, rule_set.reference_lists)
-        planned = plan(matrix, schema, as_of, values(self.spark, values_wanted(matrix, schema, as_of)))
+        rules = bound_rules(matrix, schema, as_of)
+        planned = plan(matrix, rules, schema, values(self.spark, values_wanted(rules)))
         with few_rows(self.spark, schema, planned.alone) as session_of:
             facts = run_batches(
                 list(batches(planned.alone)),

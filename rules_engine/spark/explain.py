@@ -16,8 +16,9 @@ from rules_engine.index.predicate_index import IndexExplanation
 from rules_engine.logical.select_query import spelled
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
+from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import Pass as Read
-from rules_engine.plan.planner import plan, values_wanted
+from rules_engine.plan.planner import plan
 from rules_engine.plan.standalone import batches
 from rules_engine.ports import Progress, silent
 from rules_engine.spark.dimension_lists import values
@@ -91,7 +92,8 @@ def explained(
     The frames are views of the session, and the rules must have been accepted. A run reads the passes
     together, so its time is less than their sum; the first pass also pays for what Spark does once.
     """
-    planned = plan(matrix, schema, as_of, values(spark, values_wanted(matrix, schema, as_of)))
+    rules = bound_rules(matrix, schema, as_of)
+    planned = plan(matrix, rules, schema, values(spark, values_wanted(rules)))
     passes = [Read(planned.subjects, planned.of_subjects), *planned.passes]
     indexes = [of_pass(spark, *each) for each in passes if each.of_rows or each.groups]
     found: dict[Cell, list[IndexExplanation]] = {}

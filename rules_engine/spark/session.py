@@ -45,6 +45,7 @@ PINNED = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.execution.sortBeforeRepartition": "true",
+    "spark.sql.subexpressionElimination.enabled": "false",
     "mapreduce.input.linerecordreader.line.maxlength": "2147483647",
 }
 """
@@ -57,6 +58,9 @@ Lines of CSV and JSON are read whole, the columns that no rule asks too: what is
 found. Those of case mappings and fraction digits are of Spark 4 and make it answer as 3.5 does: letters change their
 case by Java's tables, and of two decimals whose common type has more than 38 digits the fraction is kept (a value that
 no longer fits is an error, where Spark 4 would drop the fraction and find 1.4 equal to 1).
+
+What two conditions have in common Spark would work out before the guards of either: ``a <> 0 AND b / a > 2`` then fails
+beside ``a <> 0 AND b / a < 9``, and ``a <> 0 AND b / a BETWEEN 2 AND 9`` by itself.
 """
 
 OF_THE_PLACE = (

@@ -27,7 +27,7 @@ PLACES = {
     ),
     "SELECT customer_id FROM holdings WHERE balance > 5 UNION SELECT customer_id FROM customers WHERE spend > 5": (
         "a query of its own",
-        "",
+        "a UNION",
     ),
 }
 """A rule's condition to where it goes and why."""

@@ -12,7 +12,8 @@ import pytest
 from rules_engine.logical import aggregate_conditions, block_reader, join_reader, normal_form
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
-from rules_engine.plan.planner import plan, values_wanted
+from rules_engine.plan.bound_rules import bound_rules, values_wanted
+from rules_engine.plan.planner import plan
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
@@ -88,8 +89,9 @@ def test_hardly_any_wording_runs_as_a_query_of_its_own(spark: SparkSession, tmp_
     wordings = [*chain(*MEANINGS.values())]
     rules = small_lake.rule_set(*(rule_of(n, sql) for n, sql in enumerate(wordings)))
     matrix, schema = HitMatrix.of(rules), evaluator.schema(small_lake.AS_OF)
-    known = values(evaluator.spark, values_wanted(matrix, schema, small_lake.AS_OF))
-    own = [version.sql for version, _ in plan(matrix, schema, small_lake.AS_OF, known).alone]
+    bound = bound_rules(matrix, schema, small_lake.AS_OF)
+    known = values(evaluator.spark, values_wanted(bound))
+    own = [version.sql for version, _ in plan(matrix, bound, schema, known).alone]
     assert len(own) <= 0.05 * len(wordings), own
 
 

@@ -8,7 +8,8 @@ from rules_engine.index.aggregate_predicates import Groups
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
-from rules_engine.plan.planner import TOGETHER, Plan, plan, values_wanted
+from rules_engine.plan.bound_rules import bound_rules, values_wanted
+from rules_engine.plan.planner import TOGETHER, Plan, plan
 from tests.small_lake import AS_OF, rule, rule_set
 from tests.spec.table import Row, cases
 
@@ -33,35 +34,35 @@ WHERE = """
     SELECT customer_id FROM customers WHERE country = 1                                     | condition on customers                      | a statement that is a condition
     SELECT DISTINCT h.customer_id FROM holdings h WHERE h.balance > 5                       | condition on holdings                       | DISTINCT changes nothing
     SELECT h.customer_id AS id FROM `Holdings` AS h                                         | condition on holdings                       | every row
-    SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)    | a query of its own                          | a query in the filter
-    SELECT product FROM products WHERE type = 1                                             | a query of its own: no other reads what it reads | a frame without a subject
-    SELECT balance FROM holdings WHERE role = 1                                             | a query of its own: no other reads what it reads | another column than the key
+    SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)    | a query of its own: a sub-query within an expression or under OR | a query in the filter
+    SELECT product FROM products WHERE type = 1                                             | a query of its own: an expression that is not read | a frame without a subject
+    SELECT balance FROM holdings WHERE role = 1                                             | a query of its own: an expression that is not read | another column than the key
     {HAS})                                                                                  | condition on holdings                   | whether there are rows
     country = 1 AND NOT {HAS} AND balance > 5)                                              | asks the rows of holdings                   | that there are none
     {HAS} AND country = 1)                                                                  | asks the rows of holdings | a column of the subject in the inner query
     {HAS} AND date > 1)                                                                     | asks the rows of holdings | one that is named like a keyword
-    {HAS} AND h.balance > customers.spend)                                                  | a query of its own                          | rows compared with the subject
-    {HAS} AND product IN (SELECT product FROM products))                                    | a query of its own                          | a query in the inner query
+    {HAS} AND h.balance > customers.spend)                                                  | a query of its own: a condition on two relations | rows compared with the subject
+    {HAS} AND product IN (SELECT product FROM products))                                    | a query of its own: a look-up of too many values, or by a key that is not unique | a query in the inner query
     customer_id IN (SELECT customer_id FROM holdings)                                       | condition on holdings | IN of a query
-    holdings: customer_id IN (SELECT customer_id FROM customers)                            | a query of its own                          | a query on another frame
+    holdings: customer_id IN (SELECT customer_id FROM customers)                            | a query of its own: a sub-query in a condition on another frame than the subject's | a query on another frame
     SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 | counts or adds up the rows of holdings | how many rows
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5           | counts or adds up the rows of holdings | groups that are nobody else's
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | counts or adds up the rows of holdings ;; condition on holdings | groups of two
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id HAVING avg(rate) > 1 | shares the groups of holdings ;; shares the groups of holdings | what workers do not add up
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | counts or adds up the rows of holdings ;; a query of its own | HAVING on a column
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | counts or adds up the rows of holdings ;; a query of its own: an expression that is not read | HAVING on a column
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role) > 1 | counts or adds up the rows of holdings ;; counts or adds up the rows of holdings | different values are counted
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role + 1) > 1 | shares the groups of holdings ;; a query of its own | DISTINCT of an expression
-    SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own ;; condition on holdings | an aggregate of two values under a filter
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role + 1) > 1 | shares the groups of holdings ;; a query of its own: DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row | DISTINCT of an expression
+    SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: an expression that is not read ;; condition on holdings | an aggregate of two values under a filter
     SELECT h.customer_id FROM holdings h GROUP BY h.customer_id ;; SELECT customer_id FROM holdings GROUP BY customer_id | condition on holdings ;; condition on holdings | sources in two spellings
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING CASE WHEN sum(balance) > 5 THEN count(*) > 1 END ;; SELECT customer_id FROM holdings GROUP BY customer_id | shares the groups of holdings ;; condition on holdings | a CASE over aggregates
     SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | counts or adds up the rows of holdings ;; condition on holdings | a count and groups of one frame
-    SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 | a query of its own: no other reads what it reads | a join that is nobody else's
+    SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 | a query of its own: a look-up of too many values, or by a key that is not unique | a join that is nobody else's
     SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; select H.customer_id from Holdings h join products p on p.product=h.product where h.balance > 5 | shares holdings h join products p on p . product = h . product ;; shares holdings h join products p on p . product = h . product | one join for two
-    SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product | shares holdings h join products p on p . product = h . product ;; a query of its own: no other reads what it reads | nothing to tell its rows by
+    SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 ;; SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product | shares holdings h join products p on p . product = h . product ;; a query of its own: a look-up of too many values, or by a key that is not unique | nothing to tell its rows by
     WITH a AS (SELECT customer_id, spend FROM customers) SELECT customer_id FROM a WHERE spend > 1 ;; WITH a AS (SELECT customer_id, spend FROM customers) SELECT customer_id FROM a WHERE spend < 1 | condition on customers ;; condition on customers | one WITH for two
     WITH a AS (SELECT customer_id FROM customers) SELECT customer_id FROM a WHERE customer_id > 1 ;; WITH a AS (SELECT customer_id FROM holdings) SELECT customer_id FROM a WHERE customer_id < 1 | condition on customers ;; condition on holdings | one name, two meanings
     WITH customers AS (SELECT * FROM holdings) SELECT customer_id FROM customers WHERE balance > 1 | condition on holdings | a name that hides a frame
-    SELECT customer_id FROM customers WHERE country = 1 LIMIT 5                             | a query of its own                          | the first few
+    SELECT customer_id FROM customers WHERE country = 1 LIMIT 5                             | a query of its own: an expression that is not read | the first few
 """.replace("{HAS}", HAS)
 
 
@@ -135,8 +136,9 @@ KNOWN = {"type = 0": (), "type = 2": None}
 def planned(rules: str, *, known: bool = False) -> tuple[Plan, list[str]]:
     versions = [written(f"R-{number}", text.strip()) for number, text in enumerate(rules.split(";;"))]
     matrix = HitMatrix.of(rule_set(*versions))
-    values = {each: KNOWN.get(each.where, ("7", "8")) for each in values_wanted(matrix, SCHEMA, AS_OF)}
-    return plan(matrix, SCHEMA, AS_OF, values if known else {}), [version.id for version in versions]
+    bound = bound_rules(matrix, SCHEMA, AS_OF)
+    values = {each: KNOWN.get(each.where, ("7", "8")) for each in values_wanted(bound)}
+    return plan(matrix, bound, SCHEMA, values if known else {}), [version.id for version in versions]
 
 
 def written(key: str, text: str) -> RuleVersion:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sqlglot
 from sqlglot import exp
 
@@ -18,7 +20,7 @@ def weighs_absence(version: RuleVersion) -> bool:
 
     Of such a rule an empty column and a missing row cannot be told apart by running it.
     """
-    tree = sqlglot.parse_one(blanked(version.sql), dialect="spark")
+    tree = _tree(version.sql)
     return (
         tree.find(exp.Except, exp.AggFunc, exp.Window) is not None
         or any(join.side or join.kind == "ANTI" for join in tree.find_all(exp.Join))
@@ -30,13 +32,18 @@ def weighs_absence(version: RuleVersion) -> bool:
 def asks_columns(version: RuleVersion, schema: Schema) -> bool:
     """Whether a condition, filter or join of the rule names any column but the subject's key."""
     keys = {schema.subject_key.lower(), *(key.lower() for key in schema.subject_keys.values())}
-    columns = sqlglot.parse_one(blanked(version.sql), dialect="spark").find_all(exp.Column)
+    columns = _tree(version.sql).find_all(exp.Column)
     return any(column.name.lower() not in keys and _asked(column) for column in columns)
 
 
 def one_way(version: RuleVersion) -> bool:
     """Whether the rule can be true in one way only: no OR, and no set operation."""
-    return sqlglot.parse_one(blanked(version.sql), dialect="spark").find(exp.Or, exp.SetOperation) is None
+    return _tree(version.sql).find(exp.Or, exp.SetOperation) is None
+
+
+@lru_cache(maxsize=1)  # three questions about one rule after each other
+def _tree(sql: str) -> exp.Expr:
+    return sqlglot.parse_one(blanked(sql), dialect="spark")
 
 
 def _asked(column: exp.Column) -> bool:
