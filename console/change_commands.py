@@ -217,4 +217,13 @@ def _planned(standing: Standing) -> tuple[str, ...]:
     words, types = plan["said"].get("words", ""), plan["said"].get("types", ())
     said = f"Plan {plan['plan']} by {plan['planned_by']} of {str(plan['planned_at'])[:10]}{stale}: {words}"
     moved = (t for t in types if {"membership_type", "before", "gained", "lost"} <= {*t} and (t["gained"] or t["lost"]))
+    on = ", ".join(f"{a['approver']} on {_that(a['plan'], plan['plan'])}" for a in plan.get("approvals", ()))
+    said += f"\nApproved by {on}" if on else ""
     return (said, *(f"  {t['membership_type']}: {t['before']} +{t['gained']} −{t['lost']}" for t in moved))
+
+
+def _that(approved: int | None, newest: int) -> str:
+    """Which plan an approver had before him."""
+    if approved is None:
+        return "no plan"
+    return "this plan" if approved == newest else f"plan {approved}, which is older"

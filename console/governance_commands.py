@@ -148,7 +148,9 @@ def govern(
         url = installation.database_url
         require_approvals(url, approvals, reason, plan_days, without_spark=without_spark)
         stands = in_force(url)
-    planned = f", and a plan that is no older than {stands.plan_days} days" if stands.plan_days else ""
+    planned = (
+        f", and a plan that is no older than {stands.plan_days} days" if stands.plan_days and stands.approvals else ""
+    )
     checked = "A check without Spark is enough." if stands.without_spark else "A check has to ask Spark."
     said = f"Changes need {stands.approvals} approvals{planned}. {checked}"
     wanted = approvals, plan_days, without_spark

@@ -33,7 +33,7 @@ def upgrade(desk: Desk, as_sql: AsSql = False, since: Since = None) -> None:
         desk.screen.answer({"sql": statements}, statements)
         return
     with opened(desk.settings()) as installation:
-        schema.upgrade(installation.database_url)
+        schema.upgrade(installation.database_url, schema.PLAN_DAYS)
         if Path(installation.settings.lake).exists():
             installation.history.create()
     desk.screen.answer({"upgraded": True}, "The rules repository is up to date.")

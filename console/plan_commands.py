@@ -123,7 +123,8 @@ def _looked_at(found: Plan) -> Iterator[str]:
     """What was evaluated to say so, and on what."""
     of = f"on the data of {found.as_of}"
     of += f", by the rules of {found.rules_day}" if found.rules_day != found.as_of else ""
-    yield f"{len(found.effect.edits)} edits, {of}; decided against {found.against or 'an empty history'}."
+    many = len(found.effect.edits)
+    yield f"{many} edit{'' if many == 1 else 's'}, {of}; decided against {found.against or 'an empty history'}."
     few = len(found.evaluated)
     if found.reused:
         named = f" ({', '.join(found.evaluated[:5])}{', …' if few > 5 else ''})" if few else ""

@@ -41,7 +41,7 @@ def upgraded(url: str) -> str:
     with tempfile.TemporaryDirectory(prefix="migrations-") as place:
         _unpack(Path(place))
         schema = importlib.import_module("rules_repo.schema")
-        return str(schema.upgrade(url))
+        return str(schema.upgrade(url, schema.PLAN_DAYS))
 
 
 def _unpack(place: Path) -> None:

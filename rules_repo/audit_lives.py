@@ -54,6 +54,7 @@ class Lives:
             "governance": self._governance,
             "plan_result": self._plan,
             "release": self._release,
+            "tenant": self._tenant,
             **dict.fromkeys(DRAFTS, self._draft),
         }
 
@@ -224,6 +225,11 @@ class Lives:
         if in_force:
             self._planning[row["tenant"]] = (row.get("plan_days") or 0) * (needed > 0)
             self._without_spark[row["tenant"]] = bool(row.get("without_spark"))
+
+    def _tenant(self, said: Said) -> None:
+        """Until governance says something, a tenant needs the plans that it began with."""
+        if said.operation != "DELETE" and said.row["key"] not in self._needed:
+            self._planning[said.row["key"]] = said.row.get("plan_days") or 0
 
     def _release(self, said: Said) -> None:
         if change := self._of(said):

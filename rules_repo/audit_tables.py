@@ -79,11 +79,14 @@ _0003 = """
 """
 
 _0004 = """
+    approval: id* bigint, change_id bigint, tenant text, edition integer, content_hash text, granted boolean,
+        reason text, approver text, approved_at timestamp with time zone, approver_id bigint, plan_id bigint
     check_result: id* bigint, change_id bigint, tenant text, edition integer, content_hash text, passed boolean,
         findings text, checked_by text, checked_at timestamp with time zone, checked_by_id bigint, spark_version text,
         schema_digest text, gate_version text
     governance: id* bigint, tenant text, approvals_needed integer, reason text, set_by text,
         set_at timestamp with time zone, in_force boolean, set_by_id bigint, plan_days integer, without_spark boolean
+    tenant: key* text, description text, plan_days integer
 """
 """Those that these revisions changed."""
 

@@ -41,8 +41,10 @@ class Needed:
 
 def in_force(url: str) -> Needed:
     """What the tenant's approvals need now; what one admin proposes does not count yet."""
-    query = """SELECT coalesce(max(plan_days), 0), coalesce(bool_or(without_spark), false) FROM (
-        SELECT * FROM rules.governance WHERE tenant = rules.tenant() AND in_force ORDER BY id DESC LIMIT 1) AS g"""
+    query = """SELECT coalesce(max(g.plan_days), max(t.plan_days), 0), coalesce(bool_or(g.without_spark), false)
+        FROM rules.tenant AS t LEFT JOIN LATERAL (SELECT * FROM rules.governance AS g
+            WHERE g.tenant = t.key AND g.in_force ORDER BY g.id DESC LIMIT 1) AS g ON true
+        WHERE t.key = rules.tenant()"""
     engine = connected(url)
     with translated(engine), engine.connect() as connection:
         plan_days, without_spark = connection.execute(text(query)).one()

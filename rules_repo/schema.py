@@ -45,9 +45,22 @@ END $$;"""
 """A migration that is no superuser's belongs to the owner of the schema while it runs, and not afterwards."""
 
 
-def upgrade(url: str) -> str:
+PLAN_DAYS = 30
+"""How old the plan of a change may be where a tenant is new, and governance says nothing else."""
+
+NONE_YET = "ADD COLUMN plan_days integer NOT NULL DEFAULT 0"
+"""What a tenant that is there begins with; in the administrator's SQL from nothing the one that is there is new."""
+
+EFFECTS_TOO = f"UPDATE {SCHEMA}.tenant SET plan_days = {{}} WHERE key = 'main'"
+"""The first tenant of a new database approves effects, as every tenant does that is added to one."""
+
+
+def upgrade(url: str, plan_days: int = 0) -> str:
     """
     Bring the schema up to :data:`HEAD` in one transaction, and say which it is; again changes nothing.
+
+    Where there was none before, ``plan_days`` is how old the plans may be that the approvals of its first tenant
+    need; 0 needs none.
 
     Raises:
         RunRefused: If the database cannot be reached, or is older than PostgreSQL 15.
@@ -63,10 +76,12 @@ def upgrade(url: str) -> str:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
         connection.exec_driver_sql(ONE_AT_A_TIME)
         config.attributes["connection"] = connection
-        _check_known(_revision(connection), shown(url))
+        _check_known(before := _revision(connection), shown(url))
         connection.exec_driver_sql(PATH)
         command.upgrade(config, HEAD)
         _check_restored(connection, shown(url))
+        if before is None and plan_days:
+            connection.exec_driver_sql(EFFECTS_TOO.format(plan_days))
         connection.execution_options(no_parameters=True).exec_driver_sql(LEAVE)
     return HEAD
 
@@ -90,6 +105,8 @@ def offline(since: str | None = None) -> str:
         for step in wanted
         for part in step.module.PARTS
     ]
+    if not since:
+        parts = [part.replace(NONE_YET, f"{NONE_YET[:-1]}{PLAN_DAYS}") for part in parts]
     return "\n".join(["BEGIN;", PATH, *_opening(since), *parts, *_closing(since), LEAVE, "COMMIT;", ""])
 
 

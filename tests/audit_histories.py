@@ -61,7 +61,7 @@ class Histories:
                     f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$"
                 )
                 cursor.execute(f"GRANT {roles} TO {login}")
-            cursor.execute("INSERT INTO rules.tenant VALUES ('acme', 'Another mutual') ON CONFLICT DO NOTHING")
+            cursor.execute("INSERT INTO rules.tenant VALUES ('acme', 'Another mutual', 0) ON CONFLICT DO NOTHING")
             members = [(tenant, login) for tenant, logins in TENANTS.items() for login in logins]
             for tenant, login in [*members, ("main", "olga"), ("acme", "otto"), ("main", "jo"), ("acme", "jo")]:
                 cursor.execute("INSERT INTO rules.tenant_login VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, login))

@@ -95,8 +95,31 @@ def steps(of_type: TypeEffect) -> list[tuple[str, int, int, str]]:
     return [*found, ("after", 0, level, "total")]
 
 
+PICTURE = """
+text { font: 13px system-ui, sans-serif; fill: #1d2530 } .ground { fill: #ffffff }
+.total { fill: #44546a } .gained { fill: #2a8f5b } .lost { fill: #c0392b }
+.line { stroke: #9aa4b1; stroke-dasharray: 3 3 }
+"""
+
+
+def picture(of_type: TypeEffect) -> str:
+    """The waterfall of a type as a file of its own, on white."""
+    drawn, base = _drawn(of_type)
+    head, _, rest = drawn.partition(">")
+    ground = '<rect class="ground" width="100%" height="100%"/>'
+    told = escape(f"{of_type.membership_type}, members; the bars begin at {base:,}")
+    named = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return f"{named}><title>{told}</title><style>{PICTURE}</style>{ground}{rest}\n"
+
+
 def waterfall(of_type: TypeEffect) -> str:
     """Members before, what each cause adds and takes, members after; the axis begins where something happens."""
+    drawn, base = _drawn(of_type)
+    return drawn + (f'<p class="soft">The bars begin at {base:,} members.</p>' if base else "")
+
+
+def _drawn(of_type: TypeEffect) -> tuple[str, int]:
+    """The drawing, and at how many members its bars begin."""
     rows = steps(of_type)
     ends = [each for _, start, end, kind in rows for each in ((start, end) if kind != "total" else (end,))]
     low, high = min(ends), max(ends)
@@ -119,9 +142,8 @@ def waterfall(of_type: TypeEffect) -> str:
         if number + 1 < len(rows):
             parts.append(f'<line class="line" x1="{x(end):.1f}" x2="{x(end):.1f}" y1="{top + BAR}" y2="{top + ROW}"/>')
     told = f"Members of {of_type.membership_type}: {of_type.before} before, {of_type.after} after"
-    cut = f'<p class="soft">The bars begin at {base:,} members.</p>' if base else ""
     size = f'viewBox="0 0 {WIDE} {len(rows) * ROW + 6}"'
-    return f'<svg {size} role="img" aria-label="{escape(told)}">{"".join(parts)}</svg>{cut}'
+    return f'<svg {size} role="img" aria-label="{escape(told)}">{"".join(parts)}</svg>', base
 
 
 def _segments(plan: Plan) -> Iterator[str]:

@@ -180,6 +180,8 @@ def test_a_tenant_sees_its_own_rules(office: Office) -> None:
     office(
         "cy", "SELECT rules.record_check(2, (SELECT content_hash FROM rules.change_overview), true, 'read', '4.1.1')"
     )
+    assert "nobody has planned" in office.refusal("cy", "SELECT rules.approve(2)"), "a new tenant approves effects, too"
+    office("cy", "SELECT rules.record_plan(2, rules.content_hash(2), clock_timestamp(), '{}')")
     office("cy", "SELECT rules.approve(2)")
     office("cy", "SELECT rules.schedule(2)")
     assert office("dan", RULES) == [("BOND-001", 1, 10), ("LOAN-001", 1, 40)]
@@ -254,7 +256,7 @@ TAMPERING = """
     DELETE FROM rules.audit_entry WHERE position = 20                                  | Audit entry 20: it is missing          | an entry was taken out
     UPDATE rules.audit_entry SET hash = repeat('0', 64) WHERE position = 20            | Audit entry 20: it was altered         | a hash was rewritten
     UPDATE rules.audit_entry SET position = position + 1000 WHERE position > 20        | Audit entry 21: it is missing          | entries were renumbered
-    DELETE FROM rules.audit_entry WHERE position > 21                                  | a publication that did not happen      | the newest entries were cut off
+    DELETE FROM rules.audit_entry WHERE position > 22                                  | a publication that did not happen      | the newest entries were cut off
     UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 1                        | it is not what the audit says of it    | a wording was edited
     UPDATE rules.rule_period SET effective = '[2023-01-01,)' WHERE rule_id = 1         | it is not what the audit says of it    | days were edited
     DELETE FROM rules.approval                                                         | it is gone                             | an approval was deleted

@@ -95,6 +95,39 @@ def test_what_is_no_approval_of_an_effect_is_refused(office: Office, case: Row) 
     assert case["login"] in {*OFFICE, "postgres"}
 
 
+def test_an_approval_names_its_plan(office: Office) -> None:
+    """The database writes which one it was; a plan that is made after it is none that was approved."""
+    approvals = "SELECT a.approver, a.plan_id = (SELECT max(id) FROM rules.plan_result WHERE change_id = {0}) FROM rules.approval AS a"
+    assert office("olga", f"{approvals.format(5)} WHERE a.change_id = 5") == [("bob", True)]
+    assert office("olga", "SELECT plan_id FROM rules.approval WHERE change_id = 1") == [(None,)]
+    ((plan,),) = office("olga", "SELECT plan FROM rules.change_overview WHERE change_id = 4")
+    assert isinstance(plan, dict)
+    assert plan["approvals"] == [{"approver": "bob", "plan": plan["plan"]}]
+
+
+def test_a_new_tenant_needs_plans_and_the_first_of_a_new_database_does(empty_database_url: str) -> None:
+    """Those that are there keep what they had; a tenant that needs no approval needs no plan."""
+    schema.upgrade(empty_database_url, schema.PLAN_DAYS)
+    owner = client(empty_database_url)
+    owner.autocommit = True
+    made = open_office(runner(owner), empty_database_url)
+    owner.close()
+    made("ann", TWO_RULES)
+    made("ann", "SELECT rules.submit(1, 'the first rules')")
+    made("bob", CHECKED.format(1))
+    assert "nobody has planned" in made.refusal("bob", "SELECT rules.approve(1)")
+    made("adam", "INSERT INTO rules.governance (approvals_needed, reason, plan_days) VALUES (1, 'in a hurry', 0)")
+    assert made("postgres", "SELECT rules.plan_days_of('main')") == [(30,)], "the rules are there: two admins say so"
+    made("dan", PLANNED.format(1))
+    made("bob", "SELECT rules.approve(1)")
+    made("bob", "SELECT rules.schedule(1)")
+    schema.upgrade(empty_database_url, 7)
+    assert made("postgres", "SELECT rules.plan_days_of('main')") == [(30,)]
+    made("adam", "INSERT INTO rules.tenant (key) VALUES ('acme')")
+    assert made("postgres", "SELECT rules.plan_days_of('acme')") == [(30,)]
+    assert audit.verify(empty_database_url).faults == ()
+
+
 def test_a_plan_that_is_as_the_change_lets_it_be_approved_and_published(office: Office) -> None:
     """Planned again, both changes go their way; the overview has the plan; the audit agrees with every step."""
     one = "SELECT plan ->> 'stale', plan -> 'said' ->> 'words', plan ->> 'planned_by' FROM rules.change_overview"

@@ -40,6 +40,8 @@ def test_the_tour_does_what_the_readme_says(home: dict[str, str]) -> None:
     customer = _a_customer_of_the_changed_rule(home)
     for fails, block in BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8")):
         for command in block.strip().splitlines():
+            if _said_to_the_shell(command, home):
+                continue
             done = _run(command.replace("1072096", customer), home)
             assert (done.returncode != 0) == bool(fails), f"{command}\n{done.stdout}\n{done.stderr}"
             said.append(done.stdout + done.stderr)
@@ -47,6 +49,23 @@ def test_the_tour_does_what_the_readme_says(home: dict[str, str]) -> None:
     assert "LOY-007/3" in tour, "the run after the change is decided by the version the change made"
     assert "nothing inserted" in tour
     assert "whole number" in tour
+    assert "its plan is recorded" in tour
+    assert "Approved by bob on this plan" in tour
+
+
+def _said_to_the_shell(command: str, environment: dict[str, str]) -> bool:
+    """What a shell keeps for the lines after it: as whom they are said."""
+    words, _, value = command.partition("=")
+    if words == "export RULES_DATABASE_URL":
+        asked, _, change = value.removeprefix("$(").removesuffix(")").partition(" | ")
+        url = _run(asked, environment).stdout.strip()
+        done = subprocess.run(change, shell=True, input=url, capture_output=True, text=True, check=True)
+        environment["RULES_DATABASE_URL"] = done.stdout.strip()
+    elif command == "unset RULES_DATABASE_URL":
+        del environment["RULES_DATABASE_URL"]
+    else:
+        return False
+    return True
 
 
 def _a_customer_of_the_changed_rule(home: dict[str, str]) -> str:

@@ -117,7 +117,7 @@ class Office(RuleBasedStateMachine):
         self.tenant = f"t{next(TENANTS)}"
         self.model = self.judge()
         with self.connection.cursor() as cursor:
-            cursor.execute("INSERT INTO rules.tenant VALUES (%s)", (self.tenant,))
+            cursor.execute("INSERT INTO rules.tenant VALUES (%s, '', 0)", (self.tenant,))
             for name in LOGINS:
                 cursor.execute("INSERT INTO rules.tenant_login VALUES (%s, %s)", (self.tenant, name))
         self.sql("postgres", "INSERT INTO rules.governance (approvals_needed, reason) VALUES (0, 'a start')")

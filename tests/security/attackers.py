@@ -122,7 +122,7 @@ def two_tenants(siege: Siege) -> None:
     """Beside main, with changes 1 to 8: acme with change 9 published, 10 a draft, 11 approved; and the tutorial play."""
     for login in LOGINS:
         siege.employ(login)
-    siege("postgres", "INSERT INTO rules.tenant VALUES ('acme', 'Another mutual'), ('play', 'A tutorial')")
+    siege("postgres", "INSERT INTO rules.tenant VALUES ('acme', 'Another mutual', 0), ('play', 'A tutorial', 0)")
     for tenant, logins in (("main", (*OFFICE, "amy")), ("acme", (*ACME, "amy")), ("play", ("amy",))):
         for login in logins:
             siege("postgres", "INSERT INTO rules.tenant_login VALUES (%s, %s)", tenant, login)

@@ -52,7 +52,7 @@ DECLARE
 BEGIN
     PERFORM rules.write_audit('schema_version', 'MIGRATION', '{version_num}', NULL,
         jsonb_build_object('version_num', '0004', 'catalogue', rules.catalogue_digest()));
-    FOREACH relation IN ARRAY '{check_result,governance}'::text[] LOOP
+    FOREACH relation IN ARRAY '{approval,check_result,governance,tenant}'::text[] LOOP
         EXECUTE format('SELECT rules.write_audit(%L, ''BASELINE'', %L, NULL, to_jsonb(t)) FROM rules.%I AS t', relation,
             rules.primary_key(('rules.' || relation)::regclass), relation);
     END LOOP;

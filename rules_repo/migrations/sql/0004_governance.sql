@@ -21,7 +21,8 @@ CREATE OR REPLACE FUNCTION rules.governance_faults(g rules.governance) RETURNS t
             ORDER BY b.id DESC LIMIT 1), g.approvals_needed)]
     WHEN g.in_force AND EXISTS (SELECT FROM rules.rule_identity AS i WHERE i.tenant = g.tenant) AND NOT rules.seconded(g)
         AND rules.laxer(g.plan_days, coalesce((SELECT b.plan_days FROM rules.governance AS b
-            WHERE b.tenant = g.tenant AND b.in_force AND b.id < g.id ORDER BY b.id DESC LIMIT 1), 0))
+            WHERE b.tenant = g.tenant AND b.in_force AND b.id < g.id ORDER BY b.id DESC LIMIT 1),
+            (SELECT t.plan_days FROM rules.tenant AS t WHERE t.key = g.tenant), 0))
     THEN ARRAY[format('Tenant %s: it has rules already, so that plans may be older, or are not needed, is said by two admins.',
         g.tenant)]
     WHEN g.in_force AND g.without_spark AND EXISTS (SELECT FROM rules.rule_identity AS i WHERE i.tenant = g.tenant)

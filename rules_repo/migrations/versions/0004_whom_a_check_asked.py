@@ -15,7 +15,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-PARTS = ("begun", "commit", "checks", "governance", "overview", "ended")
+PARTS = ("begun", "commit", "checks", "plans", "governance", "overview", "ended")
 SQL = Path(__file__).parent.parent / "sql"
 
 
