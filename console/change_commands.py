@@ -12,12 +12,11 @@ import typer
 from console.desk import Desk, at_desk, now
 from console.difference import told
 from console.screen import row, table
-from jobs.asking import Answer, ask
+from jobs.asking import RECORD, ask
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused
 from rules_engine.lake.lists import taken
 from rules_engine.model.rules import RuleVersion
-from rules_engine.sql import gates
 from rules_repo.changes import ChangeBook, Standing
 from rules_repo.lints import between, warnings
 from rules_repo.selection import read as selecting
@@ -72,7 +71,7 @@ def check(desk: Desk, change: Number) -> None:
         advice = [*_advice(installation, drafts), *between(book.timelines(change)), *answer.warnings]
         findings = " ".join(str(fault) for fault in faults) or "no gate refuses anything."
         found = {"change": change, "saw": standing.content_hash, "passed": not faults}
-        found |= {"findings": f"{findings} (Asked: {answer.by}.)", **whom(answer)}
+        found |= {"findings": f"{findings} (Asked: {answer.by}.)", **answer.whom}
         book.ask(RECORD, **found)
     if answer.without:
         desk.screen.note(_less(answer.without))
@@ -156,14 +155,6 @@ def _advice(installation: Installation, drafts: tuple[RuleVersion, ...]) -> tupl
     keys = {version.key for version in drafts}
     known = [v for v in installation.repository.rules(now().date()) if v.key not in keys]
     return warnings([*known, *drafts], installation.repository.membership_types(), keys)
-
-
-RECORD = "SELECT rules.record_check(:change, :saw, :passed, :findings, :spark, :frames, :gate)"
-
-
-def whom(answer: Answer) -> dict[str, object]:
-    """Which Spark, frames and gates an answer is of, as the database keeps it beside the verdict."""
-    return {"spark": answer.spark, "frames": answer.frames, "gate": gates.version()}
 
 
 def _less(why: str) -> str:

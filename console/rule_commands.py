@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from console.change_commands import RECORD, whom
 from console.desk import Desk, at_desk, day, now, writing
 from console.screen import row, table
-from jobs.asking import Answer, ask, declared, here, judge, with_shared
+from jobs.asking import RECORD, Answer, ask, declared, here, judge, with_shared
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused, did_you_mean, raise_all
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
-from rules_repo.changes import ChangeBook
 from rules_repo.lints import between, warnings
 from rules_repo.overview import Listed, overview
 from rules_repo.rule_checks import covered, rule_checks
@@ -156,6 +154,7 @@ def _template(desk: Desk, file: Path, beside: Beside) -> None:
 
 def _judged(desk: Desk, installation: Installation, versions: Iterable[RuleVersion], drafted: Shared) -> None:
     """Ask the gates about wordings that are not known yet, with what is shared now and what is drafted with them."""
+    from rules_repo.changes import ChangeBook
     from rules_repo.rows import wording
 
     known = {wording(version) for version in installation.repository.rules()}
@@ -201,11 +200,13 @@ def check(desk: Desk, as_of: InForce = None) -> None:
 
 def _recorded_of(installation: Installation, changes: tuple[int, ...], answer: Answer) -> str:
     """Record the check of changes that are published, and say so; or why it was not."""
+    from rules_repo.changes import ChangeBook
+
     book = ChangeBook(installation.database_url)
     try:
         for change in changes:
             if standing := book.standing(change):
-                said = {"change": change, "saw": standing.content_hash, "passed": True, **whom(answer)}
+                said = {"change": change, "saw": standing.content_hash, "passed": True, **answer.whom}
                 book.ask(
                     RECORD, **said, findings=f"`rules check` found nothing that a gate refuses. (Asked: {answer.by}.)"
                 )

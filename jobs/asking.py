@@ -46,6 +46,14 @@ class Answer:
         asked = f"Spark {self.spark}" if self.spark else "no Spark"
         return f"{asked}, frames {self.frames[:12]}, gates {gates.version()}"
 
+    @property
+    def whom(self) -> dict[str, object]:
+        """Which Spark, frames and gates it is of, as the database keeps it beside the verdict: for :data:`RECORD`."""
+        return {"spark": self.spark, "frames": self.frames, "gate": gates.version()}
+
+
+RECORD = "SELECT rules.record_check(:change, :saw, :passed, :findings, :spark, :frames, :gate)"
+
 
 def ask(
     installation: Installation, versions: Sequence[RuleVersion], as_of: date, lists: Sequence[ReferenceList] = ()

@@ -6,10 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import text
-
-from rules_repo.connection import connected, snapshot
-
 UNSAID = "unsaid"
 """The Spark of a check that is older than the column that names it."""
 
@@ -61,6 +57,10 @@ def rule_checks(url: str) -> tuple[RuleCheck, ...]:
     Raises:
         RunRefused: If the database cannot be reached, or the login may not ask.
     """
+    from sqlalchemy import text  # a list of rules needs the rest of this module, and not this
+
+    from rules_repo.connection import connected, snapshot
+
     columns = ", ".join(RuleCheck.__slots__)
     with snapshot(connected(url)) as connection:
         found = connection.execute(text(f"SELECT {columns} FROM rules.rule_check ORDER BY rule_key, effective_from"))
