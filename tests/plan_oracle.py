@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
 from rules_engine.sql.allow_list import allowed
+from rules_engine.sql.lexer import blanked
 
 PACKAGE = "org.apache.spark.sql.catalyst."
 SETTINGS = {
@@ -112,7 +113,7 @@ class Oracle:
         """Whatever the rule's plan holds that no rule may hold; empty if it is clean."""
         self._sessions.setActiveSession(self.session._jsparkSession)
         try:
-            text = _AS_OF.sub("DATE '2024-06-01'", sql)
+            text = _AS_OF.sub("DATE '2024-06-01'", blanked(sql))  # what runs has blanks where nothing is said
             plan = self._parser.parsePlan(text) if form is Form.STATEMENT else self._parser.parseExpression(text)
             said = set(self._calls(plan.toJSON()))
             if form is Form.PREDICATE:
