@@ -18,7 +18,6 @@ from pyspark.sql import SparkSession
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
 from rules_engine.sql.allow_list import allowed
-from rules_engine.sql.lexer import blanked
 
 PACKAGE = "org.apache.spark.sql.catalyst."
 SETTINGS = {
@@ -113,7 +112,7 @@ class Oracle:
         """Whatever the rule's plan holds that no rule may hold; empty if it is clean."""
         self._sessions.setActiveSession(self.session._jsparkSession)
         try:
-            text = _AS_OF.sub("DATE '2024-06-01'", blanked(sql))  # what runs has blanks where nothing is said
+            text = _AS_OF.sub("DATE '2024-06-01'", sql)
             plan = self._parser.parsePlan(text) if form is Form.STATEMENT else self._parser.parseExpression(text)
             said = set(self._calls(plan.toJSON()))
             if form is Form.PREDICATE:
