@@ -44,7 +44,8 @@ class Change:
     rows: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
     policies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     rules: set[int] = field(default_factory=set)
-    planned: set[str] = field(default_factory=set)
+    plans: dict[int, str] = field(default_factory=dict)
+    """The content that each plan is of."""
 
     def follow(self, row: Mapping[str, Any]) -> None:
         self.state, self.edition = row["state"], row["edition"]

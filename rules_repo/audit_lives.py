@@ -185,7 +185,7 @@ class Lives:
             row = said.row
             if said.operation == "INSERT" and row["edition"] != change.edition:
                 self._tell(said, f"it is of edition {row['edition']}, and the change was at edition {change.edition}.")
-            change.planned.add(row["content_hash"])
+            change.plans[row["id"]] = row["content_hash"]
 
     def _approval(self, said: Said) -> None:
         change = self._of(said)
@@ -203,8 +203,10 @@ class Lives:
                 self._tell(said, f"{verdict.login} is an author of the change and judged it.")
             elif row["granted"] and not self._checked(change, verdict.hash):
                 self._tell(said, "no check of this content by somebody who is no author had passed.")
-            elif row["granted"] and self._planning.get(change.tenant) and verdict.hash not in change.planned:
+            elif row["granted"] and self._planning.get(change.tenant) and verdict.hash not in change.plans.values():
                 self._tell(said, "its effect was to be approved, too, and nobody had planned this content.")
+            if row.get("plan_id") is not None and change.plans.get(row["plan_id"]) != verdict.hash:
+                self._tell(said, f"it names plan {row['plan_id']}, which is none of what it approves.")
         change.approvals[row["id"]] = verdict
 
     def _checked(self, change: Change, content: str) -> bool:
