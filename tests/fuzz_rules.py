@@ -40,6 +40,7 @@ from rules_engine.spark.gate.resolution import spark_faults
 from rules_engine.spark.sandbox import registered, rule_session
 from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate
+from rules_engine.sql.lexer import blanked, has_comments
 from tests.gate import AS_OF, local_spark, rule_of
 from tests.hostile import KINDS, hostile
 from tests.joined_rows import JoinedRows
@@ -174,7 +175,9 @@ class Fuzzer:
         if kind and not (kind == "order" and self._is_warned(at, version)):
             yield f"made hostile, {kind}"
             return
-        leaks = self.oracles[at].leaks(version.form, version.sql, version.frame)
+        # A LIMIT at the end of EXISTS is accepted and never reaches Spark; what comments hold the oracle reads by itself.
+        text = version.sql if has_comments(version.sql) else blanked(version.sql)
+        leaks = self.oracles[at].leaks(version.form, text, version.frame)
         yield from leaks
         if not leaks and whole and not kind:
             yield from self._in_time(at, version, found)
