@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -43,7 +43,8 @@ def prove(history: History, store: RunStore, progress: Progress = silent) -> Pro
 
     A record is at fault if its content is not what its content hash says, if its hits do not add up to its sums, or
     if it is not the one that the run staged, whose files the manifest names by their SHA-256 and the chain names the
-    manifest. Records of no run of the chain are faults, too.
+    manifest. Records of no run of the chain are faults, too, and runs that the store knows as published and the chain
+    does not: its end may be cut off, records and all.
     """
     proof, chain = Proof(), history.chain()
     for number, entry in enumerate(chain):
@@ -51,6 +52,7 @@ def prove(history: History, store: RunStore, progress: Progress = silent) -> Pro
         proof.runs += 1
         proof.wrongly(_of_run(entry, history, store, proof))
     runs = {entry.run_id for entry in chain}
+    proof.wrongly(_cut_off(store, runs))
     for record in history.records() if chain else ():
         if isinstance(record, Unreadable) or record.run_id in runs:
             continue
@@ -59,6 +61,16 @@ def prove(history: History, store: RunStore, progress: Progress = silent) -> Pro
         else:
             proof.wrongly([Fault(_named(record), "its run is not in the chain of publications.", REMEDY)])
     return proof
+
+
+def _cut_off(store: RunStore, chained: Collection[str]) -> Iterator[Fault]:
+    """Runs that were published, and of which the chain has no entry; those from before there was a chain have none."""
+    for run in store.runs():
+        if run.published is None or run.run_id in chained:
+            continue
+        manifest = store.manifest(run.run_id)
+        if manifest is not None and manifest.format > 1:
+            yield Fault(f"Run {run.run_id}", "it was published, and the chain of publications lacks it.", REMEDY)
 
 
 def ledger_faults(record: HistoryRecord) -> Iterator[str]:

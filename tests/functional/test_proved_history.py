@@ -53,3 +53,16 @@ def test_an_altered_record_is_found_and_not_explained(command: RulesCommand) -> 
     code, (fault, *_) = command.refused("explain", subject)
     assert code == 5
     assert "add up" in fault["what"] or "content hash" in fault["what"]
+
+
+def test_a_run_taken_out_of_chain_and_records_is_missed(command: RulesCommand) -> None:
+    """What is left of the history agrees with itself; the run's own folder says that it was published."""
+    for table in (TABLE, TABLE.replace('_history"', '_history_chain"')):
+        command.fine(
+            "sql",
+            f"DO $x$ BEGIN ALTER TABLE {table} DISABLE TRIGGER USER; DELETE FROM {table}; "
+            f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER insert_only; END $x$",
+        )
+    code, faults = command.refused("audit", "verify", "--history")
+    assert code == 5
+    assert any("the chain of publications lacks it" in fault["what"] for fault in faults)
