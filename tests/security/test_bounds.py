@@ -9,7 +9,9 @@ from tests.security.attackers import Siege
 from tests.security.sessions import refused, session
 from tests.spec.table import Row, cases
 
-PAUSE = "SELECT rules.pause('{}', 'odd', current_date + {}, current_date + {})"
+TODAY = "(now() AT TIME ZONE 'UTC')::date"
+"""The day that pauses are counted by; a session's own may be another for hours."""
+PAUSE = f"SELECT rules.pause('{{}}', 'odd', {TODAY} + {{}}, {TODAY} + {{}})"
 
 PAUSES = """
     statement                                                            | because
@@ -237,7 +239,7 @@ def test_an_admin_of_one_tenant_enters_no_other(siege: Siege, statement: str) ->
 def test_what_a_session_sets_is_no_reason(fresh: Siege) -> None:
     """R14: the audit gives the reason that the row gives, whatever the session says."""
     with session(fresh, "ann", "SET rules.reason = 'the board said so'") as ann:
-        ann("SELECT rules.pause('BOND-001', 'counts foreign bonds', current_date + 3)")
+        ann(f"SELECT rules.pause('BOND-001', 'counts foreign bonds', {TODAY} + 3)")
     assert ("counts foreign bonds",) in fresh(
         "postgres", "SELECT reason FROM rules.audit_entry ORDER BY position DESC LIMIT 1"
     )
