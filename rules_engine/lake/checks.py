@@ -11,7 +11,6 @@ from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, rais
 from rules_engine.lake import elements, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
-from rules_engine.lake.feet import Feet
 from rules_engine.lake.freshness import age_faults
 from rules_engine.lake.opening import DAMAGED, spark_errors, unread
 from rules_engine.lake.used import Used, used
@@ -65,9 +64,6 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
     raise_all(RunRefused, _missing(frame, keys, data))
     try:
         asked = elements.measures(frame, data, columns, opened.as_of)
-        if asked:
-            feet = Feet.of(data.sparkSession, frame, opened.places[frame.name])
-            asked = feet.open_(asked, opened.as_of)
         found = [*_measured(lake, frame, data, asked, keys, uses)]
         if frame.orphans is not None and frame is not lake.subject_frame:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)

@@ -102,7 +102,7 @@ def _found(spark: SparkSession, folder: Path, *, with_statistics: bool) -> list[
 def test_files_that_say_nothing_of_their_values_are_read(
     spark: SparkSession, tmp_path: Path, faults: list[Fault]
 ) -> None:
-    """Statistics in the feet of files only spare the reading: without them the same is found."""
+    """With statistics in the feet of files or without, the same is found."""
     of_columns = [fault for fault in faults if fault.which.startswith("Column")]
     assert _found(spark, tmp_path, with_statistics=False) == of_columns
 
