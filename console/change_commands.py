@@ -11,8 +11,10 @@ import typer
 
 from console.desk import Desk, at_desk, now
 from console.difference import told
+from console.expectation import beside
 from console.screen import row, table
 from jobs.asking import RECORD, ask
+from jobs.expecting import of_standing
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused
 from rules_engine.lake.lists import taken
@@ -54,8 +56,10 @@ def show(desk: Desk, change: Number) -> None:
     with opened(desk.settings()) as installation:
         book = ChangeBook(installation.database_url)
         standing, differences = _standing(book, change), book.diff(change)
+        held = of_standing(installation, standing)
     content = asdict(standing) | {"differences": [asdict(each) for each in differences]}
-    desk.screen.answer(content, *_told(standing), *told(differences))
+    content |= {"first_run": held and asdict(held)}
+    desk.screen.answer(content, *_told(standing), *((*beside(held), "") if held else ()), *told(differences))
 
 
 @at_desk

@@ -13,8 +13,10 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from console.desk import Desk, History, at_desk, day, moment, now, writing
+from console.expectation import beside
 from console.screen import fault_rows, row, table
 from jobs.alone import alone
+from jobs.expecting import Held, of_run
 from jobs.registers import fed_after_run
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
@@ -83,13 +85,14 @@ def run(
         )
         rule_set = installation.store.rule_set(outcome.manifest.run_id)
         warnings = installation.warnings(rule_set)
+        plans = of_run(installation, outcome.manifest.run_id) if outcome.evaluated else ()
         progress("Feeding the register", 0.0)
         fed, unfed = fed_after_run(installation, progress)
     desk.screen.warn(warnings)
     desk.screen.warn(earlier_days(outcome.manifest), "Taken from an earlier day")
     desk.screen.warn(held_faults(outcome.manifest), "Held: the earlier decisions stand")
     desk.screen.warn([*fed.faults, *([unfed] if unfed else [])], "Published, and the register is not whole")
-    _tell(desk, outcome, rule_set, warnings, unfed)
+    _tell(desk, outcome, rule_set, warnings, plans, unfed)
 
 
 def _runs_of(settings: Settings) -> str:
@@ -97,7 +100,12 @@ def _runs_of(settings: Settings) -> str:
 
 
 def _tell(
-    desk: Desk, outcome: Outcome, rule_set: RuleSet, warnings: Sequence[Fault], unfed: Fault | None = None
+    desk: Desk,
+    outcome: Outcome,
+    rule_set: RuleSet,
+    warnings: Sequence[Fault],
+    plans: Sequence[Held] = (),
+    unfed: Fault | None = None,
 ) -> None:
     manifest, new = outcome.manifest, outcome.inserted
     desk.log("published", run_id=manifest.run_id, inserted=new.inserted, already_there=new.already_there)
@@ -108,9 +116,11 @@ def _tell(
         "warnings": fault_rows(warnings),
         "earlier_days": fault_rows(earlier_days(manifest)),
         "register": fault_rows([unfed] if unfed else []),
+        "plans": [asdict(held) for held in plans],
         "outcome": in_words(outcome),
     }
     drawn = (type_counts(manifest), "", *_unknown(manifest, rule_set)) if outcome.evaluated else ()
+    drawn += tuple(piece for held in plans for piece in (*beside(held), ""))
     desk.screen.answer(content, f"Run {manifest.run_id} of {manifest.as_of}", *drawn, in_words(outcome))
 
 

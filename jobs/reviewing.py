@@ -110,7 +110,7 @@ def planned(
     after = drafted(in_force, rules_day)
     before, after = (replace(each, as_of=day) for each in (in_force, after))
     installation.check_curated(after)
-    with _apart(installation) as folder:
+    with apart(installation) as folder:
         found = plan(
             before,
             after,
@@ -141,7 +141,7 @@ def replayed(installation: Installation, runs: Sequence[str], progress: Progress
     found = []
     for number, run_id in enumerate(runs):
         progress(f"Evaluating run {run_id} again", number / len(runs))
-        with _apart(installation) as folder:
+        with apart(installation) as folder:
             ports = (installation.store, installation.evaluator, installation.answer_settings())
             found.append(replay(run_id, *ports, tables_of(installation), folder))
     return found
@@ -154,13 +154,13 @@ def compared(installation: Installation, one: str, other: str, progress: Progres
     def evaluator() -> SparkReviewing:
         return SparkReviewing(installation.evaluator)
 
-    with _apart(installation) as folder:
+    with apart(installation) as folder:
         found = between(one, other, installation.store, evaluator, tables_of(installation), folder, progress)
     return replace(found, flips=installation.masks.flips(found.flips))
 
 
 @contextmanager
-def _apart(installation: Installation) -> Iterator[str]:
+def apart(installation: Installation) -> Iterator[str]:
     """A folder for what is evaluated and is no run; it is removed."""
     local = "://" not in installation.settings.runs
     root = str(installation.home / "work") if local else installation.settings.runs

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs import guarding
+from jobs import expecting, guarding
 from jobs.telling import inserting
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
@@ -21,8 +21,9 @@ from rules_engine.model.failing import OnFailure
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.ports import Progress, RunStore, silent
+from rules_engine.ports import Progress, silent
 from rules_engine.publication.names import runs_root, table_name
 from rules_engine.publication.records import SubjectType
 from rules_engine.publication.staging import FolderRunStore
@@ -137,7 +138,7 @@ class Installation:
         return Dropped.of(self.settings.lake)
 
     @cached_property
-    def store(self) -> RunStore:
+    def store(self) -> FolderRunStore:
         """
         Runs staged for this environment, tenant and history.
 
@@ -147,7 +148,7 @@ class Installation:
         root = runs_root(settings.runs, settings.environment, settings.tenant, settings.history)
         return self._store_on_hadoop(root) if "://" in root else FolderRunStore(root)
 
-    def _store_on_hadoop(self, root: str) -> RunStore:
+    def _store_on_hadoop(self, root: str) -> FolderRunStore:
         from jobs.hadoop_files import HadoopFiles
 
         files, read = HadoopFiles(self.spark), self.spark.read.parquet
@@ -294,6 +295,11 @@ class Installation:
         exact: bool = False,
     ) -> Outcome:
         """One run over this installation's adapters; see :func:`rules_engine.run.run`."""
+
+        def judge(manifest: Manifest) -> None:
+            expecting.keep(self, manifest, progress)
+            guarding.judge(self.store, self.database_url, manifest)
+
         if self.settings.on_failure is OnFailure.ABORT and self.dropped.waiting:
             self.check_curated(self.repository.rule_set(as_of, known_at or created_at))
         return run(
@@ -311,7 +317,7 @@ class Installation:
             self.settings.write_policy,
             correction=correction,
             exact=exact,
-            judge=lambda manifest: guarding.judge(self.store, self.database_url, manifest),
+            judge=judge,
         )
 
     def check_curated(self, rule_set: RuleSet) -> None:

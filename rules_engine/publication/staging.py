@@ -8,6 +8,7 @@ The RunStore port on a folder: what a run staged, and what became of it.
                     decisions/       every decided pair, Parquet
                     standing/        what stands of pairs that were not decided, where there are any
                     manifest.json    once evaluated and balanced
+                    reckoned.json    what its new rules did to everybody, where they are others than the run's before it
                     held.json        why it waits for its release, if it does
                     published.json   once the history holds it all
 """

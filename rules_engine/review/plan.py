@@ -108,9 +108,9 @@ def plan(
     evaluated: list[str] = []
     for name, rule_set in (("before", before), ("after", after)):
         known = {place for each in staged for place in each.places()}
-        if wanted := _probes(missing(rule_set, known)):
+        if wanted := probes(missing(rule_set, known)):
             progress(f"Evaluating {len(wanted)} rules", 0.3)
-            staged.append(_evaluated(evaluator, replace(rule_set, versions=wanted), f"{folder}/{name}", tables))
+            staged.append(_found(evaluator, replace(rule_set, versions=wanted), f"{folder}/{name}", tables))
             evaluated += [version.key for version in wanted]
     progress("Deciding everybody twice", 0.8)
     last = newest(store.chain())
@@ -157,12 +157,24 @@ def _same(
     return kept(store, run_id, tables)
 
 
-def _probes(versions: tuple[RuleVersion, ...]) -> tuple[RuleVersion, ...]:
+def probes(versions: tuple[RuleVersion, ...]) -> tuple[RuleVersion, ...]:
     """The rules so that what they find is staged apart: true, and unknown."""
     return tuple(replace(v, when_unknown=WhenUnknown.MISS) for v in versions)
 
 
-def _evaluated(evaluator: Evaluating, rule_set: RuleSet, folder: str, tables: Tables) -> Staged:
+def evaluated(evaluator: Evaluating, rule_set: RuleSet, folder: str, tables: Tables) -> Staged:
+    """
+    Rules evaluated once the gates accepted them, apart from any run.
+
+    Raises:
+        InvalidRule: If the gates refuse a rule, or one fails while it runs.
+    """
+    asked = replace(rule_set, versions=probes(rule_set.versions))
+    evaluator.check(asked)
+    return _found(evaluator, asked, folder, tables)
+
+
+def _found(evaluator: Evaluating, rule_set: RuleSet, folder: str, tables: Tables) -> Staged:
     evaluator.stage_hits(rule_set, folder)
     rows = tables(f"{folder}/{HITS}", ())
     if rows is None:

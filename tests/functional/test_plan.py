@@ -12,6 +12,7 @@ import pytest
 from rules_engine.errors import InvalidRule, RunRefused
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, WhenUnknown
+from rules_engine.review.expected import NEW, OLD, held_against, reckoned, reckoned_from
 from rules_engine.review.page import page, steps
 from rules_engine.review.plan import Plan, plan
 from rules_engine.review.segments import by_segment
@@ -63,6 +64,29 @@ def test_a_plan_on_a_run_s_snapshots_evaluates_only_what_changed(runs: Runs, tmp
     (of_gold,) = (t for t in found.effect.types if t.membership_type == "GOLD")
     assert sum(each.before for each in gold) == of_gold.before
     assert (sum(each.gained for each in gold), sum(each.lost for each in gold)) == (of_gold.gained, of_gold.lost)
+
+
+def test_the_first_run_on_a_plan_does_what_it_says(runs: Runs, tmp_path: Path) -> None:
+    """Type by type and cause by cause, as it is kept; of a run by the same rules there is nothing to say (R-PLAN)."""
+    said = reckoned_from(planned(runs, tmp_path / "plan", drafted()).content())
+    evaluator = SparkReviewing(SparkEvaluator(runs.spark, runs.lake))
+    manifest = runs.manifest(runs.run(drafted(), 3, published=False))
+    run = reckoned(manifest, runs.store, lambda: evaluator, local_tables, str(tmp_path / "run"))
+    assert said is not None
+    assert run is not None
+    assert reckoned_from(run.content()) == run
+    lines = held_against(said, run)
+    assert {line.what for line in lines} >= {OLD, NEW, "wording of IN"}
+    assert [line for line in lines if line.because] == []
+    for of_type in run.types:
+        members = next(t for t in manifest.evaluation.types if t.membership_type == of_type.membership_type)
+        assert of_type.after == members.members_after
+    alike = replace(manifest, rule_set_digest=run.before_digest)
+    assert reckoned(alike, runs.store, lambda: evaluator, local_tables, str(tmp_path / "again")) is None
+    (first, *_) = (runs.manifest(each.run_id) for each in runs.store.runs())
+    begun = reckoned(first, runs.store, lambda: evaluator, local_tables, str(tmp_path / "first"))
+    assert begun is not None
+    assert {t.before for t in begun.types} == {0}
 
 
 def test_a_plan_on_a_new_snapshot_evaluates_all_and_leaves_the_absent_as_they_stand(runs: Runs, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_the_tour_does_what_the_readme_says(home: dict[str, str]) -> None:
     assert "whole number" in tour
     assert "its plan is recorded" in tour
     assert "Approved by bob on this plan" in tour
+    assert "Change 3 did what its plan said" in tour
 
 
 def _said_to_the_shell(command: str, environment: dict[str, str]) -> bool:
