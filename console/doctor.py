@@ -16,7 +16,7 @@ import typer
 
 from console.desk import Desk, History, at_desk
 from console.screen import row, table
-from jobs import aws
+from jobs import account_checks, aws
 from jobs.asking import here
 from jobs.emr_template import BESIDE_THE_DAG
 from jobs.environment_checks import SECRETS, examined, nodes_of, variables
@@ -48,12 +48,20 @@ Cluster = Annotated[
 ]
 
 
+Account = Annotated[
+    bool,
+    typer.Option(
+        "--aws", help=f"Look at what an account of AWS holds and how, by the Variables of --cluster or {SECRETS}."
+    ),
+]
+
+
 @at_desk
-def doctor(desk: Desk, history: History = None, cluster: Cluster = None) -> None:
+def doctor(desk: Desk, history: History = None, cluster: Cluster = None, aws_: Account = False) -> None:
     """Say what is there, what is missing and how to get it; exit 5 if something needed is missing."""
     settings = desk.settings(history=history)
-    if cluster:
-        findings = list(_on_aws(settings, cluster))
+    if aws_ or cluster:
+        findings = list(_on_aws(settings, cluster or SECRETS, account=aws_))
     else:
         with opened(settings) as installation:
             findings = list(examine(installation))
@@ -69,9 +77,14 @@ def doctor(desk: Desk, history: History = None, cluster: Cluster = None) -> None
         raise typer.Exit(RunRefused.exit_code)
 
 
-def _on_aws(settings: Settings, said: str) -> Iterator[Finding]:
+def _on_aws(settings: Settings, said: str, *, account: bool) -> Iterator[Finding]:
     client = lambda service: aws.client(service, settings.region)  # noqa: E731
-    for each in examined(client, variables(said, client), nodes_of(BESIDE_THE_DAG)):
+    nodes = nodes_of(BESIDE_THE_DAG)
+    if account:
+        all_looked = account_checks.account(client, lambda: variables(said, client), nodes, settings.region)
+    else:
+        all_looked = examined(client, variables(said, client), nodes)
+    for each in all_looked:
         found = " ".join(f"{fault.which}: {fault.what}" for fault in each.faults) or each.found
         remedy = " ".join(fault.remedy for fault in each.faults)
         yield Finding(each.what, not (each.faults or each.unknown), found, remedy, needed=not each.unknown)

@@ -18,11 +18,14 @@ from jobs import aws
 from jobs.emr import Job, Step
 from jobs.emr_cluster import RELEASE
 from jobs.package import CHECKSUMS
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import Fault, RulesError
 
 UNKNOWN = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "NotImplemented", "InternalFailure")
 Client = Callable[[str], Any]
 """A client of a service of AWS, by its name."""
+
+Look = Iterator[Fault | str]
+"""What a look comes to: faults, and words about what was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +38,33 @@ class Looked:
     unknown: bool = False
 
 
-def looked(what: str, look: Callable[[], Iterator[Fault]], found: str = "there") -> Looked:
-    """What a look comes to; one that AWS forbids is unknown."""
+def looked(what: str, look: Callable[[], Iterator[Fault] | Look], found: str = "there") -> Looked:
+    """What a look comes to; one that AWS forbids is unknown, one that it does not answer is a fault like another."""
     from botocore.exceptions import ClientError
 
     try:
         with aws.told(what):
-            faults = tuple(look())
-    except RunRefused as refused:
+            said = tuple(look())
+    except RulesError as refused:
         cause = refused.__cause__
         if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in UNKNOWN:
             return Looked(what, f"not looked at: {cause.response['Error']['Code']}", unknown=True)
         return Looked(what, faults=refused.faults)
-    return Looked(what, found, faults)
+    words = " ".join(each for each in said if isinstance(each, str))
+    return Looked(what, words or found, tuple(each for each in said if isinstance(each, Fault)))
+
+
+def refused_as(codes: Sequence[str], ask: Callable[[], object]) -> bool:
+    """Whether AWS refuses a request with one of these codes; another refusal is raised."""
+    from botocore.exceptions import ClientError
+
+    try:
+        ask()
+    except ClientError as problem:
+        if problem.response["Error"]["Code"] not in codes:
+            raise
+        return True
+    return False
 
 
 def before_a_run(client: Client, job: Job, steps: Sequence[Step], profile: str | None) -> Iterator[Looked]:
@@ -99,28 +116,42 @@ def release_faults(emr: Any) -> Iterator[Fault]:
 
 def role_faults(iam: Any, role: str, profile: str | None) -> Iterator[Fault]:
     """Whether a step's role is there and lets itself be taken: by the nodes' role, or by EMR Serverless."""
-    from botocore.exceptions import ClientError
 
-    try:
-        about = iam.get_role(RoleName=role.rpartition("/")[2])["Role"]
-    except ClientError as problem:
-        if problem.response["Error"]["Code"] != "NoSuchEntity":
-            raise
-        yield Fault(f"Role {role}", "there is no such role.", "Make it: `rules infra render`, infra/roles.yaml.")
+    def by() -> Mapping[str, str]:
+        if not profile:
+            return {"Service": "emr-serverless.amazonaws.com"}
+        nodes = iam.get_instance_profile(InstanceProfileName=profile.rpartition("/")[2])
+        return {"AWS": nodes["InstanceProfile"]["Roles"][0]["Arn"]}
+
+    where = "InstanceProfileRoleArn, ServerlessApplicationArn of infra/roles.yaml"
+    return trust_faults(iam, role, by, where)
+
+
+def trust_faults(iam: Any, role: str, by: Callable[[], Mapping[str, str]], where: str) -> Iterator[Fault]:
+    """Whether a role is there and lets itself be taken, as by {"Service": …}; or else where that is said."""
+    found: dict[str, Any] = {}
+    if refused_as(("NoSuchEntity",), lambda: found.update(iam.get_role(RoleName=role.rpartition("/")[2]))):
+        remedy = f"Make it: `rules infra render`, {where.rpartition(' ')[2]}."
+        yield Fault(f"Role {role}", "there is no such role.", remedy)
         return
-    by = {"Service": "emr-serverless.amazonaws.com"}
-    if profile:
-        (nodes, *_) = iam.get_instance_profile(InstanceProfileName=profile.rpartition("/")[2])["InstanceProfile"][
-            "Roles"
-        ]
-        by = {"AWS": nodes["Arn"]}
-    ((kind, who),) = by.items()
-    trusted = [said["Principal"].get(kind, ()) for said in _statements(about["AssumeRolePolicyDocument"])]
-    if not any(who in ([each] if isinstance(each, str) else each) for each in trusted):
-        remedy = (
-            "Name it when the roles are made: InstanceProfileRoleArn, ServerlessApplicationArn of infra/roles.yaml."
-        )
-        yield Fault(f"Role {role}", f"it does not let itself be taken by {who}.", remedy)
+    ((kind, who),) = by().items()
+    meant = [
+        said["Effect"]
+        for said in _statements(found["Role"]["AssumeRolePolicyDocument"])
+        if _named(said, "Action", "sts:AssumeRole") and _trusts(said.get("Principal", {}), kind, who)
+    ]
+    if "Allow" not in meant or "Deny" in meant:
+        what = f"it does not let itself be taken by {who}."
+        yield Fault(f"Role {role}", what, f"Name it when the roles are made: {where}.")
+
+
+def _trusts(principal: Any, kind: str, who: str) -> bool:
+    """Whether a principal is somebody, or the whole account of theirs, which leaves it to the account's policies."""
+    named = principal if isinstance(principal, str) else principal.get(kind, ())
+    account = who.split(":")[4] if who.count(":") > 4 else who
+    return not {who, "*", account, f"arn:aws:iam::{account}:root"}.isdisjoint(
+        [named] if isinstance(named, str) else named
+    )
 
 
 def statements_of(iam: Any, role: str) -> list[Mapping[str, Any]]:
@@ -161,16 +192,9 @@ def object_faults(s3: Any, which: str, uri: str) -> Iterator[Fault]:
 
 
 def _there(s3: Any, uri: str) -> bool:
-    from botocore.exceptions import ClientError
-
     place = urlsplit(uri)
-    try:
-        s3.head_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-    except ClientError as problem:
-        if problem.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchBucket"):
-            return False
-        raise
-    return True
+    gone = ("404", "NoSuchKey", "NoSuchBucket")
+    return not refused_as(gone, lambda: s3.head_object(Bucket=place.netloc, Key=place.path.lstrip("/")))
 
 
 def _read(s3: Any, uri: str) -> str:

@@ -17,6 +17,7 @@ from jobs.cluster_checks import (
     looked,
     object_faults,
     package_faults,
+    refused_as,
     release_faults,
     role_faults,
     statements_of,
@@ -64,7 +65,7 @@ def variables(said: str, client: Client) -> Variables:
 
 def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
     """Everything that the nightly workflow needs of AWS; of what cannot be named nothing more is looked at."""
-    faults = tuple(_variable_faults(told))
+    faults = tuple(variable_faults(told))
     yield Looked("Variables", f"{len(told)} of them", faults)
     if faults:
         return
@@ -75,9 +76,9 @@ def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
     yield looked("Package", lambda: package_faults(s3, job.artefacts, steps, job), job.artefacts)
     yield looked("Lake", lambda: object_faults(s3, "Lake declaration", job.lake), job.lake)
     yield looked("Release", lambda: release_faults(client("emr")))
-    yield looked("Secret", lambda: _secret_faults(client("secretsmanager"), value["database_secret"]))
+    yield looked("Secret", lambda: secret_faults(client("secretsmanager"), value["database_secret"]))
     yield looked("Tables", lambda: _table_faults(client("dynamodb"), job))
-    yield looked("Topic", lambda: _topic_faults(client("sns"), value["topic_arn"]))
+    yield looked("Topic", lambda: topic_faults(client("sns"), value["topic_arn"]))
     for step in steps:
         if arn := value.get(f"{WHOSE[step]}_role"):
             profile = value.get("instance_profile")
@@ -101,7 +102,8 @@ def nodes_of(requests: Path) -> Nodes:
     return Nodes(Architecture(processor[1]) if processor else Architecture.X86_64, python[1] if python else "3.11")
 
 
-def _variable_faults(told: Variables) -> Iterator[Fault]:
+def variable_faults(told: Variables) -> Iterator[Fault]:
+    """What of the Variables is missing, is none, or has not its form."""
     known = {f"rules_{name}" for name in (*REQUIRED, *OWN, *ROLES, *OTHERS)}
     own = () if "rules_serverless_application" in told or "rules_cluster_id" in told else OWN
     for name in (*REQUIRED, *own, *(ROLES if "rules_serverless_application" in told else ())):
@@ -115,29 +117,37 @@ def _variable_faults(told: Variables) -> Iterator[Fault]:
             yield Fault(f"Variable {name}", f"'{value}' has not the form that it needs.", "Write s3://bucket/folder.")
 
 
-def _secret_faults(manager: Any, name: str) -> Iterator[Fault]:
+def secret_faults(manager: Any, name: str) -> Iterator[Fault]:
+    """Whether a secret can be read and holds something."""
+    if isinstance(found := secret_text(manager, name), Fault):
+        yield found
+
+
+def secret_text(manager: Any, name: str) -> str | Fault:
+    """What a secret holds, or what is wrong with it; it is told to nobody."""
     from botocore.exceptions import ClientError
 
     try:
-        manager.get_secret_value(SecretId=name)
+        text = str(manager.get_secret_value(SecretId=name).get("SecretString") or "").strip()
     except ClientError as problem:
         if problem.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        yield Fault(f"Secret {name}", "there is none of that name.", "Make it: infra/database.yaml, or by hand.")
+        if "staging label" not in problem.response["Error"]["Message"]:
+            return Fault(f"Secret {name}", "there is none of that name.", "Make it: infra/database.yaml, or by hand.")
+        text = ""  # it was made, and given no value yet
+    remedy = f"Give it one: aws secretsmanager put-secret-value --secret-id {name} --secret-string …."
+    return text or Fault(f"Secret {name}", "it is empty.", remedy)
 
 
 def _table_faults(dynamodb: Any, job: Job) -> Iterator[Fault]:
-    from botocore.exceptions import ClientError
-
     table = table_name(job.environment, job.tenant, "memberships", "history")
     for name, wanted in {table: "by_run", f"{table}_chain": None}.items():
-        try:
-            there = dynamodb.describe_table(TableName=name)["Table"]
-        except ClientError as problem:
-            if problem.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+        found: dict[str, Any] = {}
+        asked = partial(dynamodb.describe_table, TableName=name)
+        if refused_as(("ResourceNotFoundException",), lambda: found.update(asked())):  # noqa: B023
             yield Fault(f"Table {name}", "it is not there.", "Make it: infra/history.yaml.")
             continue
+        there = found["Table"]
         keys = there["KeySchema"]
         made = dynamodb_items.definition("N", stream=True) if wanted else dynamodb_items.chain_definition()
         if keys != made["KeySchema"]:
@@ -146,14 +156,9 @@ def _table_faults(dynamodb: Any, job: Job) -> Iterator[Fault]:
             yield Fault(f"Table {name}", f"it has no index {wanted}.", "Make the table by infra/history.yaml.")
 
 
-def _topic_faults(sns: Any, arn: str) -> Iterator[Fault]:
-    from botocore.exceptions import ClientError
-
-    try:
-        sns.get_topic_attributes(TopicArn=arn)
-    except ClientError as problem:
-        if problem.response["Error"]["Code"] not in ("NotFound", "NotFoundException"):
-            raise
+def topic_faults(sns: Any, arn: str) -> Iterator[Fault]:
+    """Whether a topic is there."""
+    if refused_as(("NotFound", "NotFoundException"), lambda: sns.get_topic_attributes(TopicArn=arn)):
         yield Fault(f"Topic {arn}", "there is none.", "Make it: infra/watching.yaml.")
 
 

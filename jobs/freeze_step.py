@@ -61,15 +61,25 @@ def environment_url(environment: Mapping[str, str]) -> str:
 
 def secret_url(name: str, client: Any = None) -> str:
     """
-    The database's URL from a secret, which is the URL itself or what RDS keeps as JSON (username, password, host, …).
+    The database's URL from a secret, with a token of IAM where it names no password.
 
     Raises:
-        RunRefused: If the secret cannot be read or is neither.
+        RunRefused: If the secret cannot be read or holds none.
     """
     with aws.told(f"Secret {name}"):
         text = (client or aws.client("secretsmanager")).get_secret_value(SecretId=name).get("SecretString", "").strip()
+    return with_token(url_of(str(text), name))
+
+
+def url_of(text: str, name: str) -> str:
+    """
+    The URL in a secret's text, which is the URL itself or what RDS keeps as JSON (username, password, host, …).
+
+    Raises:
+        RunRefused: If it is neither.
+    """
     if text.startswith("postgresql"):
-        return with_token(str(text))
+        return text
     try:
         said = json.loads(text)
         user, password = (quote(said[word], safe="") for word in ("username", "password"))

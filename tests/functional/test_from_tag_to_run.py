@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from moto import mock_aws
 
 from tests.functional.rules_command import RulesCommand
@@ -20,6 +21,7 @@ from tests.functional.rules_command import RulesCommand
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "production.md").read_text("utf-8")
 REGION = "eu-west-1"
+APART = {"IAMConfiguration": {"EnableApplicationScopedIAMRole": True}}
 PUT_OUT = {
     "emr": {
         "ServiceRole": "arn:aws:iam::123456789012:role/emr-service",
@@ -46,6 +48,31 @@ def commands() -> list[list[str]]:
     return [shlex.split(line) for block in blocks for line in block.strip().splitlines()]
 
 
+def follow(command: str) -> None:
+    """Do what a command of the AWS command line does, by the same request."""
+    program, service, operation, *words = shlex.split(command)
+    client = boto3.client({"s3api": "s3"}.get(service, service), region_name=REGION)
+    name = client.meta.method_to_api_mapping[operation.replace("-", "_")]
+    shapes = client.meta.service_model.operation_model(name).input_shape.members
+    by_option = {f"--{xform_name(member, '-')}": member for member in shapes}
+    request: dict[str, Any] = {}
+    for option, value in zip(words, [*words[1:], "--"], strict=True):
+        if option.startswith("--"):
+            member = by_option[option]
+            kind = shapes[member].type_name
+            request[member] = value if kind == "string" else True if kind == "boolean" else _structure(value)
+    assert program == "aws"
+    getattr(client, operation.replace("-", "_"))(**request)
+
+
+def _structure(text: str) -> Any:
+    """JSON, or the short form: Name=value,Name=value."""
+    if text.startswith("{"):
+        return json.loads(text)
+    pairs = (pair.split("=") for pair in text.split(","))
+    return {name: {"true": True, "false": False}.get(value, value) for name, value in pairs}
+
+
 class Account:
     """An account of the stand-in: stacks are made of the repository's templates where it can, else of their outputs."""
 
@@ -57,8 +84,13 @@ class Account:
         iam.create_role(RoleName="nodes", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
         iam.create_instance_profile(InstanceProfileName="nodes")
         iam.add_role_to_instance_profile(InstanceProfileName="nodes", RoleName="nodes")
+        taken = json.dumps(trust | {"Principal": {"Service": "elasticmapreduce.amazonaws.com"}})
+        iam.create_role(RoleName="emr-service", AssumeRolePolicyDocument=f'{{"Statement": [{taken}]}}')
+        boto3.client("emr", region_name=REGION).create_security_configuration(
+            Name="rules-prod-acme", SecurityConfiguration=json.dumps({"AuthorizationConfiguration": APART})
+        )
         boto3.client("secretsmanager", region_name=REGION).create_secret(
-            Name="rules/prod/acme/database", SecretString="postgresql://rules_loader@db/rules"
+            Name="rules/prod/acme/database", SecretString="postgresql://rules_loader@localhost/rules"
         )
 
     def make(self, stack: dict[str, Any]) -> None:
@@ -144,9 +176,31 @@ def test_the_page_leads_from_a_tag_to_a_run(rules: RulesCommand, tmp_path: Path)
     findings = {each["what"]: each for each in said["doctor --cluster"]["findings"]}
     assert {each["verdict"] for each in findings.values()} == {"ok"}
     assert {"Variables", "Package", "Secret", "Tables", "Topic", "Role of guard", "Reach of evaluate"} <= {*findings}
+    _what_was_made_is_kept_as_it_must_be(rules, said["infra variables"]["variables"], tmp_path)
     assert said["emr submit --dry-run"]["run_id"] == said["emr submit"]["run_id"]
     (cluster,) = boto3.client("emr", region_name=REGION).list_clusters()["Clusters"]
     assert cluster["Name"] == f"rules prod_acme {said['emr submit']['run_id']}"
+
+
+def _what_was_made_is_kept_as_it_must_be(rules: RulesCommand, variables: dict[str, str], folder: Path) -> None:
+    """
+    `rules doctor --aws` after the page: what it still misses its own commands mend, followed to the letter.
+
+    The stand-in's CloudFormation makes buckets and tables without versions, blocks and backups, and no application.
+    """
+    told = {name: value for name, value in variables.items() if name != "rules_serverless_application"}
+    (folder / "account.json").write_text(json.dumps(told | {"rules_register": "no"}))
+    words = ("doctor", "--aws", "--cluster", "account.json", "--json")
+    first = {each["what"]: each for each in json.loads(rules(*words).stdout)["findings"]}
+    table, bucket = "prod_acme_memberships_history", "acme-rules-prod-data"
+    missing = {name: each for name, each in first.items() if each["verdict"] == "missing"}
+    assert {f"Versions of {bucket}", f"Public access of {bucket}", f"Backups of {table}"} <= {*missing}
+    assert {"Identity", f"Encryption of {bucket}", f"Table {table}", "Service role", "Role of guard"} <= {*first} - {
+        *missing
+    }
+    for each in missing.values():
+        follow(each["remedy"])
+    assert {each["verdict"] for each in rules.json(*words[:-1])["findings"]} == {"ok"}
 
 
 def test_all_that_an_environment_lacks_is_said_at_once(rules: RulesCommand, tmp_path: Path) -> None:
