@@ -14,7 +14,7 @@ from rules_engine.spark.gate import gate as gating
 from rules_engine.spark.gate.agreement import differences
 from rules_engine.spark.gate.gate import RuleGate
 from rules_engine.spark.gate.resolution import spark_faults
-from rules_engine.spark.sandbox import active, registered, rule_session
+from rules_engine.spark.sandbox import active, handles, printed, registered, rule_session
 from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate
 from rules_engine.sql.reference.examples import example_rule, example_schema
@@ -178,6 +178,13 @@ def test_what_spark_resolves_is_on_the_lists(session: SparkSession, row: Row) ->
     form = Form.STATEMENT if row["rule"].startswith("select") else Form.PREDICATE
     found = analysed_plan.faults(session, example_rule(form, row["rule"]), example_schema(), AS_OF)
     assert row["code"] in {fault.code for fault in found}
+
+
+@pytest.mark.parametrize("text", ["é" * 9_000, "\\\\ \\n'' 😀" * 3_000, "short"], ids=["long", "of pairs", "short"])
+def test_a_plan_is_read_as_spark_prints_it(session: SparkSession, text: str) -> None:
+    """Asked for in parts or at once: the same characters, those outside the basic plane too."""
+    made = handles(session).parser.parsePlan(f"SELECT * FROM customer WHERE country = '{text}'")
+    assert printed(session, made) == made.toJSON()
 
 
 def test_nothing_is_run_while_a_rule_is_analysed(session: SparkSession) -> None:

@@ -24,7 +24,7 @@ from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings
 from rules_engine.spark.gate.parsed_plan import Parsed, broken, named, read
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, in_words, tree, view_name, walk
-from rules_engine.spark.sandbox import active, handles, rows_of
+from rules_engine.spark.sandbox import active, handles, printed, rows_of
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.cures import of_types
 from rules_engine.sql.lexer import tokens
@@ -56,7 +56,7 @@ def warnings(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: d
         return ()
     with active(spark):
         plan = _analysed(spark, read(spark, version, as_of), version)
-        return named(version, order_warnings(tree(plan.toJSON()), schema))
+        return named(version, order_warnings(tree(printed(spark, plan)), schema))
 
 
 _PICKING = {"over", "max_by", "min_by"}
@@ -74,7 +74,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         plan = _analysed(spark, found, version)
         filters = version.form is Form.PREDICATE and _only_filters(spark, plan, version)
         shown = plan.condition() if filters else plan
-        root = tree(shown.toJSON())
+        root = tree(shown.toJSON() if filters else printed(spark, plan))
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         said += [*order_faults(root, schema), *machine_faults(shown, root, found)]
         said += growth_faults(root, shown)

@@ -28,7 +28,7 @@ from rules_engine.model.rules import Form, Kind, RuleVersion
 from rules_engine.plan.standalone import runs_alone
 from rules_engine.spark.gate.plausible import ROWS, columns
 from rules_engine.spark.gate.trying import Rules, Trial, Tried
-from rules_engine.spark.sandbox import active
+from rules_engine.spark.sandbox import active, returns_rows
 from rules_engine.spark.session import FEW_ROWS, pin
 from rules_engine.spark.standalone_queries import statement
 from rules_engine.spark.timeouts import NO_LIMITS
@@ -230,7 +230,7 @@ class _Worlds:
             if whole:
                 found.write.format("noop").mode("overwrite").save()
                 return []
-            return [version] if found.head(1) else []
+            return [version] if returns_rows(found) else []
 
     def _hit(self, version: RuleVersion) -> Fault:
         key = self._schema.subject_key_of(version.frame) or self._schema.subject_key

@@ -18,7 +18,7 @@ from rules_engine.errors import Fault, InvalidRule
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.spark.gate.plan_tree import Node, in_words, tree, walk
-from rules_engine.spark.sandbox import active, handles, java
+from rules_engine.spark.sandbox import active, handles, java, printed
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.lexer import bind, has_comments
 from rules_engine.sql.spark_allow_list import catalyst
@@ -83,13 +83,13 @@ def read(spark: SparkSession, version: RuleVersion, as_of: date) -> Parsed:
 
     text = bind(version.sql, version.parameters, as_of)
     try:
-        made, printed = _made(spark, text, version.form)
+        made, shown = _made(spark, text, version.form)
         if has_comments(version.sql):
             as_written = bind(version.sql, version.parameters, as_of, comments_too=True)
-            differs = printed != _made(spark, as_written, version.form)[1]
+            differs = shown != _made(spark, as_written, version.form)[1]
         else:
             differs = False
-        nodes = tuple(node for each in printed for node, _ in walk(tree(each)))
+        nodes = tuple(node for each in shown for node, _ in walk(tree(each)))
     except PySparkException as problem:
         raise InvalidRule(refuse("SQL-301", name=in_words(problem))) from problem
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
@@ -103,10 +103,14 @@ def _made(spark: SparkSession, text: str, form: Form) -> tuple[Any, tuple[str, .
     """What the parser makes of a text, and all of it as Spark prints it, without the numbers it gives to names."""
     parser = handles(spark).parser
     made = parser.parsePlan(text) if form is Form.STATEMENT else parser.parseExpression(text)
-    printed = [str(made.toJSON())]
-    if WINDOWS in printed[0]:
-        printed += _windows(spark, made, form)
-    return made, tuple(_NUMBERED.sub('"id":0', each) for each in printed)
+    shown = [str(made.toJSON()) if len(text) < _SHORT else printed(spark, made)]
+    if WINDOWS in shown[0]:
+        shown += _windows(spark, made, form)
+    return made, tuple(_NUMBERED.sub('"id":0', each) for each in shown)
+
+
+_SHORT = 300
+"""Characters of a rule of which Spark prints little: it is asked at once, for each question has its price."""
 
 
 def parsed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
