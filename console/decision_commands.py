@@ -22,9 +22,9 @@ from rules_engine.errors import Fault, RulesError, RunRefused, did_you_mean, rai
 from rules_engine.model import journeys
 from rules_engine.model.history import HistoryRecord, Subject, created_text
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.ledger import ledger_faults
 from rules_engine.model.publications import Chain
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.proving import ledger_faults
 from rules_engine.publication.staged_hits import bits_of
 from rules_engine.review.why import Why, why
 

@@ -105,10 +105,12 @@ def verify(desk: Desk, anchor: Anchors = None, history: OfHistory = False) -> No
     said = [f"{verdict.entries} entries hold together.{withheld}{against}"]
     if history:
         content |= {"runs": proof.runs, "records": proof.records, "runs_without_staged_decisions": proof.apart}
-        content["records_before_the_chain"] = proof.before
+        content |= {"records_before_the_chain": proof.before, "half_published": proof.half}
         said.append(f"{proof.records} records of {proof.runs} runs are what was decided.")
         if proof.apart:
             said.append(f"What {len(proof.apart)} of the runs staged is not here: of them counts and sums are proved.")
+        if proof.half:
+            said.append(f"Run {', '.join(proof.half)} is half-published: the next `rules run` finishes it first.")
         if proof.before:
             said.append(f"{proof.before} records are older than the chain of publications, and nothing proves them.")
     desk.screen.answer(content, *said)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 
+from rules_engine.errors import Fault
 from rules_engine.model.failing import Failure
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
@@ -206,8 +207,17 @@ class History(Protocol):
         """
         ...
 
+    def guard_faults(self) -> Iterable[Fault]:
+        """What no longer keeps the store insert-only, as far as the store itself can say."""
+        ...
+
     def chain(self) -> Chain:
-        """The entries of the chain of publications, the oldest first."""
+        """
+        The entries of the chain of publications, the oldest first.
+
+        Raises:
+            RunRefused: If an entry cannot be read, or says otherwise than its key or its claim.
+        """
         ...
 
     def claim(self, entry: Publication) -> bool:

@@ -108,6 +108,9 @@ class InMemoryHistory:
     claimed: dict[int, Publication] = field(default_factory=dict)
     closed: set[int] = field(default_factory=set)
 
+    def guard_faults(self) -> Iterable[Fault]:
+        return ()
+
     def chain(self) -> Chain:
         return chain_of(self.claimed.values(), self.closed)
 
@@ -175,6 +178,8 @@ class InMemoryRunStore:
         return self.copied
 
     def staged_files(self, run_id: str) -> Mapping[str, str]:
+        if self.folder(run_id) not in self.staging:
+            return {}
         parts = {part: self.staging.get(f"{self.folder(run_id)}{part}", []) for part in ("", "/standing")}
         return {f"decisions{part}": hashlib.sha256(repr(staged).encode()).hexdigest() for part, staged in parts.items()}
 

@@ -159,9 +159,10 @@ class Unreadable:
 
 def read(which: str, content: Mapping[str, Any], said_hash: str | None) -> HistoryRecord | Unreadable:
     """
-    The record of a store's content, or why it is none: it does not read as one, or says another content hash.
+    The record of a store's content, or why it is none: it does not read as one, or says another hash, form or key.
 
-    ``said_hash`` is the hash that was stored with it; records of form 1 have none.
+    ``said_hash`` is the hash that was stored with it; records of form 1 have none. The sort key, where the store has
+    it, says which record is the newest: it is the one that the record gives.
     """
     try:
         record, found = record_from(content), int(content.get("format") or 1)
@@ -172,6 +173,10 @@ def read(which: str, content: Mapping[str, Any], said_hash: str | None) -> Histo
         return Unreadable(which, f"it is of form {found}; this version reads forms up to {FORMAT}")
     if said_hash != content_hash and (said_hash is not None or found > 1):
         return Unreadable(which, f"its content hash is {content_hash}, and it says {said_hash}")
+    if found != record.format:
+        return Unreadable(which, f"it is of form {record.format}, and it says {found}")
+    if content.get("sort_key", record.sort_key) != record.sort_key:
+        return Unreadable(which, f"its sort key would be {record.sort_key}")
     return record
 
 

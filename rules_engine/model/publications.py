@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from rules_engine.errors import Fault
+from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.history import created_from, created_text
 from rules_engine.model.manifest import Manifest
 
@@ -192,3 +192,81 @@ def chain_of(claimed: Iterable[Publication], closed: Iterable[int]) -> tuple[Pub
     """The chain, from its claimed entries in any order and the numbers of those that are closed."""
     done = frozenset(closed)
     return tuple(replace(entry, closed=entry.number in done) for entry in sorted(claimed, key=lambda e: e.number))
+
+
+def entry_key(number: int, state: str) -> str:
+    """What names an entry that was ``claimed`` or ``closed``."""
+    return f"{number:08d}#{state}"
+
+
+def read_chain(said: Iterable[tuple[str, Mapping[str, Any], str | None]]) -> tuple[Publication, ...]:
+    """
+    The chain that a store says, in any order: of each entry its :func:`entry_key`, its content, its run where the
+    store has that beside the content.
+
+    Raises:
+        RunRefused: With every entry that cannot be read, or says otherwise than its key, its row or its claim.
+    """
+    entries, faults = dict[str, Publication](), list[Fault]()
+    for key, content, run_id in sorted(said, key=lambda each: each[0]):
+        try:
+            entry = publication_from(content, closed=False)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as problem:
+            faults.append(Fault(f"Entry {key} of the chain", f"it cannot be read: {problem!r}.", ALTERED))
+            continue
+        names = {entry_key(entry.number, state) for state in ("claimed", "closed")}
+        if key not in names or run_id not in (None, entry.run_id):
+            what = f"it says entry {entry.number} and run {entry.run_id}, and does not stand there."
+            faults.append(Fault(f"Entry {key} of the chain", what, ALTERED))
+        entries[key] = entry
+    claimed = {key.removesuffix("#claimed"): entry for key, entry in entries.items() if key.endswith("#claimed")}
+    closed = {key.removesuffix("#closed"): entry for key, entry in entries.items() if key.endswith("#closed")}
+    if not faults:
+        odd = [key for key, entry in closed.items() if claimed.get(key) != entry]
+        faults += [
+            Fault(f"Entry {key} of the chain", "it was closed as another than was claimed.", ALTERED) for key in odd
+        ]
+    raise_all(RunRefused, faults)
+    return chain_of(claimed.values(), (entry.number for entry in closed.values()))
+
+
+ALTERED = "Only inserts are made there: find out who wrote, and bring the chain back from a backup."
+
+
+def chain_faults(chain: Chain) -> Iterator[Fault]:
+    """What no chain of publications says of itself: each entry was claimed on top of those before it."""
+    for place, entry in enumerate(chain):
+        before, which = chain[:place], f"Entry {entry.number} of the chain, run {entry.run_id}"
+        last = before[-1] if before else None
+        for what in _entry_faults(before, entry, last):
+            yield Fault(which, what, ALTERED)
+        if not entry.closed and place < len(chain) - 1:
+            yield Fault(which, "it was never closed, and another run was published on top of it.", ALTERED)
+
+
+def _entry_faults(before: Chain, entry: Publication, last: Publication | None) -> Iterator[str]:
+    if entry.number != (last.number if last else 0) + 1:
+        yield "the entry before it is missing."
+    if found(before, entry.run_id):
+        yield "an earlier entry is of the same run."
+    if last and entry.created_at <= last.created_at:
+        yield f"its created date is not after that of run {last.run_id}, on top of which it stands."
+    for fault in day_faults(before, entry.as_of, correction=entry.correction):
+        yield f"it cannot have been published there: {fault.what}"
+    against = predecessor(before, entry.as_of, correction=entry.correction)
+    if entry.previous_run != (against and against.run_id):
+        stood = _run(against.run_id if against else None)
+        yield f"it says that it was decided against {_run(entry.previous_run)}; what stood was {stood}."
+
+
+def _run(run_id: str | None) -> str:
+    return f"run {run_id}" if run_id else "an empty history"
+
+
+def copy_faults(chain: Chain, copied: Chain) -> Iterator[Fault]:
+    """Closed entries that a copy of the chain has, and the history has not, or otherwise."""
+    stands = {entry.number: entry for entry in chain}
+    for entry in copied:
+        if entry.closed and stands.get(entry.number) != entry:
+            what = "the copy in the folder of runs has it, and the history's chain has it not, or otherwise."
+            yield Fault(f"Entry {entry.number} of the chain, run {entry.run_id}", what, ALTERED)

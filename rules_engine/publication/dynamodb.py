@@ -199,6 +199,10 @@ class DynamoDBHistory:
         for page in self._calls.pages("scan" if subject is None else "query", request):
             yield from map(read_item, page["Items"])
 
+    def guard_faults(self) -> Iterable[Fault]:
+        """None: that nobody overwrites is for the policies of the account to say, which no table tells."""
+        return ()
+
     def chain(self) -> Chain:
         """The entries of the chain of publications, the oldest first."""
         request = self._read("#chain = :chain", {":chain": encode(CHAIN)}, "KeyConditionExpression", chain="chain")

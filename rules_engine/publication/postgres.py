@@ -16,10 +16,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
-from rules_engine.model.publications import Chain, Publication, chain_of, publication_from
+from rules_engine.model.publications import Chain, Publication, entry_key, read_chain
 from rules_engine.ports import Inserted, Taken, untold
 from rules_engine.publication.names import LAST_PART
 from rules_engine.publication.postgres_copy import Chunks, read_row, record_of
+from rules_engine.publication.postgres_guards import CURRENT, GUARDS, guard_faults
 from rules_engine.publication.postgres_lines import Chunk, chunks
 from rules_engine.publication.records import SubjectType, subject_checked
 
@@ -60,12 +61,11 @@ GRANT "{table}_writer" TO CURRENT_USER;
 """
 
 SECOND_FORM = """
-ALTER TABLE history."{table}" ADD COLUMN format integer NOT NULL DEFAULT 1, ADD COLUMN policy jsonb,
-    ADD COLUMN correction boolean NOT NULL DEFAULT false, ADD COLUMN content_hash text;
-CREATE OR REPLACE VIEW history."{table}_current" AS
-    SELECT DISTINCT ON (subject, membership_type) *
-    FROM history."{table}" WHERE NOT correction ORDER BY subject, membership_type, sort_key DESC;
-CREATE TABLE history."{table}_chain" (
+ALTER TABLE history."{table}" ADD COLUMN IF NOT EXISTS format integer NOT NULL DEFAULT 1,
+    ADD COLUMN IF NOT EXISTS policy jsonb, ADD COLUMN IF NOT EXISTS correction boolean NOT NULL DEFAULT false,
+    ADD COLUMN IF NOT EXISTS content_hash text;
+CREATE OR REPLACE VIEW history."{table}_current" AS {current};
+CREATE TABLE IF NOT EXISTS history."{table}_chain" (
     number integer NOT NULL CHECK (number > 0),
     state text NOT NULL CHECK (state IN ('claimed', 'closed')),
     run_id text NOT NULL,
@@ -78,41 +78,6 @@ GRANT SELECT, INSERT ON history."{table}_chain" TO "{table}_writer";
 GRANT SELECT ON history."{table}_current" TO "{table}_writer";
 """
 """What form 2 of records and the chain of publications need; a table of form 1 is brought to it and keeps its rows."""
-
-GUARDS = """
-CREATE OR REPLACE FUNCTION history.refuse_change() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE =
-        'History ' || TG_TABLE_NAME || ' is insert-only: ' || TG_OP || ' is refused, for everyone. '
-        'A decision that was wrong is answered by a newer one.';
-END $$;
-CREATE OR REPLACE FUNCTION history.refuse_future() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    latest timestamptz := (SELECT max(created_at) FROM added);
-BEGIN
-    IF latest > clock_timestamp() + interval '1 day' THEN
-        RAISE EXCEPTION USING ERRCODE = 'datetime_field_overflow', MESSAGE =
-            'History ' || TG_TABLE_NAME || ': a record is dated ' || latest::text || ', which is still to come. '
-            'It would count as the newest one until then.';
-    END IF;
-    RETURN NULL;
-END $$;
-REVOKE EXECUTE ON FUNCTION history.refuse_change, history.refuse_future FROM PUBLIC;
-CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history."{table}"
-    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_change();
-CREATE OR REPLACE TRIGGER not_ahead AFTER INSERT ON history."{table}" REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_future();
-ALTER TABLE history."{table}" ENABLE ALWAYS TRIGGER insert_only, ENABLE ALWAYS TRIGGER not_ahead;
-CREATE OR REPLACE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history."{table}_chain"
-    FOR EACH STATEMENT EXECUTE FUNCTION history.refuse_change();
-ALTER TABLE history."{table}_chain" ENABLE ALWAYS TRIGGER insert_only;
-DO $$ BEGIN
-    EXECUTE 'GRANT TEMPORARY ON DATABASE ' || quote_ident(current_database()) || ' TO "{table}_writer"';
-END $$;
-"""
-"""What keeps a table as it was written; a table that was made before has them made when its owner comes by."""
 
 OWNED = """
     SELECT pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_class AS c
@@ -199,7 +164,9 @@ class PostgresHistory:
                 connection.exec_driver_sql(DEFINITION.format(table=self._table, subject=subject))
             names = {"name": self._table, "chain": f"{self._table}_chain"}
             if connection.execute(text(OWNED), names).scalar():
-                connection.exec_driver_sql(SECOND_FORM.format(table=self._table) + GUARDS.format(table=self._table))
+                current = CURRENT.format(table=self._table)
+                second_form = SECOND_FORM.format(table=self._table, current=current)
+                connection.exec_driver_sql(second_form + GUARDS.format(table=self._table))
             if connection.execute(text(UNREAD), {"name": self._table, "reader": f"{self._table}_reader"}).scalar():
                 connection.exec_driver_sql(READERS.format(table=self._table))
         if there not in (None, column):
@@ -247,7 +214,7 @@ class PostgresHistory:
     def members(self, membership_type: str) -> Iterator[Subject]:
         """The subjects whose newest record of this type grants, in order of their key; read as they are asked for."""
         query = text(
-            f'SELECT subject FROM history."{self._table}_current" '
+            f"SELECT subject FROM ({CURRENT.format(table=self._table)}) AS newest "
             "WHERE granted AND membership_type = :membership_type ORDER BY subject"
         )
         with self._refused("be read"), self._engine.connect() as connection:
@@ -270,11 +237,15 @@ class PostgresHistory:
 
     def chain(self) -> Chain:
         """The entries of the chain of publications, the oldest first."""
-        query = text(f'SELECT state, content FROM history."{self._table}_chain"')
+        query = text(f'SELECT number, state, run_id, content FROM history."{self._table}_chain"')
         with self._refused("be read"), self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        claimed = [publication_from(row.content, closed=False) for row in rows if row.state == "claimed"]
-        return chain_of(claimed, (int(row.content["number"]) for row in rows if row.state == "closed"))
+        return read_chain((entry_key(row.number, row.state), row.content, row.run_id) for row in rows)
+
+    def guard_faults(self) -> Iterator[Fault]:
+        """Triggers, functions and view that do not stand as they were made, and what was put beside them."""
+        with self._refused("be read"), self._engine.connect() as connection:
+            yield from guard_faults(connection, self._table)
 
     def claim(self, entry: Publication) -> bool:
         """Claim the entry's number by an insert that can succeed once; whose it is now is read back."""

@@ -21,15 +21,12 @@ from typing import Any
 from rules_engine import __version__
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.model.canonical import canonical_json
-from rules_engine.model.decisions import Reason, Tally, decide
 from rules_engine.model.history import HistoryRecord, Unreadable, read
+from rules_engine.model.ledger import decision_faults, ledger_faults, wording_faults
 from rules_engine.model.manifest import Manifest, manifest_from
 from rules_engine.model.publications import Publication, publication_from
 from rules_engine.model.rule_sets import RuleSet, thaw
-from rules_engine.model.rules import MembershipType
-from rules_engine.proving import ledger_faults
 from rules_engine.review.evidence_page import page
-from rules_engine.review.turning import standing_before
 
 FORMAT = 1
 INDEX, RECORDS, RULES, CHAIN, AUDIT, PAGE = (
@@ -223,7 +220,7 @@ def _record_faults(
     if isinstance(record, Unreadable):
         yield Fault(which, f"{record.why}.", REMEDY)
         return
-    for why in (*ledger_faults(record), *_decision_faults(record), *_wording_faults(record, rule_sets)):
+    for why in (*ledger_faults(record), *decision_faults(record), *_wording_faults(record, rule_sets)):
         yield Fault(which, f"{why}.", REMEDY)
     manifest = manifests.get(record.run_id)
     entry = next((each for each in chain if each.run_id == record.run_id), None)
@@ -235,29 +232,12 @@ def _record_faults(
         yield Fault(which, "its run was of other rules or other data.", REMEDY)
 
 
-def _decision_faults(record: HistoryRecord) -> Iterator[str]:
-    """Decided again from its hits and its policy, and where it stood before."""
-    if record.policy is None or record.reason in {Reason.HELD, Reason.ABSENT}:
-        return
-    said = record.policy
-    policy = MembershipType(
-        record.membership_type, strategy=said.strategy, margin=said.margin, tie=said.tie, veto_weight=said.veto_weight
-    )
-    found = decide(Tally.of(record.hits), policy, standing_before(record))
-    if (found.granted, found.reason, found.event) != (record.granted, record.reason, record.event):
-        yield f"its hits and its policy decide {found.event} ({found.reason}), and it says {record.event}"
-
-
 def _wording_faults(record: HistoryRecord, rule_sets: Mapping[str, RuleSet]) -> Iterator[str]:
     rule_set = rule_sets.get(record.rule_set_digest)
     if rule_set is None:
         yield f"its rule set {record.rule_set_digest[:12]}… is not here"
         return
-    known = {v.id: v for v in rule_set.versions}
-    for hit in record.hits:
-        version = known.get(f"{hit.key}/{hit.version}")
-        if version is None or (version.weight, version.kind) != (hit.weight, hit.kind):
-            yield f"its rule set has no {hit.key}/{hit.version} of weight {hit.weight}"
+    yield from wording_faults(record, rule_set)
 
 
 def _rule_faults(rules: Sequence[Mapping[str, Any]], rule_sets: Mapping[str, RuleSet]) -> Iterator[Fault]:

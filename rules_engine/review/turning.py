@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rules_engine.errors import InvalidRule
-from rules_engine.model.decisions import Decision, Event, Hit, Standing, Tally, decide
-from rules_engine.model.history import HistoryRecord
+from rules_engine.model.decisions import Decision, Hit, Standing, Tally, decide
 from rules_engine.model.rules import LARGEST_WEIGHT, Kind, MembershipType, RuleVersion, WhenUnknown
 
 
@@ -96,18 +95,6 @@ class RuleChange:
     becomes: int | None
     size: int
     decision: Decision
-
-
-def standing_before(record: HistoryRecord) -> Standing:
-    """Where the subject stood when it was decided, as its event says."""
-    match record.event:
-        case Event.GRANTED:
-            return Standing.NEVER
-        case Event.REINSTATED:
-            return Standing.FORMER
-        case Event.NOT_GRANTED:
-            return Standing.FORMER if record.first_granted else Standing.NEVER
-    return Standing.MEMBER
 
 
 def turns(case: Case) -> tuple[Turn, ...]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.history import HistoryRecord
+from rules_engine.model.ledger import standing_before
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_engine.review.turning import Case, Outcome, RuleChange, Turn, rule_changes, standing_before, turns
+from rules_engine.review.turning import Case, Outcome, RuleChange, Turn, rule_changes, turns
 
 if TYPE_CHECKING:
     from rules_engine.review.nearest import NearestFacts

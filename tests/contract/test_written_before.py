@@ -105,6 +105,9 @@ def test_what_that_version_wrote_is_read_explained_and_continued(rules: RulesCom
     rules.fine("explain", subject)
     assert FIRST in rules.fine("history", subject, "--as-of", "2024-06-01", "--json")
 
+    told = rules.json("audit", "verify", "--history")
+    assert (told["runs"], told["records_before_the_chain"]) == (2, 0), "what the manifests of that version count"
+
     ran = rules.json("run", "--as-of", "2024-06-03", "--created-at", "2024-06-03T06:00:00Z")
     assert (ran["previous_run"], ran["register"]) == (SECOND, [])
     counts = {each["membership_type"]: each for each in ran["evaluation"]["types"]}
@@ -116,6 +119,7 @@ def test_what_that_version_wrote_is_read_explained_and_continued(rules: RulesCom
     assert (after["by"], sorted(after["members"])) == ("register", sorted(before["members"]))
     assert rules.json("register", "verify")["faults"] == []
     rules.fine("explain", subject)
+    assert rules.json("audit", "verify", "--history")["runs"] == 3
     assert FIRST in rules.fine("history", subject, "--as-of", "2024-06-01", "--json")
     code, (fault, *_) = rules.refused("run", "--as-of", "2024-06-01")
     assert (code, "earlier" in fault["what"] or "newest" in fault["what"]) == (5, True), fault
