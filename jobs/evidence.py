@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
@@ -14,6 +15,7 @@ from rules_engine.review.evidence import Evidence
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
+    from rules_repo.changes import ChangeBook
 
 
 def gathered(installation: Installation, customer: str, first: date, last: date, made: datetime) -> Evidence:
@@ -82,6 +84,7 @@ def _rules(
     from rules_repo.changes import ChangeBook
 
     book, seen = ChangeBook(installation.database_url), set[str]()
+    plans = cache(lambda change: _plans(book, change))
     for record in records:
         known = {v.id: v for v in rule_sets[record.run_id].versions}
         for hit in record.hits:
@@ -90,7 +93,19 @@ def _rules(
                 continue
             seen.add(version.id)
             told = [each for each in book.history(version.key) if each["version"] == version.version]
-            yield {"wording": version.content(), "published": [_plain(each) for each in told]}
+            published = [_plain(each) | {"plans": plans(each["change_id"])} for each in told]
+            yield {"wording": version.content(), "published": published}
+
+
+def _plans(book: ChangeBook, change: int | None) -> list[dict[str, Any]]:
+    """Who approved a change on which plan, and what that plan said in a sentence; nobody where none was needed."""
+    standing = book.standing(change) if change else None
+    plan = standing.plan if standing else None
+    if plan is None:
+        return []
+    words = {plan["plan"]: plan["said"].get("words", "")}
+    approvals = [each for each in plan.get("approvals", ()) if each["plan"] is not None]
+    return [{**each, "words": words.get(each["plan"])} for each in approvals]
 
 
 def _plain(known: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,18 +21,28 @@ from typing import Any
 from rules_engine import __version__
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.model.canonical import canonical_json
-from rules_engine.model.history import HistoryRecord, Unreadable, read
-from rules_engine.model.ledger import decision_faults, ledger_faults, wording_faults
+from rules_engine.model.history import HistoryRecord
 from rules_engine.model.manifest import Manifest, manifest_from
 from rules_engine.model.publications import Publication, publication_from
 from rules_engine.model.rule_sets import RuleSet, thaw
 from rules_engine.review.evidence_page import page
+from rules_engine.review.proved import (
+    AUDIT,
+    CHAIN,
+    MANIFESTS,
+    RECORDS,
+    REMEDY,
+    RULES,
+    approval_faults,
+    audit_faults,
+    chain_faults,
+    record_faults,
+    rule_faults,
+    subject_faults,
+)
 
 FORMAT = 1
-INDEX, RECORDS, RULES, CHAIN, AUDIT, PAGE = (
-    "index.json", "records.json", "rules.json", "chain.json", "audit.json", "page.html",
-)  # fmt: skip
-MANIFESTS, RULE_SETS = "manifests", "rule_sets"
+INDEX, PAGE, RULE_SETS = "index.json", "page.html", "rule_sets"
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, EOFError, LookupError, OSError, RuntimeError,
            ValueError)  # fmt: skip
 """What a reader of archives raises of one that was changed."""
@@ -109,9 +119,6 @@ def verify(content: bytes) -> tuple[Proved | None, tuple[Fault, ...]]:
         return None, (Fault("The archive", what, REMEDY),)
 
 
-REMEDY = "Ask whoever made the archive for it again, and compare its digest."
-
-
 def _lines(rows: Iterable[Any]) -> str:
     """A list of JSON, a line each, so that it can be read and a difference be found."""
     return "[\n" + ",\n".join(canonical_json(row) for row in rows) + "\n]\n"
@@ -124,7 +131,7 @@ def _sha256(content: bytes) -> str:
 def _archive(files: Files) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
-        for name, text in files.items():
+        for name, text in sorted(files.items(), key=lambda file: (file[0] != INDEX, file[0])):
             about = zipfile.ZipInfo(name, _ALWAYS)
             about.create_system, about.external_attr = 3, 0o644 << 16
             archive.writestr(about, text.encode())
@@ -163,7 +170,13 @@ def _index_faults(index: Mapping[str, Any], files: Files) -> Iterator[Fault]:
     if canonical_json(index) != files[INDEX]:
         yield Fault(INDEX, "it is not as it was written.", REMEDY)
     named = index["files"]
-    for name in sorted({*named, *files} - {INDEX}):
+    always = {RECORDS, RULES, CHAIN, AUDIT, PAGE}
+    less = sorted(always - {*files})
+    yield from (Fault(name, "it is missing, and is part of all evidence.", REMEDY) for name in less)
+    for name in sorted({*files} - {INDEX, *always}):
+        if not name.startswith((f"{MANIFESTS}/", f"{RULE_SETS}/")):
+            yield Fault(name, "it is no file of evidence.", REMEDY)
+    for name in sorted({*named, *files} - {INDEX, *less}):
         if name not in files or name not in named:
             yield Fault(name, "it is missing." if name in named else "the index does not name it.", REMEDY)
         elif _sha256(files[name].encode()) != named[name]:
@@ -172,26 +185,27 @@ def _index_faults(index: Mapping[str, Any], files: Files) -> Iterator[Fault]:
 
 def _proved(index: Mapping[str, Any], files: Files, faults: list[Fault]) -> tuple[Proved | None, tuple[Fault, ...]]:
     rule_sets = dict(_rule_sets(files, faults))
-    manifests = {m.run_id: m for name, text in files.items() if name.startswith(MANIFESTS) for m in [_manifest(text)]}
+    manifests = dict(_manifests(files, faults))
     chain = [publication_from(entry, closed=entry["closed"]) for entry in json.loads(files[CHAIN])]
     said = json.loads(files[RECORDS])
     for number, content in enumerate(said, 1):
-        faults += _record_faults(f"{RECORDS}, record {number}", content, rule_sets, manifests, chain)
+        faults += record_faults(f"{RECORDS}, record {number}", content, rule_sets, manifests, chain)
     rules, audit = json.loads(files[RULES]), json.loads(files[AUDIT])
-    faults += _rule_faults(rules, rule_sets)
-    faults += _audit_faults(audit, index["audit_head"])
-    faults += _approval_faults(rules, audit)
-    faults += [
-        Fault(CHAIN, f"entry {n} is numbered {e.number}.", REMEDY) for n, e in enumerate(chain, 1) if e.number != n
-    ]
+    faults += [*subject_faults(index["about"], said), *rule_faults(rules, rule_sets)]
+    faults += [*audit_faults(audit, index["audit_head"]), *approval_faults(rules, audit), *chain_faults(chain)]
     if index["engine"] == __version__ and page(index["about"], said, rules) != files[PAGE]:
         faults.append(Fault(PAGE, "it does not say what the records and rules say.", REMEDY))
     proved = Proved(index["about"], len(said), len(rules), len(manifests), len(audit), index["audit_head"])
     return (None if faults else proved), tuple(faults)
 
 
-def _manifest(text: str) -> Manifest:
-    return manifest_from(json.loads(text))
+def _manifests(files: Files, faults: list[Fault]) -> Iterator[tuple[str, Manifest]]:
+    for name, text in files.items():
+        if name.startswith(f"{MANIFESTS}/"):
+            found = manifest_from(json.loads(text))
+            if name != f"{MANIFESTS}/{found.run_id}.json":
+                faults.append(Fault(name, f"it is the manifest of run {found.run_id}.", REMEDY))
+            yield found.run_id, found
 
 
 def _rule_sets(files: Files, faults: list[Fault]) -> Iterator[tuple[str, RuleSet]]:
@@ -206,78 +220,3 @@ def _rule_sets(files: Files, faults: list[Fault]) -> Iterator[tuple[str, RuleSet
         if name != f"{RULE_SETS}/{found.digest}.json":
             faults.append(Fault(name, f"it is the rule set {found.digest[:12]}….", REMEDY))
         yield found.digest, found
-
-
-def _record_faults(
-    which: str,
-    content: Mapping[str, Any],
-    rule_sets: Mapping[str, RuleSet],
-    manifests: Mapping[str, Manifest],
-    chain: Sequence[Publication],
-) -> Iterator[Fault]:
-    """Whether a record is what it says, follows from its rules, and is of a run published with its manifest."""
-    record = read(which, content, content["content_hash"])
-    if isinstance(record, Unreadable):
-        yield Fault(which, f"{record.why}.", REMEDY)
-        return
-    for why in (*ledger_faults(record), *decision_faults(record), *_wording_faults(record, rule_sets)):
-        yield Fault(which, f"{why}.", REMEDY)
-    manifest = manifests.get(record.run_id)
-    entry = next((each for each in chain if each.run_id == record.run_id), None)
-    if manifest is None or entry is None:
-        yield Fault(which, f"there is no {'manifest' if entry else 'publication'} of its run {record.run_id}.", REMEDY)
-    elif manifest.digest != entry.manifest_digest:
-        yield Fault(f"{MANIFESTS}/{record.run_id}.json", "it is not the one that was published.", REMEDY)
-    elif (manifest.rule_set_digest, dict(manifest.snapshots)) != (record.rule_set_digest, dict(record.snapshots)):
-        yield Fault(which, "its run was of other rules or other data.", REMEDY)
-
-
-def _wording_faults(record: HistoryRecord, rule_sets: Mapping[str, RuleSet]) -> Iterator[str]:
-    rule_set = rule_sets.get(record.rule_set_digest)
-    if rule_set is None:
-        yield f"its rule set {record.rule_set_digest[:12]}… is not here"
-        return
-    yield from wording_faults(record, rule_set)
-
-
-def _rule_faults(rules: Sequence[Mapping[str, Any]], rule_sets: Mapping[str, RuleSet]) -> Iterator[Fault]:
-    """Whether the wordings told are those of the rule sets."""
-    known = [version.content() for found in rule_sets.values() for version in found.versions]
-    for rule in rules:
-        wording = json.loads(canonical_json(rule["wording"]))
-        if not any(json.loads(canonical_json(content)) == wording for content in known):
-            which = f"{RULES}, {wording.get('key')}/{wording.get('version')}"
-            yield Fault(which, "no rule set has this wording.", REMEDY)
-
-
-def _audit_faults(audit: Sequence[Sequence[Any]], head: Sequence[Any]) -> Iterator[Fault]:
-    """Whether each entry hangs on the one before it, and gives its hash where its content is told."""
-    before = ""
-    for number, (*said, stored, withheld) in enumerate(audit, 1):
-        which = f"{AUDIT}, entry {said[0]}"
-        if int(said[0] or 0) != number:
-            yield Fault(which, f"it stands in the place of entry {number}.", REMEDY)
-        if said[-1] != before:
-            yield Fault(which, "it does not follow the entry before it.", REMEDY)
-        text = json.JSONEncoder(ensure_ascii=False).encode(said)
-        if not withheld and _sha256(text.encode()) != stored:
-            yield Fault(which, "it was altered: its content does not give its hash.", REMEDY)
-        before = stored
-    if audit and list(head) != [audit[-1][0], audit[-1][-2]]:
-        yield Fault(AUDIT, "its newest entry is not the one that the index names.", REMEDY)
-
-
-def _approval_faults(rules: Sequence[Mapping[str, Any]], audit: Sequence[Sequence[Any]]) -> Iterator[Fault]:
-    """Whether whoever is said to have approved a rule is said so by the audit, where this is not withheld."""
-    if any(entry[-1] for entry in audit):
-        return
-    released: dict[str, str] = {}
-    for entry in audit:
-        if entry[5] == "release" and entry[9]:
-            row = json.loads(entry[9])
-            released[str(row.get("change_id"))] = ", ".join(row.get("approvers") or ())
-    for rule in rules:
-        for known in rule["published"]:
-            if known.get("approvers") and released.get(str(known["change_id"])) != known["approvers"]:
-                which = f"{RULES}, {rule['wording']['key']}/{rule['wording']['version']}"
-                yield Fault(which, f"the audit does not say that {known['approvers']} approved it.", REMEDY)

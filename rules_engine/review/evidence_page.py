@@ -77,6 +77,7 @@ def _published(known: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         approved = (
             f"approved by {each['approvers']}" if each.get("approvers") else "approved by nobody: none was needed"
         )
+        approved += "".join(f"; {_on_plan(plan)}" for plan in each.get("plans") or ())
         end = f" to {each['effective_to']}" if each.get("effective_to") else ""
         said = (
             f"Counts from {each['effective_from']}{end}; known from {each['recorded_from']}, by {each['recorded_by']}; "
@@ -84,6 +85,11 @@ def _published(known: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"{approved}."
         )
         yield f"<p>{escape(said)}</p>"
+
+
+def _on_plan(plan: Mapping[str, Any]) -> str:
+    words = f" ({plan['words']})" if plan["words"] else ""
+    return f"{plan['approver']} on plan {plan['plan']}{words}"
 
 
 def _id(wording: Mapping[str, Any]) -> str:
