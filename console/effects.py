@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 
 from console.screen import row, table
-from rules_engine.review.effect import Effect, TypeEffect
+from rules_engine.review.effect import Effect, ShadowEffect, TypeEffect
 
 WAYS = ("before", "gained", "lost", "after", "held", "absent")
 
@@ -28,7 +28,7 @@ def drawn(effect: Effect) -> Iterator[RenderableType]:
         yield _rules(effect)
     if effect.shadows:
         yield ""
-        yield _shadows(effect)
+        yield shadow_table(effect.shadows)
     yield ""
 
 
@@ -52,9 +52,10 @@ def _rules(effect: Effect) -> RenderableType:
     return drawn
 
 
-def _shadows(effect: Effect) -> RenderableType:
+def shadow_table(shadows: Sequence[ShadowEffect]) -> RenderableType:
+    """Per shadow rule, who would flip if it alone counted."""
     drawn = table("shadow rule", "type", "would gain", "would lose", right=["would gain", "would lose"])
-    for shadow in effect.shadows:
+    for shadow in shadows:
         row(drawn, shadow.key, shadow.membership_type, f"{shadow.gained:,}", f"{shadow.lost:,}")
     return drawn
 

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import RenderableType
 from rich.table import Table
 
 from console.desk import Desk, History, at_desk, day, moment, now, writing
+from console.effects import shadow_table
 from console.expectation import beside
 from console.screen import fault_rows, row, table
 from jobs.alone import alone
-from jobs.expecting import Held, of_run
+from jobs.expecting import Held, known_of, plans_of
 from jobs.registers import fed_after_run
 from jobs.wiring import opened
 from rules_engine.errors import Fault, RunRefused
@@ -24,6 +25,7 @@ from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import RunStatus
 from rules_engine.publication.names import runs_root
+from rules_engine.review.effect import ShadowEffect
 from rules_engine.run import Outcome
 from rules_engine.settings import Settings
 
@@ -85,18 +87,27 @@ def run(
         )
         rule_set = installation.store.rule_set(outcome.manifest.run_id)
         warnings = installation.warnings(rule_set)
-        plans = of_run(installation, outcome.manifest.run_id) if outcome.evaluated else ()
+        kept = known_of(installation.store, outcome.manifest.run_id) if outcome.evaluated else None
+        found = _Found(kept.shadows if kept else (), plans_of(installation, kept), kept.why if kept else "")
         progress("Feeding the register", 0.0)
         fed, unfed = fed_after_run(installation, progress)
     desk.screen.warn(warnings)
     desk.screen.warn(earlier_days(outcome.manifest), "Taken from an earlier day")
     desk.screen.warn(held_faults(outcome.manifest), "Held: the earlier decisions stand")
     desk.screen.warn([*fed.faults, *([unfed] if unfed else [])], "Published, and the register is not whole")
-    _tell(desk, outcome, rule_set, warnings, plans, unfed)
+    _tell(desk, outcome, rule_set, warnings, found, unfed)
 
 
 def _runs_of(settings: Settings) -> str:
     return runs_root(settings.runs, settings.environment, settings.tenant, settings.history)
+
+
+class _Found(NamedTuple):
+    """What a run says beyond its counts: who would flip by shadow rules, and its rules beside their plans."""
+
+    shadows: Sequence[ShadowEffect]
+    plans: Sequence[Held]
+    why: str
 
 
 def _tell(
@@ -104,7 +115,7 @@ def _tell(
     outcome: Outcome,
     rule_set: RuleSet,
     warnings: Sequence[Fault],
-    plans: Sequence[Held] = (),
+    found: _Found,
     unfed: Fault | None = None,
 ) -> None:
     manifest, new = outcome.manifest, outcome.inserted
@@ -116,11 +127,14 @@ def _tell(
         "warnings": fault_rows(warnings),
         "earlier_days": fault_rows(earlier_days(manifest)),
         "register": fault_rows([unfed] if unfed else []),
-        "plans": [asdict(held) for held in plans],
+        "shadows": [asdict(shadow) for shadow in found.shadows],
+        "plans": [asdict(held) for held in found.plans],
         "outcome": in_words(outcome),
     }
     drawn = (type_counts(manifest), "", *_unknown(manifest, rule_set)) if outcome.evaluated else ()
-    drawn += tuple(piece for held in plans for piece in (*beside(held), ""))
+    drawn += (shadow_table(found.shadows), "") if found.shadows else ()
+    drawn += tuple(piece for held in found.plans for piece in (*beside(held), ""))
+    drawn += (f"What the new rules did cannot be said. {found.why}",) if found.why else ()
     desk.screen.answer(content, f"Run {manifest.run_id} of {manifest.as_of}", *drawn, in_words(outcome))
 
 

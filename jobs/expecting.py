@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from rules_engine.model.canonical import canonical_json
 from rules_engine.model.manifest import Manifest
 from rules_engine.ports import Progress, silent
 from rules_engine.publication.staging import FolderRunStore
-from rules_engine.review.expected import Line, Reckoned, held_against, others, reckoned, reckoned_from
+from rules_engine.review.effect import ShadowEffect
+from rules_engine.review.expected import Found, Line, Reckoned, found_by, held_against, others, reckoned_from
 from rules_repo.changes import ChangeBook, Standing
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a run on new rules came to, and as of when its rules were known; or why that cannot be said."""
+    """What was kept of a run: what it came to if its rules were new, its shadow rules, or why that cannot be said."""
 
     run_id: str
     known_at: datetime
     reckoned: Reckoned | None
+    shadows: tuple[ShadowEffect, ...]
     why: str
 
 
@@ -58,16 +60,21 @@ def keep(installation: Installation, manifest: Manifest, progress: Progress = si
     """
     from rules_engine.spark.for_review import SparkReviewing
 
-    store, found, why = installation.store, None, ""
+    store, found, why = installation.store, Found(None, ()), ""
     with apart(installation) as folder:
         try:
             progress("Holding the rules against those before", 0.0)
             tables = tables_of(installation)
-            found = reckoned(manifest, store, lambda: SparkReviewing(installation.evaluator), tables, folder)
+            found = found_by(manifest, store, lambda: SparkReviewing(installation.evaluator), tables, folder)
         except RulesError as refused:
             why = str(refused.faults[0])
-    known_at = store.rule_set(manifest.run_id).known_at.isoformat()
-    said = {"manifest": manifest.digest, "known_at": known_at, "why": why, "reckoned": found and found.content()}
+    said = {
+        "manifest": manifest.digest,
+        "known_at": store.rule_set(manifest.run_id).known_at.isoformat(),
+        "reckoned": found.reckoned and found.reckoned.content(),
+        "shadows": [asdict(each) for each in found.shadows],
+        "why": why,
+    }
     store.files.write(f"{store.folder(manifest.run_id)}/{FILE}", canonical_json(said))
 
 
@@ -76,31 +83,31 @@ def known_of(store: FolderRunStore, run_id: str) -> Known | None:
     with suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RulesError):
         said: Mapping[str, Any] = json.loads(store.files.read(f"{store.folder(run_id)}/{FILE}"))
         manifest = store.manifest(run_id)
-        if manifest and said["manifest"] == manifest.digest and (said["reckoned"] or said["why"]):
+        if manifest and said["manifest"] == manifest.digest:
             found = reckoned_from(said["reckoned"]) if said["reckoned"] else None
-            return Known(run_id, datetime.fromisoformat(said["known_at"]), found, str(said["why"]))
+            shadows = tuple(ShadowEffect(**each) for each in said["shadows"])
+            return Known(run_id, datetime.fromisoformat(said["known_at"]), found, shadows, str(said["why"]))
     return None
 
 
-def of_run(installation: Installation, run_id: str) -> tuple[Held, ...]:
+def plans_of(installation: Installation, known: Known | None) -> tuple[Held, ...]:
     """The plans of the changes of which a run is the first; none for a login that may not read plans."""
-    store = installation.store
-    if (known := known_of(store, run_id)) is None or known.reckoned is None:
+    if known is None or known.reckoned is None:
         return ()
     try:
         standings = ChangeBook(installation.database_url).standings()
     except ChangeRefused:
         return ()
-    runs = tuple(_on_new_rules(store))
+    runs = tuple(_known(installation.store))
     found = (of_change(standing, runs) for standing in reversed(standings))
-    return tuple(held for held in found if held and held.run_id == run_id)
+    return tuple(held for held in found if held and held.run_id == known.run_id)
 
 
 def of_standing(installation: Installation, standing: Standing) -> Held | None:
     """The plan of a change beside the first run on its rules; None without either, or where Spark would be started."""
     if standing.plan is None or "://" in installation.settings.runs:
         return None
-    return of_change(standing, tuple(_on_new_rules(installation.store)))
+    return of_change(standing, tuple(_known(installation.store)))
 
 
 def of_change(standing: Standing, runs: tuple[Known, ...]) -> Held | None:
@@ -117,7 +124,7 @@ def of_change(standing: Standing, runs: tuple[Known, ...]) -> Held | None:
     return None
 
 
-def _on_new_rules(store: FolderRunStore) -> Iterator[Known]:
+def _known(store: FolderRunStore) -> Iterator[Known]:
     for status in store.runs():
         if status.decided is not None and (known := known_of(store, status.run_id)):
             yield known

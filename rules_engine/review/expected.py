@@ -9,7 +9,7 @@ from typing import Any
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import RunStore
-from rules_engine.review.effect import Effect, effect
+from rules_engine.review.effect import Effect, ShadowEffect, effect
 from rules_engine.review.plan import Evaluating, evaluated
 from rules_engine.review.population import Population, missing
 from rules_engine.review.staged import Kept, Tables, absent_in, kept, stood, without_standings, without_types
@@ -69,36 +69,44 @@ def reckoned_from(said: Mapping[str, Any]) -> Reckoned | None:
         return None
 
 
-def reckoned(
-    manifest: Manifest,
-    store: RunStore,
-    evaluator: Callable[[], Evaluating],
-    tables: Tables,
-    folder: str,
-) -> Reckoned | None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run's own hits say once more: what its new rules did, and who would flip if a shadow rule counted."""
+
+    reckoned: Reckoned | None
+    """None where the rules are those of the run before."""
+    shadows: tuple[ShadowEffect, ...]
+
+
+def found_by(
+    manifest: Manifest, store: RunStore, evaluator: Callable[[], Evaluating], tables: Tables, folder: str
+) -> Found:
     """
     What the rules of an evaluated run did to everybody, against those of the run before it, on the data that it read.
 
-    None where the rules are the same, or it corrects an earlier day. The evaluator is asked for only where a condition
-    of the run before is no longer among the run's own.
+    Of a correction, and by the same rules without a shadow rule, there is nothing to say. The evaluator is asked for
+    only where a condition of the run before is no longer among the run's own.
 
     Raises:
         RunRefused: If what is needed of a run is gone.
         InvalidRule: If a rule of the run before cannot be evaluated any more.
     """
+    rules = store.rule_set(manifest.run_id)
     before = store.rule_set(manifest.previous_run) if manifest.previous_run else None
-    if manifest.correction or (before and before.digest == manifest.rule_set_digest):
-        return None
+    same = before is not None and before.digest == manifest.rule_set_digest
+    if manifest.correction or (same and not any(version.shadow for version in rules.versions)):
+        return Found(None, ())
     run = kept(store, manifest.run_id, tables)
-    nothing = replace(run.rule_set, versions=(), membership_types=(), reference_lists=())
-    was = replace(before or nothing, as_of=run.rule_set.as_of)
+    nothing = replace(rules, versions=(), membership_types=(), reference_lists=())
+    was = rules if same else replace(before or nothing, as_of=rules.as_of)
     staged = [run.hits]
     if wanted := missing(without_types(was, run.held), run.hits.places()):
         staged.append(evaluated(evaluator(), replace(was, versions=wanted), folder, tables))
     like = run.hits.rows.schema.field("subject").type
     known = stood(store, manifest.previous_run, tables, absent_in(store, manifest, tables, like), like)
     population = Population.of(staged, without_standings(known, run.held))
-    return _of(run, was, effect(without_types(was, run.held), without_types(run.rule_set, run.held), population))
+    found = effect(without_types(was, run.held), without_types(rules, run.held), population)
+    return Found(None if same else _of(run, was, found), found.shadows)
 
 
 def _of(run: Kept, before: RuleSet, found: Effect) -> Reckoned:

@@ -12,7 +12,7 @@ import pytest
 from rules_engine.errors import InvalidRule, RunRefused
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, WhenUnknown
-from rules_engine.review.expected import NEW, OLD, held_against, reckoned, reckoned_from
+from rules_engine.review.expected import NEW, OLD, found_by, held_against, reckoned_from
 from rules_engine.review.page import page, steps
 from rules_engine.review.plan import Plan, plan
 from rules_engine.review.segments import by_segment
@@ -71,7 +71,8 @@ def test_the_first_run_on_a_plan_does_what_it_says(runs: Runs, tmp_path: Path) -
     said = reckoned_from(planned(runs, tmp_path / "plan", drafted()).content())
     evaluator = SparkReviewing(SparkEvaluator(runs.spark, runs.lake))
     manifest = runs.manifest(runs.run(drafted(), 3, published=False))
-    run = reckoned(manifest, runs.store, lambda: evaluator, local_tables, str(tmp_path / "run"))
+    found = found_by(manifest, runs.store, lambda: evaluator, local_tables, str(tmp_path / "run"))
+    run = found.reckoned
     assert said is not None
     assert run is not None
     assert reckoned_from(run.content()) == run
@@ -82,9 +83,12 @@ def test_the_first_run_on_a_plan_does_what_it_says(runs: Runs, tmp_path: Path) -
         members = next(t for t in manifest.evaluation.types if t.membership_type == of_type.membership_type)
         assert of_type.after == members.members_after
     alike = replace(manifest, rule_set_digest=run.before_digest)
-    assert reckoned(alike, runs.store, lambda: evaluator, local_tables, str(tmp_path / "again")) is None
+    again = found_by(alike, runs.store, lambda: evaluator, local_tables, str(tmp_path / "again"))
+    assert again.reckoned is None
+    assert again.shadows == found.shadows
+    assert [shadow.key for shadow in found.shadows] == ["MAY"]
     (first, *_) = (runs.manifest(each.run_id) for each in runs.store.runs())
-    begun = reckoned(first, runs.store, lambda: evaluator, local_tables, str(tmp_path / "first"))
+    begun = found_by(first, runs.store, lambda: evaluator, local_tables, str(tmp_path / "first")).reckoned
     assert begun is not None
     assert {t.before for t in begun.types} == {0}
 
