@@ -100,24 +100,22 @@ def _measured(
     """What one aggregate finds, and keys that repeat."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    if not asked and not keys:
-        return
-    several = [part for at, key in enumerate(keys) for part in uniqueness.extent(data, key.columns, f"key_{at}")]
-    parted = data.withColumn(uniqueness.PART, F.spark_partition_id()) if keys else data
-    found: Any = parted.agg(F.count(F.lit(1)).alias("rows"), *elements.counts(asked), *several).first()
-    yield from elements.breaches(lake, frame, data, asked, found, used)
-    for at, key in enumerate(keys):
-        yield from _of_key(lake, frame, data, key, found, f"key_{at}", used)
+    if asked:
+        found: Any = data.agg(F.count(F.lit(1)).alias("rows"), *elements.counts(asked)).first()
+        yield from elements.breaches(lake, frame, data, asked, found, used)
+    for key in keys:
+        yield from _of_key(lake, frame, data, key, used)
 
 
-def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, found: Any, name: str, used: Used) -> Iterator[Breach]:
+def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, used: Used) -> Iterator[Breach]:
     which, said = _which(frame, key)
     policy = (key.column.on_breach if key.column else None) or frame.on_breach or lake.on_breach
     versions = used.of(frame.name, *key.columns) if key.column else used.of(frame.name)
-    if not key.column and (lost := found["rows"] - found[f"{name}_rows"]):
-        what = f"{share(lost, found['rows'])} have no {said}, which is declared as its key."
+    found = uniqueness.key_rows(data, key.columns)
+    if not key.column and (lost := found.rows - found.given):
+        what = f"{share(lost, found.rows)} have no {said}, which is declared as its key."
         yield Breach(Fault(which, what, "Mend the source, or key = […].", NO_KEY), policy, versions)
-    if uniqueness.is_unique(data, key.columns, found, name):
+    if found.unique:
         return
     values, rows, example = uniqueness.repeated(data, key.columns)
     if not values:  # two hashes were the same

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
 from rules_engine.lake import uniqueness
@@ -110,13 +110,10 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
 
 def _count_keys(lake: Lake, subjects: DataFrame) -> tuple[int, int, int]:
     """Rows, rows without a key, and keys of more than one row."""
-    from pyspark.sql import functions as F  # noqa: N812
-
     key = [lake.subject_key]
-    parted = subjects.withColumn(uniqueness.PART, F.spark_partition_id())
-    found: Any = parted.agg(F.count(F.lit(1)).alias("rows"), *uniqueness.extent(subjects, key, "key")).first()
-    shared = 0 if uniqueness.is_unique(subjects, key, found, "key") else uniqueness.repeated(subjects, key)[0]
-    return found["rows"], found["rows"] - found["key_rows"], shared
+    found = uniqueness.key_rows(subjects, key)
+    shared = 0 if found.unique else uniqueness.repeated(subjects, key)[0]
+    return found.rows, found.rows - found.given, shared
 
 
 def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:
