@@ -129,13 +129,13 @@ def request_of(job: Job, step: str) -> Request:
 
 
 def words_of(job: Job, step: str) -> list[str]:
-    """The command line of a step, the same wherever it runs."""
+    """The command line of a step, the same wherever it runs; each is told of which run it is."""
     place = {"--environment": job.environment, "--tenant": job.tenant}
-    staged = {"--runs": job.runs, "--run-id": job.run_id}
+    staged = {"--runs": job.runs}
     before = job.before
     declared = {"--declaration": before.landed, "--day": job.as_of}
     told: Mapping[str, Mapping[str, str | None]] = {
-        "setup": {**place, "--database-secret": job.secret},
+        "setup": {"--database-secret": job.secret},
         "ingest": {"--source": before.extracts, **declared},
         "master": {"--settings": before.master, "--day": job.as_of},
         "freeze": {
@@ -143,7 +143,6 @@ def words_of(job: Job, step: str) -> list[str]:
             "--known-at": job.created_at,
             "--database-secret": job.secret,
             "--target": job.rule_set,
-            "--tenant": job.tenant,
         },
         "curate": {
             **declared,
@@ -151,7 +150,6 @@ def words_of(job: Job, step: str) -> list[str]:
             "--rule-set": job.rule_set,
             "--tokens": before.tokens,
             "--token-secret": before.token_secret,
-            "--tenant": job.tenant,
         },
         "evaluate": {
             "--rule-set": job.rule_set,
@@ -159,14 +157,13 @@ def words_of(job: Job, step: str) -> list[str]:
             **staged,
             "--created-at": job.created_at,
             "--write-policy": job.write_policy,
-            **place,
             "--correction": job.correction,
         },
-        "guard": {"--rule-set": job.rule_set, **staged, **place},
-        "publish": {**staged, "--at": job.created_at, **place, "--dry-run": job.dry_run},
-        "register": {"--run-id": job.run_id, **place, "--dry-run": job.dry_run},
+        "guard": {"--rule-set": job.rule_set, **staged},
+        "publish": {**staged, "--at": job.created_at, "--dry-run": job.dry_run},
+        "register": {"--dry-run": job.dry_run},
     }
-    said = {**told[step], "--hours": str(job.hours)}
+    said = {**told[step], "--run-id": job.run_id, **place, "--hours": str(job.hours)}
     return [word for name, value in said.items() if value is not None for word in (name, value)]
 
 

@@ -7,9 +7,12 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 
+from jobs import step_log
 from jobs.memory import ran_out
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunInterrupted, RunRefused, raise_all
 
@@ -42,11 +45,17 @@ def day(text: str) -> date:
 
 def words(about: str | None, **arguments: tuple[Callable[[str], object], str]) -> argparse.ArgumentParser:
     """A parser of required ``--name VALUE`` words, from name to (reader, meaning)."""
-    parser = argparse.ArgumentParser(description=about)
+    parser = argparse.ArgumentParser(description=about, conflict_handler="resolve")
+    for name, meaning in OF_THE_RUN.items():
+        parser.add_argument(f"--{name}", help=f"{meaning}, which its log says")
     for name, (read, meaning) in arguments.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=read, help=meaning, required=True)
     parser.add_argument("--hours", type=float, help="how long it may take before it ends itself")
     return parser
+
+
+OF_THE_RUN = {"run-id": "id of the run", "environment": "environment of the run", "tenant": "tenant of the run"}
+"""What every step is told; those that need it say so themselves."""
 
 
 def yes(text: str) -> bool:
@@ -75,14 +84,18 @@ HOURS.add_argument("--hours")
 def finish(step: Callable[[Sequence[str]], Summary]) -> None:
     """Run a step on the command line's words: its summary as one JSON line, or its faults and their exit code."""
     _end_after(HOURS.parse_known_args(sys.argv[1:])[0].hours)
+    step_log.opened(Path(sys.argv[0]).stem.removesuffix("_step"), sys.argv[1:])
+    begun = time.monotonic()
     try:
         summary = step(sys.argv[1:])
     except Exception as problem:
         error = problem if isinstance(problem, InvalidRule) else ran_out(problem) or problem
+        step_log.failed(time.monotonic() - begun, error)
         if not isinstance(error, RulesError):
             raise
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    step_log.ended(time.monotonic() - begun, summary)
     print(json.dumps(summary, sort_keys=True))
 
 

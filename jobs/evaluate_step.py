@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from pyspark.sql import SparkSession
 
+from jobs import step_log
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
@@ -65,8 +66,10 @@ def step(argv: Sequence[str]) -> Summary:
         evaluator = SparkEvaluator(spark, parse(lake, told.lake.rpartition("/")[0]), limits, told.on_failure)
         root = runs_root(told.runs, told.environment, told.tenant, HistoryKind.DYNAMODB)
         store = FolderRunStore(root, files, digests=files.digests)
-        inputs = (thaw(rule_set), evaluator, store, told.created_at, evaluator.settings)
-        return _summary(evaluate(*inputs, run_id=told.run_id, writes=told.write_policy, correction=told.correction))
+        thawed = thaw(rule_set)
+        step_log.about(day=thawed.as_of)
+        inputs = (thawed, evaluator, store, told.created_at, evaluator.settings, told.run_id, step_log.progress)
+        return _summary(evaluate(*inputs, told.write_policy, correction=told.correction))
     finally:
         session.stop(spark)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
-from jobs import limits, verdicts
+from jobs import limits, step_log, verdicts
 from jobs.entry import Summary, finish, knows_nothing_of, words
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused
@@ -44,6 +44,7 @@ def step(argv: Sequence[str]) -> Summary:
         if manifest is None:
             what, remedy = f"{root} holds no manifest of it.", "Evaluate it to its end first."
             raise RunRefused(Fault(f"Run {told.run_id}", what, remedy))
+        step_log.about(day=manifest.as_of)
         said = _limits(files, limits.beside(told.rule_set))
         verdicts.judge(store, manifest, said)
         verdicts.keep(store, manifest)

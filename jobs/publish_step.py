@@ -15,11 +15,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs import verdicts
+from jobs import step_log, verdicts
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from jobs.insert_on_executors import Place, insert
-from jobs.telling import in_lines
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.publications import found
 from rules_engine.publication.names import runs_root, table_name
@@ -59,6 +58,7 @@ def step(argv: Sequence[str]) -> Summary:
             raise RunRefused(
                 Fault(f"Run {told.run_id}", f"{root} holds no manifest of it.", "Evaluate it to its end first.")
             )
+        step_log.about(day=manifest.as_of)
         staged = spark.read.parquet(f"{store.folder(told.run_id)}/{DECISIONS}")
         subject: SubjectType = "string" if dict(staged.dtypes)["subject"] == "string" else "bigint"
         table = table_name(told.environment, told.tenant, "memberships", "history")
@@ -68,7 +68,9 @@ def step(argv: Sequence[str]) -> Summary:
             verdicts.require(store, manifest)
         if told.dry_run:
             return {"run_id": told.run_id, "dry_run": True, "would_insert": manifest.written}
-        done = publish(told.run_id, store, history, told.at, partial(insert, spark, store, history, place, in_lines))
+        done = publish(
+            told.run_id, store, history, told.at, partial(insert, spark, store, history, place, step_log.in_lines)
+        )
         return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
     finally:
         spark.stop()

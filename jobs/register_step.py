@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobs import aws
+from jobs import aws, step_log
 from jobs.entry import Summary, finish, knows_nothing_of, words, yes
 from rules_engine import registering
 from rules_engine.errors import Fault, RunInterrupted, RunRefused
@@ -53,6 +53,7 @@ def step(argv: Sequence[str]) -> Summary:
     entry = found(history.chain(), told.run_id)
     if entry is None or not entry.closed:
         raise RunRefused(Fault(f"Run {told.run_id}", "it is not published.", "Publish it to its end first."))
+    step_log.about(day=entry.as_of)
     register = DynamoDBRegister(register_tables(told.environment, told.tenant), client, subject)
     counted = waited_for(lambda: registering.behind(history, register, told.run_id), 60 * told.minutes)
     if counted.wrong:

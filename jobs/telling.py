@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -55,8 +54,3 @@ def inserting(store: RunStore, history: History, progress: Progress) -> Insert:
         return history.insert(records, Telling(progress, manifest.written if manifest else 0))
 
     return insert
-
-
-def in_lines(what: str, _: float) -> None:
-    """Progress in a step's log: a line on stderr."""
-    print(what, file=sys.stderr, flush=True)

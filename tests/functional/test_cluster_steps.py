@@ -226,10 +226,22 @@ def test_the_staged_run_is_published(cluster: ClusterOfOne, evaluated: dict[str,
     assert evaluated["decided"] > 0
     assert f"Publishing: {decided} of {decided} records, " in published.stdout
     assert done == {"run_id": "run-1", "inserted": evaluated["decided"], "already_there": 0}
+    _the_log_says_which_run(published.stdout)
     assert [status.published for status in staged.runs()] == [datetime.fromisoformat("2024-06-01T05:00:00+00:00")]
     records = [*staged.decisions("run-1", HitMatrix.of(RULES))]
     assert all(history.journey(record.subject) == (record,) for record in records)
+    assert {record.run_id for record in records} == {"run-1"}
     _looked_at_until_the_register_has_caught_up(endpoint, records)
+
+
+def _the_log_says_which_run(output: str) -> None:
+    """The run's id, tenant and day on each line of the step's log, from its command line and the staged run (R-OPS-6)."""
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"at"')]
+    assert [line["event"] for line in lines if line["event"] != "progress"] == ["step ended"]
+    assert {(line["step"], line["run_id"], line["tenant"], line["day"]) for line in lines} == {
+        ("publish", "run-1", "steps", "2024-06-01")
+    }
+    assert lines[-1]["counts"]["inserted"] > 0
 
 
 def _looked_at_until_the_register_has_caught_up(endpoint: str, records: list[HistoryRecord]) -> None:
