@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from jobs import step_log
+from jobs import metrics, step_log
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
@@ -69,7 +70,9 @@ def step(argv: Sequence[str]) -> Summary:
         thawed = thaw(rule_set)
         step_log.about(day=thawed.as_of)
         inputs = (thawed, evaluator, store, told.created_at, evaluator.settings, told.run_id, step_log.progress)
-        return _summary(evaluate(*inputs, told.write_policy, correction=told.correction))
+        manifest = evaluate(*inputs, told.write_policy, correction=told.correction)
+        metrics.put(metrics.evaluated(manifest, metrics.Place(told.environment, told.tenant), datetime.now(UTC)))
+        return _summary(manifest)
     finally:
         session.stop(spark)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from jobs import limits, step_log, verdicts
+from jobs import limits, metrics, step_log, verdicts
 from jobs.entry import Summary, finish, knows_nothing_of, words
 from jobs.hadoop_files import HadoopFiles
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import Fault, RunHeld, RunRefused
 from rules_engine.publication.names import runs_root
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.settings import HistoryKind
@@ -46,7 +47,13 @@ def step(argv: Sequence[str]) -> Summary:
             raise RunRefused(Fault(f"Run {told.run_id}", what, remedy))
         step_log.about(day=manifest.as_of)
         said = _limits(files, limits.beside(told.rule_set))
-        verdicts.judge(store, manifest, said)
+        of = (manifest, metrics.Place(told.environment, told.tenant), datetime.now(UTC))
+        try:
+            verdicts.judge(store, manifest, said)
+        except RunHeld:
+            metrics.put(metrics.judged(*of, held=True))
+            raise
+        metrics.put(metrics.judged(*of, held=False))
         verdicts.keep(store, manifest)
         return {"run_id": told.run_id, "passed": True, "limits": sorted(said)}
     finally:

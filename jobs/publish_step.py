@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs import step_log, verdicts
+from jobs import metrics, step_log, verdicts
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from jobs.insert_on_executors import Place, insert
@@ -71,6 +72,7 @@ def step(argv: Sequence[str]) -> Summary:
         done = publish(
             told.run_id, store, history, told.at, partial(insert, spark, store, history, place, step_log.in_lines)
         )
+        metrics.put(metrics.published(manifest, metrics.Place(told.environment, told.tenant), datetime.now(UTC)))
         return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
     finally:
         spark.stop()

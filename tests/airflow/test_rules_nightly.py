@@ -176,7 +176,8 @@ def test_what_is_told_by_hand_reaches_the_steps(dag: Any, aws: Any) -> None:
     steps = {s["Name"].split()[0]: s["HadoopJarStep"]["Args"] for r in aws.asked("AddJobFlowSteps") for s in r["Steps"]}
     said = {step: dict(pairwise(words)) for step, words in steps.items()}
     assert (said["evaluate"]["--correction"], said["publish"]["--dry-run"]) == ("yes", "yes")
-    assert {each.get("--environment") for each in said.values()} == {"test", None}
+    assert {each.get("--environment") for each in said.values()} == {"test"}
+    assert {each.get("--run-id") for each in said.values()} == {"2024-06-22T040000Z"}
     ((subject, _),) = aws.told()
     assert subject.startswith("Rules looked at:")
 

@@ -95,7 +95,7 @@ class Account:
 
     def make(self, stack: dict[str, Any]) -> None:
         word = Path(stack["template"]).stem
-        if word in ("register", "airflow"):  # nothing of theirs is looked at
+        if word in ("register", "metrics", "airflow"):  # nothing of theirs is looked at
             return
         told = stack["parameters"] | {key: self.put_out[output] for key, output in stack["outputs"].items()}
         text = (ROOT / "infra" / stack["template"]).read_text("utf-8")
