@@ -68,6 +68,11 @@ def logs(
     desk.screen.answer(content, *(f"── {log.address}\n{log.text.rstrip()}" for log in said))
 
 
+def state_of_run(settings: Settings, run_id: str, cluster: str | None) -> RunState:
+    """How a run on a cluster is; see :func:`jobs.emr_runs.state_of`."""
+    return _looked(settings, _name(settings, run_id), cluster, None)
+
+
 def _looked(settings: Settings, name: str, cluster: str | None, application: str | None) -> RunState:
     if application:
         return emr_serverless.state_of(_client(settings, "emr-serverless"), application, name)

@@ -96,7 +96,8 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "emr": (
         "Runs on EMR.",
         {word: f"emr_commands.{word}" for word in ("package", "upload", "submit", "requests")}
-        | {word: f"emr_look_commands.{word}" for word in ("status", "logs", "cancel")},
+        | {word: f"emr_look_commands.{word}" for word in ("status", "logs", "cancel")}
+        | {"report": "report_command.emr_report"},
     ),
 }
 

@@ -227,10 +227,12 @@ def unknown_counts(manifest: Manifest, rule_set: RuleSet) -> Table:
 
 Action = Annotated[
     str | None,
-    typer.Argument(metavar="[prune|diff|release]", help="prune what old runs staged, diff two, release a held one."),
+    typer.Argument(
+        metavar="[prune|diff|release|report]", help="prune what old ones staged, diff two, release a held one, report."
+    ),
 ]
 One = Annotated[
-    str | None, typer.Argument(metavar="[A]", help="With diff: the earlier run. With release: the run that is held.")
+    str | None, typer.Argument(metavar="[A]", help="With diff: the earlier run. With release, report: which.")
 ]
 Other = Annotated[str | None, typer.Argument(metavar="[B]", help="With diff: the later run.")]
 Why = Annotated[str, typer.Option("--reason", help="With release: why it is right as it is.")]
@@ -247,18 +249,18 @@ def runs(
     reason: Why = "",
     history: History = None,
 ) -> None:
-    """List the runs, oldest first; prune what nothing needs of old ones, diff two, or ask for a held one's release."""
+    """List the runs, oldest first; prune old ones, diff two, ask for a held one's release, or report what one took."""
+    from console import release_command, replay_commands, report_command
+
     if action == "diff":
-        from console.replay_commands import diff
-
-        return diff(desk, one, other, history)
+        return replay_commands.diff(desk, one, other, history)
     if action == "release":
-        from console.release_command import release_of
-
-        return release_of(desk, one, reason, history)
+        return release_command.release_of(desk, one, reason, history)
+    if action == "report":
+        return report_command.report_of(desk, one, history)
     if action not in (None, "prune") or one:
         named = " ".join(filter(None, [action, one]))
-        remedy = "There are: `rules runs prune`, `rules runs diff A B` and `rules runs release RUN --reason WHY`."
+        remedy = "There are: `rules runs prune`, `report RUN`, `diff A B` and `release RUN --reason WHY`."
         raise RunRefused(Fault("Argument", f"there is no '{named}' of runs.", remedy))
     with opened(desk.settings(history=history)) as installation:
         if action:

@@ -23,6 +23,7 @@ MEMORY = re.compile(r"[1-9][0-9]*[mg]")
 PACKAGES = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+(,[\w.-]+:[\w.-]+:[\w.-]+)*")
 MASTER = re.compile(r"local(\[(\*|[1-9][0-9]*)\])?|yarn|(spark|k8s)://\S+")
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
+PRICE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ([A-Z]{3}): (\S.{2,200})")
 SCHEME = re.compile(r"([a-z][a-z0-9+]*)://\S+")
 
 
@@ -61,6 +62,7 @@ KNOWN = {
     "RULES_ON_FAILURE": " | ".join(OnFailure),
     "RULES_RULE_SECONDS": "how long one rule may run; 0 is no limit",
     "RULES_PLANNING_SECONDS": "how long Spark may plan one rule; 0 is no limit",
+    "RULES_NODE_PRICE": "AMOUNT CURRENCY: SOURCE, of an hour of one node, by which a report estimates what a run cost",
 }
 """Every setting and what it means; `docs/operating.md` says more."""
 
@@ -96,6 +98,7 @@ class Settings:
     spark_packages: str = ""
     on_failure: OnFailure = OnFailure.ABORT
     limits: Limits = field(default_factory=Limits)
+    node_price: str | None = None
 
     @classmethod
     def read(cls, mapping: Mapping[str, str]) -> Settings:
@@ -131,6 +134,7 @@ class Settings:
             spark_packages=given.get("RULES_SPARK_PACKAGES", ""),
             on_failure=OnFailure(given.get("RULES_ON_FAILURE", "abort")),
             limits=_limits(given),
+            node_price=given.get("RULES_NODE_PRICE"),
         )
 
 
@@ -220,24 +224,6 @@ def _name(name: str) -> Complaint:
     )
 
 
-def _master(master: str) -> Complaint:
-    if MASTER.fullmatch(master):
-        return None
-    return f"'{master}' is no Spark master.", "Give local[*], local[2], yarn, spark://host:7077 or k8s://…."
-
-
-def _memory(memory: str) -> Complaint:
-    if MEMORY.fullmatch(memory):
-        return None
-    return f"'{memory}' is no amount of memory.", "Give a whole number and a unit: 512m, 4g."
-
-
-def _packages(text: str) -> Complaint:
-    if PACKAGES.fullmatch(text):
-        return None
-    return f"'{text}' names no packages.", "Write group:artifact:version, several with commas between them."
-
-
 def _on_failure(word: str) -> Complaint:
     if word in list(OnFailure):
         return None
@@ -265,12 +251,12 @@ def _reader(word: str) -> Complaint:
     return None if word in known else (f"'{word}' is no role that reads.", f"There are: {', '.join(known)}.")
 
 
-def _seconds(text: str) -> Complaint:
-    if SECONDS.fullmatch(text):
-        return None
-    return f"'{text}' is no number of seconds.", "Give one, say 300, or 0 for no limit."
+def _formed(pattern: re.Pattern[str], what: str, remedy: str) -> Callable[[str], Complaint]:
+    """A check that a value has a form; ``what`` follows the value."""
+    return lambda text: None if pattern.fullmatch(text) else (f"'{text}' {what}", remedy)
 
 
+NO_SECONDS = "is no number of seconds.", "Give one, say 300, or 0 for no limit."
 CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_HOME": _local,
     "RULES_DATABASE_URL": _database,
@@ -283,10 +269,17 @@ CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_HISTORY_ENDPOINT": _endpoint,
     "RULES_ENV": _name,
     "RULES_TENANT": _name,
-    "RULES_SPARK_MASTER": _master,
-    "RULES_SPARK_MEMORY": _memory,
-    "RULES_SPARK_PACKAGES": _packages,
+    "RULES_SPARK_MASTER": _formed(
+        MASTER, "is no Spark master.", "Give local[*], local[2], yarn, spark://host:7077 or k8s://…."
+    ),
+    "RULES_SPARK_MEMORY": _formed(MEMORY, "is no amount of memory.", "Give a whole number and a unit: 512m, 4g."),
+    "RULES_SPARK_PACKAGES": _formed(
+        PACKAGES, "names no packages.", "Write group:artifact:version, several with commas between them."
+    ),
     "RULES_ON_FAILURE": _on_failure,
-    "RULES_RULE_SECONDS": _seconds,
-    "RULES_PLANNING_SECONDS": _seconds,
+    "RULES_RULE_SECONDS": _formed(SECONDS, *NO_SECONDS),
+    "RULES_PLANNING_SECONDS": _formed(SECONDS, *NO_SECONDS),
+    "RULES_NODE_PRICE": _formed(
+        PRICE, "is no price with its source.", "Write AMOUNT CURRENCY: SOURCE, say where and when the price was read."
+    ),
 }

@@ -176,6 +176,15 @@ def test_the_log_of_a_step_is_that_of_its_driver_too(rules: RulesCommand) -> Non
     )
 
 
+def test_a_report_says_what_a_run_took(rules: RulesCommand) -> None:
+    """Steps by EMR's own times; without a price no cost, and without a manifest no phases."""
+    run_id = rules.json("emr", "submit", *words(PLACES, OWN, FROZEN))["run_id"]
+    said = rules.json("emr", "report", run_id, "--runs", PLACES["--runs"])
+    assert (said["run_id"], said["phases"], said["cost"]) == (run_id, {}, None)
+    code, (fault,) = rules.refused("emr", "report", "another")
+    assert (code, "no cluster of the last two months" in fault["what"]) == (5, True)
+
+
 NOT_READY = """
     words                      | taken away       | says                                          | because
     ---------------------------+------------------+-----------------------------------------------+------------------------------
