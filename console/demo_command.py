@@ -73,13 +73,14 @@ def _dirty(desk: Desk, persons: int, seed: int, report: Path | None, history: st
         "to_decide": shown.to_decide,
         "holders": shown.holders,
         "joint": shown.joint,
+        "dropped": list(shown.dropped),
         "members": {of.membership_type: of.members_after for of in shown.types},
         "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in shown.checks],
         "report": str(target),
         "seconds": dict(shown.seconds),
         "ok": shown.ok,
     }
-    place = Path(settings.lake).parent
+    place = Path(settings.landed).parent
     tried = f"rules master review --settings {place / 'master.toml'} --day {DAY} --show"
     desk.screen.answer(said, *pages.terminal(shown), f"\nPicture: {target}\n\nTry next:\n  .venv/bin/{tried}")
     if not shown.ok:

@@ -73,6 +73,7 @@ class Play:
             generate(self._lake_folder, customers, seed)
         with self._phase("Importing the rules"):
             self._import()
+            self.installation.history.create()
         with self._phase("Starting Spark"):
             self.installation.keep_classes = True  # whoever plays the demo will start Spark again
             _ = self.installation.spark
@@ -108,7 +109,6 @@ class Play:
     def _import(self) -> None:
         contents = exchange.read(self.rules)
         self.installation.repository.publish(contents.versions, contents.membership_types)
-        self.installation.history.create()
 
     def _day(self, as_of: date) -> Outcome:
         with self._phase(f"Running {as_of}"):

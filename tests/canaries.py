@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,14 +37,14 @@ def people(count: int = 40) -> pa.Table:
     )
 
 
-def found(*folders: Path) -> dict[str, list[str]]:
+def found(*folders: Path, canaries: Mapping[str, str] = MappingProxyType(CANARIES)) -> dict[str, list[str]]:
     """Canary to the files that hold it, as they lie there or once unpacked."""
     files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
     assert files
     at: dict[str, list[str]] = {}
     for file in files:
         whole = b"\n".join(_contents(file))
-        for which, value in CANARIES.items():
+        for which, value in canaries.items():
             if value.encode() in whole:
                 at.setdefault(which, []).append(file.name)
     return at

@@ -58,7 +58,8 @@ def _summary(report: DirtyReport) -> str:
         f"to {report.masters:,} persons: {found:,} of {linked.there:,} pairs of records of one person were found, "
         f"{linked.wrong:,} are wrong, {report.to_decide:,} are left to be decided. Of {report.holders:,} "
         f"holders of contracts that two records share {report.joint:,} hold them with another person; the others "
-        "share them with themselves."
+        f"share them with themselves. {len(report.dropped):,} columns that no rule reads went no further than what "
+        f"landed: {', '.join(report.dropped)}."
     )
 
 

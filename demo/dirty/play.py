@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +18,12 @@ from demo.checks import reads_what_was_decided
 from demo.dirty.extracts import Extracts, Key, cells
 from demo.figures import Check
 from demo.play import MORNING, Play, settings_of_demo
-from jobs import mastering
+from jobs import curating, mastering
 from rules_engine.lake import declaration
 from rules_engine.model.manifest import TypeCounts
 from rules_engine.settings import Settings
 from rules_lake.landing import landing
+from rules_lake.privacy.curating import Curated
 
 TENANT = "dirty"
 DAY = date(2024, 6, 3)
@@ -30,9 +32,18 @@ EXAMPLES = 4
 
 
 def settings_of_dirty(settings: Settings) -> Settings:
-    """The settings under which it plays: a tenant of its own, servers of this machine only."""
+    """The settings under which it plays: a tenant of its own, servers of this machine only, a secret of this play."""
     place = f"{settings.home}/{TENANT}"
-    return replace(settings_of_demo(settings), tenant=TENANT, lake=f"{place}/frames.toml", runs=f"{place}/runs")
+    return replace(
+        settings_of_demo(settings),
+        tenant=TENANT,
+        lake=f"{place}/lake/frames.toml",
+        runs=f"{place}/runs",
+        landed=f"{place}/persons.toml",
+        tokens=f"{place}/tokens",
+        token_secret=secrets.token_urlsafe(48),
+        token_secret_name=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,8 @@ class DirtyReport:
     """Rows of holders of contracts that two records share."""
     joint: int
     """Rows of them that are joint once records are persons."""
+    dropped: Sequence[str]
+    """Columns of persons and contracts that no rule reads, and that went no further than what landed."""
     types: Sequence[TypeCounts]
     names: Mapping[str, str]
     examples: Sequence[Example]
@@ -96,6 +109,10 @@ class DirtyPlay(Play):
             built = mastering.built(settings, DAY.isoformat()).manifest
         with self._phase("Importing the rules"):
             self._import()
+        with self._phase("Keeping what rules read"):
+            self._land_linked(Path(settings.folder) / DAY.isoformat())
+            curated = curating.curated(self.installation, DAY, DAY, None).frames
+            self.installation.history.create()
         with self._phase("Starting Spark"):
             _ = self.installation.spark
         with self._phase(f"Running {DAY}"):
@@ -119,6 +136,7 @@ class DirtyPlay(Play):
             to_decide=sum(n for outcome_, n in built["pairs"].items() if outcome_ in mastering.to_decide()),
             holders=len(holders),
             joint=sum(persons_of[contract] > 1 for contract, _ in holders),
+            dropped=[*dropped(curated)],
             types=outcome.manifest.evaluation.types,
             names={m.key: m.name for m in rule_set.membership_types},
             examples=[*examples(extracts, masters, pq.read_table(folder / "master").to_pylist())],
@@ -132,22 +150,34 @@ class DirtyPlay(Play):
 
     @property
     def place(self) -> Path:
-        return Path(self.installation.settings.lake).parent
+        return Path(self.installation.settings.landed).parent
 
     @property
     def made_anew(self) -> tuple[Path, ...]:
-        return tuple(self.place / folder for folder in ("extracts", "landed", "master"))
+        return tuple(self.place / folder for folder in ("extracts", "landed", "master", "linked", "lake", "tokens"))
 
     def _prepare(self) -> None:
         (self.place / "overrides.csv").unlink(missing_ok=True)
         self.place.mkdir(parents=True, exist_ok=True)
-        for name in ("landed.toml", "master.toml", "frames.toml"):
+        for name in ("landed.toml", "master.toml", "persons.toml"):
             shutil.copyfile(HERE / name, self.place / name)
 
     def _land(self, extracts: Extracts) -> None:
         lake = declaration.load(self.place / "landed.toml")
         for name, path in extracts.write(self.place / "extracts").items():
             landing.land(str(path), lake.frame(name), DAY, datetime.combine(DAY, MORNING))
+
+    def _land_linked(self, built: Path) -> None:
+        """What linking made is an extract like any other."""
+        lake = self.installation.landed.lake
+        for name, folder in (("customers", "master"), ("contracts", "frames/contracts")):
+            landing.land(str(built / folder), lake.frame(name), DAY, datetime.combine(DAY, MORNING))
+
+
+def dropped(frames: Sequence[Curated]) -> Iterator[str]:
+    """The columns that did not go on, by frame."""
+    for each in frames:
+        yield from (f"{each.frame}.{name}" for name, column in each.columns.items() if not column["type"])
 
 
 def linked_pairs(persons: Mapping[Key, int], masters: Mapping[Key, Any]) -> Linked:
