@@ -130,11 +130,11 @@ def journey(desk: Desk, customer: Key, membership: Type = None, history: History
     """List every decision about one customer, oldest first, and what became of a master's id."""
     with opened(desk.settings(history=history)) as installation:
         records = _records(installation, customer, membership)
-    drawn = table("created", "type", "event", "weights", "rules that hit")
+    drawn = table("as of", "created", "type", "event", "weights", "rules that hit")
     for r in records:
         hits = ", ".join(f"{h.key}/{h.version}" for h in r.hits)
         cells = f"{r.created_at:%Y-%m-%d %H:%M}", r.membership_type, f"{r.event}{' (correction)' * r.correction}"
-        row(drawn, *cells, f"{r.inclusion_sum} − {r.exclusion_sum}", hits)
+        row(drawn, r.as_of, *cells, f"{r.inclusion_sum} − {r.exclusion_sum}", hits)
     desk.screen.answer([r.content() for r in records], drawn)
     for said in mastering.life(records[0].subject):
         desk.screen.note(said)

@@ -14,7 +14,7 @@ from jobs.registers import register_of
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.history import Subject
-from rules_engine.model.publications import newest
+from rules_engine.model.publications import Publication, newest, unfinished
 from rules_engine.model.register import Row
 from rules_engine.ports import Register
 from rules_engine.settings import HistoryKind
@@ -48,8 +48,9 @@ def members(
             found = ((each.subject, each.number) for each in _of_register(register, key, beyond))
         shown = list(islice(found, limit or None))
         more = limit and next(found, None)
-    if lacking:
-        desk.screen.note(lacking)
+        begun = unfinished(installation.history.chain())
+    for note in filter(None, [lacking, _half(begun)]):
+        desk.screen.note(note)
     keys = [subject for subject, _ in shown]
     content: dict[str, Any] = {"membership_type": key, "members": keys, "count": len(keys)}
     content |= {"numbers": {} if lacking else {str(subject): number for subject, number in shown}}
@@ -85,10 +86,17 @@ def _lacking(installation: Installation, register: Register) -> str:
     through = register.through()
     if through is None:
         return "No register was built: the whole history was read. Build it: `rules register rebuild`."
-    last = newest(installation.history.chain())
+    last = newest([entry for entry in installation.history.chain() if entry.closed])
     if last and last.number > through and installation.settings.history is not HistoryKind.DYNAMODB:
         return f"The register lacks run {last.run_id}: the history was read. `rules register follow --once` adds it."
     return ""
+
+
+def _half(begun: Publication | None) -> str:
+    """What to say where a run is not whole in the history: no register can have it all."""
+    if begun is None:
+        return ""
+    return f"Run {begun.run_id} is half-published: not all of it counts yet. The next `rules run` finishes it."
 
 
 def _of_register(register: Register, key: str, after: Subject | None) -> Iterator[Row]:

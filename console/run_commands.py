@@ -20,8 +20,9 @@ from jobs.alone import alone
 from jobs.expecting import Held, known_of, plans_of
 from jobs.registers import fed_after_run
 from jobs.wiring import opened
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import Fault, RunRefused, collected
 from rules_engine.model.manifest import Manifest
+from rules_engine.model.publications import Chain, found
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import RunStatus
 from rules_engine.publication.names import runs_root
@@ -268,32 +269,43 @@ def runs(
             told = f"{len(pruned)} runs keep their manifest and rule set, and no staged rows any more."
             return desk.screen.answer({"pruned": list(pruned)}, *pruned, told)
         known = installation.store.runs()
+        chain = collected(installation.store.chain, []) or ()
     drawn = table("run", "as of", "created", "decided", "published", right=["decided"])
     for status in known:
-        row(drawn, status.run_id, status.as_of, _minute(status.created_at), status.decided, _published(status))
+        cells = status.run_id, status.as_of, _minute(status.created_at), status.decided
+        row(drawn, *cells, published_in_words(status, chain))
     empty = "There is no run yet: `rules run` makes one."
     why = [f"Run {s.run_id} is held. {each}" for s in known for each in s.held]
-    return desk.screen.answer([_content(status) for status in known], drawn if known else empty, *why)
+    return desk.screen.answer([_content(status, chain) for status in known], drawn if known else empty, *why)
 
 
-def _content(status: RunStatus) -> dict[str, Any]:
+def _content(status: RunStatus, chain: Chain) -> dict[str, Any]:
+    entry = found(chain, status.run_id)
     return {
         "run_id": status.run_id,
         "as_of": status.as_of,
         "created_at": status.created_at,
         "decided": status.decided,
         "published": status.published is not None,
+        "half_published": entry is not None and not entry.closed,
+        "correction": entry is not None and entry.correction,
         "held": list(status.held),
         "folder": status.folder,
     }
 
 
-def _published(status: RunStatus) -> str:
+def published_in_words(status: RunStatus, chain: Chain) -> str:
+    """What became of a run; ``chain`` is the copy of the chain that is beside the runs."""
     if status.broken:
         return f"broken: {status.broken}"
+    entry = found(chain, status.run_id)
+    if entry and not entry.closed:
+        return "half: the next run finishes it"
     if status.held:
         return "no: held"
-    return "yes" if status.published else "no: run it again"
+    if status.published:
+        return "yes: a correction" if entry and entry.correction else "yes"
+    return "no: run it again"
 
 
 def _minute(at: datetime) -> str:

@@ -209,6 +209,7 @@ def test_a_weight_changed_by_sql_decides_the_next_run(published: RulesCommand) -
     assert len(published.json("runs")) == len(runs) + 1
     lost = held - set(published.json("members", "GOLD", "--limit", "0")["members"])
     customer = min(c for c in lost)
+    assert "as of" in published.fine("journey", customer)
     journey = published.json("journey", customer, "--type", "GOLD")
     assert [(r["granted"], r["event"]) for r in journey] == [(True, "GRANTED"), (False, "REVOKED_EXCLUDED")]
     (explained,) = published.json("explain", customer, "--type", "GOLD")

@@ -117,3 +117,15 @@ def test_numbers_come_from_the_master(rules: RulesCommand, tmp_path: Path) -> No
     assert "no column 'subject'" in rules.refused("register", "numbers", file)[1][0]["what"]
     file.write_text("subject,number\n,M-902\n", encoding="utf-8")
     assert "is empty" in rules.refused("register", "numbers", file)[1][0]["what"]
+
+
+def test_a_half_published_run_is_said_to_be_one(rules: RulesCommand) -> None:
+    """The register has all that is published whole: it is read, and feeding it is no advice."""
+    rules.fine("register", "rebuild")
+    with opened(Settings.read({"RULES_HOME": str(rules.home), **rules.settings})) as installation:
+        last = len(installation.history.chain())
+        assert installation.history.claim(published(last + 1, "half", day=9))
+    told = rules("members", "GOLD", "--json")
+    assert "Run half is half-published" in told.stderr
+    assert "follow" not in told.stderr
+    assert '"by": "register"' in told.stdout.replace('":"', '": "')

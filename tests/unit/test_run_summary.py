@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 
-from console.run_commands import unknown_counts
+from console.run_commands import published_in_words, unknown_counts
 from console.screen import Screen
 from rules_engine.errors import Fault
 from rules_engine.model.manifest import Evaluation, Manifest
+from rules_engine.model.publications import Publication
 from rules_engine.model.rules import WhenUnknown
+from rules_engine.ports import RunStatus
 from tests.small_lake import AS_OF, rule, rule_set
+from tests.spec.table import cases
+from tests.unit.house import MONDAY, moment
 
 RULES = rule_set(
     rule("HELD", "spend > 1", when_unknown=WhenUnknown.HOLD, name="Spends"),
@@ -35,6 +41,30 @@ def test_rules_with_unknown_outcomes_are_told() -> None:
         ["HELD/1", "1,250", "62.5%", "hold", "Spends"],
         ["MISSED/1", "7", "0.4%", "miss", "[b]Lives", "here[/b]"],
     ]
+
+
+STATES = """
+    published | held | chain              | says                           | because
+    ----------+------+--------------------+--------------------------------+-----------------------------------
+    no        | no   | another            | no: run it again               | it is staged, or not even that
+    no        | yes  | another            | no: held                       | it waits for its release
+    no        | no   | claimed            | half: the next run finishes it | some of it may be in the history
+    no        | yes  | claimed            | half: the next run finishes it | a claim is past every release
+    yes       | no   | closed             | yes                            | the history holds it whole
+    yes       | no   | closed, correction | yes: a correction              | nobody's membership now is of it
+    yes       | no   | another            | yes                            | of before there was a chain
+"""
+
+
+@pytest.mark.parametrize("case", cases(STATES))
+def test_what_became_of_a_run_is_said(case: dict[str, str]) -> None:
+    """By the folder of runs and its copy of the chain."""
+    at, said = moment(MONDAY), case["chain"]
+    one = Publication(1, "run-1", None, MONDAY, at, "", "", 0, "correction" in said, "closed" in said)
+    chain = (replace(one, run_id="other") if said == "another" else one,)
+    held = ("why",) if case["held"] == "yes" else ()
+    status = RunStatus("run-1", at, MONDAY, "", 0, at if case["published"] == "yes" else None, held=held)
+    assert published_in_words(status, chain) == case["says"]
 
 
 def test_warnings_are_told_apart_from_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
