@@ -24,7 +24,9 @@ Runs = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="The 
 def replay(desk: Desk, runs: Runs = None, history: History = None) -> None:
     """Evaluate published runs again from what they kept, and compare every decision; exit 5 if any differs."""
     with opened(desk.settings(history=history)) as installation, desk.screen.progress() as progress:
-        wanted = runs or [run.run_id for run in installation.store.runs() if run.published]
+        known = [entry.run_id for entry in installation.store.chain()]  # what is broken or gone is among these
+        known += [run.run_id for run in installation.store.runs() if run.published]
+        wanted = runs or [*dict.fromkeys(known)]
         if not wanted:
             raise RunRefused(Fault("Runs", "none is published yet.", "`rules run` makes one."))
         found = replayed(installation, wanted, progress)

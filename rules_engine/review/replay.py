@@ -12,7 +12,7 @@ from rules_engine import __version__
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
-from rules_engine.model.publications import found, taken_back
+from rules_engine.model.publications import Publication, found, taken_back
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Evaluator, Progress, RunStore, silent
 from rules_engine.review.staged import DECISIONS, Tables
@@ -68,11 +68,19 @@ def replay(
     Raises:
         RunRefused: If there is no such run.
     """
-    manifest = store.manifest(run_id)
+    entry = found(store.chain(), run_id)
+    try:
+        manifest = store.manifest(run_id)
+    except RunRefused as refused:
+        return _nothing(run_id, entry, str(refused.faults[0]))
+    if manifest is None and entry:
+        return _nothing(run_id, entry, "its manifest is gone.")
     if manifest is None:
         what = "there is no such run that was evaluated to its end."
         raise RunRefused(Fault(f"Run {run_id}", what, "`rules runs` lists them."))
     differences = [*_settings(manifest, settings), *_staged(store, manifest, f"run {run_id}")]
+    if entry and entry.manifest_digest != manifest.digest:
+        differences.append(Difference("past", "its manifest is not the one that was published."))
     differences += _past(store, manifest)
     rule_set, of_rules = _rule_set(store, manifest)
     differences += [*of_rules, *_data(manifest, evaluator)]
@@ -88,6 +96,12 @@ def replay(
         differences += _decisions(tables, store.folder(run_id), folder)
     digests = manifest.evaluation.decisions_digest, again.decisions_digest
     return Replayed(run_id, manifest.decided, *digests, tuple(differences))
+
+
+def _nothing(run_id: str, entry: Publication | None, why: str) -> Replayed:
+    """A run that cannot be evaluated again, for nothing says of what it was."""
+    decided, digest = (entry.decided, entry.decisions_digest) if entry else (0, "none")
+    return Replayed(run_id, decided, digest, None, (Difference("past", why),))
 
 
 def _again(
@@ -153,8 +167,11 @@ def _past(store: RunStore, manifest: Manifest) -> list[Difference]:
     """What it was decided against, where that is not there as it was."""
     if manifest.previous_run is None:
         return []
-    earlier = store.manifest(manifest.previous_run)
     which = f"run {manifest.previous_run}, which it was decided against,"
+    try:
+        earlier = store.manifest(manifest.previous_run)
+    except RunRefused as refused:
+        return [Difference("past", f"the manifest of {which} is not as it was: {refused.faults[0]}")]
     if earlier is None or not store.staged_files(manifest.previous_run):
         return [Difference("past", f"what {which} staged is gone.")]
     if manifest.previous_digest and earlier.digest != manifest.previous_digest:

@@ -48,6 +48,26 @@ def test_a_run_replayed_is_equal_and_what_was_changed_is_named(runs: Runs, tmp_p
     assert other.equal
     assert kinds(other) == {"Spark", "setting"}
 
+    before = Path(runs.store.folder(runs.store.runs()[0].run_id)) / "manifest.json"
+    whole = before.read_text(encoding="utf-8")
+    before.write_text(whole[:-1], encoding="utf-8")
+    assert ["which it was decided against" in each.what for each in replayed(runs, tmp_path).differences] == [True]
+    before.write_text(whole, encoding="utf-8")
+
+    told = Path(runs.store.folder(runs.last)) / "manifest.json"
+    whole = told.read_text(encoding="utf-8")
+    for changed, named in (
+        (whole.replace('"versions":5', '"versions":6'), "not the one that was published"),
+        (whole[:-1], "cannot be read"),
+        (None, "its manifest is gone"),
+    ):
+        assert changed != whole
+        told.write_text(changed, encoding="utf-8") if changed else told.unlink()
+        other = replayed(runs, tmp_path)
+        assert not other.equal
+        assert [named in each.what for each in other.differences if each.kind == "past"] == [True], named
+    told.write_text(whole, encoding="utf-8")
+
     staged = next(Path(runs.store.folder(runs.last)).glob("decisions/*.parquet"))
     staged.write_bytes(staged.read_bytes() + b"\0")
     assert kinds(replayed(runs, tmp_path)) == {"past"}
