@@ -8,6 +8,7 @@ from rich.console import RenderableType
 
 from console.screen import row, table
 from rules_engine.review.effect import Effect, ShadowEffect, TypeEffect
+from rules_engine.review.masks import STARS
 
 WAYS = ("before", "gained", "lost", "after", "held", "absent")
 
@@ -33,10 +34,13 @@ def drawn(effect: Effect) -> Iterator[RenderableType]:
 
 
 def _causes(of_type: TypeEffect) -> Iterator[RenderableType]:
-    drawn = table(of_type.membership_type, "gained", "lost", "because", "for example", right=["gained", "lost"])
-    for cause in of_type.causes:
-        signed = [*(f"+{each}" for each in cause.gains[:2]), *(f"−{each}" for each in cause.losses[:2])]
-        row(drawn, "", f"{cause.gained:,}", f"{cause.lost:,}", cause.words, " ".join(signed))
+    signed = [[*(f"+{s}" for s in c.gains[:2]), *(f"−{s}" for s in c.losses[:2])] for c in of_type.causes]
+    seen = not any(each.endswith(STARS) for samples in signed for each in samples)
+    shown = ["gained", "lost", "because", *(["for example"] if seen else [])]
+    drawn = table(of_type.membership_type, *shown, right=["gained", "lost"])
+    for cause, samples in zip(of_type.causes, signed, strict=True):
+        named = [" ".join(samples)] if seen else []
+        row(drawn, "", f"{cause.gained:,}", f"{cause.lost:,}", cause.words, *named)
     yield drawn
     events = {*of_type.events, *of_type.events_before}
     moved = {e: (of_type.events_before.get(e, 0), of_type.events.get(e, 0)) for e in sorted(events)}

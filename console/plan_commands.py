@@ -21,6 +21,7 @@ from rules_engine.errors import ChangeRefused, Fault, RunRefused
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.review.page import page
 from rules_engine.review.plan import Plan
+from rules_engine.review.segments import groups_in_words
 from rules_repo.changes import ChangeBook, Standing
 from rules_repo.drafted import Drafts, first_day_of, of_file
 
@@ -73,7 +74,7 @@ def plan(
     files = written(found.effect.flips, out, form) if out else ()
     files += saved(html, page(words, found)) if html else ()
     content: dict[str, Any] = {"plan_of": words, **found.content(), "files": files}
-    pieces: list[RenderableType] = [*_looked_at(found), "", *drawn(found.effect), *_segments(found)]
+    pieces: list[RenderableType] = [*_looked_at(found), "", *drawn(found.effect), *_among(found), *_segments(found)]
     pieces += [in_words(found.effect), *recorded, *(f"Written: {name}" for name in files)]
     desk.screen.answer(content, f"Plan of {words}", *pieces)
     if detailed_exitcode and found.effect.changes:
@@ -133,6 +134,22 @@ def _looked_at(found: Plan) -> Iterator[str]:
     else:
         yield f"No run's hits are of these snapshots under these settings: all {found.versions} rules were evaluated."
     yield from (f"  · {edit}" for edit in found.effect.edits)
+
+
+MOST_GROUPS = 4
+"""Groups of a segment that are told of those who flip; the rest is told as others."""
+
+
+def _among(found: Plan) -> Iterator[RenderableType]:
+    """Who they are that gain and lose by each cause, by the segments that the lake declares."""
+    if not found.among:
+        return
+    shown = table("who they are", "because", "by", "how many of each")
+    for each in found.among:
+        way = f"{each.membership_type} {'+' if each.gained else '−'}{sum(n for _, n in each.groups):,}"
+        row(shown, way, each.cause, each.segment, groups_in_words(each, MOST_GROUPS))
+    yield shown
+    yield ""
 
 
 def _segments(found: Plan) -> Iterator[RenderableType]:

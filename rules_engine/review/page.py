@@ -7,6 +7,7 @@ from html import escape
 
 from rules_engine.review.effect import TypeEffect
 from rules_engine.review.plan import Plan
+from rules_engine.review.segments import groups_in_words
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530; }
@@ -25,6 +26,9 @@ LEFT, WIDE, ROW, BAR, RIGHT = 330, 860, 30, 18, 90
 
 MOST_CAUSES = 12
 """Causes drawn one by one; the rest is one bar."""
+
+MOST_GROUPS = 8
+"""Groups of a segment that are told of those who flip by a cause."""
 
 
 def page(words: str, plan: Plan) -> str:
@@ -149,6 +153,11 @@ def _drawn(of_type: TypeEffect) -> tuple[str, int]:
 def _segments(plan: Plan) -> Iterator[str]:
     if not plan.segments:
         return
+    if plan.among:
+        yield "<h2>Who gains, and who loses</h2>"
+        ways = ((a, f"{'gained' if a.gained else 'lost'}: {sum(n for _, n in a.groups):,}") for a in plan.among)
+        who = [[a.membership_type, way, a.cause, a.segment, groups_in_words(a, MOST_GROUPS)] for a, way in ways]
+        yield _table(["type", "", "because of", "by", "how many of each"], who, 99)
     yield "<h2>Groups</h2>"
     named = [each for each in plan.segments if each.named]
     if not named:

@@ -18,7 +18,7 @@ from rules_engine.model.rules import RuleVersion, WhenUnknown
 from rules_engine.ports import Progress, RunStore, silent
 from rules_engine.review.effect import Effect, effect
 from rules_engine.review.population import Population, Staged, Stood, missing
-from rules_engine.review.segments import SegmentEffect, by_segment
+from rules_engine.review.segments import Among, SegmentEffect, among, by_segment
 from rules_engine.review.staged import HITS, Kept, Tables, absent_in, kept, newest_run, stood
 
 
@@ -68,6 +68,7 @@ class Plan:
     evaluated: tuple[str, ...]
     versions: int
     segments: tuple[SegmentEffect, ...] = ()
+    among: tuple[Among, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """The plan without the list of everybody, as JSON-ready values."""
@@ -76,7 +77,8 @@ class Plan:
         said |= {"as_of": self.as_of.isoformat(), "rules_day": self.rules_day.isoformat()}
         said |= {"known_at": self.known_at.isoformat()}
         said |= {"snapshots": dict(self.snapshots), "evaluated": list(self.evaluated)}
-        return said | self.effect.content() | {"segments": [asdict(each) for each in self.segments]}
+        split = {name: [asdict(each) for each in getattr(self, name)] for name in ("segments", "among")}
+        return said | self.effect.content() | split
 
 
 def plan(
@@ -119,8 +121,10 @@ def plan(
         evaluator.stage_subjects(before.as_of, segments, f"{folder}/subjects")
         subjects = tables(f"{folder}/subjects", ())
     population = Population.of(staged, _stood(store, tables, base, last.run_id if last else None, staged[0], subjects))
+    found = effect(before, after, population)
+    split = segments and subjects is not None
     return Plan(
-        effect(before, after, population),
+        found,
         before.as_of,
         rules_day,
         before.known_at,
@@ -131,7 +135,8 @@ def plan(
         base.manifest.run_id if base else None,
         tuple(dict.fromkeys(evaluated)),
         len({v.key for v in (*before.versions, *after.versions)}),
-        by_segment(before, after, population, subjects, [*segments]) if segments and subjects is not None else (),
+        by_segment(before, after, population, subjects, [*segments]) if split else (),
+        among(found.flips, subjects, [*segments]) if split else (),
     )
 
 

@@ -44,6 +44,46 @@ class SegmentEffect:
     named: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Of those who gain, or lose, a type by one cause, how many are of each group of a segment; the most first."""
+
+    membership_type: str
+    cause: str
+    gained: bool
+    segment: str
+    groups: tuple[tuple[str, int], ...]
+
+
+def among(flips: pa.Table, subjects: pa.Table, segments: Sequence[str]) -> tuple[Among, ...]:
+    """
+    Who they are that flip, as an approver may see it to whom they are not named.
+
+    ``flips`` are those of an effect, ``subjects`` has a row each, and a column a segment.
+    """
+    keys = flips.column("subject").combine_chunks()
+    places = pc.index_in(keys, value_set=subjects.column("subject").combine_chunks().cast(keys.type))
+    by = ["membership_type", "cause", "after"]
+    found: list[Among] = []
+    for segment in segments:
+        groups = pc.fill_null(subjects.column(segment).combine_chunks().take(places), "none")
+        split = flips.select(by).append_column("group", groups).group_by([*by, "group"])
+        of: dict[tuple[str, str, bool], list[tuple[str, int]]] = {}
+        for row in split.aggregate([([], "count_all")]).to_pylist():
+            of.setdefault((row["membership_type"], row["cause"], row["after"]), []).append(
+                (row["group"], row["count_all"])
+            )
+        found += [Among(*key, segment, tuple(sorted(each, key=lambda g: (-g[1], g[0])))) for key, each in of.items()]
+    return tuple(sorted(found, key=lambda a: (a.membership_type, -sum(n for _, n in a.groups), a.cause, not a.gained)))
+
+
+def groups_in_words(found: Among, most: int) -> str:
+    """The largest groups with their counts, and how many there are besides."""
+    told = [f"{group} {number:,}" for group, number in found.groups[:most]]
+    rest = sum(number for _, number in found.groups[most:])
+    return ", ".join([*told, *([f"others {rest:,}"] if rest else [])])
+
+
 def by_segment(
     before: RuleSet, after: RuleSet, population: Population, subjects: pa.Table, segments: Sequence[str]
 ) -> tuple[SegmentEffect, ...]:

@@ -64,6 +64,10 @@ def test_a_plan_on_a_run_s_snapshots_evaluates_only_what_changed(runs: Runs, tmp
     (of_gold,) = (t for t in found.effect.types if t.membership_type == "GOLD")
     assert sum(each.before for each in gold) == of_gold.before
     assert (sum(each.gained for each in gold), sum(each.lost for each in gold)) == (of_gold.gained, of_gold.lost)
+    told = {(a.membership_type, a.cause, a.gained): sum(n for _, n in a.groups) for a in found.among}
+    counted_so = {(t.membership_type, c.words, way): n for t in found.effect.types for c in t.causes
+                  for way, n in ((True, c.gained), (False, c.lost)) if n}  # fmt: skip
+    assert told == counted_so, "whoever flips is of some group"
 
 
 def test_the_first_run_on_a_plan_does_what_it_says(runs: Runs, tmp_path: Path) -> None:
