@@ -15,8 +15,11 @@ from pyspark.sql import SparkSession
 
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
-from rules_engine.model.frames import Naming
+from rules_engine.model.columns import Column
+from rules_engine.model.failing import Limits, OnFailure
+from rules_engine.model.frames import Absent, Format, Naming
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.manifest import run_identity
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests.small_lake import AS_OF, rule, rule_set, write
 from tests.spec.table import cases
@@ -145,6 +148,28 @@ def test_a_snapshot_is_named_by_size_and_time(spark: SparkSession, tmp_path: Pat
     assert SparkEvaluator(spark, lake).snapshots(AS_OF) == first
     os.utime(file, (1_000_000_000, 1_000_000_000))
     assert SparkEvaluator(spark, lake).snapshots(AS_OF)["customers"] != first["customers"]
+
+
+def test_what_can_change_an_answer_names_the_run(spark: SparkSession, tmp_path: Path) -> None:
+    """The declaration, what a failing rule does, and the limits that hold a type; the same again is the same run."""
+    lake = write(tmp_path)
+    customers, holdings, *rest = lake.frames
+    csv = replace(customers, format=Format.CSV, columns=(Column("customer_id", "bigint"),))
+    others = [
+        replace(lake, frames=(replace(csv, options={"sep": ";"}), *lake.frames[1:])),
+        replace(lake, frames=(csv, *lake.frames[1:])),
+        replace(lake, frames=(customers, replace(holdings, key=()), *rest)),
+        replace(lake, absent=Absent.END),
+    ]
+    named = [SparkEvaluator(spark, each).settings for each in (lake, *others)]
+    named += [
+        SparkEvaluator(spark, lake, Limits(seconds), on_failure=OnFailure.HOLD).settings for seconds in (60.0, 120.0)
+    ]
+    runs = {run_identity(AS_OF, "rules", {}, settings, "1") for settings in named}
+    assert len(runs) == len(named)
+    assert SparkEvaluator(spark, write(tmp_path)).settings == named[0]
+    assert SparkEvaluator(spark, lake, Limits(60.0)).settings == named[0], "a rule that fails ends the run"
+    assert (named[0]["spark.version"], named[0]["jvm.language"]) == (spark.version, "en")
 
 
 def test_csv_and_json_are_read_by_their_declared_schema(spark: SparkSession, tmp_path: Path) -> None:

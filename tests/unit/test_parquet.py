@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rules_engine.worker import parquet
 from rules_engine.worker.parquet import LAST, Encoder
 
 SCHEMA = pa.schema([pa.field("subject", pa.string()), pa.field("h0", pa.int64(), nullable=False)])
@@ -35,6 +36,12 @@ def test_batches_fill_files(full: int, rows: list[int]) -> None:
     found = [file for file in files([batch(0, 3), batch(3, 4), batch(7, 2)], full) if file.num_rows]
     assert [file.num_rows for file in found] == rows
     assert pa.concat_tables(found).to_pydict() == {"subject": [f"s{n}" for n in range(9)], "h0": [*range(9)]}
+
+
+def test_a_file_is_full_of_rows_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small they are: whoever publishes a file holds all of it."""
+    monkeypatch.setattr(parquet, "MOST_ROWS", 4)
+    assert [file.num_rows for file in files([batch(0, 3), batch(3, 4), batch(7, 2)], 1 << 20)] == [7, 2]
 
 
 def test_no_rows_are_a_file_too() -> None:
