@@ -9,6 +9,8 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from rules_engine.errors import Fault, RunInterrupted
+from rules_engine.lake import hadoop
+from rules_engine.lake.hadoop import is_absent, said_by_java
 
 T = TypeVar("T")
 
@@ -25,11 +27,8 @@ class HadoopFiles:
 
     def __init__(self, spark: Any) -> None:
         self._spark = spark
-        context = spark.sparkContext
-        self._gateway = context._gateway
-        self._hadoop = context._jvm.org.apache.hadoop.fs
-        self._conf = context._jsc.hadoopConfiguration()
-        self._part = f".{context.applicationId}.part"
+        self._hadoop = spark._jvm.org.apache.hadoop.fs
+        self._part = f".{spark.sparkContext.applicationId}.part"
 
     def read(self, path: str) -> str:
         """
@@ -82,21 +81,16 @@ class HadoopFiles:
         Raises:
             RunInterrupted: If it cannot be removed.
         """
-        system, place, _ = self._at(path)
-        _reached(path, lambda: system.delete(place, True))
+        _reached(path, lambda: hadoop.remove(self._spark, path))
 
     def names(self, path: str) -> list[str]:
         """Names of the children of a folder, in order; none where there is no folder."""
-        try:
-            found = _reached(path, lambda: self._list(path))
-        except FileNotFoundError:
-            return []
+        found = _reached(path, lambda: hadoop.names(self._spark, path))
         return sorted(name for name in found if not name.endswith(".part"))
 
     def _at(self, uri: str) -> tuple[Any, Any, str]:
         """File system, path and scheme; local files without the checksum files a plain program would not keep."""
-        path = self._hadoop.Path(uri)
-        system = path.getFileSystem(self._conf)
+        system, path = hadoop.file_system(self._spark, uri)
         scheme = str(system.getUri().getScheme())
         return (system.getRawFileSystem() if scheme == "file" else system), path, scheme
 
@@ -107,10 +101,6 @@ class HadoopFiles:
             return bytes(stream.readAllBytes()).decode()
         finally:
             stream.close()
-
-    def _list(self, uri: str) -> list[str]:
-        system, path, _ = self._at(uri)
-        return [status.getPath().getName() for status in system.listStatus(path)]
 
     def _create(self, uri: str, text: str) -> bool:
         system, path, scheme = self._at(uri)
@@ -124,7 +114,7 @@ class HadoopFiles:
         try:
             self._rename(system.makeQualified(part), system.makeQualified(path), "NONE")
         except Py4JJavaError as problem:
-            if "FileAlreadyExistsException" not in _java(problem):
+            if "FileAlreadyExistsException" not in said_by_java(problem):
                 raise
             return False
         finally:
@@ -146,9 +136,10 @@ class HadoopFiles:
     def _rename(self, part: Any, path: Any, how: str) -> None:
         """Rename over what is there or not, which HDFS does only through its newer interface."""
         rename = self._hadoop.Options.Rename
-        options = self._gateway.new_array(rename, 1)
+        options = self._spark.sparkContext._gateway.new_array(rename, 1)
         options[0] = getattr(rename, how)
-        self._hadoop.FileContext.getFileContext(path.toUri(), self._conf).rename(part, path, options)
+        conf = self._spark.sparkContext._jsc.hadoopConfiguration()
+        self._hadoop.FileContext.getFileContext(path.toUri(), conf).rename(part, path, options)
 
 
 def _put(system: Any, path: Any, text: str) -> None:
@@ -164,19 +155,12 @@ def _reached(uri: str, act: Callable[[], T]) -> T:
     try:
         return act()
     except (Py4JJavaError, PySparkException) as problem:
-        text = _java(problem)
-        if "java.io.FileNotFoundException" in text:
+        if is_absent(problem):
             raise FileNotFoundError(uri) from None
         raise RunInterrupted(
             Fault(
                 f"File {uri}",
-                f"it cannot be reached: {text}",
+                f"it cannot be reached: {said_by_java(problem)}",
                 "Check its address and the permissions of the role, then run the same id again.",
             )
         ) from problem
-
-
-def _java(problem: Exception) -> str:
-    """The Java exception in one line, without its stack."""
-    java = getattr(problem, "java_exception", None)
-    return str(java.toString() if java else problem).splitlines()[0]

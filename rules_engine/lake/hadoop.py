@@ -38,8 +38,26 @@ def remove(spark: SparkSession, path: str) -> None:
 
 def names(spark: SparkSession, path: str) -> list[str]:
     """The names of what lies in a folder; none where there is no folder."""
+    from py4j.protocol import Py4JJavaError
+
     system, hadoop_path = file_system(spark, path)
-    return [s.getPath().getName() for s in system.listStatus(hadoop_path)] if system.exists(hadoop_path) else []
+    try:
+        return [status.getPath().getName() for status in system.listStatus(hadoop_path)]
+    except Py4JJavaError as problem:
+        if is_absent(problem):
+            return []
+        raise
+
+
+def is_absent(problem: Exception) -> bool:
+    """Whether Java says that a file or folder is not there."""
+    return "java.io.FileNotFoundException" in said_by_java(problem)
+
+
+def said_by_java(problem: Exception) -> str:
+    """What Java says of a problem in one line, without its stack."""
+    java = getattr(problem, "java_exception", None)
+    return str(java.toString() if java else problem).splitlines()[0]
 
 
 def move_files(spark: SparkSession, path: str, to: str, ending: tuple[str, str]) -> None:
