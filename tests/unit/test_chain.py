@@ -97,10 +97,11 @@ def test_an_earlier_day_is_refused_in_words() -> None:
     house = House()
     house.run(MONDAY)
     house.run(WEDNESDAY)
-    before = dict(house.history.table)
+    before, opened = dict(house.history.table), {*house.store.opened}
     with pytest.raises(RunRefused, match=r"the newest published day is 2024-06-05.*say --correction"):
         house.run(TUESDAY, at=moment(WEDNESDAY, hour=12))
     assert house.history.table == before
+    assert {*house.store.opened} == opened, "an hour's evaluation would be for nothing"
 
 
 def test_an_earlier_day_evaluated_before_is_refused_when_it_is_published() -> None:
