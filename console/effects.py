@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 
 from console.screen import row, table
-from rules_engine.review.effect import Effect, ShadowEffect, TypeEffect
+from rules_engine.review.between import Flips
+from rules_engine.review.effect import Cause, Effect, ShadowEffect, TypeEffect
 from rules_engine.review.masks import STARS
 
 WAYS = ("before", "gained", "lost", "after", "held", "absent")
@@ -33,14 +34,19 @@ def drawn(effect: Effect) -> Iterator[RenderableType]:
     yield ""
 
 
+def examples(flips: Sequence[Cause] | Sequence[Flips]) -> list[list[str]]:
+    """A cell a row with the first who gain and lose; none where subjects are not named to whoever asks."""
+    signed = [[*(f"+{s}" for s in each.gains[:2]), *(f"−{s}" for s in each.losses[:2])] for each in flips]
+    masked = any(sample.endswith(STARS) for samples in signed for sample in samples)
+    return [[] if masked else [" ".join(samples)] for samples in signed]
+
+
 def _causes(of_type: TypeEffect) -> Iterator[RenderableType]:
-    signed = [[*(f"+{s}" for s in c.gains[:2]), *(f"−{s}" for s in c.losses[:2])] for c in of_type.causes]
-    seen = not any(each.endswith(STARS) for samples in signed for each in samples)
-    shown = ["gained", "lost", "because", *(["for example"] if seen else [])]
+    named = examples(of_type.causes)
+    shown = ["gained", "lost", "because", *(["for example"] if any(named) else [])]
     drawn = table(of_type.membership_type, *shown, right=["gained", "lost"])
-    for cause, samples in zip(of_type.causes, signed, strict=True):
-        named = [" ".join(samples)] if seen else []
-        row(drawn, "", f"{cause.gained:,}", f"{cause.lost:,}", cause.words, *named)
+    for cause, of_cause in zip(of_type.causes, named, strict=True):
+        row(drawn, "", f"{cause.gained:,}", f"{cause.lost:,}", cause.words, *of_cause)
     yield drawn
     events = {*of_type.events, *of_type.events_before}
     moved = {e: (of_type.events_before.get(e, 0), of_type.events.get(e, 0)) for e in sorted(events)}

@@ -10,6 +10,7 @@ import typer
 from rich.console import RenderableType
 
 from console.desk import Desk, History, at_desk
+from console.effects import examples
 from console.screen import row, table
 from jobs.reviewing import compared, replayed
 from jobs.wiring import opened
@@ -76,8 +77,9 @@ def _drawn(found: Between) -> Iterator[RenderableType]:
         yield "\nNobody flipped."
         return
     yield ""
-    flips = table("type", "gained", "lost", "because of", "for example", right=["gained", "lost"])
-    for each in found.flips:
-        named = [*(f"+{key}" for key in each.gains[:2]), *(f"−{key}" for key in each.losses[:2])]
-        row(flips, each.membership_type, f"{each.gained:,}", f"{each.lost:,}", each.why, " ".join(named))
+    named = examples(found.flips)
+    shown = ["gained", "lost", "because of", *(["for example"] if any(named) else [])]
+    flips = table("type", *shown, right=["gained", "lost"])
+    for each, of_each in zip(found.flips, named, strict=True):
+        row(flips, each.membership_type, f"{each.gained:,}", f"{each.lost:,}", each.why, *of_each)
     yield flips
