@@ -121,6 +121,19 @@ def test_a_manifest_that_was_altered_is_not_published() -> None:
     assert not house.history.table
 
 
+def test_staged_decisions_that_were_altered_are_not_published() -> None:
+    """Before the first insert, and before anything is claimed (R-RUN-5); as they were, they are published."""
+    house = House()
+    run = house.evaluate(MONDAY)
+    staged = house.staging[house.store.folder(run)]
+    kept, staged[0] = staged[0], replace(staged[0], subject=99)
+    with pytest.raises(RunRefused, match="its bytes are not those that were decided and counted"):
+        house.publish(run)
+    assert (dict(house.history.table), house.history.chain()) == ({}, ())
+    staged[0] = kept
+    assert house.publish(run).inserted == len(staged)
+
+
 def test_a_history_that_lost_a_record_is_found_out() -> None:
     """What the history holds is counted, not believed; the run stays unpublished."""
     house = House(history=ForgetfulHistory())
