@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
 
 MEMORY = 200_000
 """Cells whose reading is remembered: names, streets and towns come again and again."""
@@ -33,7 +33,7 @@ _VOWELS = frozenset("aeiouyhw")
 @lru_cache(maxsize=1)
 def words() -> Mapping[str, Mapping[str, str]]:
     """Word lists by what they are of: spelling → the one that is compared."""
-    said = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+    said = tomllib.loads(files("rules_lake.master").joinpath("words.toml").read_text(encoding="utf-8"))
     return {part: {spelling: one for one, all_ in lists.items() for spelling in all_} for part, lists in said.items()}
 
 

@@ -85,6 +85,19 @@ class SparkAlone:
         said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return said
 
+    def begin(self, step: str, *words: str, **told: str) -> dict[str, Any]:
+        """
+        The same of a step that starts no Spark, begun as spark-submit begins it on the primary node.
+
+        A JVM would only wait beside it.
+        """
+        command = [self.python, str(self.artefacts / f"{step}_step.py"), *words]
+        known = self._environment | {"PYTHONPATH": str(self.artefacts / "rules.zip")} | told
+        done = subprocess.run(command, env=known, cwd=self.root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return said
+
     @property
     def _environment(self) -> Mapping[str, str]:
         here = {"PATH": os.environ["PATH"], "HOME": str(self.root), "JAVA_HOME": str(self.java_home)}

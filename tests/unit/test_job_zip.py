@@ -78,6 +78,27 @@ def test_it_holds_sources_and_nothing_else(archive: Path) -> None:
     assert names == sorted(names)
 
 
+BESIDE_FILES = {
+    "jobs/infra.py",
+    "jobs/job_zip.py",
+    "jobs/package.py",
+    "jobs/start.py",
+    "jobs/wheels.py",
+    "rules_engine/publication/dynamodb_local.py",
+    "rules_repo/listening.py",
+}
+"""Modules that no step imports, or that ask for the file of something else; migrations are unpacked before they are read."""
+
+
+def test_no_module_of_a_step_reads_beside_its_file() -> None:
+    """In the zip there is nothing beside it: data of ours are read as resources of their package."""
+    reading = {
+        name for name, path in job_zip.members().items() if name.endswith(".py") and "__file__" in path.read_text()
+    }
+    ours = {name for name in reading if name.split("/")[0] in job_zip.OURS and "/migrations/versions/" not in name}
+    assert ours - BESIDE_FILES == set()
+
+
 def test_a_dependency_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every missing dependency is named at once, before anything is written."""
     monkeypatch.setattr(job_zip, "DEPENDENCIES", ("no-such-library", "sqlglot", "nor-this-one"))
