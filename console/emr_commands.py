@@ -32,6 +32,7 @@ from console.emr_options import (
     Lake,
     Landed,
     LanderRole,
+    LineageTo,
     LinkerRole,
     LoaderRole,
     Logs,
@@ -111,6 +112,7 @@ def submit(
     hours: Hours = 6,
     rows: Rows = None,
     rules: Rules = None,
+    lineage: LineageTo = None,
     publish: Publish = True,
     wait: Wait = False,
     dry_run: DryRun = False,
@@ -123,7 +125,7 @@ def submit(
     before = Before(extracts, landed, tokens, token_secret, master, check_register)
     on = (logs, subnet, service_role, instance_profile, instance_type, core_nodes, spot_nodes, python)
     inputs = (artefacts, rule_set, lake, runs, at, run_id, as_of, database_secret, cluster, serverless)
-    said = Said(*inputs, *on, security_configuration, roles, correction, hours, before, rows, rules)
+    said = Said(*inputs, *on, security_configuration, roles, correction, hours, before, rows, rules, lineage)
     if variables:
         said = said.filled(read_variables(variables, lambda service: aws.client(service, settings.region)))
     job = said.job(settings)

@@ -96,4 +96,7 @@ CheckerRole = Annotated[
     str | None, typer.Option("--checker-role", help="ARN of the role of the step that looks at the register.")
 ]
 Rows = Annotated[int | None, typer.Option("--rows", min=1, help="Rows of the subject frame: how many parts they make.")]
+LineageTo = Annotated[
+    str | None, typer.Option("--lineage", help="Server that is told in OpenLineage what each step reads and writes.")
+]
 Rules = Annotated[int | None, typer.Option("--rules", min=1, help="Rule versions: how much the driver is given.")]

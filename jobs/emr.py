@@ -80,6 +80,8 @@ class Job:
     before: Before = field(default_factory=Before)
     hours: int = 6
     """How long a step may take before it ends itself."""
+    lineage: str | None = None
+    """Where events of OpenLineage go; nowhere without it."""
 
     @property
     def python(self) -> str:
@@ -163,7 +165,7 @@ def words_of(job: Job, step: str) -> list[str]:
         "publish": {**staged, "--at": job.created_at, "--dry-run": job.dry_run},
         "register": {"--dry-run": job.dry_run},
     }
-    said = {**told[step], "--run-id": job.run_id, **place, "--hours": str(job.hours)}
+    said = {**told[step], "--run-id": job.run_id, **place, "--hours": str(job.hours), "--lineage": job.lineage}
     return [word for name, value in said.items() if value is not None for word in (name, value)]
 
 

@@ -20,6 +20,7 @@ from rules_engine.settings import Settings
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 S3 = re.compile(r"s3a?://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 ROLE = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/.+")
+LINEAGE = re.compile(r"https?://[^\s/]+(/\S*)?")
 CLUSTER = re.compile(r"j-[0-9A-Z]+")
 APPLICATION = re.compile(r"[0-9a-z]{1,64}")
 
@@ -53,6 +54,7 @@ class Said:
     before: Before = field(default_factory=Before)
     rows: int | None = None
     rules: int | None = None
+    lineage: str | None = None
 
     def job(self, settings: Settings) -> Job:
         """
@@ -86,12 +88,13 @@ class Said:
             correction="yes" if self.correction else "no",
             before=self.before,
             hours=self.hours,
+            lineage=self.lineage,
         )
 
     def filled(self, told: Mapping[str, str]) -> Said:
         """What was not said, as the Variables of the workflow say it."""
         names = {"artefacts": "artefacts_uri", "lake": "lake_uri", "runs": "runs_uri", "logs": "logs_uri"}
-        names |= {"secret": "database_secret"}
+        names |= {"secret": "database_secret", "lineage": "lineage_url"}
         if not (self.cluster or self.application):
             names |= {"subnet": "subnet_id", "service_role": "service_role", "profile": "instance_profile"}
             names |= {"security": "security_configuration"}
@@ -133,6 +136,10 @@ class Said:
             if arn and not ROLE.fullmatch(arn):
                 remedy = "Give arn:aws:iam::ACCOUNT:role/NAME, as `rules infra render` shows it."
                 yield Fault(f"--{role}-role", f"'{arn}' is no ARN of a role.", remedy)
+        if self.lineage and not LINEAGE.fullmatch(self.lineage):
+            yield Fault(
+                "--lineage", f"'{self.lineage}' is no http(s) URL.", "Give the address of the server: https://host."
+            )
         if self.python not in PYTHONS:
             remedy = f"Take one that the release has: --python {PYTHONS[0]}."
             yield Fault("--python", f"the steps run on {', '.join(PYTHONS)}, not on {self.python}.", remedy)

@@ -43,6 +43,7 @@ WORDS: Mapping[str, str] = {
     "service-role": "var.value.rules_service_role",
     "profile": "var.value.rules_instance_profile",
     "application": "var.value.rules_serverless_application",
+    "lineage": "var.value.get('rules_lineage_url', '')",
     "token-secret": "var.value.get('rules_token_secret', '')",
     **{name: f"var.value.get('rules_{name}_uri', '')" for name in ("extracts", "landed", "tokens", "master")},
 }
@@ -92,6 +93,7 @@ def requests(
         roles=Roles(**{each: _role(each) for each in ROLES}),
         correction=_word("correction"),
         dry_run=_word("dry-run"),
+        lineage=_word("lineage"),
         before=Before(_word("extracts"), _word("landed"), _word("tokens"), _word("token-secret"), _word("master")),
     )
     logs = f"{_uri('logs')}/"

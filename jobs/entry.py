@@ -13,6 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from jobs import step_log
+from jobs.lineage import WORD, Lineage
 from jobs.memory import ran_out
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunInterrupted, RunRefused, raise_all
 
@@ -48,6 +49,7 @@ def words(about: str | None, **arguments: tuple[Callable[[str], object], str]) -
     parser = argparse.ArgumentParser(description=about, conflict_handler="resolve")
     for name, meaning in OF_THE_RUN.items():
         parser.add_argument(f"--{name}", help=f"{meaning}, which its log says")
+    parser.add_argument(WORD, help="where events of OpenLineage go: http(s)://… or file:///…; nowhere without it")
     for name, (read, meaning) in arguments.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=read, help=meaning, required=True)
     parser.add_argument("--hours", type=float, help="how long it may take before it ends itself")
@@ -84,18 +86,23 @@ HOURS.add_argument("--hours")
 def finish(step: Callable[[Sequence[str]], Summary]) -> None:
     """Run a step on the command line's words: its summary as one JSON line, or its faults and their exit code."""
     _end_after(HOURS.parse_known_args(sys.argv[1:])[0].hours)
-    step_log.opened(Path(sys.argv[0]).stem.removesuffix("_step"), sys.argv[1:])
-    begun = time.monotonic()
+    name, begun = Path(sys.argv[0]).stem.removesuffix("_step"), time.monotonic()
+    step_log.opened(name, sys.argv[1:])
+    told = Lineage.of(name, sys.argv[1:], os.environ)
+    tell = told.tell if told else lambda *_: None
+    tell("START")
     try:
         summary = step(sys.argv[1:])
     except Exception as problem:
         error = problem if isinstance(problem, InvalidRule) else ran_out(problem) or problem
         step_log.failed(time.monotonic() - begun, error)
+        tell("FAIL", type(error).__name__)
         if not isinstance(error, RulesError):
             raise
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     step_log.ended(time.monotonic() - begun, summary)
+    tell("COMPLETE")
     print(json.dumps(summary, sort_keys=True))
 
 

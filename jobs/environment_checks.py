@@ -37,7 +37,16 @@ ROLES = ("loader_role", "evaluator_role", "guard_role", "publisher_role")
 BEFORE = ("extracts_uri", "landed_uri", "tokens_uri", "master_uri", "token_secret", "register")
 BEFORE_ROLES = ("lander_role", "linker_role", "curator_role", "checker_role")
 PLACED = ("cluster_id", "serverless_application")
-OTHERS = (*BEFORE, *BEFORE_ROLES, "setup_role", "setup_secret", "security_configuration", "write_policy", *PLACED)
+OTHERS = (
+    *BEFORE,
+    *BEFORE_ROLES,
+    "setup_role",
+    "setup_secret",
+    "security_configuration",
+    "write_policy",
+    "lineage_url",
+    *PLACED,
+)
 FORMS = {"_uri": r"s3://[a-z0-9][a-z0-9.-]+/\S+", "_role": r"\S+", "_arn": r"arn:\S+", "_id": r"\S+"}
 Variables = Mapping[str, str]
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from jobs import metrics, step_log
+from jobs import lineage, metrics, step_log
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
@@ -72,6 +72,8 @@ def step(argv: Sequence[str]) -> Summary:
         inputs = (thawed, evaluator, store, told.created_at, evaluator.settings, told.run_id, step_log.progress)
         manifest = evaluate(*inputs, told.write_policy, correction=told.correction)
         metrics.put(metrics.evaluated(manifest, metrics.Place(told.environment, told.tenant), datetime.now(UTC)))
+        folder = told.lake.rpartition("/")[0]
+        lineage.saw([lineage.dataset(f"{folder}/{name}", version) for name, version in manifest.snapshots.items()])
         return _summary(manifest)
     finally:
         session.stop(spark)

@@ -16,7 +16,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs import metrics, step_log, verdicts
+from jobs import lineage, metrics, step_log, verdicts
 from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
 from jobs.hadoop_files import HadoopFiles
 from jobs.insert_on_executors import Place, insert
@@ -72,6 +72,8 @@ def step(argv: Sequence[str]) -> Summary:
         done = publish(
             told.run_id, store, history, told.at, partial(insert, spark, store, history, place, step_log.in_lines)
         )
+        staged_run, written = f"{store.folder(told.run_id)}/{DECISIONS}", f"dynamodb://{told.region or 'aws'}/{table}"
+        lineage.saw([lineage.dataset(staged_run, manifest.digest)], [lineage.dataset(written)])
         metrics.put(metrics.published(manifest, metrics.Place(told.environment, told.tenant), datetime.now(UTC)))
         return {"run_id": told.run_id, "inserted": done.inserted, "already_there": done.already_there}
     finally:

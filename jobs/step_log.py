@@ -41,9 +41,8 @@ class JsonLines(logging.Formatter):
 
 def opened(step: str, argv: Sequence[str]) -> None:
     """Log to stderr from here on, as a step of the run that its command line names."""
-    said = {name: _said(argv, option) for name, option in _OPTIONS.items()}
-    day = _said(argv, "--day") or _said(argv, "--as-of")
-    about(step=step, day=day, **said)
+    known = {name: said(argv, option) for name, option in _OPTIONS.items()}
+    about(step=step, day=said(argv, "--day") or said(argv, "--as-of"), **known)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     LOG.handlers[:] = [handler]
@@ -120,7 +119,7 @@ def _plain(value: object) -> object:
     return str(value) if NAME.fullmatch(str(value)) else "?"
 
 
-def _said(argv: Sequence[str], option: str) -> str | None:
+def said(argv: Sequence[str], option: str) -> str | None:
     """What a command line says after a word, or after it and '='."""
     for place, word in enumerate(argv):
         if word.startswith(f"{option}="):

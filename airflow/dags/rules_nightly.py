@@ -44,6 +44,7 @@ Airflow Variables, all needed unless a default is given:
     rules_token_secret      name in Secrets Manager of the secret of tokens              (default: no tokens)
     rules_master_uri        settings of master customers, s3://…/master.toml             (default: none are built)
     rules_register          no: nobody looks whether the register caught up              (default: yes)
+    rules_lineage_url       server that is told in OpenLineage what steps read and write (default: nobody)
     rules_lander_role       role that may read extracts and land them                    (default: the nodes')
     rules_linker_role       role that may read what landed and write masters             (default: the nodes')
     rules_curator_role      role that may read what landed and write the lake            (default: the nodes')
@@ -57,7 +58,6 @@ A cluster of its own needs rules_subnet_id, rules_service_role and
 rules_instance_profile, too, and for the roles an EMR security configuration
 that allows runtime roles; name that in the connection `emr_default`:
 {"SecurityConfiguration": "…"}. EMR Serverless needs the role of each step.
-
 Waiting takes no worker where `operators.default_deferrable` is on.
 """
 

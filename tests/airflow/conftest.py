@@ -50,6 +50,7 @@ VARIABLES = {
     "rules_landed_uri": "s3://rules-landed/frames.toml",
     "rules_tokens_uri": "s3://rules-tokens/table",
     "rules_token_secret": "rules/tokens",
+    "rules_lineage_url": "https://lineage.example",
     "rules_master_uri": "s3://rules-master/master.toml",
     "rules_topic_arn": "arn:aws:sns:us-east-1:123456789012:rules",
 }

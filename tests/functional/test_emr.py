@@ -44,6 +44,7 @@ BEFORE = Before(
     master="s3://rules-master/master.toml",
 )
 WHOLE = replace(JOB, as_of="2024-06-01", secret="rules/database", roles=emr.Roles(**ARNS), before=BEFORE)
+WHOLE = replace(WHOLE, lineage="https://lineage.example")
 CLUSTER = emr_cluster.Cluster(
     logs="s3://rules-logs/emr/",
     subnet="subnet-0a1b2c3d",
@@ -160,6 +161,7 @@ VARIABLES = {
     "rules_extracts_uri": BEFORE.extracts,
     "rules_landed_uri": BEFORE.landed,
     "rules_tokens_uri": BEFORE.tokens,
+    "rules_lineage_url": "https://lineage.example",
     "rules_token_secret": BEFORE.token_secret,
     "rules_master_uri": BEFORE.master,
     **{f"rules_{name}_role": arn for name, arn in ARNS.items()},
