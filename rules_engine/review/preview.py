@@ -171,11 +171,15 @@ class _Previewing:
 
         true, exact = conditions(source.where)
         hits = self._subjects(f"{source.given} SELECT {source.key} AS subject FROM {source.rows} WHERE {true}")
-        either = subjects(f"coalesce({exact}, true)") or hits
+        of_rows = self.version.form is Form.PREDICATE  # a statement names subjects: of the others nothing is unknown
+        either = (subjects(f"coalesce({exact}, true)") if of_rows else None) or hits
         word = " OR " if joined == OR else " AND "
         told = list[Part]()
         for n, sql in enumerate(parts):
-            alone, so_far = subjects(f"({sql})"), subjects(word.join(f"({part})" for part in parts[: n + 1]))
+            alone = subjects(f"({sql})") if len(parts) > 1 else hits
+            so_far = alone if n == 0 else hits  # the first by itself, and the last with all the others
+            if 0 < n < len(parts) - 1:
+                so_far = subjects(word.join(f"({part})" for part in parts[: n + 1]))
             if alone is not None and so_far is not None:
                 told.append(Part(sql, alone, so_far))
         return hits, either - hits, tuple(told)
