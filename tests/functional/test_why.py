@@ -23,6 +23,7 @@ from rules_engine.review.seen import RuleSeen, seen
 from rules_engine.review.snapshot import Reopened, reopened
 from rules_engine.review.turning import Case, Outcome
 from rules_engine.spark.evaluator import SparkEvaluator
+from tests.shown import outcomes_shown
 from tests.small_lake import AS_OF, rule, rule_set, write
 
 if TYPE_CHECKING:
@@ -106,6 +107,20 @@ def test_the_clauses_shown_evaluate_to_the_answers(ran: Ran) -> None:
     assert len(asked) > 40
     (row,) = ran.opened.spark.sql(f"SELECT {', '.join(f'{sql} AS c{n}' for n, sql in enumerate(asked))}").collect()
     assert [*row] == said
+
+
+def test_what_is_shown_of_everybody_comes_to_the_answers(ran: Ran) -> None:
+    """Of all subjects at once: clauses give the rows, values that are shown the clauses, rows the rule's answer."""
+    shown = 0
+    for version in RULES.versions:
+        told = outcomes_shown(ran.opened, version, AS_OF)
+        assert not any(count for what, count in told.counts.items() if what.startswith("WRONG")), version.id
+        counted = {Outcome.HIT} if told.counts["rules shown as a whole"] else {Outcome.HIT, Outcome.UNKNOWN}
+        for subject in range(1, 61):
+            said = ran.told.get(subject, {}).get(version.id)
+            assert told.outcomes.get(subject) == (said if said in counted else None), (version.id, subject)
+        shown += told.counts["sets of values evaluated"]
+    assert shown > 60
 
 
 def _evaluable(version: RuleVersion, found: RuleSeen, opened: Reopened) -> Iterator[tuple[str, Any]]:
