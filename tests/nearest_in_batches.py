@@ -1,0 +1,93 @@
+"""The nearest change of one fact of many subjects at once, as `rules explain --nearest` looks for it one by one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from rules_engine.model.history import Subject
+from rules_engine.review.answers import answers
+from rules_engine.review.moves import Held, Move, held_against, values_near
+from rules_engine.review.nearest import Moves, _asked, _lists, _moved, _valued, _with
+from rules_engine.review.snapshot import Reopened
+from rules_engine.review.turning import Case
+from rules_engine.spark.sandbox import dataset
+from rules_engine.spark.session import FEW_ROWS, pin
+
+BATCH = 3_000
+"""Candidates that are made subjects of their own at once."""
+
+Rows = Mapping[str, Mapping[Subject, list[tuple[Any, ...]]]]
+
+
+def rows_of_all(opened: Reopened) -> Rows:
+    """Everybody's rows, by the names of the frames in small letters."""
+    found: dict[str, dict[Subject, list[tuple[Any, ...]]]] = {}
+    for frame in opened.lake.frames:
+        if frame.subject_key:
+            of_frame = found.setdefault(frame.name.lower(), defaultdict(list))
+            rows = opened.spark.table(frame.name)
+            at = [name.lower() for name in rows.columns].index(frame.subject_key.lower())
+            for row in rows.collect():
+                of_frame[row[at]].append(tuple(row))
+    return found
+
+
+def nearest_single(
+    opened: Reopened, cases: Mapping[Subject, Case], rows: Rows, as_of: date
+) -> tuple[dict[Subject, Moves], int]:
+    """Of subjects with cases of one type, the nearest move of one column that turns each; and how many were tried."""
+    (any_case, *_) = cases.values()
+    counted = [v for v in any_case.versions if not v.shadow]
+    valued = [*_valued(opened, held_against(counted, opened.schema, opened.lake), as_of)]
+    candidates = [(subject, (move,)) for subject in cases for move in _singles(opened, rows, subject, valued)]
+    best: dict[Subject, Moves] = {}
+    for first in range(0, len(candidates), BATCH):
+        for subject, moves in _turned(opened, cases, rows, candidates[first : first + BATCH], as_of):
+            if subject not in best or moves[0].distance < best[subject][0].distance:
+                best[subject] = moves
+    return best, len(candidates)
+
+
+def _singles(opened: Reopened, rows: Rows, subject: Subject, valued: Sequence[tuple[Held, Any]]) -> Iterator[Move]:
+    seen = set[tuple[object, ...]]()
+    for held, value in valued:
+        at = [name.lower() for name in opened.spark.table(held.frame).columns].index(held.column)
+        for number, row in enumerate(rows.get(held.frame, {}).get(subject, [])[:10]):
+            for becomes in values_near(value):
+                place = (held.frame, number, held.column, becomes)
+                if becomes != row[at] and place not in seen:
+                    seen.add(place)
+                    yield Move(held.frame, number, held.column, row[at], becomes)
+
+
+def _turned(
+    opened: Reopened,
+    cases: Mapping[Subject, Case],
+    rows: Rows,
+    candidates: Sequence[tuple[Subject, Moves]],
+    as_of: date,
+) -> Iterator[tuple[Subject, Moves]]:
+    own, of_text = pin(opened.spark, FEW_ROWS), opened.schema.subject_type == "string"
+    for frame in opened.lake.frames:
+        there = opened.spark.table(frame.name)
+        if frame.subject_key:
+            at = [name.lower() for name in there.columns].index(frame.subject_key.lower())
+            made = []
+            for number, (subject, moves) in enumerate(candidates):
+                own_rows = rows[frame.name.lower()].get(subject, [])
+                for row in _moved(frame.name.lower(), there.columns, own_rows, moves):
+                    made.append((*row[:at], str(number) if of_text else number, *row[at + 1 :]))
+            own.createDataFrame(made, there.schema).coalesce(1).createOrReplaceTempView(frame.name)
+        else:
+            dataset(own, there._jdf.logicalPlan()).createOrReplaceTempView(frame.name)
+    _lists(opened, own)
+    (any_case, *_) = cases.values()
+    told = answers(own, _asked(opened, any_case), opened.lake, as_of)
+    for number, (subject, moves) in enumerate(candidates):
+        case = cases[subject]
+        then = _with(case, told.get(str(number) if of_text else number, {})).decision
+        if then.granted != case.decision.granted:
+            yield subject, moves
