@@ -122,17 +122,28 @@ class BlockReader(JoinReader):
             block.asked.append(self._in(bare, negated, block, scope, named, outer))
         elif not negated and type(bare) in MIRRORED and self._of_group(bare, block, scope, named, outer):
             pass
-        elif not negated and (found := scalar(bare)):
+        elif (not negated or isinstance(bare, exp.Is)) and (
+            found := scalar(bare, lambda other: self._of_own_row(other, block, scope, outer))
+        ):
             query, comparison = found
             asked = self.query(query, named, within)
             if len(asked.columns) != 1 or asked.key is not None or asked.having or asked.distinct:
                 raise NotUnderstoodError("a sub-query that groups, held against a value")
             (value,) = asked.columns.values()
-            block.asked.append(Asked(asked, comparison=(put(comparison, value),)))
+            held = put(comparison, value)
+            held = as_count(held) if isinstance(value, exp.LogicalOr) else held
+            block.asked.append(Asked(asked, comparison=(exp.Not(this=held) if negated else held,)))
         elif condition.find(exp.Query):
             raise NotUnderstoodError("a sub-query within an expression or under OR")
         else:
             block.says([without_default(self._resolved(condition, scope, outer))])
+
+    def _of_own_row(self, value: exp.Expr, block: Block, scope: Scope, outer: Scope) -> exp.Expr:
+        """A value of the subject's own row, that a sub-query is held against."""
+        found = self._resolved(value, scope, outer)
+        if any(block.frames.get(of, "").lower() != self.schema.subject.lower() for of in tables(found)):
+            raise NotUnderstoodError("a sub-query within an expression or under OR")
+        return found
 
     def _of_group(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> bool:
         """Whether a condition holds a row against what the rows of its frame with the same value come to."""

@@ -46,29 +46,32 @@ def conditions_of(condition: exp.Expr) -> Iterator[exp.Expr]:
         yield condition
 
 
-def scalar(condition: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
-    """A sub-query held against a literal, and the comparison with a hole in its place on the left."""
+def scalar(condition: exp.Expr, resolved: Callable[[exp.Expr], exp.Expr]) -> tuple[exp.Expr, exp.Expr] | None:
+    """A sub-query held against a value beside it, and the comparison with a hole in its place on the left."""
     if isinstance(condition, exp.Is | exp.Between) and isinstance(condition.this.unnest(), exp.Select | exp.Subquery):
         held = condition.copy()
         held.set("this", exp.column(_HOLE))
         return (condition.this.unnest(), held) if not held.find(exp.Query) else None
+    if isinstance(condition, exp.Select | exp.Subquery):
+        return condition, exp.column(_HOLE)
     if type(condition) not in MIRRORED:
         return None
     left, right = condition.this.unnest(), condition.expression.unnest()
-    for query, literal, kind in ((left, right, type(condition)), (right, left, MIRRORED[type(condition)])):
-        if _is_literal(literal):
-            inner = query
-            value: exp.Expr = exp.column(_HOLE)
-            if isinstance(query, exp.Coalesce) and len(query.expressions) == 1 and _is_literal(query.expressions[0]):
-                inner = query.this.unnest()
-                value = exp.Coalesce(this=value, expressions=[query.expressions[0].copy()])
-            if isinstance(inner, exp.Select | exp.Subquery):
-                return inner, kind(this=value, expression=literal.copy())
+    for query, other, kind in ((left, right, type(condition)), (right, left, MIRRORED[type(condition)])):
+        inner = query
+        value: exp.Expr = exp.column(_HOLE)
+        if isinstance(query, exp.Coalesce) and len(query.expressions) == 1 and _is_literal(query.expressions[0]):
+            inner = query.this.unnest()
+            value = exp.Coalesce(this=value, expressions=[query.expressions[0].copy()])
+        if isinstance(inner, exp.Select | exp.Subquery) and not other.find(exp.Query):
+            return inner, kind(this=value, expression=other.copy() if _is_literal(other) else resolved(other))
     return None
 
 
 def put(comparison: exp.Expr, value: exp.Expr) -> exp.Expr:
     """A comparison with a value in its hole."""
+    if isinstance(comparison, exp.Column):
+        return value.copy()
     found = comparison.copy()
     hole = next(column for column in found.find_all(exp.Column) if column.name == _HOLE)
     hole.replace(value.copy())

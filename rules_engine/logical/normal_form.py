@@ -19,12 +19,11 @@ from sqlglot import exp
 
 from rules_engine.logical.aggregate_conditions import counted, filtered
 from rules_engine.logical.arithmetic import Against, exact_number
-from rules_engine.logical.block_reader import BlockReader
 from rules_engine.logical.comparisons import aggregates, tables, ties
 from rules_engine.logical.join_sides import JoinSide, SideReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
 from rules_engine.logical.query_blocks import Asked, Block
-from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
+from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
 from rules_engine.model.frames import Schema
@@ -53,19 +52,8 @@ class NormalForm:
     """The same where workers may answer it."""
 
 
-def normal_form(sql: str, schema: Schema) -> NormalForm:
-    """
-    A bound statement's normal form.
-
-    Raises:
-        NotUnderstoodError: If it is not understood, or a condition could raise; with the part, where it can be told.
-    """
-    tree = query_tree(sql)
-    return _Form(tree, schema).of(BlockReader(tree, schema).query(tree.root, {}, {}))
-
-
 @dataclass
-class _Form:
+class FormReader:
     """Makes one question of a block."""
 
     tree: QueryTree

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from itertools import product
 from typing import NamedTuple
 
 from rules_engine.index.words import RuleBit
+from rules_engine.logical.disjunctive_form import Disjunction, disjunctive_form
 from rules_engine.logical.join_sides import DimensionInList
-from rules_engine.logical.normal_form import NormalForm, normal_form
+from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
@@ -22,7 +24,7 @@ class BoundRule(NamedTuple):
 
     placed: RuleBit
     sql: str
-    asks: NormalForm | None
+    asks: Disjunction | None
     not_understood: str | None = None
     """Which part keeps it from being read; None where it was read, empty where that cannot be told."""
 
@@ -38,7 +40,7 @@ def _bound(placed: RuleBit, schema: Schema, as_of: date) -> BoundRule:
     if version.form is Form.PREDICATE and not asks_other_rows(version.sql):
         return BoundRule(placed, sql, None)
     try:
-        return BoundRule(placed, sql, normal_form(_as_statement(version, sql, schema), schema))
+        return BoundRule(placed, sql, disjunctive_form(_as_statement(version, sql, schema), schema))
     except NotUnderstoodError as problem:
         return BoundRule(placed, sql, None, str(problem))
 
@@ -56,5 +58,27 @@ def _as_statement(version: RuleVersion, sql: str, schema: Schema) -> str:
 
 def values_wanted(rules: Iterable[BoundRule]) -> frozenset[DimensionInList]:
     """The values of small frames that joins ask for: where they are known, nothing is joined."""
-    forms = [rule.asks for rule in rules if rule.asks]
+    forms = [question.form for rule in rules for term in rule.asks or () for question in term]
     return frozenset(among for form in forms for side in (form.subject, form.rows) if side for _, among in side.among)
+
+
+class Side(NamedTuple):
+    """One side of a question, and whether it is denied."""
+
+    form: NormalForm
+    denied: bool
+    of_rows: bool
+
+
+def sides_of(asked: Disjunction, texts: Mapping[int, tuple[str, str]]) -> Iterator[tuple[Side, ...]]:
+    """The terms, each question by what it asks of the subject's own row and of rows."""
+    for term in asked:
+        several = list[list[tuple[Side, ...]]]()
+        for form, denied in term:
+            rows = form.rows is not None or form.placed is not None
+            own = bool(texts[id(form)][0]) or not rows
+            sides = [Side(form, denied, of_rows=False)] * own
+            sides += [Side(form, denied != form.negated, of_rows=True)] * rows
+            several.append([(side,) for side in sides] if denied else [tuple(sides)])
+        for chosen in product(*several):
+            yield tuple(side for sides in chosen for side in sides)

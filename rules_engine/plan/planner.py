@@ -14,13 +14,14 @@ Nothing here reads data or asks Spark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from rules_engine.index.aggregate_predicates import AggregatePushDown, Groups
 from rules_engine.index.predicate_index import BoundPredicate, Source
-from rules_engine.index.words import RuleBit
+from rules_engine.index.words import Literal, RuleBit, Terms
+from rules_engine.logical.disjunctive_form import Disjunction
 from rules_engine.logical.join_sides import Values
 from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.placed_rows import Placed
@@ -35,7 +36,7 @@ from rules_engine.logical.select_query import (
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form, RuleVersion
-from rules_engine.plan.bound_rules import BoundRule
+from rules_engine.plan.bound_rules import BoundRule, sides_of
 from rules_engine.plan.shared_aggregation import GroupCondition, shared
 from rules_engine.plan.shared_windows import placed_rows
 from rules_engine.plan.standalone import asks_other_rows
@@ -68,8 +69,7 @@ class Plan:
     of_subjects: tuple[BoundPredicate, ...]
     passes: tuple[Pass, ...]
     alone: tuple[RuleBit, ...]
-    conjoined: dict[int, int]
-    negated: dict[int, int]
+    terms: dict[int, Terms]
     carried: tuple[str, ...]
     """Expressions over the subject's row that totals of other rows are held against."""
     why: dict[str, str]
@@ -88,8 +88,10 @@ class _Planner:
     grouped: dict[Source, AggregatePushDown] = field(default_factory=dict)
     placed: dict[tuple[str, str], list[tuple[Placed, BoundPredicate]]] = field(default_factory=dict)
     alone: list[RuleBit] = field(default_factory=list)
-    conjoined: dict[int, int] = field(default_factory=dict)
-    negated: dict[int, int] = field(default_factory=dict)
+    questions: dict[tuple[int, int], int] = field(default_factory=lambda: {(0, 0): 0, (0, 1): 1})
+    """A question by its term and its place in it: how many times the words of the matrix come before its words."""
+    masks: dict[tuple[int, int, int], tuple[int, int]] = field(default_factory=dict)
+    """By word, term and place: which rules ask, and which of them deny."""
     carried: dict[str, None] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
@@ -106,8 +108,15 @@ class _Planner:
             for source in dict.fromkeys([*self.rows, *self.grouped])
             if source in self.rows or groups[source]
         )
-        asked = self.conjoined, self.negated, tuple(self.carried)
+        asked = self._terms(), tuple(self.carried)
         return Plan(subjects, tuple(of_subjects), passes, tuple(self.alone), *asked, self.why)
+
+    def _terms(self) -> dict[int, Terms]:
+        found: dict[int, dict[int, list[Literal]]] = {}
+        for (word, term, place), (mask, negated) in sorted(self.masks.items()):
+            at = self.questions[term, place] * self.matrix.words + word
+            found.setdefault(word, {}).setdefault(term, []).append(Literal(at, mask, negated))
+        return {word: tuple(map(tuple, terms.values())) for word, terms in found.items()}
 
     def _place(self, rule: BoundRule) -> None:
         version, cell = rule.placed
@@ -124,43 +133,86 @@ class _Planner:
         else:
             self._ask_rows(found, rule.placed, why_not)
 
-    def _normalised(self, rule: BoundRule, found: NormalForm) -> str | None:
+    def _normalised(self, rule: BoundRule, asked: Disjunction) -> str | None:
         """Place what a rule asks of its subject and of rows; why not, None where it is done."""
-        version, cell = rule.placed
-        subject, where = (side.condition(self.values) if side else "" for side in (found.subject, found.rows))
-        if subject is None or where is None:
+        sides = {id(form): self._texts(form) for term in asked for form, _ in term}
+        if any(text is None for texts in sides.values() for text in texts):
             return "a look-up of too many values, or by a key that is not unique"
+        if any(not self._takes(form, sides[id(form)][1] or "") for term in asked for form, _ in term):
+            return "DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row"
+        (first, *others), *terms = asked
+        if not others and not terms and not first.denied:
+            self._place_one(rule, first.form, *(text or "" for text in sides[id(first.form)]))
+        else:
+            self._place_several(rule, asked, {form: (own or "", rows or "") for form, (own, rows) in sides.items()})
+        return None
+
+    def _texts(self, form: NormalForm) -> tuple[str | None, str | None]:
+        """What is asked of the subject's own row, and of rows; empty where nothing is, None where it is not known."""
+        own, rows = (side.condition(self.values) if side else "" for side in (form.subject, form.rows))
+        return own, rows
+
+    def _place_one(self, rule: BoundRule, found: NormalForm, subject: str, where: str) -> None:
+        version, cell = rule.placed
         if found.rows is None and found.placed is None:
             self._add(self._frame(self.schema.subject), BoundPredicate(subject, cell, filters=True))
             self.why[version.id] = f"condition on {self.schema.subject}"
-            return None
+            return
         # NULL is an outcome of a predicate's conditions on the subject's own row, as they are written.
         own = _own_conjuncts(version, rule.sql) if version.form is Form.PREDICATE else None
         as_written = own is not None and len(own) == len(found.subject.where) and not found.subject.among
         subject = " AND ".join(own or ()) if as_written else subject
-        plain = not subject and not found.negated and not found.against
-        bound = BoundPredicate("", cell if plain else self._second(cell), filters=True)
-        if not (why := self._asks_rows(found, where, bound, plain=plain)):
-            return "DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row"
-        self.why[version.id] = why
-        if not plain:
-            self._ask_both(BoundPredicate(subject, cell, filters=not as_written), denied=found.negated)
-        return None
+        if plain := not subject and not found.negated and not found.against:
+            self.why[version.id] = self._asks_rows(found, where, BoundPredicate("", cell, filters=True), plain=plain)
+            return
+        own_row = BoundPredicate(subject, self._asked(cell, 0, 0), filters=not as_written)
+        rows = BoundPredicate("", self._asked(cell, 0, 1, denied=found.negated), filters=True)
+        self.why[version.id] = self._asks_rows(found, where, rows, plain=plain)
+        self._add(self._frame(self.schema.subject), own_row)
+
+    def _place_several(self, rule: BoundRule, asked: Disjunction, texts: Mapping[int, tuple[str, str]]) -> None:
+        """Each question has a bit; of those whom a question denies, those are meant of whom its sides are not true."""
+        version, cell = rule.placed
+        why = dict[str, None]()
+        for number, term in enumerate(sides_of(asked, texts)):
+            for place, (form, denied, of_rows) in enumerate(term):
+                own, where = texts[id(form)]
+                bound = BoundPredicate(own, self._asked(cell, number, place, denied=denied), filters=True)
+                if of_rows:
+                    why[self._asks_rows(form, where, bound, plain=False)] = None
+                else:
+                    self._add(self._frame(self.schema.subject), bound)
+                    why[f"asks {self.schema.subject}"] = None
+        self.why[version.id] = "; ".join(why)
+
+    def _asked(self, cell: Cell, term: int, place: int, *, denied: bool = False) -> Cell:
+        """The bit of one question of a rule that asks several."""
+        mask, negated = self.masks.get((cell.word, term, place), (0, 0))
+        self.masks[cell.word, term, place] = mask | cell.mask, negated | (cell.mask if denied else 0)
+        times = self.questions.setdefault((term, place), len(self.questions))
+        return Cell(times * self.matrix.words + cell.word, cell.mask)
+
+    def _takes(self, found: NormalForm, where: str) -> bool:
+        """Whether what a rule asks of rows can be answered together with others."""
+        distinct = any("distinct" in spelled(call).split() for call in found.calls)
+        if found.rows is None or not (found.against or distinct):
+            return True
+        # Spark keeps every different value of a group for each DISTINCT: not together with others.
+        alone = AggregatePushDown(self.schema.types_of(found.rows.frame))
+        return alone.takes(where, found.pieces, found.calls, BoundPredicate("", Cell(0, 1)), found.against)
 
     def _asks_rows(self, found: NormalForm, where: str, bound: BoundPredicate, *, plain: bool) -> str:
-        """Place what a rule asks of rows; how, in words, empty where nobody answers it."""
+        """Place what a rule asks of rows; how, in words."""
         if found.rows is None:
             return self._ranked(found, bound)
         frame = found.rows.frame
+        bound = bound._replace(sql="")
         if not found.calls and not found.against:
             self._add(self._frame(frame), bound._replace(sql=where))
             return f"{'condition on' if plain and not found.rows.among else 'asks the rows of'} {frame}"
         if self._grouping(frame).takes(where, found.pieces, found.calls, bound, found.against):
             self.carried |= dict.fromkeys(held.expression for held in found.against)
             return f"counts or adds up the rows of {frame}"
-        # Spark keeps every different value of a group for each DISTINCT: not together with others.
-        if found.against or any("distinct" in spelled(call).split() for call in found.calls):
-            return ""
         self.groups.setdefault(frame, []).append(GroupCondition(where, found.pieces, found.calls, bound))
         return f"shares the groups of {frame}"
 
@@ -176,17 +228,6 @@ class _Planner:
     def _grouping(self, frame: str) -> AggregatePushDown:
         """What is asked of a subject's rows of a frame together."""
         return self.grouped.setdefault(self._frame(frame), AggregatePushDown(self.schema.types_of(frame)))
-
-    def _second(self, cell: Cell) -> Cell:
-        """The second bit of a rule that asks another frame."""
-        return Cell(self.matrix.words + cell.word, cell.mask)
-
-    def _ask_both(self, of_subject: BoundPredicate, *, denied: bool = False) -> None:
-        """A rule's condition on the subject's own row, that holds only where its second bit says so, or denies it."""
-        self._add(self._frame(self.schema.subject), of_subject)
-        cell = of_subject.cell
-        for masks in (self.conjoined, *([self.negated] if denied else [])):
-            masks[cell.word] = masks.get(cell.word, 0) | cell.mask
 
     def _ask_rows(self, found: SelectQuery, placed: RuleBit, why_not: str) -> None:
         version, cell = placed

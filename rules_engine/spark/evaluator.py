@@ -270,7 +270,7 @@ class SparkEvaluator:
             )
         of_subjects = index(self.spark, planned.subjects, planned.of_subjects)
         if not planned.passes and not facts and before is None:
-            return of_subjects_alone(self.spark, matrix, of_subjects, self.subject_type(as_of))
+            return of_subjects_alone(self.spark, matrix, planned, of_subjects, self.subject_type(as_of))
         frames = {planned.subjects.frame, *(each.source.frame for each in planned.passes)} & {*schema.columns}
         held = sum(map(stored, [*map(self.spark.table, frames), *([] if before is None else [before])]))
         parts = HashPartitioning.of(self.spark, held, matrix.words, self.subject_type(as_of))

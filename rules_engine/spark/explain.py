@@ -149,7 +149,7 @@ class _Come:
 
 
 def _first(cell: Cell, matrix: HitMatrix) -> Cell:
-    """The first bit of a rule that may have two."""
+    """The first bit of a rule that may have several."""
     return Cell(cell.word % matrix.words, cell.mask)
 
 

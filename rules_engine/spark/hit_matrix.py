@@ -76,10 +76,10 @@ class HitMatrixJob(NamedTuple):
 
 
 def of_subjects_alone(
-    spark: SparkSession, matrix: HitMatrix, of_subjects: PredicateIndex, subject_type: str
+    spark: SparkSession, matrix: HitMatrix, plan: Plan, of_subjects: PredicateIndex, subject_type: str
 ) -> HitMatrixJob:
     """The hit matrix where the subjects' own rows say everything."""
-    finalisation = Finalisation.of(matrix, of_subjects.outputs)
+    finalisation = Finalisation.of(matrix, of_subjects.outputs, plan.terms)
     given = handed(spark, of_subjects.source, of_subjects.columns)
     as_sent, counts = given.withColumn(SUBJECT, given[SUBJECT].cast(subject_type)), WorkCounts.of(spark)
     settler = ProbeAndFinalise(finalisation, IndexProbe(of_subjects), counts)
@@ -101,9 +101,7 @@ def merged(
     The first has a row for each subject of the subject frame; what others say of anybody else is dropped. ``before``
     are earlier memberships, which come to their subjects with them.
     """
-    finalisation = Finalisation.of(
-        matrix, {name for source in sent for name in source.words}, plan.conjoined, plan.negated
-    )
+    finalisation = Finalisation.of(matrix, {name for source in sent for name in source.words}, plan.terms)
     arrived = tuple(ArrivedRows(source.schema, source.words, source.aggregator) for source in sent)
     counts = WorkCounts.of(sent[0].given.sparkSession)
     stood = [] if before is None else [of_memberships(before, parts)]

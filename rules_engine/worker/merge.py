@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import reduce
+from operator import and_, or_
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rules_engine.index.bitmap_index import Bits
-from rules_engine.index.words import RuleBit, hit_word, unknown_word
+from rules_engine.index.words import NO_TERMS, RuleBit, Terms, hit_word, unknown_word
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import WhenUnknown
 from rules_engine.worker.aggregation import GroupAggregator
@@ -25,41 +26,38 @@ BLOCK = 1 << 15
 """Subjects whose words are finalised at a time."""
 
 
-NO_MASKS: Mapping[int, int] = MappingProxyType({})
-
-
 @dataclass(frozen=True)
 class Finalisation:
     """What the words of all sources come to, once they are together."""
 
     hits: tuple[str, ...]
     unknown: tuple[str, ...]
-    conjoined: Mapping[int, int]
-    """Word to mask over the rules that ask another frame: true, or unknown, only where a second bit says so too."""
-    negated: Mapping[int, int]
+    terms: Mapping[int, Terms]
+    """
+    Word to what its rules that ask several questions come to. The first literal of the first term is the word itself,
+    the one that can be unknown; the others are words after those of the hit matrix.
+    """
     means_hit: Mapping[int, int]
     """Word to mask over the rules whose unknown outcome is a hit (R-EVAL-6)."""
-    second: int
-    """How many words after its first bit a rule has its second."""
 
     @classmethod
     def of(
         cls,
         matrix: HitMatrix,
         said: Iterable[str],
-        conjoined: Mapping[int, int] = NO_MASKS,
-        negated: Mapping[int, int] = NO_MASKS,
+        terms: Mapping[int, Terms] = NO_TERMS,
     ) -> Finalisation:
         """``said`` are the names of words of which a source speaks."""
         hits = tuple(map(hit_word, range(matrix.words)))
         known = {*said}
         unknown = tuple(u for u in map(unknown_word, range(matrix.words)) if u in known)
-        return cls(hits, unknown, conjoined, negated, counts_when_unknown(matrix.cells, WhenUnknown.HIT), matrix.words)
+        return cls(hits, unknown, terms, counts_when_unknown(matrix.cells, WhenUnknown.HIT))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All words, the second ones too."""
-        return (*self.hits, *(hit_word(self.second + word) for word in self.conjoined), *self.unknown)
+        """All words, those of further questions too."""
+        asked = {literal.word: None for terms in self.terms.values() for term in terms for literal in term}
+        return (*dict.fromkeys((*self.hits, *map(hit_word, asked))), *self.unknown)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -76,11 +74,18 @@ class Finalisation:
         return found
 
     def _answered(self, name: str, words: Mapping[str, Bits]) -> Bits:
-        word = int(name[1:])
-        conjoined = self.conjoined.get(word, 0)
-        if not conjoined:
+        terms = self.terms.get(int(name[1:]), ())
+        if not terms:
             return words[name]
-        return words[name] & ((words[hit_word(self.second + word)] ^ self.negated.get(word, 0)) | ~conjoined)
+        if name in self.unknown:  # unknown is of rules of one term, whose first literal is unknown
+            others = ((words[hit_word(each.word)] ^ each.negated) | ~each.mask for each in terms[0][1:])
+            return reduce(and_, others, words[name])
+        of_several = reduce(or_, (literal.mask for term in terms for literal in term))
+        found = words[name] & ~of_several
+        for term in terms:
+            literals = ((words[hit_word(each.word)] ^ each.negated) | ~each.mask for each in term)
+            found = found | reduce(and_, literals, reduce(or_, (each.mask for each in term)))
+        return found
 
 
 class Block(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules_engine.index.words import Literal
 from rules_engine.worker.exchange import SendFacts, ShuffleWriter, pack
 from rules_engine.worker.merge import ArrivedRows, Finalisation, Merge
 from tests.property.proof import Check, Proof, Property, holds, notices, planted_faults, real_things
@@ -19,6 +20,8 @@ from tests.property.proof import Check, Proof, Property, holds, notices, planted
 WORDS, FACT = 2, 2
 SOURCES = (("h0", "u0"), ("h1", "h2"), ("h0", "h1", "u0"))
 """Of the subjects themselves, of another frame (``h2`` says of the rules of word 0 what that frame says), of facts."""
+ASKED = 0, 2, 3
+"""The words of questions that the rules of word 0 may ask; nobody speaks of the last."""
 BITS = st.integers(0, 7) | st.integers(0, 2**63 - 1)
 
 
@@ -53,10 +56,14 @@ def cases(draw: st.DrawFn) -> Case:
     unknown = st.tuples(subjects, BITS).map(lambda said: Row(said[0], FACT, (), 0, said[1], unknown=True))
     rows += draw(st.lists(others, max_size=6)) + draw(st.lists(hits | unknown, max_size=4))
     rows = draw(st.permutations(rows))
-    conjoined = draw(BITS)
-    finalisation = Finalisation(
-        ("h0", "h1"), ("u0",), {0: conjoined}, {0: conjoined & draw(BITS)}, {0: draw(BITS)}, WORDS
+    asks = draw(BITS)
+    literals = st.builds(
+        lambda word, mask, negated: Literal(word, mask & asks, mask & negated), st.sampled_from(ASKED), BITS, BITS
     )
+    first = [Literal(0, asks), draw(literals)._replace(word=2), *draw(st.lists(literals, max_size=1))]
+    others = draw(st.lists(st.lists(literals, min_size=1, max_size=3), max_size=2))
+    own = {0: tuple(map(tuple, (first, *others)))}
+    finalisation = Finalisation(("h0", "h1"), ("u0",), own, {0: draw(BITS)})
     cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=3)))
     return Case(rows, cuts, draw(st.integers(0, 150)), finalisation)
 
@@ -93,7 +100,7 @@ def expected(case: Case) -> dict[int, dict[str, int]]:
     """Subjects that the first source has, and of them those with a bit."""
     found: dict[int, dict[str, int]] = {}
     for subject in sorted({row.subject for row in case.rows if row.source == 0 and row.subject is not None}):
-        said = dict.fromkeys(["h0", "h1", "h2", "u0"], 0)
+        said = dict.fromkeys(["h0", "h1", "h2", "h3", "u0"], 0)
         for row in (row for row in case.rows if row.subject == subject):
             if row.source == FACT:
                 said[f"{'u' if row.unknown else 'h'}{row.word}"] |= row.mask
@@ -101,13 +108,21 @@ def expected(case: Case) -> dict[int, dict[str, int]]:
                 for name, word in zip(SOURCES[row.source], row.words, strict=True):
                     said[name] |= word
         of = case.finalisation
-        holds_ = ~of.conjoined[0] | (said["h2"] ^ of.negated[0])
-        hit, unknown = said["h0"] & holds_, said["u0"] & holds_
+        hit, unknown = (sum(1 << bit for bit in range(63) if answered(of, bit, said, name)) for name in ("h0", "u0"))
         hit |= unknown & of.means_hit[0]
         words = {"h0": hit, "h1": said["h1"], "u0": unknown & ~hit}
         if any(words.values()):
             found[subject] = words
     return found
+
+
+def answered(of: Finalisation, bit: int, said: Mapping[str, int], name: str) -> bool:
+    """Whether a rule of word 0 is true, or unknown: one of its terms is, all of whose questions are answered so."""
+    own = [[each for each in term if each.mask >> bit & 1] for term in of.terms.get(0, ())]
+    asked = [[(f"h{each.word}", each.negated >> bit & 1) for each in term] for term in own if term] or [[("h0", 0)]]
+    if name == "u0":
+        asked = [[("u0", 0), *asked[0][1:]]]
+    return any(all((said[word] >> bit & 1) != denied for word, denied in term) for term in asked)
 
 
 def nothing_is_lost_between_sources(gatherer: type[Merge], arrived: type[ArrivedRows] = ArrivedRows) -> Check:
@@ -164,7 +179,7 @@ class NotSettled(Merge):
 
     def __call__(self, batches: Any) -> Iterator[pa.RecordBatch]:
         of = self.finalisation
-        plain = Unsettled(of.hits, of.unknown, of.conjoined, of.negated, of.means_hit, of.second)
+        plain = Unsettled(of.hits, of.unknown, of.terms, of.means_hit)
         yield from Merge(plain, self.sources)(batches)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlglot import exp
 
-from rules_engine.logical import aggregate_conditions, block_reader, join_reader, normal_form
+from rules_engine.logical import aggregate_conditions, block_reader, disjunctive_form, join_reader, normal_form
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
@@ -101,6 +102,14 @@ FAULTS = {
     "a count of nothing is no count": (normal_form, "counted", lambda of: (tuple(of), False), "(SELECT count(*) FROM"),
     "nothing is true of no row": (aggregate_conditions, "holds", lambda *_: False, "HAVING count(CASE"),
     "a LEFT JOIN is taken for a join": (join_reader, "rejects_null", lambda *_: True, f"{LEFT} WHERE"),
+    "EXCEPT is taken for INTERSECT": (disjunctive_form, "denied", lambda asked: asked, " EXCEPT "),
+    "NOT of both is taken for both": (
+        disjunctive_form,
+        "_inwards",
+        lambda of: of.this.unnest() if isinstance(of, exp.Not) else of,
+        "WHERE NOT ((",
+    ),
+    "AND is taken for OR": (disjunctive_form, "_both", lambda one, other: one + other, "INTERSECT"),
     "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }
 

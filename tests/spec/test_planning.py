@@ -5,6 +5,7 @@ import re
 import pytest
 
 from rules_engine.index.aggregate_predicates import Groups
+from rules_engine.index.words import Literal
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
@@ -49,7 +50,7 @@ WHERE = """
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5           | counts or adds up the rows of holdings | groups that are nobody else's
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | counts or adds up the rows of holdings ;; condition on holdings | groups of two
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id HAVING avg(rate) > 1 | shares the groups of holdings ;; shares the groups of holdings | what workers do not add up
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | counts or adds up the rows of holdings ;; a query of its own: an expression that is not read | HAVING on a column
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING customer_id > 5 | counts or adds up the rows of holdings ;; asks the rows of holdings; asks customers | HAVING on a column
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role) > 1 | counts or adds up the rows of holdings ;; counts or adds up the rows of holdings | different values are counted
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING avg(balance) > 5 ;; SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT role + 1) > 1 | shares the groups of holdings ;; a query of its own: DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row | DISTINCT of an expression
     SELECT customer_id FROM holdings WHERE role = 1 GROUP BY customer_id HAVING count(role, rate) > 1 ;; SELECT customer_id FROM holdings GROUP BY customer_id | a query of its own: an expression that is not read ;; condition on holdings | an aggregate of two values under a filter
@@ -97,7 +98,8 @@ JOINS = """
     {H} JOIN products p ON p.product = h.product WHERE type = 1                             | `Holdings`: `product` IN (7, 8) | a column without its frame
     {H} LEFT JOIN products p ON p.product = h.product WHERE p.type = 1                      | `Holdings`: `product` IN (7, 8)             | an outer join of which a value is asked
     {H} JOIN customers c ON c.country = h.role WHERE h.rate > 1                             |                                             | subjects joined by another column
-    {H} JOIN holdings o ON o.customer_id = h.customer_id WHERE o.rate > 1 AND h.rate < 1    |                                             | two rows of a subject
+    {H} JOIN holdings o ON o.customer_id = h.customer_id WHERE o.rate > 1 AND h.rate < 1    | `Holdings`: rate < 1, rate > 1              | two rows of a subject
+    {H} JOIN holdings o ON o.customer_id = h.customer_id WHERE o.rate > h.rate              |                                             | two rows that are held against each other
     SELECT h.role FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 |                                             | another column than the key
 """.replace("{H}", "SELECT h.customer_id FROM holdings h")
 
@@ -202,7 +204,7 @@ def test_what_several_rows_of_a_subject_are_asked(case: Row) -> None:
 def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:
     """It is true where both bits are, or, where it denies, where the second is not."""
     found, _ = planned(f"country = 1 ;; spend = 1 AND {HAS}) ;; NOT {HAS} AND balance = 2)")
-    assert (found.conjoined, found.negated) == ({0: 0b110}, {0: 0b100})
+    assert found.terms == {0: ((Literal(0, 0b110), Literal(1, 0b110, 0b100)),)}
     (_, second), (_, third) = ((bound.sql, bound.cell) for _, bounds, _ in found.passes for bound in bounds)
     assert {(second.word, second.mask), (third.word, third.mask)} == {(1, 0b010), (1, 0b100)}
 

@@ -1,0 +1,260 @@
+"""
+A statement that asks several questions, as an OR of ANDs of questions of which each has a normal form of its own.
+
+A statement is the set of subjects that it returns. So UNION, INTERSECT and EXCEPT are OR, AND and AND NOT of two
+statements; a condition between ORs or ANDs, once NOT stands before single conditions, is a statement by itself where a
+query returns rows that nothing but their subject tells apart; and joins that only the subject's key ties are a
+statement each, for each row of one of them meets each of the other. A row is kept where a condition is true: so
+unknown and false are one here, and only EXCEPT denies a whole statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from rules_engine.logical.block_reader import BlockReader
+from rules_engine.logical.comparisons import conditions_of
+from rules_engine.logical.join_reader import Named
+from rules_engine.logical.normal_form import FormReader, NormalForm
+from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
+from rules_engine.logical.rewrites import OPPOSITE
+from rules_engine.logical.separate_joins import Relations, relations, without_others
+from rules_engine.model.frames import Schema
+
+MOST_TERMS, MOST_QUESTIONS = 8, 16
+"""Of one statement: each question is a bit of every subject."""
+
+
+class Question(NamedTuple):
+    """What is asked, and whether those are meant of whom it is not true."""
+
+    form: NormalForm
+    denied: bool = False
+
+
+Disjunction = tuple[tuple[Question, ...], ...]
+"""True where all questions of one of the terms are."""
+
+
+def disjunctive_form(sql: str, schema: Schema) -> Disjunction:
+    """
+    What a bound statement asks.
+
+    Raises:
+        NotUnderstoodError: If any of it is not understood, or a condition could raise; with the part, where it can be
+            told.
+    """
+    tree = query_tree(sql)
+    return _Reader(tree, schema).of(tree.root, {})
+
+
+@dataclass(frozen=True)
+class _Reader:
+    tree: QueryTree
+    schema: Schema
+
+    def of(self, query: exp.Expr, named: Named) -> Disjunction:
+        """One question where the query has a normal form, or else what its parts ask."""
+        try:
+            block = BlockReader(self.tree, self.schema).query(query.copy(), named, {})
+            return ((Question(FormReader(self.tree, self.schema).of(block)),),)
+        except NotUnderstoodError as problem:
+            found = self._parts(query, named)
+            if found is None:
+                raise
+            if len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS:
+                raise NotUnderstoodError("more questions than are asked together") from problem
+            return found
+
+    def _parts(self, query: exp.Expr, named: Named) -> Disjunction | None:
+        query, named = _bare(query, named)
+        if isinstance(query, exp.SetOperation):
+            return self._set_operation(query, named)
+        if not isinstance(query, exp.Select):
+            return None
+        if (inner := _renamed(query, named)) is not None:
+            return self.of(*inner)
+        try:
+            parts = self._separate(query, named)
+        except NotUnderstoodError:  # what cannot be told apart is told of the whole
+            return None
+        if parts is None:
+            return None
+        return tuple(term for several in parts for term in self._all(several, named))
+
+    def _separate(self, query: exp.Select, named: Named) -> list[list[exp.Expr]] | None:
+        """The queries that one is an OR of ANDs of; None where that is the query itself."""
+        found = relations(query, named, self.schema)
+        if found is None:
+            return None
+        if query.args.get("group") or query.args.get("having"):
+            others = without_others(query, found)
+            return [[others[0], *others[1]]] if others else None
+        terms = [*islice(_disjuncts(found.where, found), MOST_TERMS + 1)]
+        parts = [found.parts(term) for term in terms]
+        if len(terms) == 1 and len(parts[0]) == 1:
+            asked = _among(parts[0][0], found)
+            return [[asked]] if asked is not None else None
+        return parts
+
+    def _set_operation(self, query: exp.SetOperation, named: Named) -> Disjunction | None:
+        sides = [query.this, query.args["expression"]]
+        if _says_more(query, {"this", "expression", "distinct", "order"}) or not all(map(_is_of_one, sides)):
+            return None
+        one, other = (self.of(side, named) for side in sides)
+        if isinstance(query, exp.Union):
+            return one + other
+        if isinstance(query, exp.Intersect):
+            return _both(one, other)
+        return _both(one, denied(other)) if query.args.get("distinct") else None
+
+    def _all(self, queries: Sequence[exp.Expr], named: Named) -> Disjunction:
+        """What queries ask together; one after NOT is denied."""
+        found: Disjunction = ((),)
+        for query in queries:
+            of = denied(self.of(query.this, named)) if isinstance(query, exp.Not) else self.of(query, named)
+            found = _both(found, of)
+        return found
+
+
+def _both(one: Disjunction, other: Disjunction) -> Disjunction:
+    if len(one) * len(other) > MOST_TERMS:
+        raise NotUnderstoodError("more questions than are asked together")
+    return tuple((*first, *second) for first, second in product(one, other))
+
+
+def denied(asked: Disjunction) -> Disjunction:
+    """True of those subjects of whom it is not."""
+    found: Disjunction = ((),)
+    for term in asked:
+        found = _both(found, tuple((Question(form, not of),) for form, of in term))
+    return found
+
+
+def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:
+    """Without brackets, and without its WITH queries, which are known by name then."""
+    while isinstance(query, exp.Subquery | exp.Paren) and not _says_more(query, {"this", "alias"}):
+        query = query.this
+    if (with_ := query.args.get("with_")) and not _says_more(with_, {"expressions"}):
+        query = query.copy()
+        query.set("with_", None)
+        named = {**named, **{each.alias.lower(): each for each in with_.expressions}}
+    return query, named
+
+
+def _says_more(node: exp.Expr, known: set[str]) -> bool:
+    return any(value for name, value in node.args.items() if name not in known)
+
+
+def _is_of_one(query: exp.Expr) -> bool:
+    """Whether a query returns one column: then it is the subject."""
+    return isinstance(query, exp.Query) and len(query.selects) == 1 and not query.selects[0].is_star
+
+
+def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:
+    """Of ``SELECT key FROM (…)``, and no more, what stands there, where that is UNION, INTERSECT or EXCEPT."""
+    if _says_more(query, {"expressions", "from_", "distinct", "order"}) or not query.args.get("from_"):
+        return None
+    item = query.args["from_"].this
+    if isinstance(item, exp.Table) and item.name.lower() in named:
+        inner: exp.Expr = named[item.name.lower()].this
+        named = {name: of for name, of in named.items() if name != item.name.lower()}
+    else:
+        inner = item
+    inner, named = _bare(inner, named)
+    renames = item.args["alias"].args.get("columns") if item.args.get("alias") else None
+    if not isinstance(inner, exp.SetOperation) or renames or not (_is_of_one(inner) and len(query.selects) == 1):
+        return None
+    (own,), (other,) = query.selects, inner.selects
+    whole = own.is_star or own.unalias().name.lower() == other.alias_or_name.lower()
+    return (inner, named) if whole and (own.is_star or isinstance(own.unalias(), exp.Column)) else None
+
+
+def _among(query: exp.Expr, found: Relations) -> exp.Expr | None:
+    """
+    Of the subjects for whom a sub-query has a row, and nothing else is asked, the sub-query as one of them.
+
+    After NOT where it is to have none; of NOT IN that is not told, for NULL may be in it.
+    """
+    where = query.args.get("where")
+    bare = where.this.unnest() if where else None
+    if isinstance(bare, exp.Not) and isinstance(bare.this.unnest(), exp.Exists):
+        inverted = query.copy()
+        inverted.set("where", exp.Where(this=bare.this.unnest().copy()))
+        asked = _among(inverted, found)
+        return None if asked is None else exp.Not(this=asked)
+    if query.args.get("joins") or not isinstance(bare, exp.In | exp.Exists):
+        return None
+    if isinstance(bare, exp.In):
+        return bare.args.get("query") if bare.this.unnest() == found.key else None
+    inner = bare.this.unnest()
+    if not isinstance(inner, exp.Select) or _says_more(inner, {"expressions", "from_", "joins", "where", "distinct"}):
+        return None
+    conditions = [*conditions_of(inner.args["where"].this)] if inner.args.get("where") else []
+    tie = next((each for each in conditions if _other_end(each, found.key) is not None), None)
+    left = [each.copy() for each in conditions if each is not tie]
+    if tie is None or aggregates_of(inner) or any(_names(each, found.own) for each in (*left, *_joins(inner))):
+        return None
+    rows = inner.copy()
+    rows.set("expressions", [_other_end(tie, found.key)])
+    rows.set("where", exp.Where(this=exp.and_(*left)) if left else None)
+    return rows
+
+
+def _other_end(condition: exp.Expr, key: exp.Column) -> exp.Column | None:
+    """What a condition holds equal to a key."""
+    bare = condition.unnest()
+    if not isinstance(bare, exp.EQ):
+        return None
+    for one, other in ((bare.this, bare.expression), (bare.expression, bare.this)):
+        if one == key and isinstance(other, exp.Column):
+            return other.copy()
+    return None
+
+
+def aggregates_of(query: exp.Select) -> bool:
+    """Whether a query returns one row of all, or what a window comes to."""
+    return any(item.find(exp.AggFunc, exp.Window, exp.Anonymous) for item in query.expressions)
+
+
+def _joins(query: exp.Select) -> list[exp.Expr]:
+    return query.args.get("joins") or []
+
+
+def _names(node: exp.Expr, relation: str) -> bool:
+    return any(column.table.lower() == relation for column in node.find_all(exp.Column))
+
+
+def _disjuncts(conditions: Iterable[exp.Expr], found: Relations) -> Iterator[list[exp.Expr]]:
+    """The terms of conditions in disjunctive form, as far as their ORs ask different relations or other rows."""
+    for chosen in product(*([*_of_one(each, found)] for each in conditions)):
+        yield [condition for several in chosen for condition in several]
+
+
+def _of_one(condition: exp.Expr, found: Relations) -> Iterator[list[exp.Expr]]:
+    bare = _inwards(condition.unnest())
+    if isinstance(bare, exp.Or) and (bare.find(exp.Query) or len(found.named_in(bare)) > 1):
+        for side in (bare.left, bare.right):
+            yield from _of_one(side.copy(), found)
+    elif isinstance(bare, exp.And):
+        yield from _disjuncts([each.copy() for each in conditions_of(bare)], found)
+    else:
+        yield [bare.copy()]
+
+
+def _inwards(condition: exp.Expr) -> exp.Expr:
+    """With NOT before single conditions; unknown stays unknown."""
+    inner = condition.this.unnest() if isinstance(condition, exp.Not) else None
+    if isinstance(inner, exp.And | exp.Or):
+        sides = [exp.Not(this=exp.Paren(this=side.copy())) for side in (inner.left, inner.right)]
+        return (exp.Or if isinstance(inner, exp.And) else exp.And)(this=sides[0], expression=sides[1])
+    if isinstance(inner, exp.Not):
+        return _inwards(inner.this.unnest())
+    if inner is not None and type(inner) in OPPOSITE and inner.find(exp.Query):
+        return OPPOSITE[type(inner)](this=inner.this.copy(), expression=inner.expression.copy())
+    return condition
