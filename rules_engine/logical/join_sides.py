@@ -16,7 +16,8 @@ from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTre
 from rules_engine.logical.values import NotIndexable
 from rules_engine.model.frames import Schema
 
-_WHOLE = {"tinyint", "smallint", "int", "bigint"}
+WHOLE = frozenset({"tinyint", "smallint", "int", "bigint"})
+"""Types whose values are equal where they are the same number."""
 
 
 class DimensionInList(NamedTuple):
@@ -114,7 +115,7 @@ class SideReader:
         types = {
             self.schema.types_of(frames[end.table]).get(end.name.lower(), "") for end in ends if end.table in frames
         }
-        alike = types == {"string"} or (bool(types) and types <= _WHOLE)
+        alike = types == {"string"} or (bool(types) and types <= WHOLE)
         if one.table not in sides or other.table not in left or not alike:
             raise NotUnderstoodError("a join by columns of other types, or by no key")
         return one.table, one.name.lower(), other.table, other.name.lower()

@@ -9,6 +9,7 @@ from itertools import chain
 from sqlglot import exp
 
 from rules_engine.logical.comparisons import aggregates, conditions_of, ties
+from rules_engine.logical.join_sides import WHOLE
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.model.frames import Schema
 
@@ -76,9 +77,11 @@ class Relations:
         if isinstance(item, exp.Table) and item.name.lower() not in self.named:
             frame = next((name for name in self.schema.columns if name.lower() == item.name.lower()), "")
             names = [*self.schema.types_of(frame)] if frame else []
-        else:
+        elif isinstance(item, exp.Table | exp.Subquery):
             cte = self.named[item.name.lower()] if isinstance(item, exp.Table) else item
             names = [each.name for each in _renames(item) or _renames(cte)] or cte.this.unnest().named_selects
+        else:
+            names = []
         if not names or "*" in names:
             raise NotUnderstoodError("a relation whose columns are not named")
         return (name.lower() for name in names)
@@ -155,12 +158,26 @@ class Relations:
         return next((each for each in conditions if ties(each, held, own)), None)
 
     def _held_equal(self, conditions: Sequence[exp.Expr]) -> Iterator[tuple[str, str]]:
-        """Columns that a condition holds equal to the subject's key."""
+        """Columns of the key's type that a condition holds equal to it."""
         for each in conditions:
             for side in each.find_all(exp.Column) if isinstance(each.unnest(), exp.EQ) else ():
                 held = side.table.lower(), side.name.lower()
-                if held[0] != self.own and self.kinds.get(held[0]) in _INNER and self._tie(held, [each]) is not None:
+                there = held[0] != self.own and self.kinds.get(held[0]) in _INNER and self._is_key(*held)
+                if there and self._tie(held, [each]) is not None:
                     yield held
+
+    def _is_key(self, alias: str, name: str) -> bool:
+        """Whether a column is of the key's type: another is held equal to it by a cast, and is not the same value."""
+        item, subject_type = self.items[alias], self.schema.subject_type
+        if isinstance(item, exp.Table) and item.name.lower() not in self.named:
+            frame = next((frame for frame in self.schema.columns if frame.lower() == item.name.lower()), "")
+            own = self.schema.types_of(frame).get(name, "") if frame else ""
+            return own == subject_type or {own, subject_type} <= WHOLE
+        query = (self.named[item.name.lower()] if isinstance(item, exp.Table) else item).this
+        selects = query.expressions if isinstance(query, exp.Select) and not _renames(item) else []
+        returned = next((each.unalias() for each in selects if each.alias_or_name.lower() == name), None)
+        keys = {self.schema.subject_key.lower(), *(key.lower() for key in self.schema.subject_keys.values())}
+        return isinstance(returned, exp.Column) and returned.name.lower() in keys
 
     def parts(self, conditions: Sequence[exp.Expr]) -> list[exp.Expr]:
         """Queries of which each is to return a subject for whom all the conditions are to be true of a row."""
