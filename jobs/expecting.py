@@ -73,7 +73,7 @@ def keep(installation: Installation, manifest: Manifest, progress: Progress = si
         "known_at": store.rule_set(manifest.run_id).known_at.isoformat(),
         "reckoned": found.reckoned and found.reckoned.content(),
         "shadows": [asdict(each) for each in found.shadows],
-        "why": why,
+        "why": why or found.why,
     }
     store.files.write(f"{store.folder(manifest.run_id)}/{FILE}", canonical_json(said))
 

@@ -9,10 +9,14 @@ from typing import Any
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import RunStore
+from rules_engine.review.edits import edits
 from rules_engine.review.effect import Effect, ShadowEffect, effect
 from rules_engine.review.plan import Evaluating, evaluated
 from rules_engine.review.population import Population, missing
 from rules_engine.review.staged import Kept, Tables, absent_in, kept, stood, without_standings, without_types
+
+MOST_EDITS = 20
+"""Of more, as of a first run on many rules, the cause of everybody's flip would take longer than the run itself."""
 
 Edits = tuple[str, ...]
 
@@ -74,8 +78,10 @@ class Found:
     """What a run's own hits say once more: what its new rules did, and who would flip if a shadow rule counted."""
 
     reckoned: Reckoned | None
-    """None where the rules are those of the run before."""
+    """None where the rules are those of the run before, or too many of them are new."""
     shadows: tuple[ShadowEffect, ...]
+    why: str = ""
+    """Why new rules are not held against those before."""
 
 
 def found_by(
@@ -93,12 +99,17 @@ def found_by(
     """
     rules = store.rule_set(manifest.run_id)
     before = store.rule_set(manifest.previous_run) if manifest.previous_run else None
-    same = before is not None and before.digest == manifest.rule_set_digest
-    if manifest.correction or (same and not any(version.shadow for version in rules.versions)):
-        return Found(None, ())
-    run = kept(store, manifest.run_id, tables)
     nothing = replace(rules, versions=(), membership_types=(), reference_lists=())
-    was = rules if same else replace(before or nothing, as_of=rules.as_of)
+    was = replace(before or nothing, as_of=rules.as_of)
+    same = was.digest == manifest.rule_set_digest
+    many = 0 if same else len(edits(was, rules))
+    why = f"{many} edits since the run before: causes are told of up to {MOST_EDITS}." if many > MOST_EDITS else ""
+    if manifest.correction:
+        return Found(None, ())
+    if (same or why) and not any(version.shadow for version in rules.versions):
+        return Found(None, (), why)
+    was = rules if same or why else was
+    run = kept(store, manifest.run_id, tables)
     staged = [run.hits]
     if wanted := missing(without_types(was, run.held), run.hits.places()):
         staged.append(evaluated(evaluator(), replace(was, versions=wanted), folder, tables))
@@ -106,7 +117,7 @@ def found_by(
     known = stood(store, manifest.previous_run, tables, absent_in(store, manifest, tables, like), like)
     population = Population.of(staged, without_standings(known, run.held))
     found = effect(without_types(was, run.held), without_types(rules, run.held), population)
-    return Found(None if same else _of(run, was, found), found.shadows)
+    return Found(None if same or why else _of(run, was, found), found.shadows, why)
 
 
 def _of(run: Kept, before: RuleSet, found: Effect) -> Reckoned:
@@ -165,10 +176,10 @@ def _of_type(plan: Reckoned, run: Reckoned, one: Members, other: Members | None)
         yield Line(key, NEW, (one.after,), None, HELD)
         return
     yield _line(key, OLD, (one.before,), (other.before,), _why(plan, run, new=False))
-    for edits in [*one.causes, *(each for each in other.causes if each not in one.causes)]:
-        expected, found = (each.causes.get(edits, (0, 0)) for each in (one, other))
-        strange = not {*edits} <= {*plan.edits} & {*run.edits}
-        yield _line(key, _together(edits), expected, found, RULES if strange else _why(plan, run))
+    for cause in [*one.causes, *(each for each in other.causes if each not in one.causes)]:
+        expected, found = (each.causes.get(cause, (0, 0)) for each in (one, other))
+        strange = not {*cause} <= {*plan.edits} & {*run.edits}
+        yield _line(key, _together(cause), expected, found, RULES if strange else _why(plan, run))
     yield _line(key, NEW, (one.after,), (other.after,), _why(plan, run))
 
 

@@ -12,6 +12,7 @@ import pytest
 from rules_engine.errors import InvalidRule, RunRefused
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, WhenUnknown
+from rules_engine.review import expected
 from rules_engine.review.expected import NEW, OLD, found_by, held_against, reckoned_from
 from rules_engine.review.page import page, steps
 from rules_engine.review.plan import Plan, plan
@@ -70,7 +71,7 @@ def test_a_plan_on_a_run_s_snapshots_evaluates_only_what_changed(runs: Runs, tmp
     assert told == counted_so, "whoever flips is of some group"
 
 
-def test_the_first_run_on_a_plan_does_what_it_says(runs: Runs, tmp_path: Path) -> None:
+def test_the_first_run_on_a_plan_does_what_it_says(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Type by type and cause by cause, as it is kept; of a run by the same rules there is nothing to say (R-PLAN)."""
     said = reckoned_from(planned(runs, tmp_path / "plan", drafted()).content())
     evaluator = SparkReviewing(SparkEvaluator(runs.spark, runs.lake))
@@ -91,6 +92,11 @@ def test_the_first_run_on_a_plan_does_what_it_says(runs: Runs, tmp_path: Path) -
     assert again.reckoned is None
     assert again.shadows == found.shadows
     assert [shadow.key for shadow in found.shadows] == ["MAY"]
+    with monkeypatch.context() as few:
+        few.setattr(expected, "MOST_EDITS", 1)
+        many = found_by(manifest, runs.store, lambda: evaluator, local_tables, str(tmp_path / "many"))
+    assert (many.reckoned, many.shadows) == (None, found.shadows)
+    assert many.why.endswith("edits since the run before: causes are told of up to 1.")
     (first, *_) = (runs.manifest(each.run_id) for each in runs.store.runs())
     begun = found_by(first, runs.store, lambda: evaluator, local_tables, str(tmp_path / "first")).reckoned
     assert begun is not None
