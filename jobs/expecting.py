@@ -17,10 +17,10 @@ from rules_engine.ports import Progress, silent
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.review.effect import ShadowEffect
 from rules_engine.review.expected import Found, Line, Reckoned, found_by, held_against, others, reckoned_from
-from rules_repo.changes import ChangeBook, Standing
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
+    from rules_repo.changes import Standing
 
 FILE = "reckoned.json"
 
@@ -94,6 +94,8 @@ def plans_of(installation: Installation, known: Known | None) -> tuple[Held, ...
     """The plans of the changes of which a run is the first; none for a login that may not read plans."""
     if known is None or known.reckoned is None:
         return ()
+    from rules_repo.changes import ChangeBook
+
     try:
         standings = ChangeBook(installation.database_url).standings()
     except ChangeRefused:

@@ -101,7 +101,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What the command says of that account, as a program reads it."""
     home = tmp_path_factory.mktemp("account")
     told = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:  # put back in turn: moto sets keys of its own
         patch.delenv("AWS_PROFILE", raising=False)
         for name, value in told.items():
             patch.setenv(name, value)
