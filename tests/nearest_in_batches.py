@@ -8,13 +8,10 @@ from datetime import date
 from typing import Any
 
 from rules_engine.model.history import Subject
-from rules_engine.review.answers import answers
 from rules_engine.review.moves import Held, Move, held_against, values_near
-from rules_engine.review.nearest import Moves, _asked, _lists, _moved, _valued, _with
+from rules_engine.review.nearest import Moves, _valued, turns
 from rules_engine.review.snapshot import Reopened
 from rules_engine.review.turning import Case
-from rules_engine.spark.sandbox import dataset
-from rules_engine.spark.session import FEW_ROWS, pin
 
 BATCH = 3_000
 """Candidates that are made subjects of their own at once."""
@@ -70,24 +67,9 @@ def _turned(
     candidates: Sequence[tuple[Subject, Moves]],
     as_of: date,
 ) -> Iterator[tuple[Subject, Moves]]:
-    own, of_text = pin(opened.spark, FEW_ROWS), opened.schema.subject_type == "string"
-    for frame in opened.lake.frames:
-        there = opened.spark.table(frame.name)
-        if frame.subject_key:
-            at = [name.lower() for name in there.columns].index(frame.subject_key.lower())
-            made = []
-            for number, (subject, moves) in enumerate(candidates):
-                own_rows = rows[frame.name.lower()].get(subject, [])
-                for row in _moved(frame.name.lower(), there.columns, own_rows, moves):
-                    made.append((*row[:at], str(number) if of_text else number, *row[at + 1 :]))
-            own.createDataFrame(made, there.schema).coalesce(1).createOrReplaceTempView(frame.name)
-        else:
-            dataset(own, there._jdf.logicalPlan()).createOrReplaceTempView(frame.name)
-    _lists(opened, own)
-    (any_case, *_) = cases.values()
-    told = answers(own, _asked(opened, any_case), opened.lake, as_of)
-    for number, (subject, moves) in enumerate(candidates):
-        case = cases[subject]
-        then = _with(case, told.get(str(number) if of_text else number, {})).decision
-        if then.granted != case.decision.granted:
-            yield subject, moves
+    frames = [frame.name.lower() for frame in opened.lake.frames if frame.subject_key]
+    several = [
+        (cases[subject], {name: rows[name].get(subject, []) for name in frames}, moves) for subject, moves in candidates
+    ]
+    turned = turns(opened, several, as_of)
+    yield from (candidate for candidate, turn in zip(candidates, turned, strict=True) if turn)

@@ -10,9 +10,20 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+
 from rules_engine.java import find_java
 from rules_engine.spark import session
 from tests.property.test_wordings_on_spark import ALL, alone, hits_of
+
+
+def of_one(spark: SparkSession, folder: Path, sql: str) -> set[int] | None:
+    """The hits of a wording alone; None where Spark refuses it, as it does some that read a view twice."""
+    try:
+        return alone(spark, folder, [sql])[sql]
+    except AnalysisException:
+        return None
 
 
 def main() -> int:
@@ -21,10 +32,12 @@ def main() -> int:
         work = Path(place)
         spark = session.start(find_java(work / "java"), work, master="local[2]", memory="3g", quick=True)
         spark.conf.set("spark.sql.shuffle.partitions", "2")
-        expected, found = alone(spark, work / "alone"), hits_of(spark, work / "together")
-        others = [sql for sql in ALL if found[sql] != expected[sql]]
-        print(f"Spark {spark.version}: {len(ALL)} wordings, {len(others)} with other hits.")
-        print(*others, sep="\n")
+        expected = {sql: hits for sql in ALL if (hits := of_one(spark, work / "alone", sql)) is not None}
+        found = hits_of(spark, work / "together", [*expected])
+        others = [sql for sql in expected if found[sql] != expected[sql]]
+        refused = [f"Spark itself refuses: {sql}" for sql in ALL if sql not in expected]
+        print(f"Spark {spark.version}: {len(expected)} wordings, {len(others)} with other hits.")
+        print(*others, *refused, sep="\n")
         spark.stop()
     return bool(others)
 

@@ -198,6 +198,7 @@ def add(name: str, cluster_id: str, on_failure: str) -> Add:
 
 
 def ended(name: str, cluster_id: str) -> Ended:
+    """The sensor that waits, without a worker's slot, until a step has ended, and fails where it failed."""
     task = Ended(
         task_id=name,
         job_flow_id=cluster_id,

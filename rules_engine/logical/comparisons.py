@@ -18,9 +18,14 @@ COMPARE: dict[type[exp.Expr], Callable[[Decimal, Decimal], bool]] = {
 _HOLE = "__value__"
 
 
+def says_more(node: exp.Expr, known: Set[str]) -> bool:
+    """Whether a node says more than what is named."""
+    return any(value for name, value in node.args.items() if name not in known)
+
+
 def only(node: exp.Expr, known: Set[str]) -> None:
     """Refuse a node that says more than is known."""
-    if any(value for name, value in node.args.items() if name not in known):
+    if says_more(node, known):
         raise NotUnderstoodError
 
 

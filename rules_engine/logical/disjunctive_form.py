@@ -5,7 +5,7 @@ A statement is the set of subjects that it returns. So UNION, INTERSECT and EXCE
 statements; a condition between ORs or ANDs, once NOT stands before single conditions, is a statement by itself where a
 query returns rows that nothing but their subject tells apart; and joins that only the subject's key ties are a
 statement each, for each row of one of them meets each of the other. A row is kept where a condition is true: so
-unknown and false are one here, and only EXCEPT denies a whole statement.
+unknown and false are one here, and only EXCEPT and NOT EXISTS deny a whole statement.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from rules_engine.logical.block_reader import BlockReader
-from rules_engine.logical.comparisons import conditions_of
+from rules_engine.logical.comparisons import conditions_of, says_more
 from rules_engine.logical.join_reader import Named
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.rewrites import OPPOSITE
-from rules_engine.logical.separate_joins import Relations, relations, without_others
+from rules_engine.logical.separate_joins import Relations, relations, renames, without_others
 from rules_engine.model.frames import Schema
 
 MOST_TERMS, MOST_QUESTIONS = 8, 16
@@ -104,7 +104,7 @@ class _Reader:
 
     def _set_operation(self, query: exp.SetOperation, named: Named) -> Disjunction | None:
         sides = [query.this, query.args["expression"]]
-        if _says_more(query, {"this", "expression", "distinct", "order"}) or not all(map(_is_of_one, sides)):
+        if says_more(query, {"this", "expression", "distinct", "order"}) or not all(map(_is_of_one, sides)):
             return None
         one, other = (self.of(side, named) for side in sides)
         if isinstance(query, exp.Union):
@@ -138,17 +138,13 @@ def denied(asked: Disjunction) -> Disjunction:
 
 def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:
     """Without brackets, and without its WITH queries, which are known by name then."""
-    while isinstance(query, exp.Subquery | exp.Paren) and not _says_more(query, {"this", "alias"}):
+    while isinstance(query, exp.Subquery | exp.Paren) and not says_more(query, {"this", "alias"}):
         query = query.this
-    if (with_ := query.args.get("with_")) and not _says_more(with_, {"expressions"}):
+    if (with_ := query.args.get("with_")) and not says_more(with_, {"expressions"}):
         query = query.copy()
         query.set("with_", None)
         named = {**named, **{each.alias.lower(): each for each in with_.expressions}}
     return query, named
-
-
-def _says_more(node: exp.Expr, known: set[str]) -> bool:
-    return any(value for name, value in node.args.items() if name not in known)
 
 
 def _is_of_one(query: exp.Expr) -> bool:
@@ -158,7 +154,7 @@ def _is_of_one(query: exp.Expr) -> bool:
 
 def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:
     """Of ``SELECT key FROM (…)``, and no more, what stands there, where that is UNION, INTERSECT or EXCEPT."""
-    if _says_more(query, {"expressions", "from_", "distinct", "order"}) or not query.args.get("from_"):
+    if says_more(query, {"expressions", "from_", "distinct", "order"}) or not query.args.get("from_"):
         return None
     item = query.args["from_"].this
     if isinstance(item, exp.Table) and item.name.lower() in named:
@@ -167,8 +163,7 @@ def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:
     else:
         inner = item
     inner, named = _bare(inner, named)
-    renames = item.args["alias"].args.get("columns") if item.args.get("alias") else None
-    if not isinstance(inner, exp.SetOperation) or renames or not (_is_of_one(inner) and len(query.selects) == 1):
+    if not isinstance(inner, exp.SetOperation) or renames(item) or not (_is_of_one(inner) and len(query.selects) == 1):
         return None
     (own,), (other,) = query.selects, inner.selects
     whole = own.is_star or own.unalias().name.lower() == other.alias_or_name.lower()
@@ -193,12 +188,12 @@ def _among(query: exp.Expr, found: Relations) -> exp.Expr | None:
     if isinstance(bare, exp.In):
         return bare.args.get("query") if bare.this.unnest() == found.key else None
     inner = bare.this.unnest()
-    if not isinstance(inner, exp.Select) or _says_more(inner, {"expressions", "from_", "joins", "where", "distinct"}):
+    if not isinstance(inner, exp.Select) or says_more(inner, {"expressions", "from_", "joins", "where", "distinct"}):
         return None
     conditions = [*conditions_of(inner.args["where"].this)] if inner.args.get("where") else []
     tie = next((each for each in conditions if _other_end(each, found.key) is not None), None)
     left = [each.copy() for each in conditions if each is not tie]
-    if tie is None or aggregates_of(inner) or any(_names(each, found.own) for each in (*left, *_joins(inner))):
+    if tie is None or _aggregates(inner) or any(_names(each, found.own) for each in (*left, *_joins(inner))):
         return None
     rows = inner.copy()
     rows.set("expressions", [_other_end(tie, found.key)])
@@ -217,7 +212,7 @@ def _other_end(condition: exp.Expr, key: exp.Column) -> exp.Column | None:
     return None
 
 
-def aggregates_of(query: exp.Select) -> bool:
+def _aggregates(query: exp.Select) -> bool:
     """Whether a query returns one row of all, or what a window comes to."""
     return any(item.find(exp.AggFunc, exp.Window, exp.Anonymous) for item in query.expressions)
 

@@ -8,15 +8,14 @@ from itertools import chain
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import aggregates, conditions_of, ties
+from rules_engine.logical.comparisons import aggregates, conditions_of, says_more, ties
 from rules_engine.logical.join_sides import WHOLE
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.model.frames import Schema
 
 OWN = "subjects_own_row"
 """The subject's own row, in a query that does not name it."""
-_JOINED = {"expressions", "from_", "joins", "where", "distinct", "order"}
-_GROUPED = {*_JOINED, "group", "having"}
+_KNOWN = {"expressions", "from_", "joins", "where", "distinct", "order", "group", "having"}
 _INNER = {("", ""), ("", "INNER"), ("", "CROSS")}
 _LEFT = {("LEFT", ""), ("LEFT", "OUTER")}
 _OTHERS = {*_LEFT, ("LEFT", "SEMI"), ("LEFT", "ANTI"), ("", "SEMI"), ("", "ANTI")}
@@ -79,7 +78,7 @@ class Relations:
             names = [*self.schema.types_of(frame)] if frame else []
         elif isinstance(item, exp.Table | exp.Subquery):
             cte = self.named[item.name.lower()] if isinstance(item, exp.Table) else item
-            names = [each.name for each in _renames(item) or _renames(cte)] or cte.this.unnest().named_selects
+            names = [each.name for each in renames(item) or renames(cte)] or cte.this.unnest().named_selects
         else:
             names = []
         if not names or "*" in names:
@@ -90,8 +89,7 @@ class Relations:
         """Take in a relation and how it is joined."""
         alias = join.this.alias_or_name.lower()
         kind = (join.args.get("side") or "").upper(), (join.args.get("kind") or "").upper()
-        known = {"this", "side", "kind", "on", "using"}
-        if not alias or alias in self.items or any(said for name, said in join.args.items() if name not in known):
+        if not alias or alias in self.items or says_more(join, {"this", "side", "kind", "on", "using"}):
             raise NotUnderstoodError
         if kind not in _INNER | _OTHERS:
             raise NotUnderstoodError("a FULL, RIGHT, NATURAL or LATERAL join beside others")
@@ -151,7 +149,7 @@ class Relations:
 
     def _is_subject(self, item: exp.Expr) -> bool:
         plain = isinstance(item, exp.Table) and item.name.lower() not in self.named
-        return plain and not _renames(item) and item.name.lower() == self.schema.subject.lower()
+        return plain and not renames(item) and item.name.lower() == self.schema.subject.lower()
 
     def _tie(self, held: tuple[str, str], conditions: Sequence[exp.Expr]) -> exp.Expr | None:
         own = (self.own, self.schema.subject_key)
@@ -174,7 +172,7 @@ class Relations:
             own = self.schema.types_of(frame).get(name, "") if frame else ""
             return own == subject_type or {own, subject_type} <= WHOLE
         query = (self.named[item.name.lower()] if isinstance(item, exp.Table) else item).this
-        selects = query.expressions if isinstance(query, exp.Select) and not _renames(item) else []
+        selects = query.expressions if isinstance(query, exp.Select) and not renames(item) else []
         returned = next((each.unalias() for each in selects if each.alias_or_name.lower() == name), None)
         keys = {self.schema.subject_key.lower(), *(key.lower() for key in self.schema.subject_keys.values())}
         return isinstance(returned, exp.Column) and returned.name.lower() in keys
@@ -226,8 +224,9 @@ def relations(query: exp.Select, named: Mapping[str, exp.Expr], schema: Schema) 
     place = schema.key_among([item.alias_or_name for item in query.expressions])
     returned = query.expressions[place].unalias().copy() if place is not None else None
     counts = any(aggregates(item) or item.find(exp.Window, exp.Query) for item in query.expressions)
-    more = any(value for name, value in query.args.items() if name not in _GROUPED)
-    if not isinstance(returned, exp.Column) or returned.is_star or not query.args.get("from_") or more:
+    if not isinstance(returned, exp.Column) or returned.is_star or says_more(query, _KNOWN):
+        return None
+    if not query.args.get("from_"):
         return None
     if counts and not query.args.get("group"):
         return None
@@ -282,7 +281,7 @@ def _is_outer(column: exp.Column) -> bool:
     return True
 
 
-def _renames(item: exp.Expr) -> Sequence[exp.Expr]:
+def renames(item: exp.Expr) -> Sequence[exp.Expr]:
     """The names that ``AS t (a, b)`` gives to columns."""
     return (item.args["alias"].args.get("columns") or ()) if item.args.get("alias") else ()
 

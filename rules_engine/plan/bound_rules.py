@@ -70,13 +70,17 @@ class Side(NamedTuple):
     of_rows: bool
 
 
-def sides_of(asked: Disjunction, texts: Mapping[int, tuple[str, str]]) -> Iterator[tuple[Side, ...]]:
-    """The terms, each question by what it asks of the subject's own row and of rows."""
+def sides_of(asked: Disjunction, texts: Mapping[NormalForm, tuple[str, str]]) -> Iterator[tuple[Side, ...]]:
+    """
+    The terms, each question by what it asks of the subject's own row and of rows; ``texts`` are both as SQL, by form.
+
+    A question that is denied holds where one of its sides does not: it makes a term of each.
+    """
     for term in asked:
         several = list[list[tuple[Side, ...]]]()
         for form, denied in term:
             rows = form.rows is not None or form.placed is not None
-            own = bool(texts[id(form)][0]) or not rows
+            own = bool(texts[form][0]) or not rows
             sides = [Side(form, denied, of_rows=False)] * own
             sides += [Side(form, denied != form.negated, of_rows=True)] * rows
             several.append([(side,) for side in sides] if denied else [tuple(sides)])

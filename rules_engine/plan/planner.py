@@ -135,22 +135,21 @@ class _Planner:
 
     def _normalised(self, rule: BoundRule, asked: Disjunction) -> str | None:
         """Place what a rule asks of its subject and of rows; why not, None where it is done."""
-        sides = {id(form): self._texts(form) for term in asked for form, _ in term}
-        if any(text is None for texts in sides.values() for text in texts):
-            return "a look-up of too many values, or by a key that is not unique"
-        if any(not self._takes(form, sides[id(form)][1] or "") for term in asked for form, _ in term):
+        forms = dict.fromkeys(form for term in asked for form, _ in term)
+        texts = dict[NormalForm, tuple[str, str]]()
+        for form in forms:
+            own, rows = (side.condition(self.values) if side else "" for side in (form.subject, form.rows))
+            if own is None or rows is None:
+                return "a look-up of too many values, or by a key that is not unique"
+            texts[form] = own, rows
+        if not all(self._takes(form, rows) for form, (_, rows) in texts.items()):
             return "DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row"
         (first, *others), *terms = asked
         if not others and not terms and not first.denied:
-            self._place_one(rule, first.form, *(text or "" for text in sides[id(first.form)]))
+            self._place_one(rule, first.form, *texts[first.form])
         else:
-            self._place_several(rule, asked, {form: (own or "", rows or "") for form, (own, rows) in sides.items()})
+            self._place_several(rule, asked, texts)
         return None
-
-    def _texts(self, form: NormalForm) -> tuple[str | None, str | None]:
-        """What is asked of the subject's own row, and of rows; empty where nothing is, None where it is not known."""
-        own, rows = (side.condition(self.values) if side else "" for side in (form.subject, form.rows))
-        return own, rows
 
     def _place_one(self, rule: BoundRule, found: NormalForm, subject: str, where: str) -> None:
         version, cell = rule.placed
@@ -170,13 +169,13 @@ class _Planner:
         self.why[version.id] = self._asks_rows(found, where, rows, plain=plain)
         self._add(self._frame(self.schema.subject), own_row)
 
-    def _place_several(self, rule: BoundRule, asked: Disjunction, texts: Mapping[int, tuple[str, str]]) -> None:
+    def _place_several(self, rule: BoundRule, asked: Disjunction, texts: Mapping[NormalForm, tuple[str, str]]) -> None:
         """Each question has a bit; of those whom a question denies, those are meant of whom its sides are not true."""
         version, cell = rule.placed
         why = dict[str, None]()
         for number, term in enumerate(sides_of(asked, texts)):
             for place, (form, denied, of_rows) in enumerate(term):
-                own, where = texts[id(form)]
+                own, where = texts[form]
                 bound = BoundPredicate(own, self._asked(cell, number, place, denied=denied), filters=True)
                 if of_rows:
                     why[self._asks_rows(form, where, bound, plain=False)] = None

@@ -16,7 +16,7 @@ from rules_engine.review.population import Population, missing
 from rules_engine.review.staged import Kept, Tables, absent_in, kept, stood, without_standings, without_types
 
 MOST_EDITS = 20
-"""Of more, as of a first run on many rules, the cause of everybody's flip would take longer than the run itself."""
+"""Of more, as of a first run on many rules, the sets of edits among which a cause is looked for are too many."""
 
 Edits = tuple[str, ...]
 

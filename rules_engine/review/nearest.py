@@ -38,6 +38,10 @@ MOST_VERIFIED = 5
 """Candidates that are asked again among everybody else's rows before it is given up."""
 
 Moves = tuple[Move, ...]
+Rows = Mapping[str, Sequence[tuple[Any, ...]]]
+"""One subject's rows, by the names of the frames in small letters."""
+Candidate = tuple[Case, Rows, Moves]
+"""A subject's case, its rows, and what of them is moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def _rows_of(opened: Reopened, subject: Subject) -> dict[str, list[tuple[Any, ..
     return found
 
 
-def _moves(opened: Reopened, case: Case, known: Mapping[str, Sequence[tuple[Any, ...]]], as_of: date) -> Iterator[Move]:
+def _moves(opened: Reopened, case: Case, known: Rows, as_of: date) -> Iterator[Move]:
     counted = [v for v in case.versions if not v.shadow and not opened.missing_for(v)]
     seen = set[tuple[object, ...]]()
     for held, value in _valued(opened, held_against(counted, opened.schema, opened.lake), as_of):
@@ -120,34 +124,37 @@ def _length(moves: Moves) -> float:
 def _turning(
     opened: Reopened,
     case: Case,
-    known: Mapping[str, Sequence[tuple[Any, ...]]],
+    known: Rows,
     candidates: Sequence[Moves],
     as_of: date,
 ) -> list[Moves]:
     """The candidates that turn the decision, each a subject of its own, the nearest first."""
     if not candidates:
         return []
+    turned = turns(opened, [(case, known, moves) for moves in candidates], as_of)
+    return sorted((moves for moves, turn in zip(candidates, turned, strict=True) if turn), key=_length)
+
+
+def turns(opened: Reopened, several: Sequence[Candidate], as_of: date) -> list[bool]:
+    """Which candidates turn their decision, all of one type: each is a subject of its own, whose rows are moved."""
     own, of_text = pin(opened.spark, FEW_ROWS), opened.schema.subject_type == "string"
     for frame in opened.lake.frames:
         rows = opened.spark.table(frame.name)
         if frame.subject_key:
             at = [name.lower() for name in rows.columns].index(frame.subject_key.lower())
             made = []
-            for number, moves in enumerate(candidates):
+            for number, (_, known, moves) in enumerate(several):
                 for row in _moved(frame.name.lower(), rows.columns, known[frame.name.lower()], moves):
                     made.append((*row[:at], str(number) if of_text else number, *row[at + 1 :]))
             own.createDataFrame(made, rows.schema).coalesce(1).createOrReplaceTempView(frame.name)
         else:
             dataset(own, rows._jdf.logicalPlan()).createOrReplaceTempView(frame.name)
     _lists(opened, own)
-    told = answers(own, _asked(opened, case), opened.lake, as_of)
-    granted = case.decision.granted
-    found = [
-        moves
-        for number, moves in enumerate(candidates)
-        if _with(case, told.get(str(number) if of_text else number, {})).decision.granted != granted
+    told = answers(own, _asked(opened, several[0][0]), opened.lake, as_of)
+    return [
+        _with(case, told.get(str(number) if of_text else number, {})).decision.granted != case.decision.granted
+        for number, (case, _, _) in enumerate(several)
     ]
-    return sorted(found, key=_length)
 
 
 def _moved(
@@ -166,7 +173,7 @@ def _asked_again(
     opened: Reopened,
     case: Case,
     subject: Subject,
-    known: Mapping[str, Sequence[tuple[Any, ...]]],
+    known: Rows,
     moves: Moves,
     as_of: date,
 ) -> Outcomes:

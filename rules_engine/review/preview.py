@@ -89,6 +89,7 @@ class _Previewing:
         self.of_subjects = version.frame.lower() == lake.subject.lower()
 
     def preview(self) -> Preview:
+        """Counts and shares of the subjects, clause by clause where the text can be taken apart, and samples."""
         base = self.spark.table(self.lake.subject).count()
         source = self._source()
         if source is None:
