@@ -138,18 +138,45 @@ def table(*headers: str, right: Iterable[str] = ()) -> Table:
 
 
 def _fitting(piece: RenderableType, screen: Console) -> RenderableType:
-    """The piece; a table that is too wide for its columns to stand whole folds them, so that nothing is cut."""
-    if isinstance(piece, Table) and sum(map(_least, piece.columns)) > screen.width:
-        for column in piece.columns:
-            column.no_wrap, column.min_width = False, None
+    """The piece; a table too wide for its columns to stand whole wraps texts between words, and where words do not fit
+    side by side either, each row stands by itself, a line a column: nothing is cut, and no word is broken.
+    """
+    if not isinstance(piece, Table) or sum(map(_least, piece.columns)) <= screen.width:
+        return piece
+    longest = [_longest_word(column) for column in piece.columns]
+    if sum(longest) + 2 * len(longest) > screen.width:
+        return _one_by_one(piece)
+    for column, word in zip(piece.columns, longest, strict=True):
+        column.no_wrap, column.min_width = _whole(column) == word, word
     return piece
+
+
+def _one_by_one(rows: Table) -> Table:
+    """A table's rows below each other: every column's header beside its value, an empty line between two rows."""
+    drawn = Table.grid("", "", padding=(0, 2, 0, 0))
+    for number, cells in enumerate(zip(*(column.cells for column in rows.columns), strict=True)):
+        if number:
+            drawn.add_row("", "")
+        for column, cell in zip(rows.columns, cells, strict=True):
+            if str(cell):
+                drawn.add_row(Text(str(column.header), style="bold"), cell)
+    return drawn
 
 
 def _least(column: Column) -> int:
     """Characters that a column takes at least, with the space to the next."""
-    if not column.no_wrap:
-        return (column.min_width or 0) + 2
-    return max(cell_len(str(cell)) for cell in (column.header, *column.cells)) + 2
+    return (_whole(column) if column.no_wrap else column.min_width or 0) + 2
+
+
+def _whole(column: Column) -> int:
+    """Characters of the longest cell."""
+    return max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+
+
+def _longest_word(column: Column) -> int:
+    """Characters of the longest word, which is the least that a column takes without breaking one."""
+    words = (word for cell in (column.header, *column.cells) for word in str(cell).split())
+    return max(map(cell_len, words), default=0)
 
 
 def row(drawn: Table, *cells: object, style: str = "") -> None:
