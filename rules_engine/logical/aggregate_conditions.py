@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import COMPARE, default, holds, opposite, rejects_null
+from rules_engine.logical.comparisons import COMPARE, aggregates, default, holds, opposite, rejects_null
 from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.logical.rewrites import OPPOSITE, decimal, when
 
@@ -136,7 +136,7 @@ def filtered(having: Sequence[exp.Expr]) -> tuple[list[exp.Expr], list[exp.Expr]
     value = bare.this if bare is not None and type(bare) in COMPARE else None
     inner = value.this if isinstance(value, exp.Count | exp.Sum | exp.Min | exp.Max) else None
     cased = _cased(inner.expressions[0] if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1 else inner)
-    if bare is None or cased is None:
+    if bare is None or cased is None or aggregates(bare.expression):  # the other side's rows are not to meet it
         return [], [*having]
     (then, otherwise), number = cased, decimal(bare.expression)
     zero = isinstance(value, exp.Sum) and otherwise is not None and _whole(otherwise) == 0

@@ -110,6 +110,12 @@ FAULTS = {
         "WHERE NOT ((",
     ),
     "AND is taken for OR": (disjunctive_form, "_both", lambda one, other: one + other, "INTERSECT"),
+    "two filters are taken for one": (
+        aggregate_conditions,
+        "aggregates",
+        lambda _: [],
+        " FILTER (WHERE product = 'BOND') > ",
+    ),
     "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }
 
