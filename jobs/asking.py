@@ -17,8 +17,9 @@ from rules_engine.model.frames import Schema
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_engine.sql import gates, lexer
+from rules_engine.sql import gates
 from rules_engine.sql.gate import gate as reading
+from rules_engine.sql.tokens import Kind, tokens
 from rules_repo.rule_checks import Here
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def judge(
 
 def with_shared(version: RuleVersion, shared: Mapping[str, ParameterValue]) -> RuleVersion:
     """The version with the shared parameters that its SQL names and that it does not give itself."""
-    words = {token.word for token in lexer.tokens(version.sql) if token.kind is lexer.Kind.PARAMETER}
+    words = {token.word for token in tokens(version.sql) if token.kind is Kind.PARAMETER}
     named = {name: value for name, value in shared.items() if f":{name}" in words}
     return replace(version, parameters={**named, **version.parameters})
 

@@ -12,7 +12,8 @@ from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 from rules_engine.review.preview import Preview
-from rules_engine.sql.lexer import blanked, tokens
+from rules_engine.sql.lexer import blanked
+from rules_engine.sql.tokens import tokens
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation

@@ -67,9 +67,9 @@ def _alone(version: RuleVersion) -> Iterator[Fault]:
         yield Fault(which, "it has no owner.", "Say who answers for it.")
     if not version.reason_text:
         yield Fault(which, "it has no reason text.", "Say in words what a decision will quote.")
-    from rules_engine.sql import lexer  # its lists of words are read only where rules are linted
+    from rules_engine.sql.tokens import Kind, tokens  # its lists of words are read only where rules are linted
 
-    used = {token.word for token in lexer.tokens(version.sql) if token.kind is lexer.Kind.PARAMETER}
+    used = {token.word for token in tokens(version.sql) if token.kind is Kind.PARAMETER}
     for name in sorted(version.parameters):
         if f":{name}" not in used:
             yield Fault(which, f"its SQL does not use its parameter '{name}'.", f"Write :{name}, or remove it.")

@@ -69,9 +69,9 @@ def status(version: RuleVersion, today: date) -> str:
 
 def _names(version: RuleVersion) -> Iterable[str]:
     """The names in the rule's SQL: its columns, and its frames and functions beside them."""
-    from rules_engine.sql import lexer  # its lists of words are read only where columns are asked for
+    from rules_engine.sql.tokens import Kind, tokens  # its lists of words are read only where columns are asked for
 
-    return (token.word for token in lexer.tokens(version.sql) if token.kind is lexer.Kind.WORD)
+    return (token.word for token in tokens(version.sql) if token.kind is Kind.WORD)
 
 
 def _tags(version: RuleVersion) -> Iterable[str]:

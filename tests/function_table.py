@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
-from rules_engine.sql.lexer import Kind, tokens
+from rules_engine.sql.tokens import Kind, tokens
 from tests.gate import LAYERS, Line, judge, local_spark, spark_layers
 
 if TYPE_CHECKING:

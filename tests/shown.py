@@ -15,7 +15,8 @@ from rules_engine.review.clauses import Truth, columns_read, taken_apart
 from rules_engine.review.seen import RowSeen, _Asked
 from rules_engine.review.snapshot import Reopened
 from rules_engine.review.turning import Outcome
-from rules_engine.sql.lexer import bind, blanked, tokens
+from rules_engine.sql.lexer import bind, blanked
+from rules_engine.sql.tokens import tokens
 
 KEY = "the_subject"
 

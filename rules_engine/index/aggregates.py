@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rules_engine.index.value_types import ComparisonType, comparison_type, digits, is_whole, scaled
-from rules_engine.sql.lexer import Kind, tokens
+from rules_engine.sql.tokens import Kind, tokens
 
 WHOLE = {"tinyint": 3, "smallint": 5, "int": 10}
 """Types of whole numbers of which no sum of rows overflows, with their digits."""

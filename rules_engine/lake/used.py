@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.rules import RuleVersion
 from rules_engine.sql.gate.gate import reading
-from rules_engine.sql.lexer import Kind, blanked, tokens
+from rules_engine.sql.lexer import blanked
+from rules_engine.sql.tokens import Kind, tokens
 
 
 @dataclass(frozen=True, slots=True)

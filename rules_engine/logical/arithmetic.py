@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rules_engine.logical.values import NotIndexable, Value
-from rules_engine.sql.lexer import Kind, Token, tokens
+from rules_engine.sql.tokens import Kind, Token, tokens
 
 MOST_DIGITS = 38
 _DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 20}

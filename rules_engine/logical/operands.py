@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from rules_engine.logical.arithmetic import ArithmeticReader, Numeric, number, of_literal, of_type
 from rules_engine.logical.condition import DATE, NUMBER, TEXT, TIMESTAMP, Constants, Expression, family, family_of
 from rules_engine.logical.values import NotIndexable, Value
-from rules_engine.sql.lexer import Kind, Token, tokens
+from rules_engine.sql.tokens import Kind, Token, tokens
 
 OPERATORS = {"+", "-", "*", "/", "%", "||", "&", "^", "~", "["}
 _UNITS = {"interval", "year", "years", "month", "months", "week", "weeks", "day", "days", "date", "timestamp", "div"}

@@ -17,7 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from rules_engine.logical.rewrites import plainly
-from rules_engine.sql.lexer import Kind, Token, tokens
+from rules_engine.sql.tokens import Kind, Token, tokens
 
 
 class NotUnderstoodError(Exception):

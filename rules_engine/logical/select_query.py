@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rules_engine.sql.lexer import Kind, Token, tokens
+from rules_engine.sql.tokens import Kind, Token, tokens
 
 _CLAUSES = ("select", "from", "where", "group", "having")
 _OTHERS = {

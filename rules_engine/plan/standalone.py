@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rules_engine.index.words import RuleBit
 from rules_engine.model.rules import Form, RuleVersion
-from rules_engine.sql.lexer import Kind, tokens
+from rules_engine.sql.tokens import Kind, tokens
 
 BATCH_TEXT = 8_000
 """Characters of SQL that go into one plan: planning time grows faster than the plan."""

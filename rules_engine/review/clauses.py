@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rules_engine.sql.lexer import Kind, Token, blanked, tokens
+from rules_engine.sql.lexer import blanked
+from rules_engine.sql.tokens import Kind, Token, tokens
 
 Truth = bool | None
 """True, false, or unknown."""

@@ -10,9 +10,9 @@ from rules_engine.model.canonical import canonical_json, encode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import RuleVersion
-from rules_engine.sql import lexer as lexical
+from rules_engine.sql.tokens import Kind, tokens
 
-_NAMES = (lexical.Kind.WORD, lexical.Kind.QUOTED)
+_NAMES = (Kind.WORD, Kind.QUOTED)
 
 
 def lists_named(sql: str, lists: Iterable[str]) -> frozenset[str]:
@@ -22,7 +22,7 @@ def lists_named(sql: str, lists: Iterable[str]) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _words(sql: str) -> frozenset[str]:
-    return frozenset(token.word.lower() for token in lexical.tokens(sql) if token.kind in _NAMES)
+    return frozenset(token.word.lower() for token in tokens(sql) if token.kind in _NAMES)
 
 
 def condition_of(version: RuleVersion, lists: Mapping[str, ReferenceList]) -> str:

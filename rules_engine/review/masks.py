@@ -19,7 +19,8 @@ from rules_engine.review.nearest import NearestFacts
 from rules_engine.review.preview import Preview
 from rules_engine.review.seen import ClauseSeen, RowSeen, RuleSeen
 from rules_engine.review.why import Why
-from rules_engine.sql.lexer import blanked, tokens
+from rules_engine.sql.lexer import blanked
+from rules_engine.sql.tokens import tokens
 
 STARS = "***"
 Named = TypeVar("Named", Cause, Flips)

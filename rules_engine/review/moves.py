@@ -12,7 +12,8 @@ from rules_engine.logical.select_query import select_query
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.review.clauses import Comparison, columns_read, comparison, taken_apart
-from rules_engine.sql.lexer import Kind, blanked, tokens
+from rules_engine.sql.lexer import blanked
+from rules_engine.sql.tokens import Kind, tokens
 
 
 class Held(NamedTuple):

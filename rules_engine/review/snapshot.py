@@ -15,7 +15,7 @@ from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
 from rules_engine.spark.sandbox import hush
 from rules_engine.spark.session import pin
-from rules_engine.sql.lexer import tokens
+from rules_engine.sql.tokens import tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -17,7 +17,7 @@ from rules_engine.index.words import RuleBit
 from rules_engine.model.frames import Schema
 from rules_engine.spark.sandbox import dataset
 from rules_engine.spark.session import FEW_ROWS, pin
-from rules_engine.sql.lexer import tokens
+from rules_engine.sql.tokens import tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

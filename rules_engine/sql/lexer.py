@@ -5,19 +5,15 @@ The grammar of tokens is so narrow that every reader of SQL cuts the text at
 the same places: no back-slash, double quote or doubled quote, and nothing but
 ASCII outside quoted texts and comments. Of ``|`` only the honest ``||`` is left.
 
-Comments stay in the text that is kept; whoever reads it, Spark too, is given
-blanks in their place (:func:`blanked`).
+Comments and short casts stay in the text that is kept; whoever reads it, Spark
+too, is given blanks and whole casts in their place (:func:`blanked`).
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from enum import Enum, auto
-from functools import lru_cache
 from itertools import pairwise
 
 from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
@@ -26,88 +22,50 @@ from rules_engine.sql import comments
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.cures import BETWEEN_TEXT, is_odd_space, of_character, of_text_after
 from rules_engine.sql.literals import is_invisible, literal
+from rules_engine.sql.short_casts import SIGN, written_out
+from rules_engine.sql.tokens import NOTHING, Kind, Token, all_tokens, tokens
 
 AS_OF = "as_of"
 
 
-class Kind(Enum):
-    """What a token is."""
-
-    SPACE = auto()
-    TEXT = auto()
-    QUOTED = auto()
-    MALFORMED = auto()
-    NUMBER = auto()
-    WORD = auto()
-    PARAMETER = auto()
-    COMMENT = auto()
-    BROKEN = auto()
-    SYMBOL = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of the text; ``start`` counts characters from 0."""
-
-    kind: Kind
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text)
-
-    @property
-    def word(self) -> str:
-        """The token in small letters, without back-ticks: how names and keywords are compared."""
-        return self.text.strip("`").lower()
-
-
-_KINDS = {kind.name: kind for kind in Kind}
-_TOKEN = re.compile(
-    rf"""
-      (?P<SPACE>     [ \t\r\n]+ )
-    | (?P<TEXT>      '[^']*' )
-    | (?P<QUOTED>    `[^`]*` )
-    | (?P<NUMBER>    (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,3}})?(?:BD|[LSYDF])?(?![A-Za-z0-9_]) )
-    | (?P<MALFORMED> [0-9][A-Za-z0-9_]* )
-    | (?P<WORD>      [A-Za-z_][A-Za-z0-9_]* )
-    | (?P<PARAMETER> (?<!:):[A-Za-z_][A-Za-z0-9_]* )
-    | (?P<COMMENT>   {comments.WHOLE} )
-    | (?P<BROKEN>    {comments.BROKEN} )
-    | (?P<SYMBOL>    <=>|>>>|<=|>=|<>|!=|==|\|\||->|=>|::|&&|<<|>>|\|>|. )
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL,  # without ASCII, ı and ſ would pass as letters
-)
-
-
-_NOTHING = {Kind.SPACE, Kind.COMMENT}
-
-
-@lru_cache(maxsize=16)  # both layers ask, one after the other
-def tokens(text: str) -> tuple[Token, ...]:
-    """All tokens but spaces and comments; any character is part of one, allowed or not."""
-    return tuple(t for t in _all_tokens(text) if t.kind not in _NOTHING)
-
-
-def _all_tokens(text: str) -> Iterator[Token]:
-    for found in _TOKEN.finditer(text):
-        yield Token(_KINDS[found.lastgroup or ""], found.group(), found.start())
-
-
 def blanked(text: str) -> str:
     """
-    The text with spaces in the place of comments, as long as it was: what both readers are given.
+    The text with spaces in the place of comments and short casts written out: what both readers are given.
 
-    Likewise a LIMIT at the end of EXISTS (…): one row is all that is asked for, and Spark 3.5 knows none there.
+    Blank is also a LIMIT at the end of EXISTS (…): one row is all that is asked for, and Spark 3.5 knows none there.
     """
-    return _without(text, {Kind.COMMENT}) if has_comments(text) or _may_hold_limit(text) else text
+    return "".join(token.text for token in _read(text))
 
 
-def _without(text: str, kinds: Collection[Kind]) -> str:
-    found = list(_all_tokens(text))
-    idle = set(_idle_limits([token for token in found if token.kind not in _NOTHING]))
-    return "".join(comments.blank(t.text) if t.kind in kinds or t.start in idle else t.text for t in found)
+def with_short_casts(text: str) -> str:
+    """The text as :func:`blanked`, but for its casts, which are as they were written; as long as the text."""
+    return "".join(token.text for token in _without(text, {Kind.COMMENT}))
+
+
+def place(text: str, at: int) -> int:
+    """The place in a text of a place in what is read of it (:func:`blanked`); both count characters from 0."""
+    passed = 0
+    for token in _read(text):
+        if at < passed + len(token.text):
+            return token.start + (at - passed if text.startswith(token.text, token.start) else 0)
+        passed += len(token.text)
+    return len(text)
+
+
+def _read(text: str) -> Sequence[Token]:
+    if has_comments(text) or _may_hold_limit(text) or SIGN in text:
+        return written_out(_without(text, {Kind.COMMENT}))
+    return (Token(Kind.SPACE, text, 0),)
+
+
+def _without(text: str, kinds: Collection[Kind]) -> list[Token]:
+    found = list(all_tokens(text))
+    idle = set(_idle_limits([token for token in found if token.kind not in NOTHING]))
+    return [_blank(t) if t.kind in kinds or t.start in idle else t for t in found]
+
+
+def _blank(token: Token) -> Token:
+    return Token(Kind.SPACE, comments.blank(token.text), token.start)
 
 
 def _may_hold_limit(text: str) -> bool:
@@ -144,16 +102,16 @@ def bind(text: str, parameters: Mapping[str, ParameterValue], as_of: date, *, co
     """
     The text with each ``:name`` token replaced by its value's typed literal and comments by blanks.
 
-    Nothing else is changed; ``comments_too`` leaves even the comments as they are.
+    Short casts are written out. Nothing else is changed; ``comments_too`` leaves even the comments as they are.
 
     Raises:
         InvalidRule: If a parameter is not declared, or its value has no literal.
     """
-    text = _without(text, ()) if comments_too else blanked(text)
+    text = "".join(token.text for token in written_out(_without(text, ()))) if comments_too else blanked(text)
     if ":" not in text:
         return text
     values = {**parameters, AS_OF: as_of}
-    found = list(_all_tokens(text))
+    found = list(all_tokens(text))
     raise_all(InvalidRule, _parameter_faults(found, values))
     return "".join(literal(values[t.word.removeprefix(":")]) if t.kind is Kind.PARAMETER else t.text for t in found)
 
@@ -178,7 +136,7 @@ def _character_faults(text: str) -> Iterator[Fault]:
 
 
 def _comment_faults(text: str) -> Iterator[Fault]:
-    for token in _all_tokens(text) if has_comments(text) or "*/" in text else ():
+    for token in all_tokens(text) if has_comments(text) or "*/" in text else ():
         if token.kind is Kind.COMMENT:
             yield from comments.comment_faults(token.text, token.start)
         elif token.kind is Kind.BROKEN:
@@ -186,8 +144,10 @@ def _comment_faults(text: str) -> Iterator[Fault]:
 
 
 def _token_faults(found: tuple[Token, ...], parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
+    short = {token.start for token in written_out(found) if token.text == SIGN}
     for token in found:
-        yield from _one(token)
+        if token.text != SIGN or token.start in short:
+            yield from _one(token)
     for before, token in pairwise(found):
         yield from _neighbours(before, token)
     yield from _nesting(found)

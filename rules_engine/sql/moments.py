@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from rules_engine.errors import Fault
 from rules_engine.sql.allow_list import refuse
-from rules_engine.sql.lexer import Kind, Token
+from rules_engine.sql.tokens import Kind, Token
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MOMENT = re.compile(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from rules_engine.sql.lexer import Kind, Token, tokens
+from rules_engine.sql.tokens import Kind, Token, tokens
 
 _BEFORE = frozenset("and or not when then else case".split())
 """Words after which a condition begins."""

@@ -9,7 +9,8 @@ from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
 from rules_engine.sql.gate import gate
-from rules_engine.sql.lexer import blanked, tokens
+from rules_engine.sql.lexer import blanked
+from rules_engine.sql.tokens import tokens
 
 Used = Mapping[str, frozenset[str]]
 """Names of frames to names of columns, as declared."""

@@ -12,7 +12,7 @@ import pytest
 from rules_engine.model.rules import Form
 from rules_engine.sql import lexer
 from rules_engine.sql.gate import gate
-from rules_engine.sql.lexer import Kind
+from rules_engine.sql.tokens import Kind, tokens
 from tests.gate import SCHEMA, Line, lines, rule_of
 
 DATA = Path(__file__).parents[1] / "data"
@@ -48,7 +48,7 @@ COMMENTS = (
 
 def commented(line: Line, random: Random) -> str:
     """The rule with comments at some of the places between its tokens, before the first and after the last."""
-    words = lexer.tokens(line.sql)
+    words = tokens(line.sql)
     places = random.sample([0, *(token.end for token in words)], random.randint(1, min(6, len(words) + 1)))
     text, parts = line.sql, list[str]()
     for start, end in zip([0, *sorted(places)], [*sorted(places), len(text)], strict=True):
@@ -86,7 +86,7 @@ def test_what_runs_is_the_rule_without_its_comments(seed: int) -> None:
         if lexer.faults(line.sql, {}):
             continue
         texts = (lexer.bind(sql, {}, date(2024, 6, 1)) for sql in (line.sql, commented(line, random)))
-        plain, changed = ([token.text for token in lexer.tokens(text)] for text in texts)
+        plain, changed = ([token.text for token in tokens(text)] for text in texts)
         assert plain == changed
 
 
@@ -100,5 +100,5 @@ def test_a_lexer_that_ends_comments_elsewhere_is_noticed(monkeypatch: pytest.Mon
 
 def test_every_kind_of_token_is_commented() -> None:
     """The rules hold every kind of token there is, so a comment was put beside each."""
-    kinds = {token.kind for line in RULES for token in lexer.tokens(line.sql)}
+    kinds = {token.kind for line in RULES for token in tokens(line.sql)}
     assert kinds >= set(Kind) - {Kind.SPACE, Kind.COMMENT, Kind.BROKEN}

@@ -29,7 +29,8 @@ PREDICATES = """
     spend > 5)                                                                   | SQL-013 | a bracket never opened
     spend > :least                                                               | SQL-014 | a parameter nobody declared
     country <> NULL                                                              | SQL-145 | a comparison that is unknown for everybody
-    email::int > 1                                                               | SQL-015 | a cast that only some read
+    email::int > 1                                                               | SQL-021 | a cast that fails at the first text
+    DATE '2024-06-01'::string > email                                            | SQL-015 | a cast of a text, or of a day
     not visits => 5                                                              | SQL-015 | an operator of other languages
     country = r'FR'                                                              | SQL-016 | a prefix changes what the text means
     1e > 5                                                                       | SQL-017 | neither a name nor a number

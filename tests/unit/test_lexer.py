@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules_engine.errors import InvalidRule
-from rules_engine.sql.lexer import Kind, bind, blanked, faults, tokens
+from rules_engine.sql.lexer import bind, blanked, faults, place
+from rules_engine.sql.tokens import Kind, tokens
 from tests.spec.table import Row, cases
 
 DAY = date(2024, 6, 1)
@@ -91,7 +92,7 @@ def test_a_fault_says_where(row: Row) -> None:
 
 def test_all_faults_of_a_text_are_found_at_once() -> None:
     """Six things are wrong, and all six are said in the order of the text."""
-    codes = [f.code for f in faults('a = "x" */ b\n; c::int > :d and e = @f', {})]
+    codes = [f.code for f in faults('a = "x" */ b\n; c => 5 > :d and e = @f', {})]
     assert codes == ["SQL-006", "SQL-004", "SQL-007", "SQL-015", "SQL-014", "SQL-003"]
 
 
@@ -131,3 +132,41 @@ def test_a_bound_text_is_one_token(value: str) -> None:
     inside = bound[1:-1].replace("\\\\", "").replace("\\'", "")
     assert bound[0] == bound[-1] == "'"
     assert "'" not in inside
+
+
+SHORT_CASTS = """
+    text                           | read
+    a::int > 1                     | CAST(a AS int) > 1
+    -t.a::decimal(10, 2) > 1       | -CAST(t.a AS decimal(10, 2)) > 1
+    upper(a)::string::int = 5      | CAST(CAST(upper(a) AS string) AS int) = 5
+    not (a + 1)::int in (1, 2)     | not CAST((a + 1) AS int) in (1, 2)
+    '2024-06-01'::date < :day      | CAST('2024-06-01' AS date) < :day
+    :day::string = `b`::string     | CAST(:day AS string) = CAST(`b` AS string)
+    a = 'x::int'                   | a = 'x::int'
+    a in (1, 2)::int               | a in (1, 2)::int
+    date '2024-06-01'::string = a  | date '2024-06-01'::string = a
+    case when a then b end::int    | case when a then b end::int
+    sum(a) over (order by b)::int  | sum(a) over (order by b)::int
+    a:: > 1                        | a:: > 1
+"""
+
+
+@pytest.mark.parametrize("row", cases(SHORT_CASTS))
+def test_a_short_cast_is_written_out_where_all_readers_cast_the_same(row: Row) -> None:
+    """What stays as it was written is refused."""
+    assert blanked(row["text"]) == row["read"]
+    refused = "SQL-015" in {fault.code for fault in faults(row["text"], {"day": 1})}
+    assert refused == ("::" in row["read"].replace("'x::int'", ""))
+
+
+@pytest.mark.parametrize("row", cases(SHORT_CASTS))
+def test_a_place_in_what_is_read_is_one_in_the_text(row: Row) -> None:
+    """Each word of what is read, but for the casts that were written out, is found where it was written."""
+    text, read = row["text"], blanked(row["text"])
+    said = [token for token in tokens(read) if token.text not in {"CAST", "AS", "(", ")"}]
+    assert all(text.startswith(token.text, place(text, token.start)) for token in said)
+
+
+def test_many_short_casts_are_refused_before_they_are_slow() -> None:
+    """Within each other they are as deep as brackets may be, and no deeper."""
+    assert [fault.code for fault in faults("a" + "::int" * 500 + " > 1", {})] == ["SQL-015"]

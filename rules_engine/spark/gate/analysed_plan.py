@@ -27,8 +27,8 @@ from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, in_words, tr
 from rules_engine.spark.sandbox import active, handles, printed, rows_of
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.cures import of_types
-from rules_engine.sql.lexer import tokens
 from rules_engine.sql.spark_allow_list import Catalyst, catalyst
+from rules_engine.sql.tokens import tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

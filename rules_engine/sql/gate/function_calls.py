@@ -17,8 +17,8 @@ from rules_engine.sql.allow_list import Category, Function, allowed, refuse
 from rules_engine.sql.cures import of_pattern
 from rules_engine.sql.day_words import WORDS
 from rules_engine.sql.gate.syntax import position, unknown_function, written_name
-from rules_engine.sql.lexer import Kind, Token
 from rules_engine.sql.regular_expressions import Unsound
+from rules_engine.sql.tokens import Kind, Token
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ in one go; a parser that breaks is a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -27,8 +27,9 @@ from rules_engine.sql.gate.lint import advice
 from rules_engine.sql.gate.name_resolution import Names
 from rules_engine.sql.gate.scopes import Answer, Frames, Relation, Scope
 from rules_engine.sql.gate.syntax import Unreadable, node_faults, parse, position, size_faults
-from rules_engine.sql.lexer import Kind
 from rules_engine.sql.moments import literal_faults
+from rules_engine.sql.short_casts import SIGN, of_texts
+from rules_engine.sql.tokens import Kind, Token, tokens
 from rules_engine.sql.unknown import Untold, told
 
 
@@ -81,9 +82,17 @@ def faults(version: RuleVersion, schema: Schema, subject_column: str | None = No
     return text_faults(version, schema) or tree_faults(version, schema, subject_column)
 
 
-def text_faults(version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:  # noqa: ARG001 - a layer's signature
+def text_faults(version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
     """L0: what is wrong with the text before any parser sees it."""
-    return _named(version, lexer.faults(version.sql, version.parameters))
+    found = lexer.faults(version.sql, version.parameters)
+    if SIGN in version.sql and not found:
+        types = [(name.lower(), type_) for columns in schema.columns.values() for name, type_ in columns.items()]
+        texts = {name for name, type_ in types if type_ == "string"} - {
+            name for name, type_ in types if type_ != "string"
+        }
+        cast = of_texts(tokens(version.sql), texts)
+        found = tuple(refuse("SQL-021", name.start, name=name.text, found=type_) for name, type_ in cast)
+    return _named(version, found)
 
 
 def tree_faults(version: RuleVersion, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
@@ -121,15 +130,18 @@ def _read(version: RuleVersion, schema: Schema, subject_column: str | None) -> O
 @lru_cache(maxsize=16_384)  # a run asks about all rules, then about each beside what Spark reads, then for its columns
 def _outcome(asked: _Asked) -> Outcome:
     version, schema, subject_column = asked.version, asked.schema, asked.subject_column
-    words, text = lexer.tokens(version.sql), lexer.blanked(version.sql)
+    text = lexer.blanked(version.sql)
+    words = tokens(text)
     try:
         if not words:
             raise Unreadable(refuse("SQL-001"))
         if any(token.kind is Kind.BROKEN for token in words):  # sqlglot would take all that follows for a comment
             return None, _named(version, lexer.faults(version.sql, version.parameters))
         tree = parse(text, version.form, words)
+        if SIGN in version.sql and tree != parse(lexer.with_short_casts(version.sql), version.form, words):
+            raise Unreadable(refuse("SQL-015", name=f"'{SIGN}' after such a value"))
         if sizes := tuple(size_faults(tree)):
-            return None, _named(version, sizes)
+            return None, _placed(version, sizes)
         nodes = tuple(tree.walk())
         called = [*call_faults(words, nodes, version.parameters)]
         found = [*node_faults(tree, nodes, text, named=bool(called)), *called]
@@ -138,11 +150,11 @@ def _outcome(asked: _Asked) -> Outcome:
         names, answer = _resolve(tree, nodes, version, schema)
         found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
     except Unreadable as problem:
-        return None, _named(version, [*foreign(words), problem.fault])
+        return None, _placed(version, [*foreign(words), problem.fault])
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
         return None, _named(version, [refuse("SQL-199", name=type(problem).__name__)])
     if found:
-        return None, _named(version, found)
+        return None, _placed(version, found)
     return _reading(version, schema, nodes, names, answer, words), ()
 
 
@@ -176,7 +188,7 @@ def _shape_faults(
 ) -> Iterator[Fault]:
     if version.form is Form.STATEMENT:
         if not isinstance(tree, exp.Query):
-            yield refuse("SQL-102", position(tree), name=f"'{lexer.tokens(version.sql)[0].text[:20]}'")
+            yield refuse("SQL-102", position(tree), name=f"'{tokens(version.sql)[0].text[:20]}'")
         else:
             yield from shape.statement_faults(tree, answer, schema, subject_column)
     else:
@@ -200,7 +212,7 @@ def _reading(
     nodes: Sequence[exp.Expr],
     names: Names,
     answer: Answer,
-    words: tuple[lexer.Token, ...],
+    words: tuple[Token, ...],
 ) -> Reading:
     return Reading(
         frames=tuple(sorted(names.used)),
@@ -214,6 +226,12 @@ def _reading(
     )
 
 
-def _named(version: RuleVersion, found: Iterator[Fault] | list[Fault] | tuple[Fault, ...]) -> tuple[Fault, ...]:
+def _named(version: RuleVersion, found: Iterable[Fault]) -> tuple[Fault, ...]:
     once = {(fault.code, fault.what): fault for fault in reversed(tuple(found))}
     return tuple(replace(fault, which=f"Rule {version.key}") for fault in reversed(once.values()))
+
+
+def _placed(version: RuleVersion, found: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Faults found in what is read of a rule's text, each at its place in the text as it was written."""
+    at = ((fault, fault.position) for fault in found)
+    return _named(version, [replace(f, position=lexer.place(version.sql, p)) if p is not None else f for f, p in at])

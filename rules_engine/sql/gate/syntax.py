@@ -13,8 +13,8 @@ from rules_engine.errors import Fault, did_you_mean
 from rules_engine.model.rules import Form
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.cures import ANYWHERE, of_condition
-from rules_engine.sql.lexer import Kind, Token
 from rules_engine.sql.moments import is_day, is_moment
+from rules_engine.sql.tokens import Kind, Token
 
 _COMPARISONS = {"=", "==", "<>", "!=", "<", "<=", ">", ">=", "<=>"}
 

@@ -29,8 +29,8 @@ the rule's declared parameters, bound as typed values.
 Beyond comparisons, arithmetic, `AND OR NOT`, `IN`, `BETWEEN`, `IS [NOT] NULL`, `<=>`, `LIKE` and `CASE`, a rule may use
 `WITH`, derived tables, `UNION`, `INTERSECT`, `EXCEPT`, windows, `EXISTS`, `IN` and scalar sub-queries, every kind of
 join that holds an equality, `GROUP BY … HAVING`, `VALUES`, `DISTINCT`, `ORDER BY`, and
-`LATERAL VIEW explode(column)`. Of `|` only `||` is allowed. `LIMIT 1` may stand at the end of `EXISTS (…)` and says
-nothing there.
+`LATERAL VIEW explode(column)`. `value::TYPE` is `CAST(value AS TYPE)`. Of `|` only `||` is allowed. `LIMIT 1` may stand
+at the end of `EXISTS (…)` and says nothing there.
 
 Comments (`-- to the end of the line`, `/* several lines */`) may stand anywhere between words and hold any visible
 character. They are part of the text that is kept and approved, and blanks to whoever reads it. A comment within a
