@@ -15,6 +15,7 @@ import typer
 from console.desk import Desk, History, at_desk, day, moment
 from console.explanation import Explanation
 from console.ledger import Ledger
+from console.merges import merges_in_words
 from console.screen import row, table
 from jobs import mastering
 from jobs.wiring import Installation, opened
@@ -73,6 +74,7 @@ def explain(
         raise_all(RunRefused, _odd(told.values()))
         rules = {record.run_id: _rule_set(installation, record) for record in told.values()}
         whys = [_why(installation, record, rules[record.run_id]) for record in told.values()]
+        merges = merges_in_words(records[0].subject, installation.history)
         if asked:
             with desk.screen.progress() as progress:
                 progress("Reading what the run read", 0.0)
@@ -83,6 +85,8 @@ def explain(
         ]
     hint = [] if asked else [f"The values that were read: `rules explain {customer} --type {next(iter(told))}`"]
     desk.screen.answer([page.content() for page in pages], *(piece for page in pages for piece in page.drawn()), *hint)
+    for said in merges:
+        desk.screen.note(said)
 
 
 def _why(installation: Installation, record: HistoryRecord, rule_set: RuleSet | None) -> Why | None:
@@ -130,13 +134,14 @@ def journey(desk: Desk, customer: Key, membership: Type = None, history: History
     """List every decision about one customer, oldest first, and what became of a master's id."""
     with opened(desk.settings(history=history)) as installation:
         records = _records(installation, customer, membership)
+        merges = merges_in_words(records[0].subject, installation.history)
     drawn = table("as of", "created", "type", "event", "weights", "rules that hit")
     for r in records:
         hits = ", ".join(f"{h.key}/{h.version}" for h in r.hits)
         cells = f"{r.created_at:%Y-%m-%d %H:%M}", r.membership_type, f"{r.event}{' (correction)' * r.correction}"
         row(drawn, r.as_of, *cells, f"{r.inclusion_sum} − {r.exclusion_sum}", hits)
     desk.screen.answer([r.content() for r in records], drawn)
-    for said in mastering.life(records[0].subject):
+    for said in (*merges, *mastering.life(records[0].subject)):
         desk.screen.note(said)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from console.desk import Desk, History, at_desk
+from console.merges import merges_in_words
 from console.screen import row, table
 from jobs.registers import register_of
 from jobs.wiring import Installation, opened
@@ -74,11 +75,14 @@ def member(
         rows = register.member(number)
         if not rows:
             raise RunRefused(_nobody(number, register, installation))
+        merges = merges_in_words(rows[0].subject, installation.history, register)
     drawn = table("type", "member", "since", "event", "as of", "created", "run")
     for each in rows:
         told = "yes" if each.granted else "no", each.since, each.event, each.as_of
         row(drawn, each.membership_type, *told, f"{each.created_at:%Y-%m-%d %H:%M}", each.run_id)
     desk.screen.answer([each.content() for each in rows], f"{number} · subject {rows[0].subject}", drawn)
+    for said in merges:
+        desk.screen.note(said)
 
 
 def _lacking(installation: Installation, register: Register) -> str:

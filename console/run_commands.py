@@ -197,11 +197,12 @@ def type_counts(manifest: Manifest) -> Table:
         "lapsed": lambda counts: counts.events.get("REVOKED_LAPSED", 0),
         "excluded": lambda counts: counts.events.get("REVOKED_EXCLUDED", 0),
         "ended": lambda counts: counts.events.get("REVOKED_ABSENT", 0),
+        "merged": lambda counts: counts.events.get("MERGED_INTO", 0),
         "absent": lambda counts: counts.absent,
         "after": lambda counts: counts.members_after,
     }
     types = manifest.evaluation.types
-    seldom = {"ended", "absent"}  # shown where there are any
+    seldom = {"ended", "merged", "absent"}  # shown where there are any
     shown = [n for n, number in numbers.items() if n not in seldom or any(map(number, types))]
     drawn = table("membership type", *shown, right=shown)
     for counts in types:

@@ -17,6 +17,7 @@ EVENT_NAMES = {
     "REVOKED_LAPSED": "lapsed",
     "REVOKED_EXCLUDED": "excluded",
     "REVOKED_ABSENT": "absent",
+    "MERGED_INTO": "merged",
 }
 WIDTH = 760
 

@@ -18,6 +18,7 @@ BEFORE = {
     Event.REVOKED_LAPSED: Standing.MEMBER,
     Event.REVOKED_EXCLUDED: Standing.MEMBER,
     Event.REVOKED_ABSENT: Standing.MEMBER,
+    Event.MERGED_INTO: Standing.MEMBER,
     Event.REINSTATED: Standing.FORMER,
     Event.NOT_GRANTED: Standing.NEVER,
 }

@@ -20,6 +20,7 @@ EVENTS = {
     Event.REVOKED_LAPSED: "Revoked: lapsed",
     Event.REVOKED_EXCLUDED: "Revoked: excluded",
     Event.REVOKED_ABSENT: "Revoked: absent",
+    Event.MERGED_INTO: "Merged into another",
     Event.NOT_GRANTED: "Not granted",
 }
 

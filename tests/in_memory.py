@@ -35,6 +35,7 @@ class Staged:
     tally: Tally
     decision: Decision
     first_granted: date | None
+    merged_into: Subject | None = None
 
 
 Staging = dict[str, list[Staged]]
@@ -67,6 +68,8 @@ class InMemoryEvaluator:
     staging: Staging
     evaluations: int = 0
     absence_ends: bool = False
+    merged: Mapping[date, Mapping[Subject, Subject]] = field(default_factory=dict)
+    """Day to the subjects that are merged away, and into which."""
 
     def snapshots(self, as_of: date) -> Mapping[str, str]:
         return {"subjects": as_of.isoformat()}
@@ -92,8 +95,9 @@ class InMemoryEvaluator:
         present = [pair for pair in pairs if pair[0] in population]
         tried = [_staged(rule_set, matrix, p, population[p[0]], before, also=p in wanted) for p in present]
         gone = [staged for pair, staged in before.items() if pair[0] not in population]
-        absent = [(staged, decide_absent(_standing(staged), ends=self.absence_ends)) for staged in gone]
-        ended = [_ended(staged, decision) for staged, decision in absent if decision]
+        merged, ends = self.merged.get(rule_set.as_of, {}), self.absence_ends
+        absent = [(s, decide_absent(_standing(s), ends=ends, merged=s.subject in merged)) for s in gone]
+        ended = [_ended(staged, decision, merged.get(staged.subject)) for staged, decision in absent if decision]
         self.staging[folder] = [*(staged for staged in tried if staged), *ended]
         self.staging[f"{folder}/standing"] = [staged for staged, decision in absent if decision is None]
         progress("Evaluated", 1.0)
@@ -258,9 +262,10 @@ def _staged(
     return Staged(subject, key, tuple(words), tally, decision, first_granted)
 
 
-def _ended(stood: Staged, decision: Decision) -> Staged:
-    """The end of an absent subject's membership."""
-    return replace(stood, words=(0,) * len(stood.words), tally=Tally(), decision=decision)
+def _ended(stood: Staged, decision: Decision, merged_into: Subject | None) -> Staged:
+    """The end of the membership of a subject that is absent, or was merged into another."""
+    none = (0,) * len(stood.words)
+    return replace(stood, words=none, tally=Tally(), decision=decision, merged_into=merged_into)
 
 
 def _standing(earlier: Staged | None) -> Standing:
@@ -321,4 +326,5 @@ def _record(staged: Staged, manifest: Manifest, matrix: HitMatrix, policy: Polic
         engine_version=manifest.engine_version,
         policy=policy,
         correction=manifest.correction,
+        merged_into=staged.merged_into,
     )

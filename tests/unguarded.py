@@ -63,7 +63,7 @@ GUARDS = (
     Guard(2, "rules_engine/publication/postgres_guards.py", "WHERE NOT correction", "WHERE true",
           f"{CONTRACT}/test_history.py::test_a_correction_is_nobodys_newest_record",
           "members stay as they are"),
-    Guard(3, "rules_engine/worker/decide.py", "if self.ends and member.any():", "if member.any():",
+    Guard(3, "rules_engine/worker/decide.py", "absent = member & ~merged & self.ends", "absent = member & ~merged",
           "tests/functional/test_absent_subjects.py::test_a_lost_partition_revokes_nobody",
           "nobody is revoked; the manifest counts `absent`"),
     Guard(4, "rules_engine/model/manifest.py", "faults += self.evaluation.work_faults()", "pass",

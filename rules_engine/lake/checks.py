@@ -1,4 +1,4 @@
-"""Everything that is checked of the data before a rule is run (R-LAKE-2, R-LAKE-4): only what rules in force use."""
+"""Everything that is checked of the data before a rule is run (R-LAKE-2, R-LAKE-4): only what is used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
-from rules_engine.lake import elements, orphans, uniqueness
+from rules_engine.lake import elements, merges, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.freshness import age_faults
@@ -47,7 +47,7 @@ def checked(opened: OpenLake[DataFrame], rule_set: RuleSet) -> list[Breach]:
     lake, lists = opened.declaration, {each.name: dict(each.columns) for each in rule_set.reference_lists}
     schema = replace(opened.schema, columns={**opened.schema.columns, **lists})
     uses = used(rule_set.versions, schema, lake)
-    work = [frame for frame in lake.frames if uses.of(frame.name)]
+    work = [frame for frame in lake.frames if uses.of(frame.name) or frame.name == merges.frame_read(lake)]
     faults, found = list(age_faults(lake, opened.snapshots, uses, opened.as_of)), list[Breach]()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = [pool.submit(_of_frame, opened, frame, uses) for frame in work]
@@ -65,6 +65,8 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
     try:
         asked = elements.measures(frame, data, columns, opened.as_of)
         found = [*_measured(lake, frame, data, asked, keys, uses)]
+        if frame.name == merges.frame_read(lake):
+            found += merges.breaches(lake, data)
         if frame.orphans is not None and frame is not lake.subject_frame:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
     except spark_errors() as problem:

@@ -12,8 +12,20 @@ from rules_engine.model.columns import Column, OnBreach, column
 from rules_engine.model.frames import Absent, Days, Format, Frame, Lake, Naming
 from rules_engine.model.joint_holdings import joint_holdings
 from rules_engine.model.layouts import Layout
+from rules_engine.model.merged_subjects import merged_subjects
 
-LAKE_WORDS = {"subject", "frames", "absent", "snapshots", "segments", "days", "on_breach", "holdings", "seen_by"}
+LAKE_WORDS = {
+    "subject",
+    "frames",
+    "absent",
+    "snapshots",
+    "segments",
+    "days",
+    "on_breach",
+    "holdings",
+    "seen_by",
+    "merged",
+}
 FRAME_WORDS = {
     *("path", "format", "key", "subject_key", "grain", "source_system", "columns", "options"),
     *("max_age", "orphans", "on_breach"),
@@ -64,6 +76,8 @@ def parse(text: str, base: str) -> Lake:
     subject = str(body.get("subject", ""))
     chosen: dict[str, Any] = {word: of(body[word]) for word, of in CHOICES.items() if word in body}
     holdings = joint_holdings(body.get("holdings"), subject)
+    if "merged" in body:
+        chosen["merged"] = merged_subjects(body["merged"])
     if "seen_by" in body:
         chosen["seen_by"] = tuple(map(str, body["seen_by"]))
     return Lake(subject, tuple(frames), segments=_segments(body.get("segments", ())), holdings=holdings, **chosen)

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
+from rules_engine.lake import merges
 from rules_engine.lake.codes import CHANGED, DAYS_DIFFER, STALE
 from rules_engine.lake.storage import landed_as
 from rules_engine.lake.used import Used
@@ -26,12 +27,13 @@ def age_faults(lake: Lake, snapshots: Mapping[str, str], uses: Used, as_of: date
     """
     Snapshots that are older than their frame allows, and days that differ where the lake says that they agree.
 
-    Only of frames that rules use, and of the subjects.
+    Only of frames that rules use, of the subjects, and of those that were merged.
     """
+    read = {lake.subject_frame.name, merges.frame_read(lake)}
     subjects = day_of(snapshots[lake.subject_frame.name])
     for frame in lake.frames:
         day = day_of(snapshots[frame.name])
-        if day is None or not (uses.of(frame.name) or frame is lake.subject_frame):
+        if day is None or not (uses.of(frame.name) or frame.name in read):
             continue
         if frame.max_age is not None:
             yield from _stale(frame, day, frame.max_age, as_of)

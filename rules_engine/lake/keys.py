@@ -25,10 +25,19 @@ _CHECKS = {
 }
 
 
-def key_faults(lake: Lake, subjects: DataFrame) -> Iterator[Fault]:
+WHOLE = {"tinyint", "smallint", "int", "bigint"}
+
+
+def joinable(left: str, right: str) -> bool:
+    """Whether keys of these Spark types name the same subjects: the same type, or whole numbers of any width."""
+    return left == right or {left, right} <= WHOLE
+
+
+def key_faults(lake: Lake, subjects: DataFrame, frame: str = "", column: str = "") -> Iterator[Fault]:
     """
     Every kind of key among the subjects that cannot be one, with how many there are; keys are not shown.
 
+    They are of the subject frame's key, or of the column of a frame that are named.
     Keys that are whole numbers have no such kinds. Keys with other letters than ASCII's are looked at one by one:
     whether they are UTF-8, and whether two of them are one text in Unicode's normal form C.
     """
@@ -37,7 +46,7 @@ def key_faults(lake: Lake, subjects: DataFrame) -> Iterator[Fault]:
     found = subjects.selectExpr(*(f"count_if({check}) AS {name}" for name, check in _CHECKS.items())).first()
     if found is None:
         return
-    which, key = f"Frame '{lake.subject_frame.name}'", f"'{lake.subject_key}'"
+    which, key = f"Frame '{frame or lake.subject_frame.name}'", f"'{column or lake.subject_key}'"
     if found["empty"]:
         yield Fault(
             which,

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
-from rules_engine.lake import uniqueness
+from rules_engine.lake import merges, uniqueness
 from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY, SUBJECT_KEY
-from rules_engine.lake.keys import key_faults
+from rules_engine.lake.keys import WHOLE, joinable, key_faults
 from rules_engine.lake.opening import opened, spark_errors, unread
 from rules_engine.lake.ready import ready_frames
 from rules_engine.lake.storage import Landed
@@ -17,8 +17,6 @@ from rules_engine.model.frames import Lake, Schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
 
 def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -> dict[str, DataFrame]:
@@ -135,8 +133,4 @@ def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:
         elif frame is lake.subject_frame and found not in WHOLE | {"string"}:
             what = f"its subject key '{frame.subject_key}' is {found}."
             yield Fault(f"Frame '{frame.name}'", what, "A subject is named by a whole number or a text.", SUBJECT_KEY)
-
-
-def joinable(left: str, right: str) -> bool:
-    """Whether keys of these Spark types name the same subjects: the same type, or whole numbers of any width."""
-    return left == right or {left, right} <= WHOLE
+    yield from merges.type_faults(lake, types, wanted)

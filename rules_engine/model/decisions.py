@@ -25,6 +25,7 @@ class Reason(StrEnum):
     BELOW_MARGIN = "BELOW_MARGIN"  # the inclusions alone do not reach the needed margin
     HELD = "HELD"  # the earlier decision stands: a condition was unknown, or its type is held
     ABSENT = "ABSENT"  # the subject is not in the snapshot, and the lake says that this ends its memberships
+    MERGED = "MERGED"  # the subject is not in the snapshot, and the lake says into which other it was merged
 
 
 class Event(StrEnum):
@@ -37,6 +38,7 @@ class Event(StrEnum):
     REVOKED_ABSENT = "REVOKED_ABSENT"
     REINSTATED = "REINSTATED"
     NOT_GRANTED = "NOT_GRANTED"
+    MERGED_INTO = "MERGED_INTO"
 
 
 CHANGING = frozenset(Event) - {Event.RETAINED, Event.NOT_GRANTED}
@@ -141,16 +143,21 @@ def decide(tally: Tally, policy: MembershipType, before: Standing = Standing.NEV
     return Decision(granted, reason, _event(tally, policy, granted, before))
 
 
-def decide_absent(before: Standing, *, ends: bool) -> Decision | None:
+def decide_absent(before: Standing, *, ends: bool, merged: bool = False) -> Decision | None:
     """
     Decide about a subject that is not in the snapshot (R-RUN-3): nothing, or the end of a membership.
 
-    ``ends`` is whether the lake says that absence ends memberships. None is no decision: what stood before stands.
+    ``ends`` is whether the lake says that absence ends memberships, ``merged`` whether it says that this subject was
+    merged into another: that ends them whatever absence does. None is no decision: what stood before stands.
 
     >>> decide_absent(Standing.MEMBER, ends=True)
     Decision(granted=False, reason=<Reason.ABSENT: 'ABSENT'>, event=<Event.REVOKED_ABSENT: 'REVOKED_ABSENT'>)
     """
-    if ends and before is Standing.MEMBER:
+    if before is not Standing.MEMBER:
+        return None
+    if merged:
+        return Decision(granted=False, reason=Reason.MERGED, event=Event.MERGED_INTO)
+    if ends:
         return Decision(granted=False, reason=Reason.ABSENT, event=Event.REVOKED_ABSENT)
     return None
 

@@ -15,6 +15,7 @@ from rules_engine.model.columns import Column, OnBreach
 from rules_engine.model.frame_options import option_faults, spelled
 from rules_engine.model.joint_holdings import JointHoldings, made_of, ready_columns
 from rules_engine.model.layouts import Layout
+from rules_engine.model.merged_subjects import MergedSubjects, declared_faults
 
 READERS = ("analyst", "approver", "auditor", "admin")
 """The roles of the rules database in which somebody reads."""
@@ -171,6 +172,7 @@ class Lake:
     holdings: JointHoldings | None = None
     seen_by: tuple[str, ...] = ("auditor",)
     """The roles that see values of sensitive columns; others see them masked."""
+    merged: MergedSubjects | None = None
 
     def __post_init__(self) -> None:
         raise_all(RunRefused, self._faults())
@@ -193,8 +195,11 @@ class Lake:
             )
         elif not self.subject_frame.subject_key:
             yield Fault(f"Frame '{self.subject}'", "it is the subject frame and its key is not one column.", "Name it.")
-        elif self.holdings:
-            yield from made_of(self.holdings, self.frames)
+        else:
+            if self.holdings:
+                yield from made_of(self.holdings, self.frames)
+            if self.merged:
+                yield from declared_faults(self.merged, self.frames, self.subject, self.on_breach)
 
     @property
     def digest(self) -> str:
@@ -216,9 +221,11 @@ class Lake:
         return sha256(text.encode()).hexdigest()
 
     def _also(self) -> Iterable[object]:
-        """What few declarations say: how the ready frame is made, and what holds types; what only stops is not said."""
+        """What few declarations say: ready frame, merges, and what holds types; what only stops is not said."""
         if self.holdings:
             yield astuple(self.holdings)
+        if self.merged:
+            yield ["merged", *astuple(self.merged)]
         if self.holds:
             yield [
                 [f.name, f.orphans, f.on_breach, [[*c.expectations(), c.on_breach] for c in f.columns]]

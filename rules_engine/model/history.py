@@ -68,7 +68,8 @@ class HistoryRecord:
     None if never; it tells a reinstatement from a first grant. ``as_of`` is the
     business day. ``policy`` is what turned the sums into the decision, None in
     records of form 1. A ``correction`` answers questions about its day and is
-    nobody's newest record.
+    nobody's newest record. ``merged_into`` is the subject that took this one's
+    records, where the membership ended by that, and None otherwise.
     """
 
     subject: Subject
@@ -88,6 +89,7 @@ class HistoryRecord:
     engine_version: str
     policy: Policy | None = None
     correction: bool = False
+    merged_into: Subject | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.snapshots, MappingProxyType):  # the records of a run share one
@@ -111,7 +113,7 @@ class HistoryRecord:
         Computed over values, never over what a store made of them; a record of form 1 is hashed as it is read.
         """
         decided = f"{self.granted:d},{self.event.value},{self.reason.value},{self.first_granted}"
-        decided = f"{decided},{self.inclusion_sum},{self.exclusion_sum}"
+        decided = f"{decided},{self.inclusion_sum},{self.exclusion_sum}{into_text(self.merged_into)}"
         return hash_of(self.subject, self.membership_type, decided, self.hits_text, self.run_text)
 
     @cached_property
@@ -146,6 +148,7 @@ class HistoryRecord:
             "format": self.format,
             "policy": self.policy.content() if self.policy else None,
             "correction": self.correction,
+            "merged_into": self.merged_into,
         }
 
 
@@ -190,6 +193,11 @@ def hit_text(hit: Hit) -> str:
 def hits_text(hits: Iterable[str]) -> str:
     """Hits that are JSON each, as the JSON of them all."""
     return f"[{', '.join(hits)}]"
+
+
+def into_text(merged_into: Subject | None) -> str:
+    """What a hash has of the surviving subject: nothing where there is none, so that earlier hashes stay."""
+    return "" if merged_into is None else f",{json.dumps(merged_into)}"
 
 
 def hash_of(subject: Subject, membership_type: str, decided: str, hits: str, run: str) -> str:
@@ -251,4 +259,10 @@ def record_from(content: Mapping[str, Any]) -> HistoryRecord:
         engine_version=content["engine_version"],
         policy=policy_from(policy) if (policy := content.get("policy")) else None,
         correction=bool(content.get("correction")),
+        merged_into=_subject(content.get("merged_into")),
     )
+
+
+def _subject(said: Any) -> Subject | None:
+    """A subject as a store gives it, whose numbers may be decimals."""
+    return said if said is None or isinstance(said, str) else int(said)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 
-from rules_engine.model.history import HistoryRecord
+from rules_engine.model.history import HistoryRecord, Subject
 from rules_engine.model.publications import Chain
 
 
@@ -30,6 +30,23 @@ def answering(
     known = [r for r in records if r.as_of <= as_of and (known_at is None or r.created_at <= known_at)]
     known = [r for r in known if not r.correction or r.as_of == corrected]
     return {record.membership_type: record for record in sorted(known, key=lambda r: (r.as_of, r.created_at))}
+
+
+def merges(subject: Subject, journey: Callable[[Subject], Iterable[HistoryRecord]]) -> Iterator[HistoryRecord]:
+    """
+    A record of the merge that a subject's newest run of records tells, then that of the survivor, step by step.
+
+    Nothing where a subject was not merged, or was decided since. ``journey`` gives a subject's records.
+    """
+    seen = set[Subject]()
+    while subject not in seen:
+        seen.add(subject)
+        told = [record for record in journey(subject) if not record.correction]
+        last = max(told, key=lambda record: (record.created_at, record.merged_into is not None), default=None)
+        if last is None or last.merged_into is None:
+            return
+        yield last
+        subject = last.merged_into
 
 
 def of_run(records: Iterable[HistoryRecord], run_id: str) -> Mapping[str, HistoryRecord]:

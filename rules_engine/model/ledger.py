@@ -32,11 +32,13 @@ def ledger_faults(record: HistoryRecord) -> Iterator[str]:
             yield f"its {kind}s weigh {weights}, and it says {said}"
     if record.granted != (record.event in GRANTING):
         yield f"its event is {record.event}, and it says {'granted' if record.granted else 'not granted'}"
+    if (record.event is Event.MERGED_INTO) != (record.merged_into is not None):
+        yield f"its event is {record.event}, and it says merged into {record.merged_into}"
 
 
 def decision_faults(record: HistoryRecord) -> Iterator[str]:
     """Decided again from its hits and its policy, and where it stood before."""
-    if record.policy is None or record.reason in {Reason.HELD, Reason.ABSENT}:
+    if record.policy is None or record.reason in {Reason.HELD, Reason.ABSENT, Reason.MERGED}:
         return
     said = record.policy
     policy = MembershipType(

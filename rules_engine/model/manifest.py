@@ -16,7 +16,7 @@ from rules_engine.model.failing import HeldType, held_from
 FORMAT = 2
 """The form manifests are written in. Those of form 1 say nothing of files, corrections and absent subjects."""
 
-REVOKED = ("REVOKED_LAPSED", "REVOKED_EXCLUDED", "REVOKED_ABSENT")
+REVOKED = ("REVOKED_LAPSED", "REVOKED_EXCLUDED", "REVOKED_ABSENT", "MERGED_INTO")
 
 
 @dataclass(frozen=True, slots=True)

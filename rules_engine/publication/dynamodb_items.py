@@ -22,7 +22,7 @@ from rules_engine.model.history import (
 )
 from rules_engine.model.publications import Chain, Publication, entry_key, read_chain
 from rules_engine.model.rules import Policy
-from rules_engine.publication.records import SubjectType, subject_checked
+from rules_engine.publication.records import SubjectType, subject_checked, survivor_checked
 
 encode = TypeSerializer().serialize
 decode = TypeDeserializer().deserialize
@@ -39,7 +39,7 @@ CHAIN = "publications"
 ATTRIBUTES = (
     "subject sort_key created_at membership_type granted event reason inclusion_sum exclusion_sum hits "
     "first_granted rule_set_digest snapshots as_of run_id engine_version format policy correction content_hash "
-    "run_shard"
+    "merged_into run_shard"
 ).split()
 
 CHAIN_ATTRIBUTES = (
@@ -100,12 +100,12 @@ def item_of(record: HistoryRecord, subject_type: SubjectType) -> dict[str, Any]:
     subject = subject_checked(record.subject, subject_type)
     shard = zlib.crc32(str(subject).encode()) % SHARDS
     created = created_text(record.created_at)
-    first = record.first_granted
+    first, into = record.first_granted, survivor_checked(record.merged_into, subject_type)
     run = _of_run(
         record.rule_set_digest, tuple(record.snapshots.items()), record.as_of, record.run_id, record.engine_version
     )
     return {
-        "subject": {"N" if type(subject) is int else "S": str(subject)},
+        "subject": _subject(subject),
         "sort_key": {"S": f"{created}#{record.membership_type}"},
         "created_at": {"S": created},
         "membership_type": {"S": record.membership_type},
@@ -120,9 +120,14 @@ def item_of(record: HistoryRecord, subject_type: SubjectType) -> dict[str, Any]:
         "policy": _policy(record.policy),
         "correction": {"BOOL": record.correction},
         "content_hash": {"S": record.content_hash},
+        "merged_into": {"NULL": True} if into is None else _subject(into),
         "run_shard": {"S": f"{record.run_id}#{shard}"},
         **run,
     }
+
+
+def _subject(subject: Subject) -> dict[str, Any]:
+    return {"N" if type(subject) is int else "S": str(subject)}
 
 
 # boto3's serializer takes three times as long for an item as all else; what a run repeats is remembered.

@@ -63,7 +63,7 @@ GRANT "{table}_writer" TO CURRENT_USER;
 SECOND_FORM = """
 ALTER TABLE history."{table}" ADD COLUMN IF NOT EXISTS format integer NOT NULL DEFAULT 1,
     ADD COLUMN IF NOT EXISTS policy jsonb, ADD COLUMN IF NOT EXISTS correction boolean NOT NULL DEFAULT false,
-    ADD COLUMN IF NOT EXISTS content_hash text;
+    ADD COLUMN IF NOT EXISTS content_hash text, ADD COLUMN IF NOT EXISTS merged_into {subject};
 CREATE OR REPLACE VIEW history."{table}_current" AS {current};
 CREATE TABLE IF NOT EXISTS history."{table}_chain" (
     number integer NOT NULL CHECK (number > 0),
@@ -77,13 +77,14 @@ REVOKE ALL ON history."{table}_chain" FROM PUBLIC;
 GRANT SELECT, INSERT ON history."{table}_chain" TO "{table}_writer";
 GRANT SELECT ON history."{table}_current" TO "{table}_writer";
 """
-"""What form 2 of records and the chain of publications need; a table of form 1 is brought to it and keeps its rows."""
+"""What form 2, the chain of publications and merges need; an earlier table is brought to it and keeps its rows."""
 
 OWNED = """
     SELECT pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'history' AND c.relname = :name
-        AND NOT EXISTS (SELECT FROM pg_trigger AS t
+        AND NOT (EXISTS (SELECT FROM pg_trigger AS t
             WHERE t.tgrelid = to_regclass(format('history.%I', :chain)) AND t.tgname = 'insert_only')
+            AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'merged_into'))
 """
 """Whether this login may bring a table of an earlier version to this one; nothing where it is there."""
 
@@ -114,6 +115,7 @@ CLAIM = """
 
 REFUSALS: Mapping[type[psycopg2.Error], str] = {
     errors.UndefinedTable: "Create the history first: `rules db upgrade`.",
+    errors.UndefinedColumn: "The history is of an earlier version: `rules db upgrade` brings it to this one.",
     errors.UndefinedObject: "The role that writes the history is missing: run `rules db upgrade`.",
     errors.InvalidParameterValue: "The role that writes the history is missing: run `rules db upgrade`.",
     errors.InsufficientPrivilege: "Ask the database's owner for membership of the role that writes the history.",
@@ -159,13 +161,13 @@ class PostgresHistory:
         with self._refused("be created"), self._engine.begin() as connection:
             self._lock(connection)
             there = self._subject_column(connection)
+            subject = "bigint" if (there or column) == "bigint" else 'text COLLATE "C"'
             if there is None:
-                subject = column if column == "bigint" else 'text COLLATE "C"'
                 connection.exec_driver_sql(DEFINITION.format(table=self._table, subject=subject))
             names = {"name": self._table, "chain": f"{self._table}_chain"}
             if connection.execute(text(OWNED), names).scalar():
                 current = CURRENT.format(table=self._table)
-                second_form = SECOND_FORM.format(table=self._table, current=current)
+                second_form = SECOND_FORM.format(table=self._table, current=current, subject=subject)
                 connection.exec_driver_sql(second_form + GUARDS.format(table=self._table))
             if connection.execute(text(UNREAD), {"name": self._table, "reader": f"{self._table}_reader"}).scalar():
                 connection.exec_driver_sql(READERS.format(table=self._table))

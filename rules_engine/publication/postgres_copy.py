@@ -14,14 +14,15 @@ from psycopg2 import errors
 
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable, created_text, read, record_from
 from rules_engine.model.rules import Policy
-from rules_engine.publication.records import SubjectType, collided, subject_checked
+from rules_engine.publication.records import SubjectType, collided, subject_checked, survivor_checked
 
 AT_ONCE = 1 << 20
 """Bytes that COPY is given at once: between two portions the writer waits for its turn in Python."""
 
 COLUMNS = (
     "subject, sort_key, created_at, membership_type, granted, event, reason, inclusion_sum, exclusion_sum, hits, "
-    "first_granted, rule_set_digest, snapshots, as_of, run_id, engine_version, format, policy, correction, content_hash"
+    "first_granted, rule_set_digest, snapshots, as_of, run_id, engine_version, format, policy, correction, "
+    "content_hash, merged_into"
 )
 """The table's columns in the order in which lines and statements give them, whatever order the table has."""
 
@@ -83,14 +84,24 @@ def line(record: HistoryRecord, subject_type: SubjectType) -> str:
     decided = f"{record.granted:d}\t{record.event.value}\t{record.reason.value}"
     own = f"{decided}\t{record.inclusion_sum}\t{record.exclusion_sum}"
     first = record.first_granted.isoformat() if record.first_granted else None
-    return line_of(key, own, record.hits_text, first, of_run(record), record.content_hash)
+    into = survivor_checked(record.merged_into, subject_type)
+    return line_of(key, own, record.hits_text, first, of_run(record), record.content_hash, into)
 
 
-def line_of(key: Subject, own: str, hits: str, first: str | None, run: tuple[str, str, str], content_hash: str) -> str:
+def line_of(
+    key: Subject,
+    own: str,
+    hits: str,
+    first: str | None,
+    run: tuple[str, str, str],
+    content_hash: str,
+    merged_into: Subject | None,
+) -> str:
     """A line, of an escaped subject, of what was decided of it, and of what :func:`of_run` says."""
     keys, of_run, policy = run
+    into = NONE if merged_into is None else escaped(merged_into)
     hits = hits.replace("\\", r"\\")  # of what COPY takes for signs of its own, JSON has this one alone
-    return f"{key}\t{keys}\t{own}\t{hits}\t{first or NONE}\t{of_run}\t{policy}\t{content_hash}\n"
+    return f"{key}\t{keys}\t{own}\t{hits}\t{first or NONE}\t{of_run}\t{policy}\t{content_hash}\t{into}\n"
 
 
 @dataclass

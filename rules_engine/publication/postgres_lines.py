@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules_engine.model.decisions import WritePolicy
-from rules_engine.model.history import HistoryRecord, Subject, hash_of, hit_text, hits_text
+from rules_engine.model.history import HistoryRecord, Subject, hash_of, hit_text, hits_text, into_text
 from rules_engine.model.hitmatrix import hits_of
 from rules_engine.publication.postgres_copy import escaped, line, line_of, of_run
-from rules_engine.publication.records import SubjectType, in_chunks, subject_checked
+from rules_engine.publication.records import SubjectType, in_chunks, subject_checked, survivor_checked
 from rules_engine.publication.staged_records import EVENTS, REASONS, Records, StagedDecisions
 
 Chunk = tuple[bytes, int]
@@ -39,7 +39,9 @@ def _staged(staged: StagedDecisions, subject_type: SubjectType) -> Iterator[str]
         batch = _written(each, staged.records.manifest.writes)
         named = {name: batch.column(name) for name in COLUMNS}
         named["first_granted"] = named["first_granted"].cast("string")
+        told = MERGED in batch.schema.names  # else staged before merges were
         columns = [column.to_pylist() for column in named.values()]
+        columns.append(batch.column(MERGED).to_pylist() if told else [None] * batch.num_rows)
         for place, key in enumerate(columns[0]):
             if key not in of_types:
                 (row,) = batch.slice(place, 1).to_pylist()
@@ -48,6 +50,7 @@ def _staged(staged: StagedDecisions, subject_type: SubjectType) -> Iterator[str]
 
 
 COLUMNS = "membership_type subject granted event reason inclusion_sum exclusion_sum words first_granted".split()
+MERGED = "merged_into"
 
 
 def _written(batch: Any, writes: WritePolicy) -> Any:
@@ -92,11 +95,12 @@ class _OfType:
         exclusion_sum: int,
         words: list[int] | None,
         first: str | None,
+        into: Subject | None,
     ) -> str:
         """The line of COPY of one decision; ``words`` are its hits as packed bits, ``first`` a day as text."""
         hits = hits_text(hits_of(words or (), self.texts))
-        decided = f"{granted:d},{event},{reason},{first},{inclusion_sum},{exclusion_sum}"
+        decided = f"{granted:d},{event},{reason},{first},{inclusion_sum},{exclusion_sum}{into_text(into)}"
         content_hash = hash_of(subject, self.membership_type, decided, hits, self.run_text)
         key = escaped(subject_checked(subject, self.subject_type))
         own = f"{granted:d}\t{event}\t{reason}\t{inclusion_sum}\t{exclusion_sum}"
-        return line_of(key, own, hits, first, self.run, content_hash)
+        return line_of(key, own, hits, first, self.run, content_hash, survivor_checked(into, self.subject_type))

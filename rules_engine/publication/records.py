@@ -20,6 +20,11 @@ NAMED = 20
 _T = TypeVar("_T")
 
 
+def survivor_checked(merged_into: Subject | None, subject_type: SubjectType) -> Subject | None:
+    """The subject that another was merged into, if it is of the history's type; None where there is none."""
+    return None if merged_into is None else subject_checked(merged_into, subject_type)
+
+
 def subject_checked(subject: Subject, subject_type: SubjectType) -> Subject:
     """
     The subject, if it is of the history's type.

@@ -106,4 +106,5 @@ def _record(
         engine_version=manifest.engine_version,
         policy=policy,
         correction=manifest.correction,
+        merged_into=row.get("merged_into"),
     )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.model.decisions import Event
 from rules_engine.model.history import Subject
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import WhenUnknown
@@ -21,7 +22,7 @@ from rules_engine.review.edits import edits
 from rules_engine.review.effect import SAMPLES, verdicts
 from rules_engine.review.plan import Evaluating
 from rules_engine.review.population import Population, Staged, Stood, missing
-from rules_engine.review.staged import HITS, Kept, Tables, absent_in, kept, stood
+from rules_engine.review.staged import HITS, Kept, Tables, absent_in, ended_in, kept, stood, without_subjects
 from rules_engine.worker.weighing import Flags
 
 
@@ -91,7 +92,8 @@ def between(
             evaluated += [version.key for version in wanted]
         like = run.hits.rows.schema.field("subject").type
         known = stood(store, run.manifest.previous_run, tables, absent_in(store, run.manifest, tables, like), like)
-        sides.append((run, Population.of(staged, known), known))
+        merged = ended_in(store, run.manifest, tables, like, Event.MERGED_INTO)
+        sides.append((run, Population.of(staged, known), without_subjects(known, merged)))
     rules_of = [run.rule_set for run in runs]
     frames = {*runs[0].manifest.snapshots, *runs[1].manifest.snapshots}
     differ = (n for n in frames if runs[0].manifest.snapshots.get(n) != runs[1].manifest.snapshots.get(n))
@@ -142,7 +144,7 @@ class _Granted:
         self.new_rules_old_data, self.old_rules_new_data = crossed_old, crossed_new
 
     def _of(self, side: Side, rule_set: RuleSet) -> Flags:
-        """Whoever is present is decided; whoever is absent stands as before, unless that ends memberships."""
+        """Whoever is present is decided; whoever is absent stands as before, unless absence or a merge ended it."""
         run, population, known = side
         found: Flags = np.zeros(len(self.everybody), dtype=bool)
         at = pc.index_in(population.subjects.cast(self.everybody.type), value_set=self.everybody)

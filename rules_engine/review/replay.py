@@ -20,7 +20,9 @@ from rules_engine.review.staged import DECISIONS, Tables
 SAMPLES = 5
 """Decisions that are named where they differ."""
 
-COMPARED = "granted reason event inclusion_sum exclusion_sum inclusion_hits exclusion_hits words first_granted".split()
+COMPARED = (
+    "granted reason event inclusion_sum exclusion_sum inclusion_hits exclusion_hits words first_granted merged_into"
+).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ def _decisions(tables: Tables, was: str, now: str) -> Iterator[Difference]:
 def _by_pair(rows: pa.Table | None) -> dict[tuple[Any, str], Sequence[Any]] | None:
     if rows is None:
         return None
-    said = zip(*(rows.column(name).to_pylist() for name in COMPARED), strict=True)
+    columns = {name: rows.column(name).to_pylist() for name in COMPARED if name in rows.column_names}
+    said = zip(*(columns.get(name, [None] * len(rows)) for name in COMPARED), strict=True)
     pairs = zip(rows.column("subject").to_pylist(), rows.column("membership_type").to_pylist(), strict=True)
     return dict(zip(pairs, said, strict=True))

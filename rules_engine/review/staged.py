@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean
+from rules_engine.model.decisions import Event
 from rules_engine.model.manifest import Manifest
 from rules_engine.model.publications import newest
 from rules_engine.model.rule_sets import RuleSet
@@ -118,13 +119,19 @@ def absent_in(store: RunStore, manifest: Manifest, tables: Tables, like: pa.Data
     if carried is not None:
         of_held = pc.is_in(carried.column("membership_type"), value_set=held.cast(pa.string()))
         found.append(_whole(carried.filter(pc.invert(of_held)).column("subject")).cast(like))
-    if any(t.events.get("REVOKED_ABSENT") for t in manifest.evaluation.types):
-        decided = tables(f"{folder}/{DECISIONS}", ("subject", "reason"))
-        if decided is not None:
-            found.append(
-                _whole(decided.filter(pc.equal(decided.column("reason"), "ABSENT")).column("subject")).cast(like)
-            )
+    found.append(ended_in(store, manifest, tables, like, Event.REVOKED_ABSENT, Event.MERGED_INTO))
     return pa.concat_arrays(found).unique()
+
+
+def ended_in(store: RunStore, manifest: Manifest, tables: Tables, like: pa.DataType, *events: Event) -> pa.Array:
+    """The subjects of whom a run ended a membership by one of these events."""
+    if any(counts.events.get(event) for counts in manifest.evaluation.types for event in events):
+        decided = tables(f"{store.folder(manifest.run_id)}/{DECISIONS}", ("subject", "event"))
+        if decided is not None:
+            names = pa.array([event.value for event in events])
+            ended = pc.is_in(decided.column("event").cast(pa.string()), value_set=names)
+            return _whole(decided.filter(ended).column("subject")).cast(like)
+    return pa.array([], like)
 
 
 def without_types(rule_set: RuleSet, types: Collection[str]) -> RuleSet:
@@ -140,6 +147,11 @@ def without_standings(known: Stood, types: Collection[str]) -> Stood:
     """How everybody stood, but for some membership types."""
     chosen = pc.is_in(known.rows.column("membership_type"), value_set=pa.array(sorted(types), pa.string()))
     return replace(known, rows=known.rows.filter(pc.invert(chosen)))
+
+
+def without_subjects(known: Stood, subjects: pa.Array) -> Stood:
+    """How everybody stood, but for some subjects."""
+    return replace(known, rows=known.rows.filter(pc.invert(pc.is_in(known.rows.column("subject"), value_set=subjects))))
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

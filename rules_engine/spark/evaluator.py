@@ -13,6 +13,7 @@ from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.index.words import SUBJECT
 from rules_engine.lake.hadoop import exists, remove
 from rules_engine.lake.lists import open_lists
+from rules_engine.lake.merges import with_survivors
 from rules_engine.lake.reader import SparkLakeReader
 from rules_engine.lake.reading import reads_every_file, schema_of
 from rules_engine.model.failing import Limits, OnFailure
@@ -279,6 +280,8 @@ class SparkEvaluator:
         if facts:
             together = reduce(lambda a, b: a.unionAll(b), facts)
             sent.append(of_facts(together, words_said(planned.alone), parts))
+        if before is not None:  # looked up last: Spark takes a join for enormous
+            before = with_survivors(before, self.lake, self._frames(as_of))
         return merged(matrix, planned, sent, parts, before)
 
     def _kept(self, rows: DataFrame, path: str) -> DataFrame:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from rules_engine.index.words import SUBJECT, RuleBit, hit_word, unknown_word
 from rules_engine.model.rules import Form, WhenUnknown
-from rules_engine.worker.decision_rows import standing_schema
+from rules_engine.worker.decision_rows import before_schema
 from rules_engine.worker.exchange import PART, SendFacts, ShuffleWriter, Work
 from rules_engine.worker.work_counts import Count, uncounted
 
@@ -118,11 +118,19 @@ def of_facts(rows: DataFrame, words: Iterable[str], parts: HashPartitioning) -> 
 
 
 def of_memberships(rows: DataFrame, parts: HashPartitioning) -> ShuffleInput:
-    """Earlier memberships (``subject, membership_type, granted, first_granted``), on their way to their subjects."""
-    columns = ["membership_type", "granted", "first_granted"]
+    """
+    Earlier memberships (``subject, membership_type, granted, first_granted, merged_into``), on their way to their
+    subjects.
+    """
+    columns = [
+        "membership_type",
+        "granted",
+        "first_granted",
+        f"CAST(merged_into AS {parts.subject_type}) AS merged_into",
+    ]
     given = rows.selectExpr(parts.subject(SUBJECT), *columns, parts.part(SUBJECT))
     subject = pa.int64() if parts.subject_type == "bigint" else pa.string()
-    return ShuffleInput(given, as_given, standing_schema(subject), ())
+    return ShuffleInput(given, as_given, before_schema(subject), ())
 
 
 def as_given(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -23,7 +23,18 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import MembershipType, Strategy, WhenUnknown
 from rules_engine.worker import row_hash
 from rules_engine.worker.bit_counts import BitCounts
-from rules_engine.worker.decision_rows import DECISIONS, EPOCH, HITS, STANDING, Before, DecisionRows, flags, hashed
+from rules_engine.worker.decision_rows import (
+    DECISIONS,
+    EPOCH,
+    HITS,
+    MERGED_INTO,
+    STANDING,
+    Before,
+    DecisionRows,
+    flags,
+    hashed,
+    standing_schema,
+)
 from rules_engine.worker.merge import Block
 from rules_engine.worker.weighing import MEMBER, Numbers, Scales, Sides, Term, Weighing, decided
 from rules_engine.worker.work_counts import SUM, XOR, Count, Left, Outcome, uncounted
@@ -132,7 +143,7 @@ class Decide:
                 yield TypeRules(MembershipType(key))
 
     def _gone(self, gone: pa.RecordBatch | None, counted: _Counted) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """What stands of subjects that are not in the snapshot is handed on, or ended."""
+        """What stands of subjects that are not in the snapshot is handed on, or ended: by a merge, or by absence."""
         if gone is None or not self.hands_on:
             return
         ever = gone.filter(gone.column("first_granted").is_valid())
@@ -140,15 +151,16 @@ class Decide:
             rows = ever.filter(pc.equal(ever.column("membership_type"), key))
             member = flags(rows.column("granted"))
             counted.before[key] += int(member.sum())
-            if self.ends and member.any():
-                ended = rows.filter(pa.array(member))
-                yield (
-                    DECISIONS,
-                    _noted(DecisionRows.ended(key, ended), hashed(ended.column(0)), ended.column(0), counted),
-                )
-                rows, member = rows.filter(pa.array(~member)), member[:0]
-            counted.outcomes[Outcome(key, carried=True)] += int(member.sum())
-            yield STANDING, rows
+            merged = member & flags(rows.column(MERGED_INTO).is_valid())
+            absent = member & ~merged & self.ends
+            for of_these, by_merge in ((merged, True), (absent, False)):
+                if of_these.any():
+                    ended = rows.filter(pa.array(of_these))
+                    made = DecisionRows.ended(key, ended, merged=by_merge)
+                    yield DECISIONS, _noted(made, hashed(ended.column(0)), ended.column(0), counted)
+            stays = ~(merged | absent)
+            counted.outcomes[Outcome(key, carried=True)] += int((member & stays).sum())
+            yield STANDING, rows.filter(pa.array(stays)).select(standing_schema(rows.column(0).type).names)
 
 
 def _noted(rows: DecisionRows, of_subjects: row_hash.Hashes, subjects: pa.Array, counted: _Counted) -> pa.RecordBatch:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rules_engine.index.words import SUBJECT
-from rules_engine.model.decisions import Event, Reason
+from rules_engine.model.decisions import Standing, decide_absent
 from rules_engine.model.rules import Kind
 from rules_engine.worker import row_hash
 from rules_engine.worker.merge import Block
@@ -37,19 +37,23 @@ HITS, DECISIONS, STANDING = "hits", "decisions", "standing"
 
 _NAMES = [each.value for each in REASONS], [each.value for each in EVENTS]
 _CODED = pa.dictionary(pa.int8(), pa.string())
+MERGED_INTO = "merged_into"
 EPOCH = date(1970, 1, 1)
 """The day from which Arrow counts days."""
 
 
 def decision_schema(subject: pa.DataType) -> pa.Schema:
-    """Grain: subject × membership type. ``words`` are the type's own, NULL where no rule that counts hit."""
+    """
+    Grain: subject × membership type. ``words`` are the type's own, NULL where no rule that counts hit; ``merged_into``
+    is the surviving subject where the membership ended by a merge, else NULL.
+    """
     fields: dict[str, pa.DataType] = {
         SUBJECT: subject, "membership_type": _CODED, "granted": pa.bool_(), "reason": _CODED, "event": _CODED,
         "inclusion_sum": pa.int64(), "exclusion_sum": pa.int64(),
         "inclusion_hits": pa.int64(), "exclusion_hits": pa.int64(),
-        "words": pa.list_(pa.int64()), "first_granted": pa.date32(),
+        "words": pa.list_(pa.int64()), "first_granted": pa.date32(), MERGED_INTO: subject,
     }  # fmt: skip
-    once = {SUBJECT, "words"}
+    once = {SUBJECT, "words", MERGED_INTO}
     return pa.schema(
         [pa.field(name, type_, metadata=None if name in once else {REPEATS: b"yes"}) for name, type_ in fields.items()]
     )
@@ -59,6 +63,11 @@ def standing_schema(subject: pa.DataType) -> pa.Schema:
     """Grain: subject × membership type. An earlier membership; one that never was has no ``first_granted``."""
     fields = {SUBJECT: subject, "membership_type": pa.string(), "granted": pa.bool_(), "first_granted": pa.date32()}
     return pa.schema(list(fields.items()))
+
+
+def before_schema(subject: pa.DataType) -> pa.Schema:
+    """Of earlier memberships on their way to whoever decides: also who took the subject's place."""
+    return standing_schema(subject).append(pa.field(MERGED_INTO, subject))
 
 
 def schemas(finalised: Iterable[str], subject: pa.DataType, *, hands_on: bool) -> Mapping[str, pa.Schema]:
@@ -111,6 +120,8 @@ class DecisionRows:
     first_granted: NDArray[np.int32]
     ever: Flags
     """Whether there is a ``first_granted``."""
+    merged_into: pa.Array | None = None
+    """Of every row the surviving subject, where all are memberships that ended by a merge."""
 
     @classmethod
     def of(
@@ -130,17 +141,19 @@ class DecisionRows:
         )  # fmt: skip
 
     @classmethod
-    def ended(cls, key: str, members: pa.RecordBatch) -> DecisionRows:
-        """The decisions about members that are gone, where absence ends memberships."""
+    def ended(cls, key: str, members: pa.RecordBatch, *, merged: bool = False) -> DecisionRows:
+        """The decisions about members who are gone, where absence ends memberships, or were ``merged`` into others."""
+        decision = decide_absent(Standing.MEMBER, ends=True, merged=merged)
+        assert decision is not None
         rows = members.num_rows
         none: Numbers = np.zeros(rows, dtype=np.int64)
-        reason, event = REASONS.index(Reason.ABSENT), EVENTS.index(Event.REVOKED_ABSENT)
+        reason, event = REASONS.index(decision.reason), EVENTS.index(decision.event)
         first = members.column("first_granted").cast(pa.int32()).to_numpy(zero_copy_only=False)
         return cls(
             key, np.zeros(rows, dtype=bool),
             np.full(rows, reason, np.int8), np.full(rows, event, np.int8),
             (none, none), (none, none), np.zeros((rows, 0), dtype=np.int64), np.zeros(rows, dtype=bool),
-            first, np.ones(rows, dtype=bool),
+            first, np.ones(rows, dtype=bool), members.column(MERGED_INTO) if merged else None,
         )  # fmt: skip
 
     def at(self, rows: NDArray[np.intp]) -> DecisionRows:
@@ -151,6 +164,7 @@ class DecisionRows:
             sums=(self.sums[0][rows], self.sums[1][rows]), hits=(self.hits[0][rows], self.hits[1][rows]),
             words=self.words[rows], counted=self.counted[rows],
             first_granted=self.first_granted[rows], ever=self.ever[rows],
+            merged_into=None if self.merged_into is None else self.merged_into.take(pa.array(rows)),
         )  # fmt: skip
 
     def batch(self, subjects: pa.Array) -> pa.RecordBatch:
@@ -164,8 +178,9 @@ class DecisionRows:
             pa.DictionaryArray.from_arrays(pa.array(codes), names)
             for codes, names in zip((self.reason, self.event), _NAMES, strict=True)
         )
+        into = pa.nulls(len(subjects), subjects.type) if self.merged_into is None else self.merged_into
         numbers = map(pa.array, (*self.sums, *self.hits))
-        columns = [subjects, types, pa.array(self.granted), reason, event, *numbers, words, first]
+        columns = [subjects, types, pa.array(self.granted), reason, event, *numbers, words, first, into]
         return pa.RecordBatch.from_arrays(columns, schema=decision_schema(subjects.type))
 
     def hashes(self, subjects: row_hash.Hashes) -> row_hash.Hashes:
@@ -177,7 +192,8 @@ class DecisionRows:
             found = row_hash.of_longs(numbers, found)
         for word in self.words.T:
             found = np.where(self.counted, row_hash.of_longs(np.ascontiguousarray(word), found), found)
-        return np.where(self.ever, row_hash.of_ints(self.first_granted, found), found)
+        found = np.where(self.ever, row_hash.of_ints(self.first_granted, found), found)
+        return found if self.merged_into is None else hashed(self.merged_into, found)
 
     def outcomes(self) -> Iterator[tuple[Outcome, int]]:
         """How many rows have each outcome."""
@@ -188,9 +204,9 @@ class DecisionRows:
             yield Outcome(self.key, bool(granted), EVENTS[event].value, REASONS[reason].value), int(counts[code])
 
 
-def hashed(subjects: pa.Array) -> row_hash.Hashes:
-    """What Spark's ``xxhash64`` says of subjects: where it goes on with the rest of their rows."""
-    seeds = row_hash.seeds(len(subjects))
+def hashed(subjects: pa.Array, seeds: row_hash.Hashes | None = None) -> row_hash.Hashes:
+    """What Spark's ``xxhash64`` says of subjects: where it goes on with the rest of their rows, or ends with them."""
+    seeds = row_hash.seeds(len(subjects)) if seeds is None else seeds
     if not pa.types.is_string(subjects.type):
         return row_hash.of_longs(subjects.to_numpy(zero_copy_only=False).astype(np.int64), seeds)
     _, offsets, data = subjects.buffers()

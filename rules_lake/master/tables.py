@@ -26,7 +26,7 @@ def all_of(settings: Settings, records: Records, made: Build) -> dict[str, pa.Ta
     }
     if made.clusters is not None:
         found |= {"pairs": pairs(records, made), "findings": findings(records, made), "ids": ids(records, made)}
-        found["trail"] = trail(made)
+        found |= {"trail": trail(made), "merged": merged(made)}
     return found
 
 
@@ -128,6 +128,13 @@ def trail(made: Build) -> pa.Table:
     rows = [(step.day, str(step.event), step.master_id, step.other) for step in made.ids.trail]
     whole = {"master_id": pa.int64(), "other_id": pa.int64()}
     return _of_rows({"day": pa.string(), "event": pa.string()} | whole, rows)
+
+
+def merged(made: Build) -> pa.Table:
+    """One row an id that is merged away as of this day: the id that took its records, itself a row if it went, too."""
+    assert made.ids
+    whole = {"master_id": pa.int64(), "into_id": pa.int64()}
+    return _of_rows(whole, sorted(made.ids.merged().items()))
 
 
 def _of_rows(types: dict[str, pa.DataType], rows: Sequence[tuple[Any, ...]]) -> pa.Table:

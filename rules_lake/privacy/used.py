@@ -56,14 +56,15 @@ def _named(version: RuleVersion, columns: Mapping[str, str]) -> set[str]:
 
 
 def used_by_lake(lake: Lake) -> dict[str, set[str]]:
-    """Keys of every frame, the columns of the subject frame that segments name, and what the ready frame is made of."""
+    """Keys of every frame, what segments name of the subjects, what the ready frame is made of, and merges."""
     found = {f.name: {c.name for c in f.columns if _is_key(c.name, f.key, f.subject_key)} for f in lake.frames}
     for _, sql in lake.segments:
         words = {token.text.strip("`").lower() for token in tokens(sql)}
         subjects = lake.subject_frame
         found[subjects.name] |= {c.name for c in subjects.columns if c.name.lower() in words}
-    for name, columns in lake.holdings.reads(lake.frames).items() if lake.holdings else ():
-        found[name] |= {c.name for c in lake.frame(name).columns if c.name.lower() in columns}
+    for read in [each.reads(lake.frames) for each in (lake.holdings, lake.merged) if each]:
+        for name, columns in read.items():
+            found[name] |= {c.name for c in lake.frame(name).columns if c.name.lower() in columns}
     return found
 
 

@@ -52,6 +52,20 @@ def revoked(subject: Subject, membership_type: str = "GOLD", day: int = 4, run_i
     )
 
 
+def merged(subject: Subject, into: Subject, day: int = 4, run_id: str = "run-2") -> HistoryRecord:
+    """The same subject, whose membership ended when it was merged into another."""
+    return replace(
+        granted(subject, "GOLD", day, run_id),
+        granted=False,
+        event=Event.MERGED_INTO,
+        reason=Reason.MERGED,
+        inclusion_sum=0,
+        hits=(),
+        first_granted=date(2024, 6, 3),
+        merged_into=into,
+    )
+
+
 def never(subject: Subject, membership_type: str = "GOLD", day: int = 3, run_id: str = "run-1") -> HistoryRecord:
     """A decision of a subject that never was a member and is none now."""
     return replace(

@@ -12,13 +12,15 @@ from threading import Barrier
 import pytest
 
 from rules_engine.errors import HistoryCollision, RunRefused
+from rules_engine.model import journeys
 from rules_engine.model.canonical import canonical_json
 from rules_engine.model.decisions import Event, Hit, Reason
-from rules_engine.model.history import HistoryRecord, record_from
+from rules_engine.model.history import HistoryRecord, Subject, record_from
 from rules_engine.model.rules import Kind
 from rules_engine.ports import History, Inserted
+from rules_engine.publication.records import SubjectType
 from tests.contract.conftest import MakeHistory
-from tests.contract.history_records import BOND, POLICY, TYPES, granted, never, published, revoked, run_of
+from tests.contract.history_records import BOND, POLICY, TYPES, granted, merged, never, published, revoked, run_of
 from tests.spec.table import cases
 
 
@@ -29,6 +31,28 @@ def test_what_was_inserted_is_read_back_equal(make_history: MakeHistory) -> None
     assert history.insert(given) == Inserted(3, 0)
     assert sorted(history.journey(1), key=lambda r: r.sort_key) == sorted(given, key=lambda r: r.sort_key)
     assert [record_from(r.content()) for r in history.journey(1)] == list(history.journey(1))
+
+
+@pytest.mark.parametrize(("subject_type", "survivor"), [("bigint", 7), ("string", "c\\N\t'7'")])
+def test_who_was_merged_into_whom_is_read_back(
+    make_history: MakeHistory, subject_type: SubjectType, survivor: Subject
+) -> None:
+    """The surviving subject, as a key of the history's type; in the journey and where records are read one by one."""
+    history, subject = make_history(subject_type), 1 if subject_type == "bigint" else "1"
+    given = [granted(subject), merged(subject, survivor)]
+    history.insert(given)
+    assert history.journey(subject) == tuple(given)
+    assert list(history.records("run-2")) == given[1:]
+    assert [(r.subject, r.merged_into) for r in journeys.merges(subject, history.journey)] == [(subject, survivor)]
+    assert list(history.members("GOLD")) == []
+
+
+def test_a_survivor_of_another_type_is_refused(make_stored: MakeHistory) -> None:
+    """Nothing is written: it would be a key that no subject has."""
+    history = make_stored("bigint")
+    with pytest.raises(RunRefused, match="64 bits"):
+        history.insert([merged(1, "seven")])
+    assert history.journey(1) == ()
 
 
 def test_an_empty_insert_is_none(make_history: MakeHistory) -> None:
@@ -88,6 +112,7 @@ OTHER_CONTENT = {
     "engine_version": "0.2.0",
     "policy": replace(POLICY, margin=2),
     "correction": True,
+    "merged_into": 7,
 }
 
 

@@ -13,8 +13,9 @@ import pytest
 from rules_engine.errors import HistoryCollision, RunRefused
 from rules_engine.ports import Inserted
 from rules_engine.publication.postgres import PostgresHistory
+from rules_engine.publication.postgres_guards import CURRENT
 from tests.contract.conftest import new_table
-from tests.contract.history_records import granted, revoked, run_of
+from tests.contract.history_records import granted, merged, revoked, run_of
 from tests.spec.table import cases
 
 Make = Callable[..., PostgresHistory]
@@ -104,6 +105,26 @@ def test_a_table_that_was_made_before_gets_its_readers(make_postgres: Make, post
     assert execute(postgres_url, query) == [(True,)]
 
 
+def test_a_table_that_was_made_before_merges_is_brought_to_them(make_postgres: Make, postgres_url: str) -> None:
+    """By its owner, with its records; until then whoever writes is told what to do, and nothing is written."""
+    history = make_postgres()
+    history.insert([granted(1)])
+    name, view = history._table, CURRENT.format(table=history._table)
+    execute(
+        postgres_url,
+        f'DROP VIEW history."{name}_current"',
+        f'ALTER TABLE history."{name}" DROP COLUMN merged_into',
+        f'CREATE VIEW history."{name}_current" AS {view}',
+    )
+    assert history.journey(1) == (granted(1),)
+    with pytest.raises(RunRefused, match="of an earlier version: `rules db upgrade`"):
+        history.insert([granted(2)])
+    history.create()
+    assert history.insert([granted(2), merged(1, 2)]) == Inserted(2, 0)
+    assert history.journey(1) == (granted(1), merged(1, 2))
+    assert list(history.guard_faults()) == []
+
+
 def test_the_adapter_writes_as_the_writer(make_postgres: Make, postgres_url: str) -> None:
     """Without the role's right to insert nothing is inserted, the owner's rights notwithstanding."""
     history = make_postgres()
@@ -156,7 +177,7 @@ def test_keys_are_ordered_alike_on_every_server(make_postgres: Make, postgres_ur
     """By the characters' numbers, as DynamoDB orders them, whatever language the database was made for."""
     query = f"""SELECT column_name, collation_name FROM information_schema.columns
                 WHERE table_name = '{make_postgres("string")._table}' AND collation_name IS NOT NULL ORDER BY 1"""
-    assert execute(postgres_url, query) == [("sort_key", "C"), ("subject", "C")]
+    assert execute(postgres_url, query) == [("merged_into", "C"), ("sort_key", "C"), ("subject", "C")]
 
 
 UNUSABLE = """

@@ -35,6 +35,7 @@ TAMPERED = """
     UPDATE $t SET first_granted = '2000-01-01' $one                                       | its content hash is                                  | since when
     UPDATE $t SET snapshots = '{}' $one                                                   | its content hash is                                  | what was read
     UPDATE $t SET correction = true $one                                                  | its content hash is                                  | a decision that counts no more
+    UPDATE $t SET merged_into = 9 $one                                                    | its content hash is                                  | into whom it was merged
     UPDATE $t SET created_at = created_at - interval '1 year' $one                        | its content hash is                                  | when it was decided
     UPDATE $t SET sort_key = '2099-01-01T00:00:00.000000Z#GOLD' $one                      | its sort key would be 2024-06-03T08                  | which record is the newest
     UPDATE $t SET subject = 77 $one                                                       | its content hash is                                  | whose it is

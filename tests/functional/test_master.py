@@ -124,7 +124,9 @@ def test_what_was_decided_wins(tmp_path: Path) -> None:
     assert {second["c4"], second["w4"]} > {first["c4"]}
     trail = pq.read_table(Path(said.folder) / "2024-06-04" / "trail").to_pylist()
     assert [row["event"] for row in trail if row["day"] == "2024-06-04"] == ["SPLIT_FROM", "MERGED_INTO"]
+    away = pq.read_table(Path(said.folder) / "2024-06-04" / "merged").to_pylist()
     (old, new), lives = sorted([first["c1"], first["c2"]], key=second["c1"].__eq__), folders.trail(said.folder)
+    assert away == [{"master_id": old, "into_id": new}]
     assert identity.life(old, lives) == [f"2024-06-04: merged into {new}."]
     assert identity.life(new, lives) == [f"2024-06-04: {old} was merged into it."]
     decide(said, "different", ("crm", "c1"), ("crm", "c2"))
@@ -132,6 +134,7 @@ def test_what_was_decided_wins(tmp_path: Path) -> None:
     build(said, "2024-06-05")
     assert ids(said, "2024-06-05") == first
     assert identity.life(old, folders.trail(said.folder))[-1] == f"2024-06-05: parted again from {new}."
+    assert old not in pq.read_table(Path(said.folder) / "2024-06-05" / "merged").column("master_id").to_pylist()
 
 
 def decide(said: Settings, decision: str, a: tuple[str, str], b: tuple[str, str]) -> None:

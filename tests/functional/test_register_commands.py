@@ -9,9 +9,10 @@ import pytest
 
 from jobs.wiring import opened
 from rules_engine.model.history import HistoryRecord
+from rules_engine.model.register import number_of
 from rules_engine.settings import Settings
 from tests import small_lake
-from tests.contract.history_records import granted, published, revoked
+from tests.contract.history_records import granted, merged, published, revoked
 from tests.functional.rules_command import RulesCommand
 
 JARS = Path(__file__).parents[2] / "build" / "dynamodb-local"
@@ -117,6 +118,28 @@ def test_numbers_come_from_the_master(rules: RulesCommand, tmp_path: Path) -> No
     assert "no column 'subject'" in rules.refused("register", "numbers", file)[1][0]["what"]
     file.write_text("subject,number\n,M-902\n", encoding="utf-8")
     assert "is empty" in rules.refused("register", "numbers", file)[1][0]["what"]
+
+
+def test_a_merged_subject_says_where_its_membership_went(rules: RulesCommand) -> None:
+    """Step by step, by key and by number; the register has it as no member, explained and in its journey."""
+    publish(rules, 4, [merged(3, 6, day=6, run_id="run-4"), granted(9, day=6, run_id="run-4")])
+    publish(rules, 5, [merged(6, 9, day=7, run_id="run-5")])
+    rules.fine("register", "rebuild")
+    assert rules.json("register", "verify")["faults"] == []
+    assert not {3, 6} & {*rules.json("members", "GOLD", "--limit", "0")["members"]}
+    numbers = {subject: number_of(subject) for subject in (3, 6, 9)}
+    steps = "3 was merged into 6{} on 2024-06-06 in run run-4.", "6 was merged into 9{} on 2024-06-07 in run run-5."
+    shown = rules("member", numbers[3]).stderr
+    assert [step.format(f" (number {numbers[s]})") in shown for step, s in zip(steps, (6, 9), strict=True)] == [
+        True
+    ] * 2
+    assert rules.json("member", numbers[3])[0]["event"] == "MERGED_INTO"
+    for command in ("explain", "journey"):
+        told = rules(command, "3").stderr
+        assert [step.format("") in told for step in steps] == [True, True]
+        assert "What was decided since: `rules explain 9`." in told
+        assert rules.json(command, "3")[-1]["merged_into"] == 6
+    assert "was merged" not in rules("explain", "9").stderr
 
 
 def test_a_half_published_run_is_said_to_be_one(rules: RulesCommand) -> None:

@@ -156,7 +156,7 @@ def digest_by_spark(staged: DataFrame) -> str:
     """What the digest of a run is, by Spark's own hash of what was staged: it does not depend on who decides."""
     columns = (
         "subject, membership_type, granted, reason, event, inclusion_sum, exclusion_sum, inclusion_hits, "
-        "exclusion_hits, words, first_granted"
+        "exclusion_hits, words, first_granted, merged_into"
     )
     hashes = [row[0] for row in staged.selectExpr(f"xxhash64({columns})").collect()]
     return f"{len(hashes)}-{reduce(xor, hashes, 0) & _LONG:016x}-{sum(hashes) & _LONG:016x}"

@@ -42,6 +42,7 @@ SCHEMA = pa.schema(
         *[(name, pa.int64()) for name in ("inclusion_sum", "exclusion_sum")],
         ("words", pa.list_(pa.int64())),
         ("first_granted", pa.date32()),
+        ("merged_into", pa.string()),
     ]
 )
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
@@ -60,25 +61,33 @@ def rows(subjects: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, A
         "exclusion_sum": NUMBERS,
         "words": WORDS,
         "first_granted": st.one_of(st.none(), st.dates(date(1, 1, 1))),
+        "merged_into": st.one_of(st.none(), subjects),
     }
     return st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=8)
 
 
 def staged(
-    folder: Path, given_rows: list[dict[str, Any]], writes: WritePolicy = WritePolicy.RESULTS
+    folder: Path,
+    given_rows: list[dict[str, Any]],
+    writes: WritePolicy = WritePolicy.RESULTS,
+    *,
+    before_merges: bool = False,
 ) -> StagedDecisions:
     kind = pa.int64() if isinstance(given_rows[0]["subject"], int) else pa.string()
-    table = pa.Table.from_pylist(given_rows, SCHEMA.set(0, pa.field("subject", kind)))
+    schema = SCHEMA.set(0, pa.field("subject", kind)).set(len(SCHEMA) - 1, pa.field("merged_into", kind))
+    table = pa.Table.from_pylist(given_rows, schema)
+    if before_merges:
+        table = table.drop_columns(["merged_into"])
     pq.write_table(table, folder / "part-0.parquet")
     return StagedDecisions(replace(RECORDS, manifest=replace(MANIFEST, writes=writes)), str(folder))
 
 
 def as_records_say(hash_of: Any, subject_type: SubjectType = "bigint", subjects: Any = NUMBERS) -> Check:
-    @given(rows(subjects), st.sampled_from(WritePolicy))
-    def check(given_rows: list[dict[str, Any]], writes: WritePolicy) -> None:
+    @given(rows(subjects), st.sampled_from(WritePolicy), st.booleans())
+    def check(given_rows: list[dict[str, Any]], writes: WritePolicy, before_merges: bool) -> None:
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
             patched.setattr(postgres_lines, "hash_of", hash_of)
-            decisions = staged(Path(folder), given_rows, writes)
+            decisions = staged(Path(folder), given_rows, writes, before_merges=before_merges)
             assert all(writes.writes(record.event) for record in decisions)
             written = b"".join(lines for lines, _ in postgres_lines.chunks(decisions, subject_type, 3))
             assert written == "".join(line(record, subject_type) for record in decisions).encode()
@@ -88,7 +97,7 @@ def as_records_say(hash_of: Any, subject_type: SubjectType = "bigint", subjects:
 
 @pytest.mark.parametrize(("subject_type", "subjects"), [("bigint", NUMBERS), ("string", TEXTS)])
 def test_lines_from_columns_are_those_of_the_records(subject_type: SubjectType, subjects: Any) -> None:
-    """Keys, hashes, hits and what COPY takes for signs of its own: byte for byte, a type that is gone included."""
+    """Keys, hashes, hits and what COPY takes for signs of its own: byte for byte, a type that is gone included; of what was staged before merges, too."""
     holds(partial(as_records_say, subject_type=subject_type, subjects=subjects), history.hash_of)
 
 

@@ -165,6 +165,9 @@ ABSENT = """
     NEVER  | ends    |         |        |                | there is nothing to end
     MEMBER | ends    | no      | ABSENT | REVOKED_ABSENT | the lake says that who is absent has left
     FORMER | ends    |         |        |                | it has ended before
+    NEVER  | merged  |         |        |                | it was no member
+    MEMBER | merged  | no      | MERGED | MERGED_INTO    | whom it was merged into is decided by rules, as always
+    FORMER | merged  |         |        |                | it was a member no more
 """
 
 TABLES = {
@@ -224,9 +227,11 @@ def test_a_held_decision_is_the_earlier_one(row: Row) -> None:
 
 @pytest.mark.parametrize("row", cases(ABSENT))
 def test_absent_is_not_lapsed(row: Row) -> None:
-    """A subject that is not in the snapshot is not decided, unless absence ends memberships (R-RUN-3)."""
-    decision = decide_absent(Standing(row["before"]), ends=row["absence"] == "ends")
-    assert agrees(decision, row) if decision else not row["event"]
+    """A subject that is not in the snapshot is not decided, unless absence, or a merge, ends memberships (R-RUN-3)."""
+    merged = row["absence"] == "merged"
+    for ends in (False, True) if merged else (row["absence"] == "ends",):
+        decision = decide_absent(Standing(row["before"]), ends=ends, merged=merged)
+        assert agrees(decision, row) if decision else not row["event"]
 
 
 def test_the_same_version_counts_once() -> None:

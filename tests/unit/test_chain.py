@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import permutations
 
 import pytest
 
 from rules_engine import run as running
 from rules_engine.errors import RulesError, RunInterrupted, RunRefused
+from rules_engine.model import journeys
 from rules_engine.model.decisions import Event
 from rules_engine.model.manifest import manifest_from
+from rules_engine.proving import prove
 from rules_engine.run import settled
 from tests.in_memory import InMemoryHistory, InMemoryRunStore
 from tests.unit.house import MONDAY, POPULATION, TUESDAY, WEDNESDAY, BreakingHistory, House, moment
@@ -192,6 +194,32 @@ def test_absence_ends_memberships_where_the_lake_says_so() -> None:
     for day in DAYS:
         house.run(day)
     assert house.events(1) == [Event.GRANTED, Event.REVOKED_ABSENT, Event.REINSTATED]
+
+
+@pytest.mark.parametrize("absence_ends", [False, True])
+def test_a_merge_ends_memberships_whatever_absence_does(absence_ends: bool) -> None:
+    """By an event that names the survivor, counted apart from the absent; step by step; parted again it is decided."""
+    house = House()
+    bond = frozenset({"BOND-001"})
+    house.evaluator.population = {MONDAY: {1: bond, 2: bond}, TUESDAY: {2: bond}, WEDNESDAY: {3: bond}}
+    house.evaluator.absence_ends = absence_ends
+    house.evaluator.merged = {TUESDAY: {1: 2}, WEDNESDAY: {1: 2, 2: 3}}
+    outcomes = [house.run(day) for day in DAYS]
+    gold = [next(t for t in o.manifest.evaluation.types if t.membership_type == "GOLD") for o in outcomes]
+    counts = [(t.members_before, t.absent, t.events.get("MERGED_INTO", 0), t.members_after) for t in gold]
+    assert counts == [(0, 0, 0, 2), (2, 0, 1, 1), (1, 0, 1, 1)]
+    assert house.events(1) == [Event.GRANTED, Event.MERGED_INTO]
+    assert house.events(2) == [Event.GRANTED, Event.RETAINED, Event.MERGED_INTO]
+    steps = [(r.subject, r.merged_into, r.as_of) for r in journeys.merges(1, house.history.journey)]
+    assert steps == [(1, 2, TUESDAY), (2, 3, WEDNESDAY)]
+    assert [*house.history.members("GOLD")] == [3]
+    thursday = WEDNESDAY + timedelta(days=1)
+    house.evaluator.population = {thursday: {1: bond, 3: bond}}
+    house.evaluator.merged = {thursday: {2: 3}}
+    house.run(thursday)
+    assert house.events(1)[2:] == [Event.REINSTATED]
+    assert not list(journeys.merges(1, house.history.journey))
+    assert not prove(house.history, house.store).faults
 
 
 @pytest.mark.parametrize("inserts", [0, 1, 2, 3])

@@ -101,6 +101,7 @@ RECORD_CHANGES: dict[str, Any] = {
     "engine_version": "2",
     "policy": None,
     "correction": True,
+    "merged_into": 7,
 }
 
 

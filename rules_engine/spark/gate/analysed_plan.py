@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
-from rules_engine.lake.reading import joinable
+from rules_engine.lake.keys import joinable
 from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.spark.gate import join_keys
