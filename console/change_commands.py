@@ -18,6 +18,7 @@ from jobs.expecting import of_standing
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused
 from rules_engine.lake.lists import taken
+from rules_engine.model.rule_sets import policies_on
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Standing
 from rules_repo.lints import between, warnings
@@ -158,7 +159,8 @@ def _advice(installation: Installation, drafts: tuple[RuleVersion, ...]) -> tupl
     """Warnings about the drafts among the rules that are known for the same days."""
     keys = {version.key for version in drafts}
     known = [v for v in installation.repository.rules(now().date()) if v.key not in keys]
-    return warnings([*known, *drafts], installation.repository.membership_types(), keys)
+    types = policies_on(now().date(), installation.repository.membership_types())
+    return warnings([*known, *drafts], types, keys)
 
 
 def _less(why: str) -> str:

@@ -116,7 +116,7 @@ def _of_file(installation: Installation, path: Path) -> Draft:
     return Draft(
         f"file {path.name}",
         lambda before, on: of_file(before, versions, said.membership_types, on),
-        lambda on: first_day_of(versions, on),
+        lambda on: first_day_of(versions, said.membership_types, on),
     )
 
 

@@ -16,6 +16,7 @@ from console.screen import row, table
 from jobs.asking import RECORD, Answer, ask, declared, here, judge, with_shared
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused, did_you_mean, raise_all
+from rules_engine.model.rule_sets import policies_on
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
 from rules_repo.lints import between, warnings
 from rules_repo.overview import Listed, overview
@@ -129,7 +130,7 @@ def import_rules(
     parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
     new = [*parts["added"], *parts["changed"]]
     days = between(version for version in contents.versions if version.key in new)
-    for warning in (*warnings(contents.versions, contents.membership_types, new), *days):
+    for warning in (*warnings(contents.versions, policies_on(now().date(), contents.membership_types), new), *days):
         desk.screen.note(f"Warning: {warning}")
     desk.log("imported", dry_run=dry_run, **{name: len(keys) for name, keys in parts.items()})
     drawn = table("", "how many", "which", right=["how many"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rule_sets import RuleSet, policies_on
 from rules_engine.ports import Progress, silent
 from rules_engine.review.between import Between, between
 from rules_engine.review.plan import Plan, plan
@@ -133,7 +133,7 @@ def _in_force(installation: Installation, day: date, known_at: datetime) -> Rule
     from rules_repo.changes import ChangeBook
 
     moment = min(known_at, ChangeBook(installation.database_url).ask("SELECT rules.known_now()"))
-    return RuleSet(day, moment, repository.membership_types(), ())
+    return RuleSet(day, moment, policies_on(day, repository.membership_types()), ())
 
 
 def replayed(installation: Installation, runs: Sequence[str], progress: Progress = silent) -> list[Replayed]:

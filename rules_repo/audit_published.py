@@ -9,6 +9,9 @@ from rules_repo.audit_change import Change
 from rules_repo.audit_clocks import ends, moment, same_days
 from rules_repo.audit_tables import CLOCKS
 
+BEGINNING = "0001-01-01"
+"""The day of a policy that says none: parameters, lists, and the first policy of a membership type."""
+
 POLICIES = {
     "membership_type_version": (
         "membership type",
@@ -119,12 +122,14 @@ class Published:
         tenant, name = self._names.get((said.relation.replace("_version", "_identity"), row[identity]), ("", ""))
         if tenant != row["tenant"]:
             self._tell(said, f"there is no {what} of that number in the tenant {row['tenant']}.")
+        name = f"{name} from {day}" if (day := row.get("effective_from", BEGINNING)) != BEGINNING else name
         if said.operation == "UPDATE":
             self._closing(said, any((what, name) in c.policies for c, _ in self.released.values()))
         elif said.operation == "INSERT" and (change := self._change_of(said)):
             self._policies.add((change.number, what, name))
             drafted = change.policies.get((what, name), {})
-            if {k: v for k, v in drafted.items() if k in content} != {k: row[k] for k in content}:
+            told = {k: v for k, v in drafted.items() if k in content}
+            if told != {k: row[k] for k in content} or drafted.get("effective_from", BEGINNING) != day:
                 self._tell(said, f"it is not what change {change.number} says of {what} {name}.")
 
     def _closing(self, said: Said, meant: bool) -> None:

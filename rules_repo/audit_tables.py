@@ -88,6 +88,12 @@ _0004 = """
         set_at timestamp with time zone, in_force boolean, set_by_id bigint, plan_days integer, without_spark boolean
     tenant: key* text, description text, plan_days integer
 """
+
+_0005 = """
+    membership_type_version: id* bigint, membership_type_id bigint, name text, strategy text, margin bigint, tie text,
+        veto_weight integer, recorded tstzrange, recorded_by text, closed_by text, opened_in bigint, closed_in bigint,
+        tenant text, change_id bigint, effective_from date
+"""
 """Those that these revisions changed."""
 
 ENTRY = """
@@ -120,7 +126,7 @@ def read(text: str) -> Mapping[str, Watched]:
     return found
 
 
-_REVISIONS = {"0002": _0002, "0003": _0003, "0004": _0004}
+_REVISIONS = {"0002": _0002, "0003": _0003, "0004": _0004, "0005": _0005}
 WATCHED: Mapping[str, Mapping[str, Watched]] = {
     last: {
         name: table

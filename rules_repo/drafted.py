@@ -11,14 +11,16 @@ from sqlalchemy import text
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.canonical import decode_parameter
-from rules_engine.model.rule_sets import RuleSet
-from rules_engine.model.rules import MembershipType, RuleVersion
+from rules_engine.model.rule_sets import RuleSet, policies_on
+from rules_engine.model.rules import BEGINNING, MembershipType, RuleVersion
 from rules_repo.changes import ChangeBook, Standing
 from rules_repo.connection import connected, snapshot
 from rules_repo.rows import all_of, type_of
 from rules_repo.timeline import by_key
 
 _POLICIES = "SELECT object, key, content FROM rules.draft_policy WHERE change_id = :change ORDER BY object, key"
+_POLICY_DAYS = """SELECT coalesce(CAST(content ->> 'effective_from' AS date), DATE '0001-01-01')
+    FROM rules.draft_policy WHERE change_id = :change"""
 _PAUSED = "SELECT rule_key FROM rules.pause WHERE effective @> CAST(:day AS date) AND upper_inf(recorded)"
 _OWN = "SELECT rule_key, parameters FROM rules.rules_on(:day)"
 
@@ -63,10 +65,11 @@ class Drafts:
     def first_day(self, change: int, day: date) -> date:
         """The day itself, where the change says something of it; else the first later day of which it does."""
         edited = self.book.drafts(change)
-        later = [v.effective.first for v in edited if v.effective.first > day]
-        if not edited or any(v.effective.covers(day) for v in edited) or not later:
-            return day
-        return min(later)
+        with snapshot(self._engine) as connection:
+            begun = [*connection.execute(text(_POLICY_DAYS), {"change": change}).scalars()]
+        later = [first for first in (*(v.effective.first for v in edited), *begun) if first > day]
+        now = any(v.effective.covers(day) for v in edited) or any(first <= day for first in begun)
+        return day if now or not later else min(later)
 
     def rule_set(self, change: Standing, before: RuleSet, day: date) -> RuleSet:
         """The rules in force on a day, ``before``, as they would be were the change published."""
@@ -79,12 +82,13 @@ class Drafts:
         drafted = [v for v in self.book.timelines(change.change_id) if v.effective.covers(day) and v.key not in paused]
         shared = {p["key"]: decode_parameter(p["content"]["value"]) for p in policies if p["object"] == "parameter"}
         kept = (_with(v, shared, own.get(v.key, {})) for v in before.versions if v.key not in keys)
-        types = all_of(type_of, (p["content"] for p in policies if p["object"] == "membership type"), "Membership type")
+        drafted_types = (p["content"] for p in policies if p["object"] == "membership type")
+        types = all_of(type_of, drafted_types, "Membership type")
         lists, _ = self.book.lists(change.change_id)
         return replace(
             before,
             versions=(*kept, *(replace(v, version=_number(v, before)) for v in drafted)),
-            membership_types=_replaced(before.membership_types, types),
+            membership_types=policies_on(day, (*before.membership_types, *types)),
             reference_lists=lists,
         )
 
@@ -95,12 +99,17 @@ def of_file(before: RuleSet, versions: Iterable[RuleVersion], types: Iterable[Me
     kept = (v for v in before.versions if v.key not in said)
     drafted = (v for timeline in said.values() for v in timeline if v.effective.covers(day))
     numbered = tuple(replace(v, version=_number(v, before)) for v in drafted)
-    return replace(before, versions=(*kept, *numbered), membership_types=_replaced(before.membership_types, types))
+    return replace(
+        before, versions=(*kept, *numbered), membership_types=policies_on(day, (*before.membership_types, *types))
+    )
 
 
-def first_day_of(versions: Iterable[RuleVersion], day: date) -> date:
-    """The day itself, where the rules of a file say something of it; else the first later day of which they do."""
-    firsts = [v.effective.first for v in versions]
+def first_day_of(versions: Iterable[RuleVersion], types: Iterable[MembershipType], day: date) -> date:
+    """The day itself, where a file says something of it; else the first later day of which it does."""
+    firsts = [
+        *(v.effective.first for v in versions),
+        *(m.effective_from for m in types if m.effective_from != BEGINNING),
+    ]
     return day if not firsts or min(firsts) <= day else min(firsts)
 
 
@@ -117,7 +126,3 @@ def _with(version: RuleVersion, shared: Mapping[str, Any], own: Mapping[str, Any
     """The version with drafted values of the shared parameters that it takes, and does not give itself."""
     taken = {name: shared[name] for name in version.parameters if name in shared and name not in own}
     return replace(version, parameters={**version.parameters, **taken}) if taken else version
-
-
-def _replaced(known: Iterable[MembershipType], drafted: Iterable[MembershipType]) -> tuple[MembershipType, ...]:
-    return tuple(({m.key: m for m in known} | {m.key: m for m in drafted}).values())

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from rules_engine.errors import Fault, InvalidRule, did_you_mean
 from rules_engine.model.canonical import ParameterValue, canonical_json, decode_parameter
 from rules_engine.model.rules import (
+    BEGINNING,
     EffectivePeriod,
     Form,
     Kind,
@@ -56,7 +57,7 @@ RULE_FIELDS = (
 READABLE_RULE_FIELDS = (*RULE_FIELDS, "form")
 """A file may say the form; where it does not, a SELECT or WITH that names no frame is a statement."""
 
-TYPE_FIELDS = ("key", "name", "strategy", "margin", "tie", "veto_weight")
+TYPE_FIELDS = ("key", "name", "strategy", "margin", "tie", "veto_weight", "effective_from")
 
 
 class Reading:
@@ -202,6 +203,7 @@ def membership_type(entry: Entry, where: str, faults: list[Fault]) -> Membership
         "margin": reading.whole("margin", 1),
         "tie": reading.choice("tie", Tie, Tie.DENY),
         "veto_weight": reading.whole("veto_weight", None),
+        "effective_from": reading.day("effective_from") or BEGINNING,
     }
     found = reading.built(lambda: MembershipType(**values))  # type: ignore[arg-type]
     faults.extend(reading.faults)
@@ -223,10 +225,10 @@ def rule_entry(version: RuleVersion) -> dict[str, Any]:
 
 
 def type_entry(found: MembershipType) -> dict[str, Any]:
-    """A membership type as an entry; only a name or a veto it does not have is left out."""
+    """A membership type as an entry; a name, a veto or a day it does not have is left out."""
     entry = {name: getattr(found, name) for name in TYPE_FIELDS}
     entry |= {"strategy": found.strategy.value, "tie": found.tie.value}
-    return {name: value for name, value in entry.items() if value not in (None, "")}
+    return {name: value for name, value in entry.items() if value not in (None, "", BEGINNING)}
 
 
 def plain_parameter(value: Any) -> ParameterValue:

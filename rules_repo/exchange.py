@@ -35,7 +35,8 @@ class RuleFile:
     def __post_init__(self) -> None:
         for named in "parameters", "reference_lists":
             object.__setattr__(self, named, tuple(sorted(getattr(self, named), key=lambda each: each.name)))
-        object.__setattr__(self, "membership_types", tuple(sorted(self.membership_types, key=lambda m: m.key)))
+        policies = sorted(self.membership_types, key=lambda m: (m.key, m.effective_from))
+        object.__setattr__(self, "membership_types", tuple(policies))
         numbered = (
             replace(version, version=number)
             for timeline in by_key(self.versions).values()
@@ -131,9 +132,9 @@ def _all(
 
 def _together(found: RuleFile, name: str) -> Iterable[Fault]:
     """What is wrong between entries that are right by themselves."""
-    keys = [m.key for m in found.membership_types]
-    for key in sorted({k for k in keys if keys.count(k) > 1}):
-        yield Fault(f"{name}, membership type {key}", "it is given twice.", "Remove one.")
+    named = [m.named for m in found.membership_types]
+    for each in sorted({n for n in named if named.count(n) > 1}):
+        yield Fault(f"{name}, membership type {each}", "it is given twice.", "Remove one.")
     for which, names in (
         ("parameter", [p.name for p in found.parameters]),
         ("reference list", [each.name for each in found.reference_lists]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database knows of the rules that are proposed; ``rules`` holds their known days by key."""
+    """
+    What the database knows of the rules that are proposed: ``rules`` holds their known days by key, ``types`` policies
+    by what they are called.
+    """
 
     types: Mapping[str, MembershipType]
     rules: Mapping[str, tuple[RuleVersion, ...]]
@@ -78,18 +81,18 @@ def propose_in(
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     known = _known(connection, sorted({version.key for version in versions}))
     raise_all(ChangeRefused, _faults(versions, membership_types, known))
-    types = tuple(m for m in membership_types if known.types.get(m.key) != m)
+    types = tuple(m for m in membership_types if known.types.get(m.named) != m)
     steps = [step(known.rules.get(key, ()), wanted) for key, wanted in by_key(versions).items()]
     changes = Changes(
         added=tuple(s.key for s in steps if s.key not in known.keys),
         changed=tuple(s.key for s in steps if s.key in known.keys and s.changes),
         unchanged=tuple(s.key for s in steps if s.key in known.keys and not s.changes),
-        membership_types=tuple(m.key for m in types),
+        membership_types=tuple(m.named for m in types),
         parameters=tuple(p.name for p in shared.parameters if known.parameters.get(p.name) != p),
         reference_lists=tuple(r.name for r in shared.reference_lists if known.lists.get(r.name) != r),
     )
     same = [f"rule {key}" for key in changes.unchanged]
-    same += [f"membership type {m.key}" for m in membership_types if known.types.get(m.key) == m]
+    same += [f"membership type {m.named}" for m in membership_types if known.types.get(m.named) == m]
     same += [f"parameter {p.name}" for p in shared.parameters if p.name not in changes.parameters]
     same += [f"reference list {r.name}" for r in shared.reference_lists if r.name not in changes.reference_lists]
     raise_all(ChangeRefused, _drafted_otherwise(connection, same))
@@ -150,7 +153,7 @@ def _known(connection: Connection, asked: Sequence[str]) -> Known:
     rules = all_of(version_of, _rows(connection, f"SELECT * FROM rules.rule {of_these}", keys=asked), "Rule")
     keys = _rows(connection, f"SELECT DISTINCT rule_key FROM rules.rule_history {of_these}", keys=asked)
     return Known(
-        {m.key: m for m in types},
+        {m.named: m for m in types},
         by_key(rules),
         frozenset(row["rule_key"] for row in keys),
         {p.name: p for p in parameters_in(connection)},
@@ -167,11 +170,9 @@ def parameters_in(connection: Connection) -> tuple[Parameter, ...]:
 def _faults(
     versions: Sequence[RuleVersion], membership_types: Sequence[MembershipType], known: Known
 ) -> Iterable[Fault]:
-    keys = [m.key for m in membership_types]
-    for key in sorted({k for k in keys if keys.count(k) > 1}):
-        yield Fault(f"Membership type {key}", "it is given twice.", "Remove one.")
+    yield from type_faults(membership_types, known.types)
     yield from overlaps(versions)
-    types = set(keys) | set(known.types)
+    types = {m.key for m in membership_types} | {m.key for m in known.types.values()}
     for version in versions:
         if version.membership_type not in types:
             yield Fault(
@@ -183,6 +184,16 @@ def _faults(
             yield Fault(f"Rule {version.key}", "it holds a NUL character, which no database keeps.", "Remove it.")
 
 
+def type_faults(given: Sequence[MembershipType], known: Collection[str] = ()) -> Iterable[Fault]:
+    """What is wrong between policies: one is given twice, or a type has none that is first, here or ``known``."""
+    named = [m.named for m in given]
+    for name in sorted({n for n in named if named.count(n) > 1}):
+        yield Fault(f"Membership type {name}", "it is given twice.", "Remove one.")
+    for key in sorted({m.key for m in given} - {*named, *known}):
+        what = "there is none, and the first policy of one counts from the beginning."
+        yield Fault(f"Membership type {key}", what, "Add one without effective_from.")
+
+
 def _has_nul(value: Any) -> bool:
     if isinstance(value, str):
         return "\0" in value
@@ -192,13 +203,15 @@ def _has_nul(value: Any) -> bool:
 
 
 def _draft_types(connection: Connection, types: Sequence[MembershipType], known: Known) -> None:
-    added = [type_values(m) for m in types if m.key not in known.types]
-    changed = [type_values(m) for m in types if m.key in known.types]
+    """Draft what is there and becomes another, then what is added: the first policy of a type before its later ones."""
+    ordered = sorted(types, key=lambda m: (m.key, m.effective_from))
+    added = [type_values(m) for m in ordered if m.named not in known.types]
+    changed = [type_values(m) for m in ordered if m.named in known.types]
     if added:
         connection.execute(
             text(
-                "INSERT INTO rules.membership_type (key, name, strategy, margin, tie, veto_weight)"
-                " VALUES (:key, :name, :strategy, :margin, :tie, :veto_weight)"
+                "INSERT INTO rules.membership_type (key, name, strategy, margin, tie, veto_weight, effective_from)"
+                " VALUES (:key, :name, :strategy, :margin, :tie, :veto_weight, :effective_from)"
             ),
             added,
         )
@@ -206,7 +219,7 @@ def _draft_types(connection: Connection, types: Sequence[MembershipType], known:
         connection.execute(
             text(
                 "UPDATE rules.membership_type SET name = :name, strategy = :strategy, margin = :margin, tie = :tie,"
-                " veto_weight = :veto_weight WHERE key = :key"
+                " veto_weight = :veto_weight WHERE key = :key AND effective_from = :effective_from"
             ),
             changed,
         )

@@ -65,7 +65,7 @@ class Repository:
             moment = min(known_at, connection.execute(text("SELECT rules.known_now()")).scalar_one())
             clocks = {"as_of": as_of, "known_at": moment}
             rows = _rows(connection, "SELECT * FROM rules.rule_set(:as_of, :known_at)", **clocks)
-            types = _rows(connection, "SELECT * FROM rules.membership_types(:known_at)", known_at=moment)
+            types = _rows(connection, "SELECT * FROM rules.membership_types(:as_of, :known_at)", **clocks)
             lists = _rows(connection, "SELECT * FROM rules.reference_lists(:known_at)", known_at=moment)
             if not rows:
                 raise self._nothing_in_force(connection, as_of, moment)
@@ -86,11 +86,11 @@ class Repository:
         return _in_order(all_of(version_of, rows, "Rule"))
 
     def membership_types(self) -> tuple[MembershipType, ...]:
-        """The membership types as known now, by key."""
+        """The membership types as known now, by key, each with all its policies in the order of their days."""
         with snapshot(self._engine) as connection:
             self._check_revision(connection)
             rows = _rows(connection, "SELECT * FROM rules.membership_type")
-        return tuple(sorted(all_of(type_of, rows, "Membership type"), key=lambda m: m.key))
+        return tuple(sorted(all_of(type_of, rows, "Membership type"), key=lambda m: (m.key, m.effective_from)))
 
     def shared(self) -> Shared:
         """The shared parameters and the reference lists as known now, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any, TypeVar
 
 from rules_engine.errors import Fault, InvalidRule, raise_all
@@ -25,7 +26,8 @@ def version_of(row: Row) -> RuleVersion:
 def type_of(row: Row) -> MembershipType:
     """The membership type of a row of ``rules.membership_type``."""
     whole = {name: None if row[name] is None else int(row[name]) for name in ("margin", "veto_weight")}
-    return membership_type_from({**row, **whole})
+    begun = row.get("effective_from")  # a text in a draft
+    return membership_type_from({**row, **whole, "effective_from": date.fromisoformat(str(begun)) if begun else None})
 
 
 def list_of(row: Row) -> ReferenceList:
@@ -68,6 +70,7 @@ def type_values(membership_type: MembershipType) -> dict[str, Any]:
         "margin": membership_type.margin,
         "tie": membership_type.tie.value,
         "veto_weight": membership_type.veto_weight,
+        "effective_from": membership_type.effective_from,
     }
 
 

@@ -42,6 +42,7 @@ TYPES = {
     "margin": "By how much inclusions must be ahead; 1 without it.",
     "tie": "deny (so without it), grant or keep: the answer where both sides weigh the same.",
     "veto_weight": "An exclusion of this weight or more denies, whatever is for it; empty for none.",
+    "effective_from": "The first day on which this policy counts, until that of its next line; empty in the first.",
 }
 
 PARAMETERS = {

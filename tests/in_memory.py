@@ -20,7 +20,7 @@ from rules_engine.model.history import HistoryRecord, Subject, Unreadable, creat
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest, TypeCounts
 from rules_engine.model.publications import Chain, Publication, chain_of, needed
-from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rule_sets import RuleSet, policies_on
 from rules_engine.model.rules import MembershipType, Policy, RuleVersion
 from rules_engine.ports import Inserted, OpenRun, Progress, RunStatus, Taken, untold
 
@@ -53,7 +53,7 @@ class InMemoryRules:
         in_force = tuple(version for version in self.versions if version.effective.covers(as_of))
         if not in_force:
             raise RunRefused(Fault(f"Rule set of {as_of}", "no rule is in force.", "Choose a day that has rules."))
-        return RuleSet(as_of, known_at, self.membership_types, in_force)
+        return RuleSet(as_of, known_at, policies_on(as_of, self.membership_types), in_force)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from rules_engine.errors import Fault, InvalidRule, raise_all
 from rules_engine.model.canonical import canonical_json, decode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import (
+    BEGINNING,
     EffectivePeriod,
     Form,
     Kind,
@@ -92,6 +93,12 @@ class RuleSet:
         return next(m for m in self.membership_types if m.key == key)
 
 
+def policies_on(day: date, membership_types: Iterable[MembershipType]) -> tuple[MembershipType, ...]:
+    """Of each type the policy of a day: that with the latest first day until then; of several, the last one given."""
+    begun = sorted((m for m in membership_types if m.effective_from <= day), key=lambda m: m.effective_from)
+    return tuple({m.key: m for m in begun}.values())
+
+
 def _type_content(membership_type: MembershipType) -> dict[str, Any]:
     return {
         "key": membership_type.key,
@@ -118,7 +125,8 @@ def freeze(rule_set: RuleSet) -> str:
             for v in rule_set.versions
         },
     }
-    return canonical_json(body)
+    later = {m.key: m.effective_from.isoformat() for m in rule_set.membership_types if m.effective_from != BEGINNING}
+    return canonical_json(body | {"policies_from": later} if later else body)
 
 
 def thaw(text: str) -> RuleSet:
@@ -131,10 +139,14 @@ def thaw(text: str) -> RuleSet:
     try:
         body = json.loads(text)
         periods = {k: EffectivePeriod(_day(a), b and _day(b)) for k, (a, b) in body["effective"].items()}
+        begun = body.get("policies_from", {})
         rule_set = RuleSet(
             as_of=_day(body["as_of"]),
             known_at=datetime.fromisoformat(body["known_at"]),
-            membership_types=tuple(membership_type_from(m) for m in body["membership_types"]),
+            membership_types=tuple(
+                membership_type_from(m | {"effective_from": _day(begun[m["key"]])} if m["key"] in begun else m)
+                for m in body["membership_types"]
+            ),
             versions=tuple(version_from(v, periods[f"{v['key']}/{v['version']}"]) for v in body["versions"]),
             reference_lists=tuple(ReferenceList(**r) for r in body.get("reference_lists", [])),
         )
@@ -164,6 +176,7 @@ def membership_type_from(content: Mapping[str, Any]) -> MembershipType:
         margin=content.get("margin", 1),
         tie=Tie(content.get("tie") or "deny"),
         veto_weight=content.get("veto_weight"),
+        effective_from=content.get("effective_from") or BEGINNING,
     )
 
 

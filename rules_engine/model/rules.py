@@ -97,6 +97,10 @@ class EffectivePeriod:
         return (other.end is None or self.first < other.end) and (self.end is None or other.first < self.end)
 
 
+BEGINNING = date.min
+"""From which day on the first policy of a membership type counts, so that there is one on every day."""
+
+
 @dataclass(frozen=True, slots=True)
 class MembershipType:
     """
@@ -104,7 +108,9 @@ class MembershipType:
 
     ``margin`` is how much the inclusions must outweigh the exclusions by, a
     whole number; 1 means "whichever is higher". ``veto_weight``: an exclusion of
-    this weight or more blocks, whatever the inclusions weigh.
+    this weight or more blocks, whatever the inclusions weigh. It counts from
+    ``effective_from`` on, until the day of the type's next policy; the first
+    one counts from :data:`BEGINNING`.
 
     Raises:
         InvalidRule: If the key is malformed, or a tie would be granted while a
@@ -117,9 +123,15 @@ class MembershipType:
     margin: int = 1
     tie: Tie = Tie.DENY
     veto_weight: int | None = None
+    effective_from: date = BEGINNING
 
     def __post_init__(self) -> None:
         raise_all(InvalidRule, self._faults())
+
+    @property
+    def named(self) -> str:
+        """What this policy is called among those of its type: GOLD, or GOLD from 2027-01-01."""
+        return self.key if self.effective_from == BEGINNING else f"{self.key} from {self.effective_from}"
 
     def _faults(self) -> Iterable[Fault]:
         which = f"Membership type {self.key or '(no key)'}"

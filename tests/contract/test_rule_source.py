@@ -14,9 +14,15 @@ from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType
 from rules_engine.ports import RuleSource
 from rules_repo.frozen import FrozenRules, write
 from rules_repo.repository import Repository
+from tests.in_memory import InMemoryRules
 
 DAY = date(2024, 7, 1)
-TYPES = (MembershipType("GOLD", "Gold", margin=10), MembershipType("FAMILY"))
+TYPES = (
+    MembershipType("GOLD", "Gold", margin=90),
+    MembershipType("GOLD", "Gold", margin=10, effective_from=date(2024, 7, 1)),
+    MembershipType("GOLD", "Gold", margin=30, effective_from=date(2024, 7, 2)),
+    MembershipType("FAMILY"),
+)
 BOND = RuleVersion(
     key="BOND-001",
     version=1,
@@ -37,8 +43,10 @@ VERSIONS = (
 )
 
 
-@pytest.fixture(params=["repository", "frozen file"])
+@pytest.fixture(params=["repository", "frozen file", "in memory"])
 def source(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> RuleSource:
+    if request.param == "in memory":
+        return InMemoryRules(TYPES, VERSIONS)
     repository = Repository(database_url)
     repository.publish(VERSIONS, TYPES)
     if request.param == "repository":
@@ -47,8 +55,8 @@ def source(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) ->
 
 
 def test_a_rule_set_holds_what_is_in_force(source: RuleSource) -> None:
-    """All versions and all membership types, as published, with the days on which they count."""
-    expected = RuleSet(DAY, datetime.now(UTC), TYPES, VERSIONS)
+    """All versions and, of each membership type, the policy of the day, as published, with the days on which they count."""
+    expected = RuleSet(DAY, datetime.now(UTC), TYPES[1::2], VERSIONS)
     found = source.rule_set(DAY, datetime.now(UTC))
     assert (found.versions, found.membership_types) == (expected.versions, expected.membership_types)
     assert (found.as_of, found.digest) == (DAY, expected.digest)
@@ -87,7 +95,7 @@ def test_a_source_that_cannot_be_reached_is_refused(gone: str, tmp_path: Path) -
 
 def test_a_frozen_file_is_named_by_its_day_and_digest(tmp_path: Path) -> None:
     """Equal rule sets have one file, others another; nothing half-written is left beside it."""
-    rule_set = RuleSet(DAY, datetime(2024, 7, 1, tzinfo=UTC), TYPES, VERSIONS)
+    rule_set = RuleSet(DAY, datetime(2024, 7, 1, tzinfo=UTC), TYPES[1::2], VERSIONS)
     path = write(rule_set, tmp_path / "frozen")
     assert path == write(rule_set, tmp_path / "frozen")
     assert path.name == f"rule-set-2024-07-01-{rule_set.digest[:16]}.json"
@@ -96,7 +104,7 @@ def test_a_frozen_file_is_named_by_its_day_and_digest(tmp_path: Path) -> None:
 
 def test_an_altered_frozen_file_is_noticed(tmp_path: Path) -> None:
     """A weight changed in the file no longer gives the digest it names."""
-    path = write(RuleSet(DAY, datetime(2024, 7, 1, tzinfo=UTC), TYPES, VERSIONS), tmp_path)
+    path = write(RuleSet(DAY, datetime(2024, 7, 1, tzinfo=UTC), TYPES[1::2], VERSIONS), tmp_path)
     path.write_text(path.read_text().replace('"weight":50', '"weight":60', 1))
     with pytest.raises(InvalidRule, match="altered") as invalid:
         FrozenRules(path).rule_set(DAY, datetime.now(UTC))
@@ -105,6 +113,6 @@ def test_an_altered_frozen_file_is_noticed(tmp_path: Path) -> None:
 
 def test_a_frozen_set_without_rules_is_refused(tmp_path: Path) -> None:
     """A run without a rule would revoke every membership, wherever the rules come from."""
-    path = write(RuleSet(DAY, datetime(2024, 7, 1, tzinfo=UTC), TYPES, ()), tmp_path)
+    path = write(RuleSet(DAY, datetime(2024, 7, 1, tzinfo=UTC), TYPES[1::2], ()), tmp_path)
     with pytest.raises(RunRefused, match="no rule is in force"):
         FrozenRules(path).rule_set(DAY, datetime.now(UTC))

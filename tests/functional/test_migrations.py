@@ -14,7 +14,12 @@ from tests.functional.governed import in_every_state, open_office
 
 REVISIONS = [step.revision for step in reversed(list(ScriptDirectory(str(schema.MIGRATIONS)).walk_revisions()))]
 SQL = Path(str(schema.MIGRATIONS)) / "sql"
-FIRST_PARTS = {"0001": "0002_tenancy.sql", "0002": "0003_ownership.sql", "0003": "0004_begun.sql"}
+FIRST_PARTS = {
+    "0001": "0002_tenancy.sql",
+    "0002": "0003_ownership.sql",
+    "0003": "0004_begun.sql",
+    "0004": "0005_begun.sql",
+}
 """With which file the migration after each revision begins."""
 SHAPE = """
     SELECT n.nspname || '.' || c.relname || ' ' || c.relkind::text, a.attname, format_type(a.atttypid, a.atttypmod),
@@ -34,6 +39,9 @@ def at(url: str, revision: str) -> str:
     """A database at an earlier revision, as that version of the program left it."""
     script = schema.offline()
     if revision != schema.HEAD:
+        script = script.replace(
+            f"{schema.NONE_YET[:-1]}{schema.PLAN_DAYS}", schema.NONE_YET
+        )  # approvals without a plan
         end = script.index((SQL / FIRST_PARTS[revision]).read_text(encoding="utf-8"))
         script = script[:end] + f"INSERT INTO rules.schema_version VALUES ('{revision}'); COMMIT;"
     connection = client(url)
@@ -73,7 +81,7 @@ def test_an_earlier_schema_is_brought_up(empty_database_url: str, revision: str,
 
 
 @pytest.mark.parametrize(
-    ("revision", "way"), [("0002", "program"), ("0002", "sql"), ("0003", "program"), ("0003", "sql")]
+    ("revision", "way"), [("0002", "program"), ("0002", "sql"), ("0003", "sql"), ("0004", "program"), ("0004", "sql")]
 )
 def test_open_changes_are_brought_up(empty_database_url: str, revision: str, way: str) -> None:
     """Drafts, checks, approvals and the audit of then stay valid; categories come to whom they belong."""
@@ -81,7 +89,7 @@ def test_open_changes_are_brought_up(empty_database_url: str, revision: str, way
     connection = client(url)
     connection.autocommit = True
     sql = runner(connection)
-    office = open_office(sql, url, asked="")
+    office = open_office(sql, url, *([""] if revision < "0004" else []))
     in_every_state(office)
     office("ann", "INSERT INTO rules.category (key) VALUES ('bonds')")
     office("ann", "UPDATE rules.rule SET category = 'bonds' WHERE rule_key = 'BOND-001'")
@@ -118,5 +126,5 @@ def test_the_administrators_sql_makes_the_same_schema(postgres_url: str, empty_d
 
 def test_a_revision_that_is_none_is_refused() -> None:
     """A slip of the pen is no upgrade from nothing."""
-    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003, 0004"):
+    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003, 0004, 0005"):
         schema.offline("9999")

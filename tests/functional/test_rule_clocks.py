@@ -89,9 +89,11 @@ def test_a_membership_type_is_known_as_it_was(sql: Sql) -> None:
     """The policy of a membership type has the same clock."""
     ((moment,),) = sql("SELECT clock_timestamp()")
     sql("UPDATE rules.membership_type SET margin = 5, strategy = 'max_weight' WHERE key = 'GOLD'")
-    policy = "SELECT strategy, margin FROM rules.membership_types(%s) WHERE key = 'GOLD'"
+    policy = "SELECT strategy, margin FROM rules.membership_types('2024-07-01', %s) WHERE key = 'GOLD'"
     assert sql(policy, moment) == [("weight_sum", 1)]
-    assert sql("SELECT strategy, margin FROM rules.membership_types() WHERE key = 'GOLD'") == [("max_weight", 5)]
+    assert sql("SELECT strategy, margin FROM rules.membership_types('2024-07-01') WHERE key = 'GOLD'") == [
+        ("max_weight", 5)
+    ]
 
 
 def test_a_transaction_left_open_does_not_change_what_was_known(database_url: str, sql: Sql) -> None:

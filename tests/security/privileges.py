@@ -26,7 +26,7 @@ GRANTS = f"""
     draft                           | UPDATE (what it says, days)    | analyst                  | amends a draft
     membership_type                 | SELECT                         | {READERS}                | how memberships are decided
     membership_type                 | INSERT                         | analyst                  | drafts one
-    membership_type                 | UPDATE (name, strategy, margin, tie, veto_weight) | analyst | drafts its next policy
+    membership_type                 | UPDATE (name, strategy, margin, tie, veto_weight, effective_from) | analyst | drafts its next policy
     parameter                       | SELECT                         | {READERS}                | shared parameters as known now
     parameter                       | INSERT                         | analyst                  | drafts a value
     parameter                       | UPDATE (value, description)    | analyst                  | drafts its next value
