@@ -28,7 +28,7 @@ def status(
 ) -> None:
     """Say how a run on EMR is; with --wait once it is done, and exit 6 where a step failed."""
     settings = desk.settings()
-    name = _name(settings, run_id)
+    name = name_of_run(settings, run_id)
     found = _looked(settings, name, cluster, serverless)
     if wait:
         with desk.screen.progress() as progress:
@@ -40,7 +40,7 @@ def status(
 def cancel(desk: Desk, run_id: RunId, cluster: ClusterId = None, serverless: Application = None) -> None:
     """Stop a run on EMR; what was published stays, and submitting it again goes on."""
     settings = desk.settings()
-    name = _name(settings, run_id)
+    name = name_of_run(settings, run_id)
     if serverless:
         found = emr_serverless.cancel(_client(settings, "emr-serverless"), serverless, name)
     else:
@@ -62,15 +62,15 @@ def logs(
     settings = desk.settings()
     if serverless and not folder:
         raise RunRefused(Fault("--logs", "EMR Serverless does not say where they are.", "Give what submit was given."))
-    found = _looked(settings, _name(settings, run_id), cluster, serverless)
+    found = _looked(settings, name_of_run(settings, run_id), cluster, serverless)
     said = emr_logs.logs_of(_client(settings, "s3"), found, step, folder if serverless else None)
     content = [{"address": log.address, "text": log.text} for log in said]
     desk.screen.answer(content, *(f"── {log.address}\n{log.text.rstrip()}" for log in said))
 
 
-def state_of_run(settings: Settings, run_id: str, cluster: str | None) -> RunState:
-    """How a run on a cluster is; see :func:`jobs.emr_runs.state_of`."""
-    return _looked(settings, _name(settings, run_id), cluster, None)
+def state_of_run(settings: Settings, run_id: str, cluster: str | None, application: str | None = None) -> RunState:
+    """How a run on EMR is; see :func:`jobs.emr_runs.state_of`."""
+    return _looked(settings, name_of_run(settings, run_id), cluster, application)
 
 
 def _looked(settings: Settings, name: str, cluster: str | None, application: str | None) -> RunState:
@@ -83,7 +83,7 @@ def _client(settings: Settings, service: str) -> Any:
     return aws.client(service, settings.region)
 
 
-def _name(settings: Settings, run_id: str) -> str:
+def name_of_run(settings: Settings, run_id: str) -> str:
     return f"{settings.environment}_{settings.tenant} {run_id}"
 
 

@@ -103,7 +103,7 @@ def submit(client: Any, job: Job, application: str, logs: str, *, publish: bool)
     steps = steps_of(job, publish=publish)
     raise_all(RunRefused, _role_faults(steps))
     with told(f"Run {job.run_id}"):
-        tries = _tries(client, application, job.name)
+        tries = tries_of(client, application, job.name)
         for step in steps:
             of_step = [each for each in tries if each.what == step.what]
             if any(each.state in DOING for each in of_step):
@@ -172,12 +172,12 @@ def cancel(client: Any, application: str, name: str) -> RunState:
 
 def _state(client: Any, application: str, name: str) -> RunState:
     about = client.get_application(applicationId=application)["application"]
-    newest = {step.what: step for step in _tries(client, application, name)}
+    newest = {step.what: step for step in tries_of(client, application, name)}
     in_order = tuple(newest[what] for what in ORDER if what in newest)
     return RunState(application, about["state"], own=False, steps=in_order, alive=about["state"] not in GONE)
 
 
-def _tries(client: Any, application: str, name: str) -> list[StepState]:
+def tries_of(client: Any, application: str, name: str) -> list[StepState]:
     """The jobs of a run, the oldest first."""
     pages = client.get_paginator("list_job_runs").paginate(applicationId=application)
     found = [each for page in pages for each in page["jobRuns"] if each.get("name", "").partition(" ")[2] == name]

@@ -63,6 +63,8 @@ KNOWN = {
     "RULES_RULE_SECONDS": "how long one rule may run; 0 is no limit",
     "RULES_PLANNING_SECONDS": "how long Spark may plan one rule; 0 is no limit",
     "RULES_NODE_PRICE": "AMOUNT CURRENCY: SOURCE, of an hour of one node, by which a report estimates what a run cost",
+    "RULES_VCPU_PRICE": "the same of an hour of one vCPU of EMR Serverless",
+    "RULES_GB_PRICE": "the same of an hour of one GB of memory of EMR Serverless",
 }
 """Every setting and what it means; `docs/operating.md` says more."""
 
@@ -99,6 +101,8 @@ class Settings:
     on_failure: OnFailure = OnFailure.ABORT
     limits: Limits = field(default_factory=Limits)
     node_price: str | None = None
+    vcpu_price: str | None = None
+    gb_price: str | None = None
 
     @classmethod
     def read(cls, mapping: Mapping[str, str]) -> Settings:
@@ -135,6 +139,8 @@ class Settings:
             on_failure=OnFailure(given.get("RULES_ON_FAILURE", "abort")),
             limits=_limits(given),
             node_price=given.get("RULES_NODE_PRICE"),
+            vcpu_price=given.get("RULES_VCPU_PRICE"),
+            gb_price=given.get("RULES_GB_PRICE"),
         )
 
 
@@ -256,6 +262,9 @@ def _formed(pattern: re.Pattern[str], what: str, remedy: str) -> Callable[[str],
     return lambda text: None if pattern.fullmatch(text) else (f"'{text}' {what}", remedy)
 
 
+_price = _formed(
+    PRICE, "is no price with its source.", "Write AMOUNT CURRENCY: SOURCE, say where and when the price was read."
+)
 NO_SECONDS = "is no number of seconds.", "Give one, say 300, or 0 for no limit."
 CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_HOME": _local,
@@ -279,7 +288,7 @@ CHECKS: Mapping[str, Callable[[str], Complaint]] = {
     "RULES_ON_FAILURE": _on_failure,
     "RULES_RULE_SECONDS": _formed(SECONDS, *NO_SECONDS),
     "RULES_PLANNING_SECONDS": _formed(SECONDS, *NO_SECONDS),
-    "RULES_NODE_PRICE": _formed(
-        PRICE, "is no price with its source.", "Write AMOUNT CURRENCY: SOURCE, say where and when the price was read."
-    ),
+    "RULES_NODE_PRICE": _price,
+    "RULES_VCPU_PRICE": _price,
+    "RULES_GB_PRICE": _price,
 }

@@ -10,9 +10,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from jobs import run_report
+from jobs import run_report, serverless_report
 from jobs.emr_runs import RunState, StepState
 from jobs.run_report import Hours, Price
+from jobs.serverless_report import Billed, Prices, prices_of, took
 from rules_engine.errors import RunRefused
 from rules_engine.model.manifest import SourceCounts
 from rules_engine.settings import Settings
@@ -107,6 +108,61 @@ def test_no_price_is_made_up() -> None:
     )
 
 
+def test_serverless_is_billed_for_every_job_and_attempt() -> None:
+    """A job that failed and the one after it, and of each what AWS tried again; of other runs nothing."""
+    client = boto3.client("emr-serverless", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y")
+    stub, role = Stubber(client), "arn:aws:iam::123456789012:role/x"
+    listed = [("evaluate r", "b", 20), ("evaluate r", "a", 10), ("publish r", "c", 30), ("publish s", "d", 40)]
+    always = {
+        "applicationId": "app",
+        "arn": f"{role}{'x' * 60}",
+        "createdBy": role,
+        "state": "SUCCESS",
+        "stateDetails": "it ended",
+    }
+    always |= {"executionRole": role, "releaseLabel": "emr-7.9.0"}
+    jobs = [
+        {**always, "name": name, "id": number, "createdAt": at(minute), "updatedAt": at(minute)}
+        for name, number, minute in listed
+    ]
+    stub.add_response("list_job_runs", {"jobRuns": jobs}, {"applicationId": "app"})
+    for job, attempt, newest, vcpu in (
+        ("a", None, 2, 1.0),
+        ("a", 1, 2, 0.5),
+        ("b", None, 1, 2.0),
+        ("c", None, 1, 0.25),
+    ):
+        hours = {"vCPUHour": vcpu, "memoryGBHour": 4 * vcpu, "storageGBHour": 0.0}
+        run = {
+            **always,
+            "jobRunId": job,
+            "createdAt": at(0),
+            "updatedAt": at(1),
+            "jobDriver": {"hive": {"query": "x"}},
+            "attempt": newest,
+        }
+        run |= {"billedResourceUtilization": hours, "totalExecutionDurationSeconds": 600}
+        asked = {"applicationId": "app", "jobRunId": job} | ({"attempt": attempt} if attempt else {})
+        stub.add_response("get_job_run", {"jobRun": run}, asked)
+    stub.activate()
+    assert took(client, "app", "r") == ({"evaluate": 1800, "publish": 600}, Billed(3.75, 15.0, 0.0))
+    stub.assert_no_pending_responses()
+
+
+def test_serverless_is_priced_by_both_prices_or_not_at_all() -> None:
+    """Of vCPUs and of memory, each with its source and in one currency."""
+    assert "RULES_VCPU_PRICE and RULES_GB_PRICE=" in serverless_report.in_words(
+        Billed(), prices_of("1 EUR: list", None)
+    )
+    both = prices_of("0.05 EUR: our contract", "0.01 EUR: our list")
+    assert isinstance(both, Prices)
+    told_of = serverless_report.cost(Billed(2, 8, 5), both)
+    said = {"vcpu": both.vcpu._asdict(), "memory": both.memory._asdict()}
+    assert told_of == {"amount": 0.18, "currency": "EUR", "price": said}
+    assert serverless_report.cost(Billed(2, 8, 5), prices_of("1 EUR: list", "1 USD: list")) is None
+    assert serverless_report.in_words(Billed(2, 8, 5), both).endswith("5.00 GB hours of storage are not in it.")
+
+
 PRICES = """
     text          | because
     --------------+------------------------------------
@@ -118,9 +174,10 @@ PRICES = """
 """
 
 
+@pytest.mark.parametrize("setting", ["RULES_NODE_PRICE", "RULES_VCPU_PRICE", "RULES_GB_PRICE"])
 @pytest.mark.parametrize("row", cases(PRICES))
-def test_a_price_without_its_source_is_refused(row: Row) -> None:
+def test_a_price_without_its_source_is_refused(row: Row, setting: str) -> None:
     """As a fault of the settings, beside all others."""
     with pytest.raises(RunRefused) as refused:
-        Settings.read({"HOME": "/home/ann", "RULES_NODE_PRICE": row["text"]})
-    assert [fault.which for fault in refused.value.faults] == ["RULES_NODE_PRICE"]
+        Settings.read({"HOME": "/home/ann", setting: row["text"]})
+    assert [fault.which for fault in refused.value.faults] == [setting]
