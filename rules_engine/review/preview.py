@@ -7,7 +7,7 @@ say together, and subjects are counted by that number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -222,18 +222,30 @@ class _Previewing:
         return self._first("SELECT subject FROM previewed")
 
     def _first(self, rows: str) -> tuple[Mapping[str, str | None], ...]:
-        first = f"SELECT * FROM ({rows}) ORDER BY subject LIMIT {10 * SAMPLES}"
-        told = self._among_subjects(first)
-        if len(told) < SAMPLES:  # others, that are no subjects, may have come before them
-            told = self._among_subjects(rows)
+        first = self._collected(f"SELECT * FROM ({rows}) ORDER BY subject LIMIT {10 * SAMPLES}") or []
+        known = self._known({row["subject"] for row in first})
+        told = self._told(first, known)
+        whole = len(first) < 10 * SAMPLES and all(row["subject"] in known for row in first)
+        if len(told) < SAMPLES and not whole:  # others, that are no subjects or of another type, came before them
+            among = f"SELECT * FROM ({rows}) LEFT SEMI JOIN {self.subjects} ON subject = is_subject"
+            rows_of_subjects = self._collected(f"{among} ORDER BY subject LIMIT {10 * SAMPLES}") or []
+            told = self._told(rows_of_subjects, {row["subject"] for row in rows_of_subjects})
         return told
 
-    def _among_subjects(self, rows: str) -> tuple[Mapping[str, str | None], ...]:
-        among = f"SELECT * FROM ({rows}) LEFT SEMI JOIN {self.subjects} ON subject = is_subject"
+    def _known(self, keys: Collection[Any]) -> set[Any]:
+        """Which of a few keys are subjects: they are looked up, where a join would bring all subjects together."""
+        if self.of_subjects:
+            return {*keys} - {None}
+        subjects = self.spark.table(self.lake.subject)
+        key = subjects[self.lake.subject_key]
+        return {row[0] for row in subjects.where(key.isin(*keys)).select(key).collect()} if keys else set()
+
+    def _told(self, rows: Iterable[Any], subjects: Collection[Any]) -> tuple[Mapping[str, str | None], ...]:
         told: dict[Any, dict[str, str | None]] = {}
-        for row in self._collected(f"{among} ORDER BY subject LIMIT {10 * SAMPLES}") or []:
-            of_row = {name: None if value is None else str(value) for name, value in row.asDict().items()}
-            told.setdefault(row["subject"], of_row)
+        for row in rows:
+            if row["subject"] in subjects:
+                of_row = {name: None if value is None else str(value) for name, value in row.asDict().items()}
+                told.setdefault(row["subject"], of_row)
         return tuple(told.values())[:SAMPLES]
 
     def _collected(self, sql: str) -> list[Any] | None:
