@@ -218,6 +218,8 @@ class BlockReader(JoinReader):
                 over[name] = told
         if not any(item.find(exp.Window) for item in query.expressions):
             return
+        if block.key is not None:
+            raise NotUnderstoodError("a window over groups")
         keys = {key.sql(): key for key in map(self._of_subject, over.values(), repeat(block)) if key}
         if len(keys) != 1 or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values()):
             place(block)
