@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from rules_engine.logical.comparisons import COMPARE, aggregates, default, holds, opposite, rejects_null
 from rules_engine.logical.query_tree import NotUnderstoodError
-from rules_engine.logical.rewrites import OPPOSITE, decimal, when
+from rules_engine.logical.rewrites import OPPOSITE, decimal, truth_of_any, when
 
 
 def _whole(node: exp.Expr) -> int | None:
@@ -54,7 +54,7 @@ def _of_nothing(condition: exp.Expr) -> bool:
             raise NotUnderstoodError
         return ends[0] <= 0 <= ends[1]  # type: ignore[operator]
     if isinstance(bare, exp.Between) or type(bare) in COMPARE:
-        if isinstance(bare.this, exp.Sum | exp.Min | exp.Max | exp.Avg):
+        if isinstance(bare.this, exp.Sum | exp.Min | exp.Max | exp.Avg | exp.ArgMax | exp.ArgMin):
             return False
         if isinstance(bare.this, exp.Count) and _whole(bare.expression) is not None:
             return holds(bare, Decimal(0))
@@ -71,8 +71,8 @@ def _above(condition: exp.Expr) -> exp.Expr:
 def as_count(condition: exp.Expr) -> exp.Expr:
     """What a condition on a group that has a row says of ones and zeros, as a count."""
     bare, none = condition.unnest(), exp.Literal.number(0)
-    if isinstance(bare, exp.LogicalOr):
-        return exp.GT(this=_count(bare.this), expression=none)
+    if (any_of := truth_of_any(bare)) is not None:
+        return exp.GT(this=_count(any_of), expression=none)
     value = _without_zero(bare.this)
     cased = _cased(value.this) if isinstance(value, exp.Sum | exp.Max) else None
     if cased is None or _whole(cased[0].args["true"]) != 1 or (cased[1] is not None and _whole(cased[1]) != 0):

@@ -86,9 +86,13 @@ class BlockReader(JoinReader):
         group, having = query.args.get("group"), query.args.get("having")
         if group:
             only(group, {"expressions"})
-            if len(group.expressions) != 1 or block.key is not None:
-                raise NotUnderstoodError("GROUP BY several columns")
-            block.key = self._resolved(group.expressions[0], scope, outer)
+            if block.key is not None:
+                raise NotUnderstoodError("groups of groups")
+            by = [self._resolved(each, scope, outer) for each in group.expressions]
+            keys = [each for each in by if len(by) == 1 or self._is_key(each, block)]
+            if not keys:
+                raise NotUnderstoodError("GROUP BY several columns, none of them the subject's key")
+            block.key, block.by = keys[0], [each for each in by if each is not keys[0]]
         if having and not group and block.key is not None:
             raise NotUnderstoodError
         if having:
@@ -101,12 +105,21 @@ class BlockReader(JoinReader):
 
     def _grouped_beside(self, block: Block, beside: list[Left]) -> None:
         """Groups over a LEFT JOIN: what the joined rows come to, where there may be none."""
-        if len(beside) != 1 or block.key is None or block.asked:
-            raise NotUnderstoodError("GROUP BY over a LEFT JOIN, of more than what the joined rows come to")
+        if block.key is None or block.asked:
+            raise NotUnderstoodError("a LEFT JOIN of which nothing is asked")
         (_, inner, on), asked = beside[0], block.having
         plain = inner.key is None and not inner.asked
-        if not plain or not asked or not all(passes_over_null(each, inner.frames) for each in asked):
-            raise NotUnderstoodError
+        known = (
+            len(beside) == 1 and plain and asked and not block.by and {*block.frames.values()} == {self.schema.subject}
+        )
+        if not known or not all(passes_over_null(each, inner.frames) for each in asked):
+            for _, inner, on in beside:
+                if len(inner.frames) != 1 or inner.key is not None or inner.asked or inner.before or inner.left:
+                    raise NotUnderstoodError("GROUP BY over a LEFT JOIN, of more than what the joined rows come to")
+                block.frames |= inner.frames
+                block.left[next(iter(inner.frames))] = [*inner.where, *on]
+                block.lost = block.lost or inner.lost or inner.distinct
+            return
         inner.where += on
         block.asked.append(Asked(inner, comparison=tuple(asked)))
         block.key, block.having = None, []
@@ -131,7 +144,7 @@ class BlockReader(JoinReader):
                 raise NotUnderstoodError("a sub-query that groups, held against a value")
             (value,) = asked.columns.values()
             held = put(comparison, value)
-            held = as_count(held) if isinstance(value, exp.LogicalOr) else held
+            held = as_count(held) if isinstance(comparison, exp.Column) else held
             block.asked.append(Asked(asked, comparison=(exp.Not(this=held) if negated else held,)))
         elif condition.find(exp.Query):
             raise NotUnderstoodError("a sub-query within an expression or under OR")
@@ -179,7 +192,7 @@ class BlockReader(JoinReader):
             if negated:
                 raise NotUnderstoodError("NOT EXISTS of a sub-query with HAVING and no groups")
             return Asked(found, comparison=asked)
-        refuse_totals(found)
+        refuse_totals(found, self.tree)
         return Asked(found, negated)
 
     def _in(self, condition: exp.In, negated: bool, block: Block, scope: Scope, named: Named, outer: Scope) -> Asked:
@@ -193,6 +206,12 @@ class BlockReader(JoinReader):
             raise NotUnderstoodError("NOT IN of what may be NULL; NOT EXISTS, or IS NOT NULL beside it, would be")
         found.where.append(exp.EQ(this=other.copy(), expression=own))
         return asked
+
+    def _is_key(self, value: exp.Expr, block: Block) -> bool:
+        """Whether it is a frame's key of the subject."""
+        if not isinstance(value, exp.Column) or value.table not in block.frames:
+            return False
+        return value.name.lower() == self.schema.subject_key_of(block.frames[value.table]).lower()
 
     def _is_subject(self, own: exp.Expr, block: Block) -> bool:
         """Whether it is the key of the subject's own row, which is never NULL."""

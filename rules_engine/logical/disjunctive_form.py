@@ -18,7 +18,9 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from rules_engine.logical.block_reader import BlockReader
+from rules_engine.logical.case_conditions import chosen
 from rules_engine.logical.comparisons import conditions_of, says_more
+from rules_engine.logical.flattened import flattened
 from rules_engine.logical.join_reader import Named
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
@@ -77,7 +79,7 @@ class _Reader:
             return self._set_operation(query, named)
         if not isinstance(query, exp.Select):
             return None
-        if (inner := _renamed(query, named)) is not None:
+        if (inner := _renamed(query, named) or flattened(query, named)) is not None:
             return self.of(*inner)
         try:
             parts = self._separate(query, named)
@@ -95,9 +97,10 @@ class _Reader:
         if query.args.get("group") or query.args.get("having"):
             others = without_others(query, found)
             return [[others[0], *others[1]]] if others else None
-        terms = [*islice(_disjuncts(found.where, found), MOST_TERMS + 1)]
+        told = [chosen(each) for each in found.where]
+        terms = [*islice(_disjuncts(told, found), MOST_TERMS + 1)]
         parts = [found.parts(term) for term in terms]
-        if len(terms) == 1 and len(parts[0]) == 1:
+        if told == found.where and len(terms) == 1 and len(parts[0]) == 1:
             asked = _among(parts[0][0], found)
             return [[asked]] if asked is not None else None
         return parts
@@ -227,8 +230,8 @@ def _names(node: exp.Expr, relation: str) -> bool:
 
 def _disjuncts(conditions: Iterable[exp.Expr], found: Relations) -> Iterator[list[exp.Expr]]:
     """The terms of conditions in disjunctive form, as far as their ORs ask different relations or other rows."""
-    for chosen in product(*([*_of_one(each, found)] for each in conditions)):
-        yield [condition for several in chosen for condition in several]
+    for terms in product(*([*_of_one(each, found)] for each in conditions)):
+        yield [condition for several in terms for condition in several]
 
 
 def _of_one(condition: exp.Expr, found: Relations) -> Iterator[list[exp.Expr]]:

@@ -133,22 +133,28 @@ class JoinReader(NameReader, ABC):
         block.where += inner.where
         block.asked += inner.asked
         block.having += inner.having
+        block.by += inner.by
+        block.left |= inner.left
         block.key = block.key if inner.key is None else inner.key
         block.lost = block.lost or inner.lost or (inner.distinct and inner.key is None)
-        refuse_totals(inner)
+        refuse_totals(inner, self.tree)
         return inner.columns
 
     def _join(self, join: exp.Expr, block: Block, scope: Scopes, named: Named, outer: Scope) -> Left | None:
         """Take a join in; a LEFT JOIN is returned, for :meth:`_left`."""
-        only(join, {"this", "side", "kind", "on", "using"})
+        only(join, {"this", "side", "kind", "on", "using", "method"})
         side, kind = (join.args.get("side") or "").upper(), (join.args.get("kind") or "").upper()
         alias = self._alias(join.this)
         if (side, kind) in {("", ""), ("", "INNER"), ("", "CROSS")}:
+            before = {name for columns in scope.values() for name in columns}
+            several = len(scope) != 1
             self._relation(join.this, block, scope, named)
+            if join.args.get("method"):
+                self._natural(join, before & {*scope[alias]}, several=several)
             for condition in self._on(join, scope, alias):
                 self._condition(condition, block, scope, named, outer)
             return None
-        if side not in {"", "LEFT"} or kind not in {"", "OUTER", "SEMI", "ANTI"}:
+        if join.args.get("method") or side not in {"", "LEFT"} or kind not in {"", "OUTER", "SEMI", "ANTI"}:
             raise NotUnderstoodError("a FULL, RIGHT, NATURAL or LATERAL join beside others")
         inner, beside = Block(), Scopes()
         if alias in scope:
@@ -161,6 +167,13 @@ class JoinReader(NameReader, ABC):
             return None
         scope |= beside
         return Left(alias, inner, on)
+
+    @staticmethod
+    def _natural(join: exp.Expr, shared: set[str], *, several: bool) -> None:
+        """``NATURAL JOIN`` as USING the columns that both sides have."""
+        if join.args["method"].upper() != "NATURAL" or several or not shared:
+            raise NotUnderstoodError("a NATURAL join of several relations, or of what has no column in common")
+        join.set("using", [exp.to_identifier(name) for name in sorted(shared)])
 
     def _on(self, join: exp.Expr, scope: Scopes, alias: str) -> list[exp.Expr]:
         """The conditions of a join; the columns of USING are noted in the scope."""
@@ -187,6 +200,8 @@ class JoinReader(NameReader, ABC):
         about = [condition for condition in conditions if alias in self._owners(condition, scope)]
         if not about:
             return None
+        if inner.by or inner.left:
+            raise NotUnderstoodError("a LEFT JOIN of groups by several columns")
         values = {value.sql() for value in columns.values()}
         if any(rejects_null(self._resolved(each, scope, outer), values) for each in about if not each.find(exp.Query)):
             self._taken(inner, block)

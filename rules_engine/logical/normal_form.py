@@ -19,10 +19,11 @@ from sqlglot import exp
 
 from rules_engine.logical.aggregate_conditions import counted, filtered
 from rules_engine.logical.arithmetic import Against, exact_number
-from rules_engine.logical.comparisons import aggregates, tables, ties
+from rules_engine.logical.comparisons import aggregates, tables
 from rules_engine.logical.join_sides import JoinSide, SideReader
+from rules_engine.logical.joined_rows import Joined, JoinedReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
-from rules_engine.logical.query_blocks import Asked, Block
+from rules_engine.logical.query_blocks import Asked, Block, as_one
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
@@ -50,6 +51,13 @@ class NormalForm:
     """In place of rows: what the windows of a row are to come to."""
     ranked: WindowQuery | None = None
     """The same where workers may answer it."""
+    joined: Joined | None = None
+    """In place of rows: what is asked of rows of several frames, or of a group by more than the subject."""
+
+    @property
+    def asks_rows(self) -> bool:
+        """Whether more is asked than the subject's own row."""
+        return any(of is not None for of in (self.rows, self.placed, self.joined))
 
 
 @dataclass
@@ -90,6 +98,7 @@ class FormReader:
         left = list[Asked]()
         found = replace(block, frames=dict(block.frames), where=[*block.where], asked=[])
         found.before, found.groups = dict(block.before), dict(block.groups)
+        found.by, found.left = [*block.by], dict(block.left)
         for asked in block.asked:
             inner = replace(asked, block=self._merged(asked.block))
             grouped = inner.block.key is not None
@@ -98,6 +107,8 @@ class FormReader:
                 found.where += inner.block.where
                 found.before |= inner.block.before
                 found.groups |= inner.block.groups
+                found.by += inner.block.by
+                found.left |= inner.block.left
                 left += inner.block.asked
                 found.key, found.having = inner.block.key, found.having + inner.block.having
                 found.lost = found.lost or (grouped and inner.block.lost)
@@ -115,7 +126,7 @@ class FormReader:
             key = self.schema.subject_key
             if other in block.before:
                 raise NotUnderstoodError("the frame of subjects, joined by another column than its key")
-            return self._unified(_as_one(block, (first, key), (other, key)))
+            return self._unified(as_one(block, (first, key), (other, key)))
         return block
 
     def _regrouped(self, block: Block) -> Block:
@@ -124,7 +135,7 @@ class FormReader:
             same = [a for a, frame in block.frames.items() if frame == block.frames[alias] and a not in block.groups]
             if len(same) != 1 or block.before.get(same[0]):
                 raise NotUnderstoodError("groups that are joined with more than one row")
-            return self._regrouped(_as_one(block, (same[0], column), (alias, column)))
+            return self._regrouped(as_one(block, (same[0], column), (alias, column)))
         return block
 
     def _own(self, block: Block) -> str | None:
@@ -134,7 +145,10 @@ class FormReader:
     def _rows(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
         """A row of the joined relations is there."""
         self._check_returned(returned, block)
-        return NormalForm(*self._sides.sides(block.frames, block.where, own, once=False))
+        try:
+            return NormalForm(*self._sides.sides(block.frames, block.where, own, once=False))
+        except NotUnderstoodError:
+            return self._joined(block, block.where, (), returned)
 
     def _about(self, block: Block, asked: Asked, own: str) -> NormalForm:
         """No row is there, or an aggregate of rows meets a comparison."""
@@ -150,13 +164,19 @@ class FormReader:
             raise NotUnderstoodError("an aggregate that is denied")
         if conditions and (inner.lost or (inner.distinct and inner.key is None)):
             raise NotUnderstoodError("DISTINCT rows that are counted")
-        more, conditions = filtered(conditions) if conditions else ([], conditions)
-        frames = {own: block.frames[own], **inner.frames}
         subject, _ = self._sides.sides({own: block.frames[own]}, block.where, own, once=False)
-        beside, rows = self._sides.sides(frames, [*inner.where, *more], own, once=bool(conditions))
-        if beside.where or beside.among or rows is None:
-            raise NotUnderstoodError("a condition on the subject within a question about rows")
-        return self._aggregated(NormalForm(subject, rows, negated), conditions, inner, own)
+        frames = {own: block.frames[own], **inner.frames}
+        try:
+            _only_by_subject(inner)
+            more, left = filtered(conditions) if conditions else ([], conditions)
+            beside, rows = self._sides.sides(frames, [*inner.where, *more], own, once=bool(left))
+            if beside.where or beside.among or rows is None:
+                raise NotUnderstoodError("a condition on the subject within a question about rows")
+            return self._aggregated(NormalForm(subject, rows, negated), left, inner, own)
+        except NotUnderstoodError:
+            key = exp.column(self.schema.subject_key.lower(), own)
+            found = self._joined(replace(inner, frames=frames), inner.where, conditions, key)
+            return replace(found, subject=subject, negated=negated)
 
     def _placed(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
         """What the windows of a row come to."""
@@ -183,9 +203,23 @@ class FormReader:
         for node in (returned, block.key):
             assert node is not None
             self._check_returned(node, block)
-        conditions, having = filtered(block.having)
-        subject, rows = self._sides.sides(block.frames, [*block.where, *conditions], own, once=True)
-        return self._aggregated(NormalForm(subject, rows), having, block, own)
+        try:
+            _only_by_subject(block)
+            conditions, having = filtered(block.having)
+            subject, rows = self._sides.sides(block.frames, [*block.where, *conditions], own, once=True)
+            return self._aggregated(NormalForm(subject, rows), having, block, own)
+        except NotUnderstoodError:
+            return self._joined(block, block.where, block.having, block.key)
+
+    def _joined(
+        self, block: Block, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Expr | None
+    ) -> NormalForm:
+        """What only Spark is asked of the rows of a join, for all rules that ask them."""
+        if not isinstance(key, exp.Column) or block.asked or block.before or block.groups:
+            raise NotUnderstoodError("a join of rows that ask others")
+        reader = JoinedReader(self.tree, self.schema, block.frames, block.left)
+        joined = reader.of(where, having, key, block.by)
+        return NormalForm(JoinSide(self.schema.subject.lower()), joined=joined)
 
     def _aggregated(
         self, found: NormalForm, conditions: Sequence[exp.Expr], block: Block, own: str | None
@@ -239,26 +273,9 @@ class FormReader:
         return self._sides.text(node)
 
 
-def _as_one(block: Block, one: tuple[str, str], other: tuple[str, str]) -> Block:
-    """With two relations that are held equal by a key as one; the key is then given."""
-    tie = next((condition for condition in block.where if ties(condition, one, other)), None)
-    if tie is None:
-        raise NotUnderstoodError
-    given = exp.Not(this=exp.Is(this=exp.column(one[1], one[0]), expression=exp.Null()))
-    grouped = other[0] in block.groups
-    block.where = [given if c is tie else c for c in block.where if c is not tie or grouped]
-    del block.frames[other[0]]
-    if grouped:
-        del block.groups[other[0]], block.before[other[0]]
-        block.before.setdefault(one[0], [])
-    nodes = [*block.where, *block.columns.values(), *block.having, *([block.key] if block.key else [])]
-    for asked in block.asked:
-        nodes += [*asked.block.where, *asked.block.having]
-    for node in nodes:
-        for column in node.find_all(exp.Column):
-            if column.table == other[0]:
-                column.set("table", exp.to_identifier(one[0]))
-    return block
+def _only_by_subject(block: Block) -> None:
+    if block.by or block.left:
+        raise NotUnderstoodError("GROUP BY several columns, or over a LEFT JOIN")
 
 
 def _outside(condition: exp.Expr) -> bool:

@@ -67,12 +67,12 @@ class WindowReader:
     def _window(self, node: exp.Expr) -> SparkWindow:
         order = node.args.get("order")
         ranks = not isinstance(node.this, exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg)
-        if node.args.get("spec") or node.args.get("alias") or (ranks and not order):
-            raise NotUnderstoodError("a window with rows or ranges of its own")
+        spec = node.args.get("spec")
+        if node.args.get("alias") or (ranks and not order) or (spec and (rows_between(spec) is None or not order)):
+            raise NotUnderstoodError("a window with ranges of its own")
         parts = tuple(self._texts([each]) for each in node.args.get("partition_by") or ())
-        return SparkWindow(
-            self._texts([node.this]), parts, ", ".join(self._texts([o]) for o in order.expressions) if order else ""
-        )
+        by = ", ".join(self._texts([each]) for each in order.expressions) if order else ""
+        return SparkWindow(self._texts([node.this]), parts, f"{by} {rows_between(spec)}" if spec else by)
 
     def _texts(self, conditions: Sequence[exp.Expr]) -> str:
         around: Around[str] | None = self.tree.around(conditions, lambda _: None)
@@ -109,6 +109,19 @@ class WindowReader:
             if 0 < far <= MOST_BACK:
                 return Window(known, call.this.name.lower(), far if isinstance(call, exp.Lag) else -far)
         return _OTHER
+
+
+def rows_between(spec: exp.Expr) -> str | None:
+    """``ROWS BETWEEN …`` by numbers of rows; None for what is not read."""
+    ends = list[str]()
+    for end, side in (("start", "start_side"), ("end", "end_side")):
+        far, which = spec.args.get(end) or "CURRENT ROW", (spec.args.get(side) or "").upper()
+        text = str(far).upper() if isinstance(far, str) else far.name if isinstance(far, exp.Literal) else ""
+        if not (text == "CURRENT ROW" or (which and (text == "UNBOUNDED" or text.isdigit()))):
+            return None
+        ends.append(f"{text} {which}".strip())
+    known = (spec.args.get("kind") or "").upper() == "ROWS" and not spec.args.get("exclude")
+    return f"ROWS BETWEEN {' AND '.join(ends)}" if known else None
 
 
 def _sort_key(node: exp.Expr) -> SortKey | None:

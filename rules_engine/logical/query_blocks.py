@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import aggregates
-from rules_engine.logical.query_tree import NotUnderstoodError
+from rules_engine.logical.comparisons import aggregates, ties
+from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
+from rules_engine.sql.allow_list import Category, allowed
+
+_OF_A_ROW = {Category.STRING, Category.NUMERIC, Category.DATE, Category.CONDITIONAL}
+"""Functions that make one value of the values of a row."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Block:
     asked: list[Asked] = field(default_factory=list)
     columns: dict[str, exp.Expr] = field(default_factory=dict)
     key: exp.Expr | None = None
+    by: list[exp.Expr] = field(default_factory=list)
+    """Where it groups by more than the key, by what else."""
+    left: dict[str, list[exp.Expr]] = field(default_factory=dict)
+    """Relations that may be missing beside what is counted, and what ties each."""
     having: list[exp.Expr] = field(default_factory=list)
     distinct: bool = False
     """Whether it returns what repeats once."""
@@ -55,8 +64,34 @@ class Block:
             (self.having if aggregates(each) else self.where).append(each)
 
 
-def refuse_totals(block: Block) -> None:
+def refuse_totals(block: Block, tree: QueryTree) -> None:
     """Refuse one row of all rows: an aggregate that nothing groups, or a call that may be one."""
+    functions = allowed().functions
     for value in block.columns.values():
-        if value.find(exp.Anonymous) or (block.key is None and aggregates(value)):
+        called = [functions.get(tree.called(call)) for call in value.find_all(exp.Anonymous)]
+        of_a_row = all(of is not None and of.category in _OF_A_ROW for of in called)
+        if not of_a_row or (block.key is None and aggregates(value)):
             raise NotUnderstoodError("one row of all rows")
+
+
+def as_one(block: Block, one: tuple[str, str], other: tuple[str, str]) -> Block:
+    """With two relations that are held equal by a key as one; the key is then given."""
+    tie = next((condition for condition in block.where if ties(condition, one, other)), None)
+    if tie is None:
+        raise NotUnderstoodError
+    given = exp.Not(this=exp.Is(this=exp.column(one[1], one[0]), expression=exp.Null()))
+    grouped = other[0] in block.groups
+    block.where = [given if c is tie else c for c in block.where if c is not tie or grouped]
+    del block.frames[other[0]]
+    if grouped:
+        del block.groups[other[0]], block.before[other[0]]
+        block.before.setdefault(one[0], [])
+    nodes = [*block.where, *block.columns.values(), *block.having, *([block.key] if block.key else []), *block.by]
+    nodes += chain(*block.left.values())
+    for asked in block.asked:
+        nodes += [*asked.block.where, *asked.block.having]
+    for node in nodes:
+        for column in node.find_all(exp.Column):
+            if column.table == other[0]:
+                column.set("table", exp.to_identifier(one[0]))
+    return block

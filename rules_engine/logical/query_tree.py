@@ -31,18 +31,29 @@ Picked = TypeVar("Picked")
 _NO_CALLS = {
     "and", "or", "not", "in", "exists", "between", "as", "on", "using", "from", "join", "where", "by", "having", "then",
     "when", "else", "case", "select", "with", "filter", "over", "distinct", "except", "intersect", "union", "like",
-    "any", "all", "semi", "anti", "count", "sum", "min", "max", "is", "avg", "count_if", "if", "coalesce", "bool_or",
-    "row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value",
+    "all", "semi", "anti", "count", "sum", "min", "max", "is", "avg", "count_if", "if", "coalesce", "bool_or",
+    "row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value", "nth_value", "ntile",
+    "percent_rank", "cume_dist", "bool_and", "max_by", "min_by",
 }  # fmt: skip
 """Words before a bracket that are no calls, and aggregates, which are read as such."""
 
+_SAME = {
+    "every": "bool_and",
+    "some": "bool_or",
+    "any": "bool_or",
+    "mean": "avg",
+    "nvl": "coalesce",
+    "ifnull": "coalesce",
+}
+"""Calls that Spark reads as another."""
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
 _PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like)
 _ALIKE = (
     *_PREDICATES, exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.And, exp.Or, exp.Not, exp.Null, exp.Boolean,
     exp.Anonymous, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Count, exp.Sum, exp.Min, exp.Max,
     exp.Star, exp.Distinct, exp.Avg, exp.Coalesce, exp.Window, exp.Order, exp.Ordered, exp.RowNumber, exp.Rank,
-    exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue,
+    exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Ntile, exp.PercentRank,
+    exp.CumeDist, exp.ArgMax, exp.ArgMin,
 )  # fmt: skip
 
 
@@ -119,8 +130,10 @@ def query_tree(sql: str) -> QueryTree:
     texts = list[str]()
     pieces, at = list[str](), 0
     for first, after in _opaque(sql):
-        pieces += [sql[at:first], f"__stand_in_{len(texts)}__"]
-        texts.append(sql[first:after])
+        text = sql[first:after]
+        same = _SAME.get(text.lower())
+        texts += [text] if text not in texts and not same else []
+        pieces += [sql[at:first], same or f"__stand_in_{texts.index(text)}__"]
         at = after
     try:
         root = sqlglot.parse_one("".join([*pieces, sql[at:]]), dialect="spark")

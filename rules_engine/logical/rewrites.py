@@ -21,6 +21,7 @@ def plainly(root: exp.Query) -> exp.Query:
     """The tree itself, changed."""
     for select in root.find_all(exp.Select):
         _named_windows(select)
+        _full_join(select)
         _right_join(select)
         _numbered_groups(select)
     for node in reversed([*root.walk()]):
@@ -40,6 +41,23 @@ def _named_windows(select: exp.Select) -> None:
             for part in ("partition_by", "order", "spec"):
                 window.set(part, said.copy().args.get(part))
     select.set("windows", None)
+
+
+def _full_join(select: exp.Select) -> None:
+    """``a FULL JOIN b`` as a LEFT or RIGHT JOIN, where a row without ``a``, or without ``b``, is not kept."""
+    joins: list[exp.Expr] = select.args.get("joins") or []
+    if len(joins) != 1 or (joins[0].args.get("side") or "").upper() != "FULL" or not select.args.get("where"):
+        return
+    given = set[str]()
+    for node in select.args["where"].this.flatten() if isinstance(select.args["where"].this, exp.And) else ():
+        inner = node.unnest().this if isinstance(node.unnest(), exp.Not) else None
+        test = inner.unnest() if inner is not None else None
+        if isinstance(test, exp.Is) and isinstance(test.expression, exp.Null) and isinstance(test.this, exp.Column):
+            given.add(test.this.table.lower())
+    for side, item in (("LEFT", select.args["from_"].this), ("RIGHT", joins[0].this)):
+        if item.alias_or_name.lower() in given:
+            joins[0].set("side", side)
+            return
 
 
 def _right_join(select: exp.Select) -> None:
@@ -70,7 +88,36 @@ def _plain(node: exp.Expr) -> exp.Expr:
             return when(node.this, node.args["true"], node.args.get("false"))
         case exp.Count(this=exp.Literal()):
             return exp.Count(this=exp.Star())
-    return _compared(node)
+    return _compared(node) if isinstance(node.parent, exp.Window) else _compared(_of_truths(node))
+
+
+def _of_truths(node: exp.Expr) -> exp.Expr:
+    """``bool_or`` and ``bool_and`` of rows, filtered or not, by numbers; others as they are."""
+    if isinstance(node, exp.LogicalOr | exp.LogicalAnd) and not isinstance(node.parent, exp.Filter):
+        return _of_truth(node, node.this, exp.Not(this=exp.Paren(this=node.this.copy())))
+    if isinstance(node, exp.Filter) and isinstance(node.this, exp.LogicalOr | exp.LogicalAnd):
+        held, met = exp.Paren(this=node.this.this.copy()), exp.Paren(this=node.expression.this.copy())
+        return _of_truth(node.this, exp.and_(met, held), exp.and_(met, exp.Not(this=held)))
+    return node
+
+
+def _of_truth(call: exp.Expr, true: exp.Expr, false: exp.Expr) -> exp.Expr:
+    """``bool_or`` and ``bool_and``: the greatest or least of ones and zeros is 1, of nothing unknown."""
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
+    ifs = [exp.If(this=true.copy(), true=one), exp.If(this=false.copy(), true=zero)]
+    kind = exp.Max if isinstance(call, exp.LogicalOr) else exp.Min
+    return exp.Paren(this=exp.EQ(this=kind(this=exp.Case(ifs=ifs)), expression=one.copy()))
+
+
+def truth_of_any(condition: exp.Expr) -> exp.Expr | None:
+    """Of what ``bool_or(c)`` was made into, ``c``."""
+    found = condition.this if isinstance(condition, exp.EQ) else None
+    cased = isinstance(found, exp.Max) and isinstance(found.this, exp.Case)
+    ifs: list[exp.Expr] = found.this.args["ifs"] if cased and found is not None else []
+    if len(ifs) != 2 or not isinstance(ifs[1].this, exp.Not):
+        return None
+    made = _of_truth(exp.LogicalOr(), ifs[0].this, ifs[1].this).unnest() == condition
+    return ifs[0].this if made and ifs[1].this.this.unnest() == ifs[0].this.unnest() else None
 
 
 def _compared(node: exp.Expr) -> exp.Expr:

@@ -79,7 +79,7 @@ def sides_of(asked: Disjunction, texts: Mapping[NormalForm, tuple[str, str]]) ->
     for term in asked:
         several = list[list[tuple[Side, ...]]]()
         for form, denied in term:
-            rows = form.rows is not None or form.placed is not None
+            rows = form.asks_rows
             own = bool(texts[form][0]) or not rows
             sides = [Side(form, denied, of_rows=False)] * own
             sides += [Side(form, denied != form.negated, of_rows=True)] * rows

@@ -23,6 +23,7 @@ from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.index.words import Literal, RuleBit, Terms
 from rules_engine.logical.disjunctive_form import Disjunction
 from rules_engine.logical.join_sides import Values
+from rules_engine.logical.joined_rows import JoinedRows
 from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.placed_rows import Placed
 from rules_engine.logical.select_query import (
@@ -37,7 +38,7 @@ from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.plan.bound_rules import BoundRule, sides_of
-from rules_engine.plan.shared_aggregation import GroupCondition, shared
+from rules_engine.plan.shared_aggregation import GroupCondition, joined_source, shared
 from rules_engine.plan.shared_windows import placed_rows
 from rules_engine.plan.standalone import asks_other_rows
 
@@ -87,6 +88,8 @@ class _Planner:
     groups: dict[str, list[GroupCondition]] = field(default_factory=dict)
     grouped: dict[Source, AggregatePushDown] = field(default_factory=dict)
     placed: dict[tuple[str, str], list[tuple[Placed, BoundPredicate]]] = field(default_factory=dict)
+    joined: dict[tuple[JoinedRows, bool], list[GroupCondition]] = field(default_factory=dict)
+    """By what is joined, and whether different values are counted: Spark keeps those for each such rule."""
     alone: list[RuleBit] = field(default_factory=list)
     questions: dict[tuple[int, int], int] = field(default_factory=lambda: {(0, 0): 0, (0, 1): 1})
     """A question by its term and its place in it: how many times the words of the matrix come before its words."""
@@ -153,7 +156,7 @@ class _Planner:
 
     def _place_one(self, rule: BoundRule, found: NormalForm, subject: str, where: str) -> None:
         version, cell = rule.placed
-        if found.rows is None and found.placed is None:
+        if not found.asks_rows:
             self._add(self._frame(self.schema.subject), BoundPredicate(subject, cell, filters=True))
             self.why[version.id] = f"condition on {self.schema.subject}"
             return
@@ -202,6 +205,11 @@ class _Planner:
 
     def _asks_rows(self, found: NormalForm, where: str, bound: BoundPredicate, *, plain: bool) -> str:
         """Place what a rule asks of rows; how, in words."""
+        if found.joined is not None:
+            asked = GroupCondition(found.joined.where, found.joined.pieces, found.joined.calls, bound._replace(sql=""))
+            distinct = any("distinct" in spelled(call).split() for call in found.joined.calls)
+            self.joined.setdefault((found.joined.rows, distinct), []).append(asked)
+            return f"joins the rows of {', '.join(frame for _, frame in found.joined.rows.frames)}"
         if found.rows is None:
             return self._ranked(found, bound)
         frame = found.rows.frame
@@ -252,6 +260,10 @@ class _Planner:
         for frame, grouped in self.groups.items():
             for begin in range(0, len(grouped), TOGETHER):
                 self._add_all(*shared(self._frame(frame), grouped[begin : begin + TOGETHER]))
+        for (rows, _), grouped in self.joined.items():
+            for begin in range(0, len(grouped), TOGETHER):
+                some = grouped[begin : begin + TOGETHER]
+                self._add_all(*shared(joined_source(rows, some, self.schema), some, rows.by))
         for several in self.placed.values():
             source, texts = placed_rows([asked for asked, _ in several], self.schema)
             self._add_all(source, [b._replace(sql=sql) for (_, b), sql in zip(several, texts, strict=True)])

@@ -10,11 +10,23 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlglot import exp
 
-from rules_engine.logical import aggregate_conditions, block_reader, disjunctive_form, join_reader, normal_form
+from rules_engine.logical import (
+    aggregate_conditions,
+    block_reader,
+    case_conditions,
+    disjunctive_form,
+    join_reader,
+    normal_form,
+    placed_rows,
+    rewrites,
+)
+from rules_engine.logical.rewrites import _of_truth as of_truth
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
+from rules_engine.plan import planner, shared_aggregation
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
+from rules_engine.plan.shared_aggregation import joined_source, shared, split
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
@@ -96,6 +108,12 @@ def test_hardly_any_wording_runs_as_a_query_of_its_own(spark: SparkSession, tmp_
     assert len(own) <= 0.05 * len(wordings), own
 
 
+def as_left_join(select: exp.Select) -> None:
+    for join in select.args.get("joins") or []:
+        if (join.args.get("side") or "").upper() == "FULL":
+            join.set("side", "LEFT")
+
+
 LEFT = "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id"
 FAULTS = {
     "NOT IN is taken for NOT EXISTS": (block_reader, "is_given", lambda *_: True, " NOT IN ("),
@@ -115,6 +133,48 @@ FAULTS = {
         "aggregates",
         lambda _: [],
         " FILTER (WHERE product = 'BOND') > ",
+    ),
+    "a group by two columns is taken for one by the subject": (
+        planner,
+        "shared",
+        lambda rows, asked, by=(): shared(rows, asked),
+        "GROUP BY customer_id, ",
+    ),
+    "a row is held against any subject's value": (
+        planner,
+        "joined_source",
+        lambda rows, asked, schema: joined_source(rows._replace(ties=()), asked, schema),
+        "h.balance < c.spend",
+    ),
+    "bool_and is taken for bool_or": (
+        rewrites,
+        "_of_truth",
+        lambda _, true, false: of_truth(exp.LogicalOr(), true, false),
+        "bool_and(",
+    ),
+    "what max_by orders by is taken for its value": (
+        shared_aggregation,
+        "split",
+        lambda arguments: split(arguments)[::-1],
+        "max_by(h.balance, ",
+    ),
+    "a FULL JOIN is taken for a LEFT JOIN": (
+        rewrites,
+        "_full_join",
+        as_left_join,
+        "SELECT h.customer_id FROM customers c FULL",
+    ),
+    "what is not true is taken for what is false": (
+        case_conditions,
+        "is_not_true",
+        lambda of: exp.Not(this=exp.Paren(this=of.copy())),
+        "CASE WHEN c.spend",
+    ),
+    "all rows before are taken for the last one": (
+        placed_rows,
+        "rows_between",
+        lambda _: "ROWS BETWEEN CURRENT ROW AND CURRENT ROW",
+        "ROWS BETWEEN 1 PRECEDING",
     ),
     "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }

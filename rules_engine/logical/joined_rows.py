@@ -1,0 +1,187 @@
+"""Rows of several frames, or of a group by more than the subject, which only Spark joins, for all rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from rules_engine.logical.comparisons import aggregates, tables
+from rules_engine.logical.join_sides import WHOLE, raises_nowhere
+from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
+from rules_engine.model.frames import Schema
+
+_DATES = {"date", "timestamp"}
+_TOTAL: Mapping[str, tuple[tuple[set[str], ...], str]] = {
+    **dict.fromkeys(("datediff", "date_diff"), ((_DATES, _DATES), "decimal(8,0)")),
+    **dict.fromkeys(("date_add", "date_sub"), ((_DATES, {"number"}), "date")),
+    **dict.fromkeys(("year", "quarter", "month", "day", "dayofmonth"), ((_DATES,), "decimal(6,0)")),
+    **dict.fromkeys(("date_trunc",), (({"text"}, _DATES), "timestamp")),
+    **dict.fromkeys(("trunc",), ((_DATES, {"text"}), "date")),
+    **dict.fromkeys(("lower", "upper"), (({"string"},), "string")),
+}
+"""Calls that never raise: of what, and of a type that has room for what they make of it."""
+
+
+class JoinedRows(NamedTuple):
+    """
+    Relations, by names of their own, that equal columns tie together; the rows are grouped by ``key`` and ``by``.
+
+    ``left`` are those that may be missing, with what ties each.
+    """
+
+    frames: tuple[tuple[str, str], ...]
+    ties: tuple[str, ...]
+    left: tuple[tuple[str, str], ...]
+    key: str
+    by: tuple[str, ...] = ()
+
+
+class Joined(NamedTuple):
+    """What is asked of joined rows: a condition on a row, and pieces of one around aggregate calls."""
+
+    rows: JoinedRows
+    where: str
+    pieces: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JoinedReader:
+    """Reads relations, and what is asked of their rows, that no other reading knows."""
+
+    tree: QueryTree
+    schema: Schema
+    frames: Mapping[str, str]
+    left: Mapping[str, Sequence[exp.Expr]]
+
+    def of(
+        self, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Column, by: Sequence[exp.Expr]
+    ) -> Joined:
+        """
+        What is asked.
+
+        Raises:
+            NotUnderstoodError: If nothing ties the relations, or a condition could raise on a row of them.
+        """
+        if any(node.find(exp.Window, exp.Query) for node in (*where, *having, *by)):
+            raise NotUnderstoodError("a window over rows that are joined or grouped")
+        order = sorted(self.frames, key=lambda alias: (alias in self.left, self.frames[alias].lower(), self._at(alias)))
+        names = {alias: f"r{number}" for number, alias in enumerate(order)}
+        ties = [each for each in where if self._ties(each)]
+        self._check_tied([*ties, *(each for on in self.left.values() for each in on)])
+        rows = JoinedRows(
+            tuple((names[alias], self.frames[alias].lower()) for alias in order),
+            tuple(sorted(self._safe(each, names) for each in ties)),
+            tuple((names[alias], self._all(self.left[alias], names)) for alias in order if alias in self.left),
+            self._text(key, names),
+            tuple(sorted(self._safe(each, names) for each in by)),
+        )
+        left = self._all([each for each in where if all(each is not tie for tie in ties)], names)
+        if not having:
+            return Joined(rows, left)
+        one = [self._named(_of_group(each), names) for each in having]
+        around = self.tree.around(one, self._call)
+        if around is None or any(not aggregates(each) for each in one):
+            raise NotUnderstoodError
+        return Joined(rows, left, around.pieces, around.values)
+
+    def _at(self, alias: str) -> int:
+        return [*self.frames].index(alias)
+
+    def _call(self, node: exp.Expr) -> str | None:
+        if not isinstance(node, exp.AggFunc):
+            return None
+        text = self.tree.text(node)
+        if text is None or node.expressions:
+            raise NotUnderstoodError
+        return text
+
+    def _ties(self, condition: exp.Expr) -> bool:
+        """Whether a condition holds columns of two relations equal, neither of which is to be cast."""
+        bare = condition.unnest()
+        if not isinstance(bare, exp.EQ) or not all(isinstance(end, exp.Column) for end in (bare.this, bare.expression)):
+            return False
+        types = {self._type(end) for end in (bare.this, bare.expression)}
+        return len(tables(bare)) == 2 and (len(types) == 1 or types <= WHOLE)
+
+    def _check_tied(self, ties: Iterable[exp.Expr]) -> None:
+        groups = [{alias} for alias in self.frames]
+        for tie in ties:
+            touched = [group for group in groups if group & tables(tie)] if self._ties(tie) else []
+            groups = [group for group in groups if group not in touched] + (
+                [set[str]().union(*touched)] if touched else []
+            )
+        if len(groups) != 1:
+            raise NotUnderstoodError("a frame that nothing ties to the others")
+
+    def _type(self, column: exp.Expr) -> str:
+        frame = self.frames.get(column.args["table"].name if column.args.get("table") else "", "")
+        return self.schema.types_of(frame).get(column.name.lower(), "") if frame else ""
+
+    def _all(self, conditions: Sequence[exp.Expr], names: Mapping[str, str]) -> str:
+        texts = (self._safe(each, names) for each in conditions)
+        return " AND ".join(f"({text})" for text in texts)
+
+    def _safe(self, condition: exp.Expr, names: Mapping[str, str]) -> str:
+        """A condition's text; refused where it could raise, as it is asked of rows that other conditions leave out."""
+        holder = exp.Paren(this=condition.copy())
+        made = dict[str, str]()
+        for call in [*holder.find_all(exp.Anonymous)]:
+            made[f"made_{len(made)}"] = self._type_made(call)
+            call.replace(exp.column(f"made_{len(made) - 1}"))
+        if made and holder.find(exp.Mul, exp.Div):
+            raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
+        types = {
+            f"{names[alias]}.{name}": type_
+            for alias, frame in self.frames.items()
+            for name, type_ in self.schema.types_of(frame).items()
+        }
+        plain, bare = self._text(holder.this, names), condition.unnest()
+        if not isinstance(bare, exp.Column) and plain not in made and not raises_nowhere(plain, types | made, ""):
+            raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
+        return self._text(condition, names)
+
+    def _type_made(self, call: exp.Anonymous) -> str:
+        of = [self._kind(each) for each in call.expressions]
+        known, made = _TOTAL.get(self.tree.called(call), ((), ""))
+        if len(of) != len(known) or not all(one in several for one, several in zip(of, known, strict=True)):
+            raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
+        return made
+
+    def _kind(self, value: exp.Expr) -> str:
+        if isinstance(value, exp.Literal):
+            return "number" if value.name.isdigit() and len(value.name) < 6 else ""
+        if not isinstance(value, exp.Column):
+            return ""
+        text = "" if value.table else self.tree.text(value) or ""
+        return "text" if text.startswith("'") else self._type(value)
+
+    def _named(self, node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
+        found = exp.Paren(this=node.copy())
+        for column in found.find_all(exp.Column):
+            if column.table:
+                if column.table not in names:
+                    raise NotUnderstoodError("a column of another relation")
+                column.set("this", exp.to_identifier(column.name.lower()))
+                column.set("table", exp.to_identifier(names[column.table]))
+        named: exp.Expr = found.this
+        return named
+
+    def _text(self, node: exp.Expr, names: Mapping[str, str]) -> str:
+        text = self.tree.text(self._named(node, names))
+        if text is None:
+            raise NotUnderstoodError
+        return text
+
+
+def _of_group(condition: exp.Expr) -> exp.Expr:
+    """A condition on a group; a column that it names beside aggregates is the same in all rows of the group."""
+    holder = exp.Paren(this=condition.copy())
+    for column in [*holder.find_all(exp.Column)]:
+        if column.table and column.find_ancestor(exp.AggFunc) is None:
+            column.replace(exp.Max(this=column.copy()))
+    found: exp.Expr = holder.this
+    return found
