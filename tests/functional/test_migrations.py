@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg2
 import pytest
 from alembic.script import ScriptDirectory
 
@@ -77,6 +78,19 @@ def test_an_earlier_schema_is_brought_up(empty_database_url: str, revision: str,
     )
     assert sql(query) == before
     assert sql("SELECT count(*) FROM rules.diff(1)") == [(3,)]
+    connection.close()
+
+
+@pytest.mark.parametrize("day", ["01/06/2027", "06-01-2027", "1.6.2027"])
+def test_a_day_that_some_read_month_first_is_refused(postgres_url: str, upgraded_database: str, day: str) -> None:
+    """Days are written year-month-day, whatever the server is set to: never silently another day."""
+    connection = client(embedded.ensure_database(postgres_url, upgraded_database))
+    connection.autocommit = True
+    sql = runner(connection)
+    for written in ("2027-06-01", "20270601", "2027/06/01", "1 June 2027", "2027-05-31 23:30:00-01"):
+        assert sql(f"SELECT '{written}'::timestamptz::date::text") == [("2027-06-01",)]
+    with pytest.raises(psycopg2.Error, match="out of range"):
+        sql(f"SELECT '{day}'::date")
     connection.close()
 
 

@@ -40,6 +40,14 @@ GRANT UPDATE (effective_from) ON rules.membership_type TO rules_analyst;
 GRANT EXECUTE ON FUNCTION rules.membership_types TO rules_analyst, rules_approver, rules_engine, rules_auditor, rules_admin;
 ALTER TABLE rules.membership_type_version ALTER COLUMN effective_from SET STATISTICS 0;
 
+-- Days are read year-month-day and are days of UTC, whatever the server's own settings: 01/06/2027 is refused, which is the sixth of
+-- January to one server and the first of June to another.
+DO $$
+BEGIN
+    EXECUTE format('ALTER DATABASE %I SET datestyle = ''ISO, YMD''', current_database());
+    EXECUTE format('ALTER DATABASE %I SET timezone = ''UTC''', current_database());
+END $$;
+
 -- Of the table whose columns changed, what it holds now; and what the schema is.
 SET LOCAL ROLE rules_owner;
 DO $$
