@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sqlglot import exp
 
 from rules_engine.logical.comparisons import COMPARE
@@ -37,8 +39,15 @@ def _outcome(result: exp.Expr, value: exp.Expr | None) -> list[exp.Expr] | None:
     if value is None:
         return [] if isinstance(result, exp.Boolean) else [result]
     if type(result) is type(value) and _is_literal(result):
-        return [] if result == value else None
+        return [] if _same(result, value) else None
     return [exp.EQ(this=result.copy(), expression=value.copy())]
+
+
+def _same(one: exp.Expr, other: exp.Expr) -> bool:
+    """Whether two literals of a kind are equal, however they are written: 1.0 is 1."""
+    if isinstance(one, exp.Literal) and not one.is_string and not other.is_string:
+        return Decimal(one.name) == Decimal(other.name)
+    return one == other
 
 
 def is_not_true(condition: exp.Expr) -> exp.Expr | None:

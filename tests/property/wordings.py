@@ -410,6 +410,7 @@ NO_OTHERS = [
     f"{C} WHERE c.spend > 0 OR NOT EXISTS (SELECT 1 FROM {H} AND h.balance > 3)",
     f"{C} WHERE NOT c.spend > 0 AND (SELECT max(h.balance) FROM {H}) > c.spend AND EXISTS (SELECT 1 FROM {H} AND h.role = 'SECONDARY')",
     f"{C} WHERE (CASE WHEN EXISTS (SELECT 1 FROM {H} AND h.balance > 3) THEN 1 ELSE 0 END) = 1",
+    f"{C} WHERE CASE WHEN EXISTS (SELECT 1 FROM {H} AND h.balance > 3) THEN 1.0 WHEN c.score > 9000 THEN 1 ELSE 0 END = 1",
     "SELECT customer_id FROM customers WHERE country = 'GB' UNION SELECT customer_id FROM customers WHERE spend > 3",
     "SELECT customer_id FROM customers WHERE country = 'GB' EXCEPT SELECT customer_id FROM customers WHERE spend > 3",
     "SELECT customer_id FROM customers WHERE country = 'GB' INTERSECT SELECT customer_id FROM customers WHERE spend > 3",
