@@ -61,10 +61,12 @@ class _Reader:
     schema: Schema
 
     def of(self, query: exp.Expr, named: Named) -> Disjunction:
-        """One question where the query has a normal form, or else what its parts ask."""
+        """One question where the query has a normal form that joins no rows, or else what its parts ask."""
         try:
             block = BlockReader(self.tree, self.schema).query(query.copy(), named, {})
-            return ((Question(FormReader(self.tree, self.schema).of(block)),),)
+            form = FormReader(self.tree, self.schema).of(block)
+            if form.joined is not None and _groups_within(self.tree.root):
+                raise NotUnderstoodError("groups that are joined with rows, which repeat them")
         except NotUnderstoodError as problem:
             found = self._parts(query, named)
             if found is None:
@@ -72,6 +74,18 @@ class _Reader:
             if len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS:
                 raise NotUnderstoodError("more questions than are asked together") from problem
             return found
+        apart = self._without_a_join(query, named) if form.joined is not None else None
+        return apart or ((Question(form),),)
+
+    def _without_a_join(self, query: exp.Expr, named: Named) -> Disjunction | None:
+        """What the parts of a query ask, where none of them joins rows and they are few."""
+        try:
+            found = self._parts(query, named)
+        except NotUnderstoodError:
+            return None
+        if found is None or len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS:
+            return None
+        return None if any(question.form.joined is not None for term in found for question in term) else found
 
     def _parts(self, query: exp.Expr, named: Named) -> Disjunction | None:
         query, named = _bare(query, named)
@@ -137,6 +151,11 @@ def denied(asked: Disjunction) -> Disjunction:
     for term in asked:
         found = _both(found, tuple((Question(form, not of),) for form, of in term))
     return found
+
+
+def _groups_within(root: exp.Expr) -> bool:
+    """Whether rows are grouped in another place than at the end."""
+    return any(query.args.get("group") and query.parent is not None for query in root.find_all(exp.Select))
 
 
 def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:

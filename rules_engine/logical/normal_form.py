@@ -209,7 +209,12 @@ class FormReader:
             subject, rows = self._sides.sides(block.frames, [*block.where, *conditions], own, once=True)
             return self._aggregated(NormalForm(subject, rows), having, block, own)
         except NotUnderstoodError:
-            return self._joined(block, block.where, block.having, block.key)
+            keys = [key for key in (block.key, *block.by) if key is not None]
+            key = returned if returned in keys else block.key
+            if key != returned and not any(_holds_equal(each, key, returned) for each in block.where):
+                raise
+            by = [each for each in keys if each != key]
+            return self._joined(replace(block, by=by), block.where, block.having, key)
 
     def _joined(
         self, block: Block, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Expr | None
@@ -282,3 +287,11 @@ def _outside(condition: exp.Expr) -> bool:
     """Whether a column stands outside the aggregates."""
     columns: Iterable[exp.Column] = condition.find_all(exp.Column)
     return any(column.table and column.find_ancestor(exp.AggFunc) is None for column in columns)
+
+
+def _holds_equal(condition: exp.Expr, one: exp.Expr | None, other: exp.Expr) -> bool:
+    """Whether a condition says of two columns that they are equal."""
+    bare = condition.unnest()
+    ends = [bare.this.unnest(), bare.expression.unnest()] if isinstance(bare, exp.EQ) else []
+    columns = [(end.table, end.name.lower()) for end in (one, other, *ends) if isinstance(end, exp.Column)]
+    return len(columns) == 4 and {*columns[:2]} == {*columns[2:]}

@@ -19,7 +19,7 @@ CURES = """
     isnull(spend, 0) > 5                                     | coalesce(x, 0)                  | coalesce(spend, 0) > 5                                   | two arguments
     spend > 5 && active                                      | AND for '&&'                    | spend > 5 AND active                                     | C
     !active                                                  | NOT for '!'                     | NOT active                                               | C, too
-    visits::string = '1'                                     | CAST(… AS …) for '::'           | CAST(visits AS string) = '1'                             | Spark 3.5 cannot read it
+    DATE '2024-06-01'::string = name                         | CAST(… AS …) for '::'           | CAST(DATE '2024-06-01' AS string) = name                 | not every reader casts the whole
     country = "FR"                                           | 'single quotes'                 | country = 'FR'                                           | double quotes
     [country] = 'FR'                                         | `back-ticks`                    | `country` = 'FR'                                         | brackets for names
     convert(int, spend) > 3                                  | CAST(x AS INT)                  | CAST(spend AS INT) > 3                                   | what cannot be parsed

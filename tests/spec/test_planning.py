@@ -42,7 +42,7 @@ WHERE = """
     country = 1 AND NOT {HAS} AND balance > 5)                                              | asks the rows of holdings                   | that there are none
     {HAS} AND country = 1)                                                                  | asks the rows of holdings | a column of the subject in the inner query
     {HAS} AND date > 1)                                                                     | asks the rows of holdings | one that is named like a keyword
-    {HAS} AND h.balance > customers.spend)                                                  | a query of its own: a condition on two relations | rows compared with the subject
+    {HAS} AND h.balance > customers.spend)                                                  | joins the rows of customers, holdings | rows compared with the subject
     {HAS} AND product IN (SELECT product FROM products))                                    | a query of its own: a look-up of too many values, or by a key that is not unique | a query in the inner query
     customer_id IN (SELECT customer_id FROM holdings)                                       | condition on holdings | IN of a query
     holdings: customer_id IN (SELECT customer_id FROM customers)                            | a query of its own: a sub-query in a condition on another frame than the subject's | a query on another frame
@@ -92,14 +92,14 @@ JOINS = """
     {H} JOIN customers c ON c.customer_id = h.customer_id JOIN products p ON p.type = c.country WHERE h.rate > 1 | customers: `country` IN (7, 8) ;; `Holdings`: rate > 1 | of a join of three
     {H} JOIN products p ON p.product = h.product WHERE p.type = 2                           |                                             | values that are not known
     {H} JOIN products p ON p.product = h.product WHERE 10 / p.type > 2                      |                                             | a condition that could raise on rows that are left out
-    {H} JOIN products p ON p.product = h.product WHERE p.type > h.role                      |                                             | a condition on both
+    {H} JOIN products p ON p.product = h.product WHERE p.type > h.role                      | (SELECT r0.customer_id AS subject_key, count(*) FILTER (WHERE (r1.type > r0.role)) AS a0 FROM `Holdings` AS r0 CROSS JOIN `products` AS r1 WHERE r1.product = r0.product AND (((r1.type > r0.role))) GROUP BY r0.customer_id) AS grouped: a0 > 0 | a condition on both
     {H} JOIN products p ON p.product > h.product WHERE p.type = 1                           |                                             | no equality
-    {H} JOIN products p ON p.product = h.product AND p.type = h.role                        |                                             | two columns at once
+    {H} JOIN products p ON p.product = h.product AND p.type = h.role                        | (SELECT r0.customer_id AS subject_key, count(*) AS a0 FROM `Holdings` AS r0 CROSS JOIN `products` AS r1 WHERE r1.product = r0.product AND r1.type = r0.role GROUP BY r0.customer_id) AS grouped: a0 > 0 | two columns at once
     {H} JOIN products p ON p.product = h.product WHERE type = 1                             | `Holdings`: `product` IN (7, 8) | a column without its frame
     {H} LEFT JOIN products p ON p.product = h.product WHERE p.type = 1                      | `Holdings`: `product` IN (7, 8)             | an outer join of which a value is asked
-    {H} JOIN customers c ON c.country = h.role WHERE h.rate > 1                             |                                             | subjects joined by another column
+    {H} JOIN customers c ON c.country = h.role WHERE h.rate > 1                             | (SELECT r1.customer_id AS subject_key, count(*) FILTER (WHERE (r1.rate > 1)) AS a0 FROM `customers` AS r0 CROSS JOIN `Holdings` AS r1 WHERE r0.country = r1.role AND (((r1.rate > 1))) GROUP BY r1.customer_id) AS grouped: a0 > 0 | subjects joined by another column
     {H} JOIN holdings o ON o.customer_id = h.customer_id WHERE o.rate > 1 AND h.rate < 1    | `Holdings`: rate < 1, rate > 1              | two rows of a subject
-    {H} JOIN holdings o ON o.customer_id = h.customer_id WHERE o.rate > h.rate              |                                             | two rows that are held against each other
+    {H} JOIN holdings o ON o.customer_id = h.customer_id WHERE o.rate > h.rate              | (SELECT r0.customer_id AS subject_key, count(*) FILTER (WHERE (r1.rate > r0.rate)) AS a0 FROM `Holdings` AS r0 CROSS JOIN `Holdings` AS r1 WHERE r1.customer_id = r0.customer_id AND (((r1.rate > r0.rate))) GROUP BY r0.customer_id) AS grouped: a0 > 0 | two rows that are held against each other
     SELECT h.role FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 1 |                                             | another column than the key
 """.replace("{H}", "SELECT h.customer_id FROM holdings h")
 
@@ -121,10 +121,10 @@ TOGETHER_WITH_ROWS = (
     SELECT t.customer_id FROM (SELECT customer_id, w0, row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.w0 > 5 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): (placed_0 <= 2 OR w0 > 5) | a column that does
     {T} sum(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 5 AND c.country = 1 | customers: country = 1 ;; `Holdings`: count(*) > 0 AND (sum(balance) > 5) | totals, and the subject's row
     {T} max(balance) AS total FROM holdings WHERE role = 1 GROUP BY customer_id) {C} WHERE t.total >= c.spend | customers:  ;; `Holdings`: count(*) of rows where role = 1 > 0 AND max(balance) of rows where role = 1 >= spend | one held against the other
-    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > c.spend * 2 |                                           | a number that can overflow
-    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total + c.spend > 2 |                                           | both on one side
+    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > c.spend * 2 |  | a number that can overflow
+    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total + c.spend > 2 |  | both on one side
     {T} avg(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 2 | (SELECT `customer_id` AS subject_key, count(*) AS a0, AVG(balance) AS a1 FROM `Holdings` GROUP BY `customer_id`) AS grouped: a0 > 0 AND (a1 > 2) | what workers do not work out
-    {T} sum(balance) AS total FROM holdings GROUP BY customer_id) SELECT c.customer_id FROM customers c JOIN t ON t.customer_id = c.country WHERE t.total > 2 | | subjects joined by another column
+    {T} sum(balance) AS total FROM holdings GROUP BY customer_id) SELECT c.customer_id FROM customers c JOIN t ON t.customer_id = c.country WHERE t.total > 2 |  | subjects joined by another column
     {T} sum(balance) AS total FROM holdings WHERE 10 / role > 1 GROUP BY customer_id) {C} WHERE t.total > 2 |                             | a guard that could be lost
 """.replace("{R}", "SELECT t.customer_id FROM (SELECT customer_id, role, rate,")
     .replace("{T}", "WITH t AS (SELECT customer_id,")
