@@ -65,13 +65,13 @@ class _Reader:
         try:
             block = BlockReader(self.tree, self.schema).query(query.copy(), named, {})
             form = FormReader(self.tree, self.schema).of(block)
-            if form.joined is not None and _groups_within(self.tree.root):
+            if form.joined is not None and _joins_groups(self.tree.root):
                 raise NotUnderstoodError("groups that are joined with rows, which repeat them")
         except NotUnderstoodError as problem:
             found = self._parts(query, named)
             if found is None:
                 raise
-            if len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS:
+            if _are_too_many(found):
                 raise NotUnderstoodError("more questions than are asked together") from problem
             return found
         apart = self._without_a_join(query, named) if form.joined is not None else None
@@ -83,7 +83,7 @@ class _Reader:
             found = self._parts(query, named)
         except NotUnderstoodError:
             return None
-        if found is None or len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS:
+        if found is None or _are_too_many(found):
             return None
         return None if any(question.form.joined is not None for term in found for question in term) else found
 
@@ -153,9 +153,21 @@ def denied(asked: Disjunction) -> Disjunction:
     return found
 
 
-def _groups_within(root: exp.Expr) -> bool:
-    """Whether rows are grouped in another place than at the end."""
-    return any(query.args.get("group") and query.parent is not None for query in root.find_all(exp.Select))
+def _are_too_many(found: Disjunction) -> bool:
+    return len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS
+
+
+def _joins_groups(root: exp.Expr) -> bool:
+    """Whether rows may be joined with groups: they are grouped within, and another query joins, or asks others."""
+    queries = [*root.find_all(exp.Select)]
+    grouped = [query for query in queries if query.args.get("group")]
+    asking = [query for query in queries if not query.args.get("group") and _asks_others(query)]
+    return any(query.parent is not None for query in grouped) and (len(grouped) > 1 or bool(asking))
+
+
+def _asks_others(query: exp.Select) -> bool:
+    where = query.args.get("where")
+    return bool(query.args.get("joins") or (where and where.find(exp.Query)))
 
 
 def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:

@@ -209,16 +209,13 @@ class FormReader:
             subject, rows = self._sides.sides(block.frames, [*block.where, *conditions], own, once=True)
             return self._aggregated(NormalForm(subject, rows), having, block, own)
         except NotUnderstoodError:
-            keys = [key for key in (block.key, *block.by) if key is not None]
-            key = returned if returned in keys else block.key
-            if key != returned and not any(_holds_equal(each, key, returned) for each in block.where):
+            keys = [block.key, *block.by]
+            if returned not in keys:
                 raise
-            by = [each for each in keys if each != key]
-            return self._joined(replace(block, by=by), block.where, block.having, key)
+            by = [each for each in keys if each is not None and each != returned]
+            return self._joined(replace(block, by=by), block.where, block.having, returned)
 
-    def _joined(
-        self, block: Block, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Expr | None
-    ) -> NormalForm:
+    def _joined(self, block: Block, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Expr) -> NormalForm:
         """What only Spark is asked of the rows of a join, for all rules that ask them."""
         if not isinstance(key, exp.Column) or block.asked or block.before or block.groups:
             raise NotUnderstoodError("a join of rows that ask others")
@@ -287,11 +284,3 @@ def _outside(condition: exp.Expr) -> bool:
     """Whether a column stands outside the aggregates."""
     columns: Iterable[exp.Column] = condition.find_all(exp.Column)
     return any(column.table and column.find_ancestor(exp.AggFunc) is None for column in columns)
-
-
-def _holds_equal(condition: exp.Expr, one: exp.Expr | None, other: exp.Expr) -> bool:
-    """Whether a condition says of two columns that they are equal."""
-    bare = condition.unnest()
-    ends = [bare.this.unnest(), bare.expression.unnest()] if isinstance(bare, exp.EQ) else []
-    columns = [(end.table, end.name.lower()) for end in (one, other, *ends) if isinstance(end, exp.Column)]
-    return len(columns) == 4 and {*columns[:2]} == {*columns[2:]}

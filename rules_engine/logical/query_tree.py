@@ -127,13 +127,12 @@ def query_tree(sql: str) -> QueryTree:
     Raises:
         NotUnderstoodError: If sqlglot makes nothing of it.
     """
-    texts = list[str]()
+    numbers = dict[str, int]()  # a rule may hold tens of thousands of texts
     pieces, at = list[str](), 0
     for first, after in _opaque(sql):
         text = sql[first:after]
         same = _SAME.get(text.lower())
-        texts += [text] if text not in texts and not same else []
-        pieces += [sql[at:first], same or f"__stand_in_{texts.index(text)}__"]
+        pieces += [sql[at:first], same or f"__stand_in_{numbers.setdefault(text, len(numbers))}__"]
         at = after
     try:
         root = sqlglot.parse_one("".join([*pieces, sql[at:]]), dialect="spark")
@@ -141,7 +140,7 @@ def query_tree(sql: str) -> QueryTree:
         raise NotUnderstoodError("a text that only Spark reads") from problem
     if not isinstance(root, exp.Query):
         raise NotUnderstoodError("no query")
-    return QueryTree(plainly(root), tuple(texts))
+    return QueryTree(plainly(root), tuple(numbers))
 
 
 def is_stand_in(column: exp.Column) -> bool:
