@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,12 +17,16 @@ from rules_engine.ports import Progress, silent
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.review.effect import ShadowEffect
 from rules_engine.review.expected import Found, Line, Reckoned, found_by, held_against, others, reckoned_from
+from rules_engine.review.guards import Unplanned
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
     from rules_repo.changes import Standing
 
 FILE = "reckoned.json"
+
+PUBLISHED = ("scheduled", "live", "retired")
+"""States of a change whose plan was approved with it."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +98,37 @@ def plans_of(installation: Installation, known: Known | None) -> tuple[Held, ...
     """The plans of the changes of which a run is the first; none for a login that may not read plans."""
     if known is None or known.reckoned is None:
         return ()
+    runs = tuple(_known(installation.store))
+    found = (of_change(standing, runs) for standing in reversed(_standings(installation) or ()))
+    return tuple(held for held in found if held and held.run_id == known.run_id)
+
+
+def unplanned(installation: Installation, manifest: Manifest) -> tuple[Unplanned, ...]:
+    """What edits since the run before do that no plan published since has; nothing where either is not known."""
+    known = known_of(installation.store, manifest.run_id)
+    if known is None or known.reckoned is None or manifest.previous_run is None:
+        return ()
+    if (standings := _standings(installation)) is None:
+        return ()
+    since = installation.store.rule_set(manifest.previous_run).known_at
+    fresh = [s.plan for s in standings if s.plan and s.state in PUBLISHED and s.moved_at > since]
+    plans = [reckoned_from(plan["said"]) for plan in fresh]
+    planned = {edit for plan in plans if plan for edit in plan.edits}
+    told = []
+    for of_type in known.reckoned.types:
+        causes = {edits: counts for edits, counts in of_type.causes.items() if not {*edits} <= planned}
+        strange = dict.fromkeys(edit for edits in causes for edit in edits if edit not in planned)
+        told.append(Unplanned(of_type.membership_type, sum(map(sum, causes.values())), tuple(strange)))
+    return tuple(each for each in told if each.moved)
+
+
+def _standings(installation: Installation) -> Sequence[Standing] | None:
     from rules_repo.changes import ChangeBook
 
     try:
-        standings = ChangeBook(installation.database_url).standings()
+        return ChangeBook(installation.database_url).standings()
     except ChangeRefused:
-        return ()
-    runs = tuple(_known(installation.store))
-    found = (of_change(standing, runs) for standing in reversed(standings))
-    return tuple(held for held in found if held and held.run_id == known.run_id)
+        return None
 
 
 def of_standing(installation: Installation, standing: Standing) -> Held | None:
@@ -116,7 +142,7 @@ def of_change(standing: Standing, runs: tuple[Known, ...]) -> Held | None:
     """The first run by rules that were known after the change was published, and that has an edit of its plan."""
     plan = standing.plan
     said = reckoned_from(plan["said"]) if plan else None
-    if plan is None or said is None or standing.state not in ("scheduled", "live", "retired"):
+    if plan is None or said is None or standing.state not in PUBLISHED:
         return None
     for known in runs:
         run = known.reckoned

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jobs import verdicts
 from jobs.limits import released_as
 from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.manifest import Manifest
 from rules_engine.ports import RunStore
+from rules_engine.review.guards import Unplanned
 
 
-def judge(store: RunStore, database_url: str, manifest: Manifest) -> None:
+def judge(store: RunStore, database_url: str, manifest: Manifest, unplanned: Sequence[Unplanned]) -> None:
     """
     Hold a run that is beyond a guard rail, unless somebody let just these decisions pass.
+
+    ``unplanned`` is what edits since the run before do that no approved plan has.
 
     Raises:
         RunHeld: With every number that is beyond its limit.
     """
     from rules_repo.releases import shared
 
-    verdicts.judge(store, manifest, shared(database_url))
+    verdicts.judge(store, manifest, shared(database_url), unplanned)
 
 
 def release(store: RunStore, database_url: str, run_id: str, reason: str) -> tuple[int, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 
 from jobs.limits import Limits, released_as
@@ -11,14 +12,16 @@ from rules_engine.model.canonical import canonical_json
 from rules_engine.model.manifest import Manifest
 from rules_engine.ports import RunStore
 from rules_engine.publication.staging import FolderRunStore
-from rules_engine.review.guards import MOST_RUNS, breaches
+from rules_engine.review.guards import MOST_RUNS, Unplanned, breaches
 
 FILE = "judged.json"
 
 
-def judge(store: RunStore, manifest: Manifest, said: Limits) -> None:
+def judge(store: RunStore, manifest: Manifest, said: Limits, unplanned: Sequence[Unplanned] = ()) -> None:
     """
     Hold a run that is beyond a guard rail, unless somebody let just these decisions pass; ``said`` has both.
+
+    ``unplanned`` is what edits do that no approved plan has, as far as that is known.
 
     Raises:
         RunHeld: With every number that is beyond its limit.
@@ -26,7 +29,7 @@ def judge(store: RunStore, manifest: Manifest, said: Limits) -> None:
     entries = [entry for entry in store.chain() if not entry.correction][-MOST_RUNS:]
     earlier = [known for entry in entries if (known := store.manifest(entry.run_id))]
     limits = {name: float(value) for name, value in said.items() if isinstance(value, (int, Decimal))}
-    found = breaches(manifest, earlier, limits)
+    found = breaches(manifest, earlier, limits, unplanned)
     if not found or said.get(released_as(manifest.run_id)) == manifest.evaluation.decisions_digest:
         store.keep_held(manifest.run_id, ())
         return

@@ -298,7 +298,7 @@ class Installation:
 
         def judge(manifest: Manifest) -> None:
             expecting.keep(self, manifest, progress)
-            guarding.judge(self.store, self.database_url, manifest)
+            guarding.judge(self.store, self.database_url, manifest, expecting.unplanned(self, manifest))
 
         if self.settings.on_failure is OnFailure.ABORT and self.dropped.waiting:
             self.check_curated(self.repository.rule_set(as_of, known_at or created_at))

@@ -182,21 +182,13 @@ def nearest(
             chosen[key][subject] = cases[subject, key]
     rows = rows_of_all(of.opened)
     for key, of_type in chosen.items():
-        for batch in batched([*of_type], 50):
-            if time.monotonic() > until:
-                break
-            asked = {subject: of_type[subject] for subject in batch}
-            best, tried = nearest_single(of.opened, asked, rows, of.rules.as_of)
-            found.update({"nearest asked": len(asked), "nearest candidates evaluated": tried})
-            moved |= {(subject, key): moves for subject, moves in best.items()}
+        best, tried = nearest_single(of.opened, of_type, rows, of.rules.as_of, until)
+        found.update({"nearest asked": len(of_type), "nearest candidates evaluated": tried})
+        moved |= {(subject, key): moves for subject, moves in best.items()}
         found += _as_the_command(of, key, of_type, moved)
         print(of.name, key, len(moved), flush=True)
     found["nearest flips of one fact"] = len(moved)
     return found, moved
-
-
-def batched(keys: list[Any], size: int) -> Iterator[list[Any]]:
-    yield from (keys[first : first + size] for first in range(0, len(keys), size))
 
 
 def _as_the_command(of: Evaluated, key: str, of_type: dict[Any, Case], moved: dict[Pair, Moves]) -> Counter[str]:

@@ -4,8 +4,8 @@ Five faults on the way into a night, each through ``rules run``: ``python -m tes
 In an empty folder HOME the demo plays three days, and days like them follow until the guard rails have learnt. Then come a
 column that became NULL, a load that doubles a join, a snapshot that is stale, a weight times ten and a lost part of the
 customers, one at a time. Each must stop before anything is published; a normal day after them all must pass. A line each
-says what stopped it; exit 1 if one was published, or the normal day was not. No weight of the demo moves more members than
-its third day does, so the tenant says how many may move.
+says what stopped it; exit 1 if one was published, or the normal day was not. The weight is changed without a plan, as in a
+tutorial, where nobody approves.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ LANDED = date(2024, 6, 5)
 
 DAILY = ("bonds", "customers", "holdings", "policies")
 Change = Callable[[pa.Table], pa.Table]
-CHURN = (
-    "INSERT INTO rules.parameter (name, value, description) VALUES ('guard_churn', '0.03', 'Members hardly move here')"
-)
 WEIGHT = "UPDATE rules.rule SET weight = {} WHERE rule_key = 'LOY-001'"
 
 
@@ -98,7 +95,6 @@ def play(nights: Nights) -> bool:
     """Whether all five are stopped, and no normal day is."""
     nights.land()
     nights.rules.fine("run", "--as-of", nights.day)
-    nights.rules.fine("sql", CHURN)
     good = []
     faults: list[tuple[str, str, Change]] = [
         ("a column became NULL", "customers", emptied),

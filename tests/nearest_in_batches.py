@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -33,25 +34,38 @@ def rows_of_all(opened: Reopened) -> Rows:
 
 
 def nearest_single(
-    opened: Reopened, cases: Mapping[Subject, Case], rows: Rows, as_of: date
+    opened: Reopened, cases: Mapping[Subject, Case], rows: Rows, as_of: date, until: float
 ) -> tuple[dict[Subject, Moves], int]:
-    """Of subjects with cases of one type, the nearest move of one column that turns each; and how many were tried."""
+    """
+    Of subjects with cases of one type, the nearest move of one column that turns each; and how many were tried.
+
+    The nearest of everybody are tried first, twice as many each round, so that whoever turns in a round turned by the
+    nearest of all; after ``until``, in seconds of the monotonic clock, no round begins.
+    """
     (any_case, *_) = cases.values()
     counted = [v for v in any_case.versions if not v.shadow]
     valued = [*_valued(opened, held_against(counted, opened.schema, opened.lake), as_of)]
-    candidates = [(subject, (move,)) for subject in cases for move in _singles(opened, rows, subject, valued)]
-    best: dict[Subject, Moves] = {}
-    for first in range(0, len(candidates), BATCH):
-        for subject, moves in _turned(opened, cases, rows, candidates[first : first + BATCH], as_of):
-            if subject not in best or moves[0].distance < best[subject][0].distance:
-                best[subject] = moves
-    return best, len(candidates)
+    columns = {held.frame: [n.lower() for n in opened.spark.table(held.frame).columns] for held, _ in valued}
+    waiting = {s: sorted(_singles(columns, rows, s, valued), key=lambda move: move.distance) for s in cases}
+    best, tried, each = dict[Subject, Moves](), 0, 4
+    while waiting and time.monotonic() < until:
+        candidates = [(subject, (move,)) for subject, moves in waiting.items() for move in moves[:each]]
+        for first in range(0, len(candidates), BATCH):
+            for subject, moves in _turned(opened, cases, rows, candidates[first : first + BATCH], as_of):
+                if subject not in best or moves[0].distance < best[subject][0].distance:
+                    best[subject] = moves
+        tried += len(candidates)
+        waiting = {s: moves[each:] for s, moves in waiting.items() if s not in best and moves[each:]}
+        each *= 2
+    return best, tried
 
 
-def _singles(opened: Reopened, rows: Rows, subject: Subject, valued: Sequence[tuple[Held, Any]]) -> Iterator[Move]:
+def _singles(
+    columns: Mapping[str, list[str]], rows: Rows, subject: Subject, valued: Sequence[tuple[Held, Any]]
+) -> Iterator[Move]:
     seen = set[tuple[object, ...]]()
     for held, value in valued:
-        at = [name.lower() for name in opened.spark.table(held.frame).columns].index(held.column)
+        at = columns[held.frame].index(held.column)
         for number, row in enumerate(rows.get(held.frame, {}).get(subject, [])[:10]):
             for becomes in values_near(value):
                 place = (held.frame, number, held.column, becomes)

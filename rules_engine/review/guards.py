@@ -3,7 +3,7 @@ Guard rails: whether what a run counted is so unlike the runs before it that som
 
 A limit is what was set for it, else what the last runs teach: twice the most that happened there, and never less than
 a floor and what chance does to few. From fewer than :data:`LEAST_RUNS` runs nothing is learnt, and only set limits
-hold.
+hold. What members do when the rules change teaches nothing of what they do when they stay.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import date
 from itertools import pairwise
 from math import sqrt
 from statistics import median
+from typing import NamedTuple
 
 from rules_engine.errors import Fault
 from rules_engine.model.manifest import REVOKED, Manifest, TypeCounts
@@ -27,6 +28,7 @@ MOST_RUNS = 10
 
 FLOORS: Mapping[str, float] = {
     "churn": 0.10,
+    "unplanned": 0.03,
     "population": 0.05,
     "rows": 0.10,
     "fire_rate": 0.50,
@@ -36,11 +38,19 @@ FLOORS: Mapping[str, float] = {
     "age_days": 3.0,
 }
 """
-What is never a breach, by guard. A share of members who gain or lose; of subjects, or of a frame's rows, more or fewer
-than the run before; of a rule's hits, more or fewer than their median; of subjects of whom a rule is unknown, above
-its median; of members who are absent; the days of a frame behind the newest of all; the days of the newest before the
-run's own.
+What is never a breach, by guard. A share of members who gain or lose; who do by edits that no plan has; of subjects,
+or of a frame's rows, more or fewer than the run before; of a rule's hits, more or fewer than their median; of subjects
+of whom a rule is unknown, above its median; of members who are absent; the days of a frame behind the newest of all;
+the days of the newest before the run's own.
 """
+
+
+class Unplanned(NamedTuple):
+    """How many members of a type gain or lose it by edits since the run before that no approved plan has."""
+
+    membership_type: str
+    moved: int
+    edits: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,10 @@ def limit_name(guard: str, of: str = "") -> str:
 
 
 def breaches(
-    manifest: Manifest, earlier: Sequence[Manifest], limits: Mapping[str, float] | None = None
+    manifest: Manifest,
+    earlier: Sequence[Manifest],
+    limits: Mapping[str, float] | None = None,
+    unplanned: Sequence[Unplanned] = (),
 ) -> tuple[Breach, ...]:
     """
     The numbers of a run that are beyond their limits.
@@ -84,7 +97,7 @@ def breaches(
     known = [each for each in earlier if not each.correction][-MOST_RUNS:]
     if not known or manifest.correction:
         return ()
-    return tuple(_Judging(manifest, known, limits or {}).breaches())
+    return tuple(_Judging(manifest, known, limits or {}, unplanned).breaches())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +105,11 @@ class _Judging:
     now: Manifest
     known: Sequence[Manifest]
     limits: Mapping[str, float]
+    unplanned: Sequence[Unplanned]
 
     def breaches(self) -> Iterator[Breach]:
         found = [*self._population(), *self._rows(), *self._days()]
-        found += [*self._unknown(), *self._fire_rates(), *self._absent(), *self._churn()]
+        found += [*self._unknown(), *self._fire_rates(), *self._absent(), *self._churn(), *self._unplanned()]
         yield from found
 
     @property
@@ -109,7 +123,7 @@ class _Judging:
                 return self.limits[name]
         if len(self.known) < LEAST_RUNS:
             return None
-        return max(FLOORS[guard], 2 * max(past, default=0.0)) + chance
+        return _learnt(guard, past) + chance
 
     def _population(self) -> Iterator[Breach]:
         counts = [each.evaluation.subjects for each in (*self.known, self.now)]
@@ -198,20 +212,30 @@ class _Judging:
                 yield Breach("absent", f"membership type {counts.membership_type}", share, limit, what, cause)
 
     def _churn(self) -> Iterator[Breach]:
+        steady = [day for was, day in pairwise(self.known) if day.rule_set_digest == was.rule_set_digest]
         for counts in self.now.evaluation.types:
-            before = counts.members_before
+            before, key = counts.members_before, counts.membership_type
             if not before:
                 continue
-            past = [
-                _churned(c) / c.members_before for c in _of_type(self.known, counts.membership_type) if c.members_before
-            ]
-            limit = self.limit("churn", counts.membership_type, past, 3 / sqrt(before))
+            past = [_churned(c) / c.members_before for c in _of_type(steady, key) if c.members_before]
+            limit = self.limit("churn", key, past, 3 * sqrt(_learnt("churn", past) / before))
             share = _churned(counts) / before
             if limit is not None and share > limit:
                 moved = f"{_churned(counts):,} gain or lose it, of {before:,} members"
                 what = f"{moved} ({share:.1%}; the limit is {limit:.1%})."
-                which = f"membership type {counts.membership_type}"
-                yield Breach("churn", which, share, limit, what, f"Likely: {self._what_changed()}")
+                yield Breach("churn", f"membership type {key}", share, limit, what, f"Likely: {self._what_changed()}")
+
+    def _unplanned(self) -> Iterator[Breach]:
+        """What nobody has seen before it was published; the past teaches nothing of it."""
+        before = {counts.membership_type: counts.members_before for counts in self.now.evaluation.types}
+        for key, moved, edits in self.unplanned:
+            if members := before.get(key, 0):
+                limit = self.limit("unplanned", key, (), 3 * sqrt(FLOORS["unplanned"] / members))
+                share = moved / members
+                if limit is not None and share > limit:
+                    what = f"{moved:,} gain or lose it by {'; '.join(edits)} ({share:.1%}; the limit is {limit:.1%})."
+                    cause = "No approved plan says so: see `rules plan` before a change is published."
+                    yield Breach("unplanned", f"membership type {key}", share, limit, what, cause)
 
     def _what_changed(self) -> str:
         if self.now.rule_set_digest == self.last.rule_set_digest:
@@ -219,6 +243,10 @@ class _Judging:
         fresh = sorted({*_hits(self.now)} - {*_hits(self.last)})
         named = f" ({', '.join(fresh[:5])})" if fresh else ""
         return f"the rules changed since the run before{named}: see `rules plan`, or `rules rules diff`."
+
+
+def _learnt(guard: str, past: Iterable[float]) -> float:
+    return max(FLOORS[guard], 2 * max(past, default=0.0))
 
 
 def _change(before: int, after: int) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rules_engine.model.manifest import Evaluation, Manifest, SourceCounts, TypeCounts
-from rules_engine.review.guards import breaches
+from rules_engine.review.guards import Unplanned, breaches
 from tests.spec.table import Row, cases
 
 MONDAY = date(2024, 6, 3)
@@ -126,6 +126,49 @@ def test_a_fault_is_held_and_its_cause_named(case: Row, subjects: int) -> None:
         assert breach.which == case["which"]
         assert case["cause"] in breach.cause
         assert "rules runs release" in breach.fault("r").remedy
+
+
+CHANGED = """
+    members | move | by edits | held by          | because
+    --------+------+----------+------------------+---------------------------------------------------------
+    1000    | 55   | 0        |                  | a plan has the edits, or the data moved: up to 13 %
+    1000    | 140  | 0        | churn            | that other rules moved 8 % once teaches nothing
+    1000    | 55   | 50       | unplanned        | 3 %, and 1.6 % of chance
+    1000    | 55   | 45       |                  | the others moved by the data
+    1000    | 140  | 140      | churn, unplanned | both
+    100     | 12   | 8        |                  | of a hundred, chance moves some
+    100000  | 3500 | 3500     | unplanned        | of many, chance moves hardly any
+"""
+
+
+@pytest.mark.parametrize("case", cases(CHANGED))
+def test_what_no_plan_has_is_held_sooner(case: Row) -> None:
+    """Four quiet days but for one, on which the rules changed; then a day that is judged."""
+    members, moves, by_edits = (int(case[name]) for name in ("members", "move", "by edits"))
+    past = [(f"rules-{n > 2}", members * 8 // 100 if n == 3 else members // 1000) for n in range(5)]
+    *known, now = (of_churn(n, rules, members, moved) for n, (rules, moved) in enumerate([*past, ("rules-new", moves)]))
+    unplanned = [Unplanned("GOLD", by_edits, ("weight of A-1: 40 → 400",))] if by_edits else []
+    found = breaches(now, known, unplanned=unplanned)
+    assert ", ".join(b.guard for b in found) == case["held by"]
+    assert all("weight of A-1: 40 → 400" in b.what for b in found if b.guard == "unplanned")
+    assert breaches(now, known, {"guard_churn": 1.0, "guard_unplanned__gold": 1.0}, unplanned) == ()
+
+
+def of_churn(day: int, rules: str, members: int, lost: int) -> Manifest:
+    events = {"REVOKED_EXCLUDED": lost, "RETAINED": members - lost}
+    types = (TypeCounts("GOLD", members, members - lost, members, events, {}, 0),)
+    return Manifest(
+        f"run-{day}",
+        MONDAY + timedelta(days=day),
+        "",
+        rules,
+        1,
+        {},
+        {},
+        "1",
+        None,
+        Evaluation(3 * members, 0, {}, {}, types, "d"),
+    )
 
 
 def test_what_was_set_goes_before_what_was_learnt() -> None:
