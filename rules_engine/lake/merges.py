@@ -15,6 +15,9 @@ from rules_engine.model.frames import Lake
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+MOST_SHOWN = 5
+"""Rounds of merges that are named."""
+
 
 def frame_read(lake: Lake) -> str:
     """The frame of merged subjects; empty where none is declared."""
@@ -37,14 +40,14 @@ def type_faults(lake: Lake, types: Mapping[str, Mapping[str, str]], wanted: str 
 
 
 def breaches(lake: Lake, data: DataFrame) -> Iterator[Breach]:
-    """Merged subjects of whom it is not said into whom, or into themselves; that each is one row is the key's."""
+    """Subjects merged into nobody, or round into themselves; that each is one row is the key's matter."""
     from pyspark.sql import functions as F  # noqa: N812
 
     assert lake.merged
     frame = lake.frame(lake.merged.frame)
     key, into = data[f"`{frame.key[0]}`"], data[f"`{lake.merged.into}`"]
-    counts = F.count(F.lit(1)), F.count(F.when(into.isNull(), 1)), F.count(F.when(into == key, 1))
-    rows, unsaid, themselves = (int(each) for each in _first(data.agg(*counts)))
+    counted: Any = data.agg(F.count(F.lit(1)), F.count(F.when(into.isNull(), 1))).first()
+    rows, unsaid = (int(each) for each in counted)
     survivors = data.select(into.alias("subject")).where("subject IS NOT NULL").distinct()
     for fault in key_faults(lake, survivors, frame.name, lake.merged.into):
         yield Breach(fault, OnBreach.STOP, frozenset())
@@ -52,9 +55,38 @@ def breaches(lake: Lake, data: DataFrame) -> Iterator[Breach]:
     if unsaid:
         what = f"{share(unsaid, rows)} are without a value: merged into nobody."
         yield Breach(Fault(which, what, "Mend the source.", NULLS), OnBreach.STOP, frozenset())
-    if themselves:
-        what = f"{share(themselves, rows)} say that a subject was merged into itself."
-        yield Breach(Fault(which, what, "Mend the source.", VALUES), OnBreach.STOP, frozenset())
+    pairs = data.select(key.alias("away"), into.alias("into"))
+    on = pairs.join(pairs.select(F.col("into").alias("away")).distinct(), "away", "left_semi")
+    both = on.join(pairs.select(F.col("away").alias("into")), "into", "left_semi").toArrow()
+    if found := loops(dict(zip(both["away"].to_pylist(), both["into"].to_pylist(), strict=True))):
+        shown = "; ".join(" → ".join(map(str, (*loop, loop[0]))) for loop in found[:MOST_SHOWN])
+        what = f"subjects are merged round into themselves, {len(found):,} times: {shown}"
+        more = "; and more." if len(found) > MOST_SHOWN else "."
+        yield Breach(
+            Fault(which, what + more, "Mend the source: one of them is left.", VALUES), OnBreach.STOP, frozenset()
+        )
+
+
+def loops(into: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
+    """
+    The rounds in which subjects were merged into each other, each from its first key on.
+
+    >>> loops({1: 2, 2: 3, 3: 2, 9: 9, 4: 1})
+    [(2, 3), (9,)]
+    """
+    found, seen = [], set[Any]()
+    for first in sorted(into):
+        path = dict[Any, None]()
+        subject = first
+        while subject in into and subject not in seen:
+            seen.add(subject)
+            path[subject] = None
+            subject = into[subject]
+        if subject in path:
+            loop = [*path][[*path].index(subject) :]
+            least = loop.index(min(loop))
+            found.append((*loop[least:], *loop[:least]))
+    return sorted(found)
 
 
 def with_survivors(stood: DataFrame, lake: Lake, frames: Mapping[str, DataFrame]) -> DataFrame:
@@ -67,7 +99,3 @@ def with_survivors(stood: DataFrame, lake: Lake, frames: Mapping[str, DataFrame]
     data = frames[frame.name]
     merged = data.select(data[f"`{frame.key[0]}`"].alias("away"), data[f"`{lake.merged.into}`"].alias("merged_into"))
     return stood.join(merged, F.col("subject") == F.col("away"), "left").drop("away")
-
-
-def _first(counted: DataFrame) -> Any:
-    return counted.first()

@@ -68,6 +68,7 @@ WRONG = {
     "two survivors": ({"customer_id": [9, 9], "into": [1, 2]}, "LAKE-205"),
     "nobody": (of({9: None}), "LAKE-201"),
     "into itself": (of({9: 9}), "LAKE-203"),
+    "round": (of({9: 10, 10: 11, 11: 9, 12: 9}), "LAKE-203"),
     "no subject": ({"customer_id": pa.array([None], INTO), "into": [1]}, "LAKE-206"),
     "another type": ({"customer_id": [9], "into": ["1"]}, "LAKE-108"),
     "no column": ({"customer_id": [9], "INTO_ID": [1]}, "LAKE-108"),
