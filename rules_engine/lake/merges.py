@@ -61,10 +61,9 @@ def breaches(lake: Lake, data: DataFrame) -> Iterator[Breach]:
     if found := loops(dict(zip(both["away"].to_pylist(), both["into"].to_pylist(), strict=True))):
         shown = "; ".join(" → ".join(map(str, (*loop, loop[0]))) for loop in found[:MOST_SHOWN])
         what = f"subjects are merged round into themselves, {len(found):,} times: {shown}"
-        more = "; and more." if len(found) > MOST_SHOWN else "."
-        yield Breach(
-            Fault(which, what + more, "Mend the source: one of them is left.", VALUES), OnBreach.STOP, frozenset()
-        )
+        what += "; and more." if len(found) > MOST_SHOWN else "."
+        fault = Fault(which, what, "Mend the source: one of them is left.", VALUES)
+        yield Breach(fault, OnBreach.STOP, frozenset())
 
 
 def loops(into: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
