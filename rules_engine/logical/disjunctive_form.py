@@ -11,6 +11,7 @@ unknown and false are one here, and only EXCEPT and NOT EXISTS deny a whole stat
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import NamedTuple
@@ -22,10 +23,13 @@ from rules_engine.logical.case_conditions import chosen
 from rules_engine.logical.comparisons import conditions_of, says_more
 from rules_engine.logical.flattened import flattened
 from rules_engine.logical.join_reader import Named
+from rules_engine.logical.join_sides import JoinSide
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.rewrites import OPPOSITE
+from rules_engine.logical.semi_joins import among
 from rules_engine.logical.separate_joins import Relations, relations, renames, without_others
+from rules_engine.logical.subject_aggregates import SubjectAggregateReader
 from rules_engine.model.frames import Schema
 
 MOST_TERMS, MOST_QUESTIONS = 8, 16
@@ -68,14 +72,29 @@ class _Reader:
             if form.joined is not None and _joins_groups(self.tree.root):
                 raise NotUnderstoodError("groups that are joined with rows, which repeat them")
         except NotUnderstoodError as problem:
-            found = self._parts(query, named)
-            if found is None:
-                raise
-            if _are_too_many(found):
-                raise NotUnderstoodError("more questions than are asked together") from problem
-            return found
+            return self._of_parts(query, named, problem)
         apart = self._without_a_join(query, named) if form.joined is not None else None
         return apart or ((Question(form),),)
+
+    def _of_parts(self, query: exp.Expr, named: Named, problem: NotUnderstoodError) -> Disjunction:
+        """What the parts of a query ask; as one where a row is held against aggregates, and it can be."""
+        try:
+            found = self._parts(query, named)
+        except NotUnderstoodError as of_part:
+            found, problem = None, of_part
+        several = [question.form.held for term in found or () for question in term]
+        if found is None or any(several):
+            with suppress(NotUnderstoodError):
+                held = SubjectAggregateReader(self.tree, self.schema).of(query.copy(), named)
+                return ((Question(NormalForm(JoinSide(self.schema.subject.lower()), held=held)),),)
+        if found is None:
+            raise problem
+        if _are_too_many(found):
+            raise NotUnderstoodError("more questions than are asked together") from problem
+        combined = len(several) > 1 and not isinstance(query, exp.SetOperation)
+        if combined and any(held is not None and held.raises for held in several):
+            raise NotUnderstoodError("a comparison of aggregates that could raise without the rest") from problem
+        return found
 
     def _without_a_join(self, query: exp.Expr, named: Named) -> Disjunction | None:
         """What the parts of a query ask, where none of them joins rows and they are few."""
@@ -115,7 +134,7 @@ class _Reader:
         terms = [*islice(_disjuncts(told, found), MOST_TERMS + 1)]
         parts = [found.parts(term) for term in terms]
         if told == found.where and len(terms) == 1 and len(parts[0]) == 1:
-            asked = _among(parts[0][0], found)
+            asked = among(parts[0][0], found)
             return [[asked]] if asked is not None else None
         return parts
 
@@ -202,61 +221,6 @@ def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:
     (own,), (other,) = query.selects, inner.selects
     whole = own.is_star or own.unalias().name.lower() == other.alias_or_name.lower()
     return (inner, named) if whole and (own.is_star or isinstance(own.unalias(), exp.Column)) else None
-
-
-def _among(query: exp.Expr, found: Relations) -> exp.Expr | None:
-    """
-    Of the subjects for whom a sub-query has a row, and nothing else is asked, the sub-query as one of them.
-
-    After NOT where it is to have none; of NOT IN that is not told, for NULL may be in it.
-    """
-    where = query.args.get("where")
-    bare = where.this.unnest() if where else None
-    if isinstance(bare, exp.Not) and isinstance(bare.this.unnest(), exp.Exists):
-        inverted = query.copy()
-        inverted.set("where", exp.Where(this=bare.this.unnest().copy()))
-        asked = _among(inverted, found)
-        return None if asked is None else exp.Not(this=asked)
-    if query.args.get("joins") or not isinstance(bare, exp.In | exp.Exists):
-        return None
-    if isinstance(bare, exp.In):
-        return bare.args.get("query") if bare.this.unnest() == found.key else None
-    inner = bare.this.unnest()
-    if not isinstance(inner, exp.Select) or says_more(inner, {"expressions", "from_", "joins", "where", "distinct"}):
-        return None
-    conditions = [*conditions_of(inner.args["where"].this)] if inner.args.get("where") else []
-    tie = next((each for each in conditions if _other_end(each, found.key) is not None), None)
-    left = [each.copy() for each in conditions if each is not tie]
-    if tie is None or _aggregates(inner) or any(_names(each, found.own) for each in (*left, *_joins(inner))):
-        return None
-    rows = inner.copy()
-    rows.set("expressions", [_other_end(tie, found.key)])
-    rows.set("where", exp.Where(this=exp.and_(*left)) if left else None)
-    return rows
-
-
-def _other_end(condition: exp.Expr, key: exp.Column) -> exp.Column | None:
-    """What a condition holds equal to a key."""
-    bare = condition.unnest()
-    if not isinstance(bare, exp.EQ):
-        return None
-    for one, other in ((bare.this, bare.expression), (bare.expression, bare.this)):
-        if one == key and isinstance(other, exp.Column):
-            return other.copy()
-    return None
-
-
-def _aggregates(query: exp.Select) -> bool:
-    """Whether a query returns one row of all, or what a window comes to."""
-    return any(item.find(exp.AggFunc, exp.Window, exp.Anonymous) for item in query.expressions)
-
-
-def _joins(query: exp.Select) -> list[exp.Expr]:
-    return query.args.get("joins") or []
-
-
-def _names(node: exp.Expr, relation: str) -> bool:
-    return any(column.table.lower() == relation for column in node.find_all(exp.Column))
 
 
 def _disjuncts(conditions: Iterable[exp.Expr], found: Relations) -> Iterator[list[exp.Expr]]:

@@ -48,6 +48,27 @@ class Joined(NamedTuple):
     calls: tuple[str, ...] = ()
 
 
+class SubjectAggregate(NamedTuple):
+    """An aggregate of a subject's rows that meet a condition (empty: of all); NULL of no rows, or 0 where it counts."""
+
+    rows: JoinedRows
+    where: str
+    call: str
+    counts: bool
+    type: str
+    """One that has room for what it comes to; empty where that is not told."""
+
+
+class HeldRow(NamedTuple):
+    """What is asked of a row of a frame and of its subject's aggregates: pieces of a condition around these."""
+
+    frame: str
+    pieces: tuple[str, ...]
+    aggregates: tuple[SubjectAggregate, ...]
+    raises: bool
+    """Whether the condition could, on rows that are not asked for all of it."""
+
+
 @dataclass(frozen=True)
 class JoinedReader:
     """Reads relations, and what is asked of their rows, that no other reading knows."""

@@ -21,7 +21,7 @@ from rules_engine.logical.aggregate_conditions import counted, filtered
 from rules_engine.logical.arithmetic import Against, exact_number
 from rules_engine.logical.comparisons import aggregates, tables
 from rules_engine.logical.join_sides import JoinSide, SideReader
-from rules_engine.logical.joined_rows import Joined, JoinedReader
+from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
 from rules_engine.logical.query_blocks import Asked, Block, as_one
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
@@ -53,11 +53,13 @@ class NormalForm:
     """The same where workers may answer it."""
     joined: Joined | None = None
     """In place of rows: what is asked of rows of several frames, or of a group by more than the subject."""
+    held: HeldRow | None = None
+    """In place of rows: what a row is held against that rows of its subject come to."""
 
     @property
     def asks_rows(self) -> bool:
         """Whether more is asked than the subject's own row."""
-        return any(of is not None for of in (self.rows, self.placed, self.joined))
+        return any(of is not None for of in (self.rows, self.placed, self.joined, self.held))
 
 
 @dataclass
@@ -74,7 +76,7 @@ class FormReader:
         Raises:
             NotUnderstoodError: If it is more than one question about the rows of one frame.
         """
-        block = self._regrouped(self._merged(block))
+        block = self._regrouped(self.merged(block))
         place = self.schema.key_among([*block.columns])
         if place is None:
             raise NotUnderstoodError("no column is the key of the subject")
@@ -93,14 +95,14 @@ class FormReader:
         self._check_returned(returned, block)
         return self._about(block, block.asked[0], own)
 
-    def _merged(self, block: Block) -> Block:
+    def merged(self, block: Block) -> Block:
         """With rows that are to be there joined, where the query around them counts none."""
         left = list[Asked]()
         found = replace(block, frames=dict(block.frames), where=[*block.where], asked=[])
         found.before, found.groups = dict(block.before), dict(block.groups)
         found.by, found.left = [*block.by], dict(block.left)
         for asked in block.asked:
-            inner = replace(asked, block=self._merged(asked.block))
+            inner = replace(asked, block=self.merged(asked.block))
             grouped = inner.block.key is not None
             if not asked.negated and not asked.comparison and found.key is None and not (grouped and left):
                 found.frames |= inner.block.frames

@@ -11,7 +11,7 @@ from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.model.frames import Schema
 
-_INEXACT = {"double", "float"}
+INEXACT = {"double", "float"}
 """Their sums depend on the order in which they are added up."""
 
 
@@ -46,7 +46,7 @@ def _parted(value: exp.Expr, key: exp.Column, where: list[exp.Expr], types: dict
     holder = exp.Paren(this=value.copy())
     for call in aggregates(holder):
         argument = call.this
-        plain = isinstance(argument, exp.Column) and types.get(argument.name.lower(), "double") not in _INEXACT
+        plain = isinstance(argument, exp.Column) and types.get(argument.name.lower(), "double") not in INEXACT
         if not isinstance(call, exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg) or not (
             plain or isinstance(argument, exp.Star)
         ):

@@ -23,12 +23,11 @@ from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.index.words import Literal, RuleBit, Terms
 from rules_engine.logical.disjunctive_form import Disjunction
 from rules_engine.logical.join_sides import Values
-from rules_engine.logical.joined_rows import JoinedRows
+from rules_engine.logical.joined_rows import HeldRow, JoinedRows
 from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.placed_rows import Placed
 from rules_engine.logical.select_query import (
     SelectQuery,
-    conjuncts,
     frame_and_alias,
     select_query,
     spelled,
@@ -36,14 +35,18 @@ from rules_engine.logical.select_query import (
 )
 from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
-from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.rules import Form
 from rules_engine.plan.bound_rules import BoundRule, sides_of
-from rules_engine.plan.shared_aggregation import GroupCondition, joined_source, shared
+from rules_engine.plan.shared_aggregation import (
+    GroupCondition,
+    beside_aggregates,
+    is_distinct,
+    joined_source,
+    shared,
+    together,
+)
 from rules_engine.plan.shared_windows import placed_rows
-from rules_engine.plan.standalone import asks_other_rows
-
-TOGETHER = 60
-"""Statements that one aggregation answers: each is some columns of every group."""
+from rules_engine.plan.standalone import own_conjuncts
 
 
 class Pass(NamedTuple):
@@ -60,10 +63,8 @@ class Plan:
     Where the rules of one set went.
 
     ``of_subjects`` are conditions on the rows of ``subjects``, ``passes`` those
-    on the rows of other sources, ``alone`` the queries. A rule that asks another
-    frame has a second bit, ``words`` words after its first: ``conjoined`` holds
-    these rules' masks by word, ``negated`` those that are true where the
-    second bit is not.
+    on the rows of other sources, ``alone`` the queries. A rule that asks several
+    questions has a bit for each, and ``terms`` say what they come to.
     """
 
     subjects: Source
@@ -90,6 +91,7 @@ class _Planner:
     placed: dict[tuple[str, str], list[tuple[Placed, BoundPredicate]]] = field(default_factory=dict)
     joined: dict[tuple[JoinedRows, bool], list[GroupCondition]] = field(default_factory=dict)
     """By what is joined, and whether different values are counted: Spark keeps those for each such rule."""
+    held: dict[str, list[tuple[HeldRow, BoundPredicate]]] = field(default_factory=dict)
     alone: list[RuleBit] = field(default_factory=list)
     questions: dict[tuple[int, int], int] = field(default_factory=lambda: {(0, 0): 0, (0, 1): 1})
     """A question by its term and its place in it: how many times the words of the matrix come before its words."""
@@ -124,7 +126,7 @@ class _Planner:
     def _place(self, rule: BoundRule) -> None:
         version, cell = rule.placed
         if rule.asks is None and rule.not_understood is None:
-            self._add(self._frame(version.frame), BoundPredicate(rule.sql, cell))
+            self._add(self._frame(version.frame), [BoundPredicate(rule.sql, cell)])
             self.why[version.id] = f"condition on {version.frame}"
             return
         why_not = rule.not_understood if rule.asks is None else self._normalised(rule, rule.asks)
@@ -157,11 +159,11 @@ class _Planner:
     def _place_one(self, rule: BoundRule, found: NormalForm, subject: str, where: str) -> None:
         version, cell = rule.placed
         if not found.asks_rows:
-            self._add(self._frame(self.schema.subject), BoundPredicate(subject, cell, filters=True))
+            self._add(self._frame(self.schema.subject), [BoundPredicate(subject, cell, filters=True)])
             self.why[version.id] = f"condition on {self.schema.subject}"
             return
         # NULL is an outcome of a predicate's conditions on the subject's own row, as they are written.
-        own = _own_conjuncts(version, rule.sql) if version.form is Form.PREDICATE else None
+        own = own_conjuncts(version, rule.sql) if version.form is Form.PREDICATE else None
         as_written = own is not None and len(own) == len(found.subject.where) and not found.subject.among
         subject = " AND ".join(own or ()) if as_written else subject
         if plain := not subject and not found.negated and not found.against:
@@ -170,7 +172,7 @@ class _Planner:
         own_row = BoundPredicate(subject, self._asked(cell, 0, 0), filters=not as_written)
         rows = BoundPredicate("", self._asked(cell, 0, 1, denied=found.negated), filters=True)
         self.why[version.id] = self._asks_rows(found, where, rows, plain=plain)
-        self._add(self._frame(self.schema.subject), own_row)
+        self._add(self._frame(self.schema.subject), [own_row])
 
     def _place_several(self, rule: BoundRule, asked: Disjunction, texts: Mapping[NormalForm, tuple[str, str]]) -> None:
         """Each question has a bit; of those whom a question denies, those are meant of whom its sides are not true."""
@@ -183,7 +185,7 @@ class _Planner:
                 if of_rows:
                     why[self._asks_rows(form, where, bound, plain=False)] = None
                 else:
-                    self._add(self._frame(self.schema.subject), bound)
+                    self._add(self._frame(self.schema.subject), [bound])
                     why[f"asks {self.schema.subject}"] = None
         self.why[version.id] = "; ".join(why)
 
@@ -196,8 +198,7 @@ class _Planner:
 
     def _takes(self, found: NormalForm, where: str) -> bool:
         """Whether what a rule asks of rows can be answered together with others."""
-        distinct = any("distinct" in spelled(call).split() for call in found.calls)
-        if found.rows is None or not (found.against or distinct):
+        if found.rows is None or not (found.against or any(map(is_distinct, found.calls))):
             return True
         # Spark keeps every different value of a group for each DISTINCT: not together with others.
         alone = AggregatePushDown(self.schema.types_of(found.rows.frame))
@@ -207,15 +208,18 @@ class _Planner:
         """Place what a rule asks of rows; how, in words."""
         if found.joined is not None:
             asked = GroupCondition(found.joined.where, found.joined.pieces, found.joined.calls, bound._replace(sql=""))
-            distinct = any("distinct" in spelled(call).split() for call in found.joined.calls)
+            distinct = any(map(is_distinct, found.joined.calls))
             self.joined.setdefault((found.joined.rows, distinct), []).append(asked)
             return f"joins the rows of {', '.join(frame for _, frame in found.joined.rows.frames)}"
+        if found.held is not None:
+            self.held.setdefault(found.held.frame.lower(), []).append((found.held, bound))
+            return f"holds the rows of {found.held.frame} against aggregates of their subjects"
         if found.rows is None:
             return self._ranked(found, bound)
         frame = found.rows.frame
         bound = bound._replace(sql="")
         if not found.calls and not found.against:
-            self._add(self._frame(frame), bound._replace(sql=where))
+            self._add(self._frame(frame), [bound._replace(sql=where)])
             return f"{'condition on' if plain and not found.rows.among else 'asks the rows of'} {frame}"
         if self._grouping(frame).takes(where, found.pieces, found.calls, bound, found.against):
             self.carried |= dict.fromkeys(held.expression for held in found.against)
@@ -241,7 +245,7 @@ class _Planner:
         frame, alias = frame_and_alias(found.source)
         key = self.schema.subject_key_of(frame).lower() if not found.given else ""
         if key and found.key.replace("`", "").lower() in {key, f"{alias}.{key}"}:
-            self._add(self._frame(frame), BoundPredicate(unqualified(found.where, alias), cell, filters=True))
+            self._add(self._frame(frame), [BoundPredicate(unqualified(found.where, alias), cell, filters=True)])
             self.why[version.id] = f"condition on {frame}"
             return
         bound = BoundPredicate(found.where, cell, filters=True)
@@ -255,25 +259,27 @@ class _Planner:
                 if len(of_core) == 1 or not found.where:
                     self._leave(placed, why_not)
                     continue
-                self._add(Source(first.source, first.key, given=first.given), bound)
+                self._add(Source(first.source, first.key, given=first.given), [bound])
                 self.why[placed[0].id] = f"shares {spelled(first.source)[:60]}"
         for frame, grouped in self.groups.items():
-            for begin in range(0, len(grouped), TOGETHER):
-                self._add_all(*shared(self._frame(frame), grouped[begin : begin + TOGETHER]))
+            for some in together(grouped):
+                self._add(*shared(self._frame(frame), some))
         for (rows, _), grouped in self.joined.items():
-            for begin in range(0, len(grouped), TOGETHER):
-                some = grouped[begin : begin + TOGETHER]
-                self._add_all(*shared(joined_source(rows, some, self.schema), some, rows.by))
+            for some in together(grouped):
+                source = joined_source(rows, [each.where for each in some], self.schema)
+                self._add(*shared(source, some, rows.by))
+        self._share_rows()
+
+    def _share_rows(self) -> None:
+        """Rows with windows, or with aggregates of their subjects, are made once."""
         for several in self.placed.values():
-            source, texts = placed_rows([asked for asked, _ in several], self.schema)
-            self._add_all(source, [b._replace(sql=sql) for (_, b), sql in zip(several, texts, strict=True)])
+            self._add(*placed_rows(several, self.schema))
+        for held in self.held.values():
+            for some in together(held):
+                self._add(*beside_aggregates(some, self.schema))
 
-    def _add_all(self, source: Source, several: Iterable[BoundPredicate]) -> None:
-        for bound in several:
-            self._add(source, bound)
-
-    def _add(self, source: Source, bound: BoundPredicate) -> None:
-        self.rows.setdefault(source, []).append(bound)
+    def _add(self, source: Source, bounds: Iterable[BoundPredicate]) -> None:
+        self.rows.setdefault(source, []).extend(bounds)
 
     def _leave(self, placed: RuleBit, why_not: str) -> None:
         self.alone.append(placed)
@@ -289,8 +295,3 @@ def plan(matrix: HitMatrix, rules: Sequence[BoundRule], schema: Schema, values: 
     found = _Planner(matrix, rules, schema, values).plan()
     order = {cell: place for place, (_, cell) in enumerate(matrix.cells)}
     return replace(found, alone=tuple(sorted(found.alone, key=lambda placed: order[placed[1]])))
-
-
-def _own_conjuncts(version: RuleVersion, sql: str) -> list[str]:
-    """Of a predicate the conditions between its ANDs that ask no other rows."""
-    return [unqualified(text, version.frame.lower()) for text in conjuncts(sql) if not asks_other_rows(text)]

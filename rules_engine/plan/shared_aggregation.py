@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from rules_engine.index.predicate_index import BoundPredicate, Source
-from rules_engine.logical.joined_rows import JoinedRows
+from rules_engine.logical.joined_rows import HeldRow, JoinedRows, SubjectAggregate
+from rules_engine.logical.select_query import spelled
 from rules_engine.model.frames import Schema
 from rules_engine.sql.tokens import tokens
+
+TOGETHER = 60
+"""Statements that one aggregation answers: each is some columns of every group."""
+Each = TypeVar("Each")
 
 
 class GroupCondition(NamedTuple):
@@ -18,6 +23,11 @@ class GroupCondition(NamedTuple):
     pieces: Sequence[str]
     calls: Sequence[str]
     bound: BoundPredicate
+
+
+def together(asked: Sequence[Each]) -> Iterator[Sequence[Each]]:
+    """Some of what is asked at a time."""
+    return (asked[begin : begin + TOGETHER] for begin in range(0, len(asked), TOGETHER))
 
 
 def shared(
@@ -38,7 +48,7 @@ def _conditions(asked: GroupCondition, columns: dict[str, str]) -> Iterator[str]
     yield f"{_named(_filtered('count(*)', asked.where), columns)} > 0"
     names = (_named(_filtered(call, asked.where), columns) for call in asked.calls)
     if asked.pieces:
-        yield f"({''.join(text for pair in zip(asked.pieces, (*names, ''), strict=True) for text in pair)})"
+        yield f"({around(asked.pieces, names)})"
 
 
 def _filtered(aggregate: str, where: str) -> str:
@@ -62,7 +72,7 @@ def _filtered(aggregate: str, where: str) -> str:
     return f"{name}(CASE WHEN {where} THEN {argument} END)"
 
 
-def joined_source(rows: JoinedRows, asked: Sequence[GroupCondition], schema: Schema) -> Source:
+def joined_source(rows: JoinedRows, wheres: Sequence[str], schema: Schema) -> Source:
     """Relations joined as they are tied, without the rows that no question is about."""
     known = {name.lower(): name for name in schema.columns}
     ties, plain = " AND ".join(rows.ties), [each for each in rows.frames if each[0] not in dict(rows.left)]
@@ -71,9 +81,43 @@ def joined_source(rows: JoinedRows, asked: Sequence[GroupCondition], schema: Sch
     sql += "".join(
         f" LEFT JOIN `{known[frame]}` AS {name} ON {dict(rows.left)[name]}" for name, frame in rows.frames[len(plain) :]
     )
-    filters = " OR ".join(f"({each.where})" for each in asked) if all(each.where for each in asked) else ""
+    filters = " OR ".join(f"({where})" for where in dict.fromkeys(wheres)) if all(wheres) else ""
     where = " AND ".join(filter(None, (ties, f"({filters})" if filters else "")))
     return Source(f"{sql} WHERE {where}" if where else sql, rows.key)
+
+
+def beside_aggregates(
+    several: Sequence[tuple[HeldRow, BoundPredicate]], schema: Schema
+) -> tuple[Source, tuple[BoundPredicate, ...]]:
+    """The rows of one frame, with what rows of their subjects come to beside them, and each condition on these."""
+    frame, prefix = several[0][0].frame, "aggregate_"
+    while any(column.startswith(prefix) for column in schema.types_of(frame)):
+        prefix += "_"
+    asked = dict.fromkeys(aggregate for held, _ in several for aggregate in held.aggregates)
+    columns = {aggregate: f"{prefix}{number}" for number, aggregate in enumerate(asked)}
+    by_rows: dict[tuple[JoinedRows, bool], list[SubjectAggregate]] = {}
+    for aggregate in asked:
+        by_rows.setdefault((aggregate.rows, is_distinct(aggregate.call)), []).append(aggregate)
+    key = f"`{schema.subject_key_of(frame)}`"
+    beside = (f"coalesce({name}, 0) AS {name}" if of.counts else name for of, name in columns.items())
+    sql = f"SELECT held.*, {', '.join(beside)} FROM `{frame}` AS held"
+    for number, ((rows, _), each) in enumerate(by_rows.items()):
+        made = ", ".join(f"{_filtered(of.call, of.where)} AS {columns[of]}" for of in each)
+        source = joined_source(rows, [of.where for of in each], schema)
+        grouped = f"SELECT {rows.key} AS subject_key, {made} FROM {source.sql} GROUP BY {rows.key}"
+        sql += f" LEFT JOIN ({grouped}) AS of_{number} ON of_{number}.subject_key = held.{key}"
+    bounds = (bound._replace(sql=around(of.pieces, map(columns.__getitem__, of.aggregates))) for of, bound in several)
+    return Source(f"({sql}) AS held", key), tuple(bounds)
+
+
+def around(pieces: Sequence[str], values: Iterable[str]) -> str:
+    """The text of a condition: its pieces around values, one more of them."""
+    return "".join(text for pair in zip(pieces, (*values, ""), strict=True) for text in pair)
+
+
+def is_distinct(call: str) -> bool:
+    """Whether different values are counted: Spark keeps those of a group for each such call."""
+    return "distinct" in spelled(call).split()
 
 
 def split(arguments: str) -> tuple[str, str]:

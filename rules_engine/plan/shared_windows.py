@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from rules_engine.index.predicate_index import Source
+from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.logical.placed_rows import Placed, SparkWindow
 from rules_engine.model.frames import Schema
+from rules_engine.plan.shared_aggregation import around
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-def placed_rows(asked: Sequence[Placed], schema: Schema) -> tuple[Source, tuple[str, ...]]:
+def placed_rows(
+    several: Sequence[tuple[Placed, BoundPredicate]], schema: Schema
+) -> tuple[Source, tuple[BoundPredicate, ...]]:
     """The rows of one frame with all windows as columns, and the condition of each on them."""
+    asked = [placed for placed, _ in several]
     frame, before = asked[0].frame, asked[0].before
     prefix = "placed_"
     while any(column.startswith(prefix) for column in schema.types_of(frame)):
@@ -26,11 +30,8 @@ def placed_rows(asked: Sequence[Placed], schema: Schema) -> tuple[Source, tuple[
     for number, parts in enumerate(dict.fromkeys(window.parts for window in columns if window in grouped)):
         of = {window: name for window, name in columns.items() if window in grouped and window.parts == parts}
         sql += f" JOIN {_groups(rows, parts, of)} AS part_{number} ON {_same(parts, number)}"
-    texts = (
-        "".join(text for pair in zip(a.pieces, (*(columns[w] for w in a.windows), ""), strict=True) for text in pair)
-        for a in asked
-    )
-    return Source(f"(SELECT * FROM {sql})", f"`{schema.subject_key_of(frame)}`"), tuple(texts)
+    bounds = (bound._replace(sql=around(of.pieces, map(columns.__getitem__, of.windows))) for of, bound in several)
+    return Source(f"(SELECT * FROM {sql})", f"`{schema.subject_key_of(frame)}`"), tuple(bounds)
 
 
 def _over(window: SparkWindow, name: str) -> str:

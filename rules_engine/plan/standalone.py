@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules_engine.index.words import RuleBit
+from rules_engine.logical.select_query import conjuncts, unqualified
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.sql.tokens import Kind, tokens
 
@@ -34,3 +35,8 @@ def batches(placed: Sequence[RuleBit]) -> Iterator[list[RuleBit]]:
 def asks_other_rows(sql: str) -> bool:
     """Whether a condition holds a sub-query, which Spark runs in a filter only."""
     return any(token.kind is Kind.WORD and token.word == "select" for token in tokens(sql))
+
+
+def own_conjuncts(version: RuleVersion, sql: str) -> list[str]:
+    """Of a predicate the conditions between its ANDs that ask no other rows."""
+    return [unqualified(text, version.frame.lower()) for text in conjuncts(sql) if not asks_other_rows(text)]

@@ -20,13 +20,17 @@ from rules_engine.logical import (
     placed_rows,
     rewrites,
 )
+from rules_engine.logical.join_reader import Left
+from rules_engine.logical.joined_rows import HeldRow
+from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.rewrites import _of_truth as of_truth
+from rules_engine.logical.subject_aggregates import SubjectAggregateReader
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
 from rules_engine.plan import planner, shared_aggregation
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
-from rules_engine.plan.shared_aggregation import joined_source, shared, split
+from rules_engine.plan.shared_aggregation import beside_aggregates, joined_source, shared, split
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
@@ -114,6 +118,15 @@ def as_left_join(select: exp.Select) -> None:
             join.set("side", "LEFT")
 
 
+def _as_null(held: HeldRow) -> HeldRow:
+    return held._replace(aggregates=tuple(each._replace(counts=False) for each in held.aggregates))
+
+
+def _as_join(_: object, left: Left, conditions: list[exp.Expr], block: Block, *_others: object) -> list[exp.Expr]:
+    block.where += [*left.inner.where, *left.on]
+    return conditions
+
+
 LEFT = "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id"
 FAULTS = {
     "NOT IN is taken for NOT EXISTS": (block_reader, "is_given", lambda *_: True, " NOT IN ("),
@@ -143,7 +156,7 @@ FAULTS = {
     "a row is held against any subject's value": (
         planner,
         "joined_source",
-        lambda rows, asked, schema: joined_source(rows._replace(ties=()), asked, schema),
+        lambda rows, wheres, schema: joined_source(rows._replace(ties=()), wheres, schema),
         "h.balance < c.spend",
     ),
     "bool_and is taken for bool_or": (
@@ -175,6 +188,18 @@ FAULTS = {
         "rows_between",
         lambda _: "ROWS BETWEEN CURRENT ROW AND CURRENT ROW",
         "ROWS BETWEEN 1 PRECEDING",
+    ),
+    "a group that may be missing is taken for one that is there": (
+        SubjectAggregateReader,
+        "_left",
+        _as_join,
+        "coalesce(a.n, 0) = coalesce(b.m, 0)",
+    ),
+    "a count of no rows beside another is taken for NULL": (
+        planner,
+        "beside_aggregates",
+        lambda several, schema: beside_aggregates([(_as_null(held), bound) for held, bound in several], schema),
+        "(SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) = (SELECT",
     ),
     "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }

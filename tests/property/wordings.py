@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 H = "holdings h WHERE h.customer_id = c.customer_id"
+K = "holdings k WHERE k.customer_id = c.customer_id"
 C = "SELECT c.customer_id FROM customers c"
 ROWS = "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' AND balance > 3"
 G = "SELECT customer_id FROM holdings"
@@ -245,6 +246,21 @@ MEANINGS = {
         "WITH n AS (SELECT customer_id, count(DISTINCT product) AS n FROM holdings GROUP BY customer_id) SELECT n.customer_id FROM n WHERE n.n >= 2",
         f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(DISTINCT h.product) >= 2",
         f"{C} WHERE c.customer_id IN (SELECT customer_id FROM holdings GROUP BY customer_id HAVING NOT count(DISTINCT product) < 2)",
+    ],
+    "more of one kind than of another": [
+        f"{C} WHERE (SELECT count(*) FROM {H} AND h.role = 'PRIMARY') > (SELECT count(*) FROM {K} AND k.role = 'SECONDARY')",
+        f"{C} WHERE (SELECT count(*) FROM {H} AND h.role = 'PRIMARY') - (SELECT count(*) FROM {K} AND k.role = 'SECONDARY') >= 1",
+        f"{C} WHERE NOT (SELECT count(*) FROM {H} AND h.role = 'PRIMARY') <= (SELECT count(*) FROM {H} AND h.role = 'SECONDARY')",
+        f"{C} LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id) p ON p.customer_id = c.customer_id LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings WHERE role = 'SECONDARY' GROUP BY customer_id) s ON s.customer_id = c.customer_id WHERE coalesce(p.n, 0) > coalesce(s.n, 0)",
+        "WITH p AS (SELECT customer_id, count(*) AS n FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id), s AS (SELECT customer_id, count(*) AS n FROM holdings WHERE role = 'SECONDARY' GROUP BY customer_id) SELECT customer_id FROM p LEFT JOIN s USING (customer_id) WHERE s.n IS NULL OR p.n > s.n",
+        f"{G} GROUP BY customer_id HAVING count(*) FILTER (WHERE role = 'PRIMARY') > sum(CASE WHEN role = 'SECONDARY' THEN 1 ELSE 0 END)",
+    ],
+    "above the subject's own average": [
+        "SELECT t.customer_id FROM holdings t WHERE t.balance > (SELECT avg(x.balance) FROM holdings x WHERE x.customer_id = t.customer_id)",
+        "SELECT t.customer_id FROM holdings t JOIN (SELECT customer_id, avg(balance) AS a FROM holdings GROUP BY customer_id) m ON m.customer_id = t.customer_id WHERE t.balance > m.a",
+        "WITH m AS (SELECT customer_id, avg(balance) AS a FROM holdings GROUP BY customer_id) SELECT DISTINCT c.customer_id FROM customers c JOIN holdings t ON t.customer_id = c.customer_id JOIN m ON m.customer_id = c.customer_id WHERE m.a < t.balance",
+        f"{C} WHERE EXISTS (SELECT 1 FROM {H} AND h.balance > (SELECT avg(x.balance) FROM holdings x WHERE x.customer_id = h.customer_id))",
+        "SELECT customer_id FROM (SELECT customer_id, balance, avg(balance) OVER (PARTITION BY customer_id) AS a FROM holdings) t WHERE balance > a",
     ],
 }  # fmt: skip
 
@@ -493,5 +509,28 @@ NO_OTHERS = [
     "SELECT DISTINCT customer_id FROM (SELECT customer_id, count(*) OVER (PARTITION BY customer_id) AS n FROM (SELECT customer_id, product FROM holdings GROUP BY customer_id, product) x) t WHERE n >= 2",
     "SELECT DISTINCT customer_id FROM (SELECT customer_id, count(*) OVER (PARTITION BY customer_id) AS n FROM (SELECT customer_id FROM holdings GROUP BY customer_id) x) t WHERE n >= 2",
     f"{C} WHERE nvl((SELECT sum(h.balance) FROM {H}), 0) > 5",
+    f"{C} WHERE (SELECT sum(h.balance) FROM {H} AND h.product = 'BOND') > (SELECT sum(k.balance) FROM {K} AND k.product = 'FUND')",
+    f"{C} WHERE coalesce((SELECT sum(h.balance) FROM {H} AND h.product = 'BOND'), 0) > coalesce((SELECT sum(k.balance) FROM {K} AND k.product = 'FUND'), -1)",
+    f"{C} WHERE c.country = 'GB' AND (SELECT sum(h.balance) FROM {H}) / (SELECT count(*) FROM {K}) > 3",
+    f"{C} WHERE (SELECT count(*) FROM {H} AND h.balance > c.spend) > (SELECT count(*) FROM {K} AND k.balance < c.spend)",
+    f"{C} WHERE NOT ((SELECT count(*) FROM {H}) > (SELECT max(k.balance) FROM {K}))",
+    f"{C} WHERE ((SELECT count(*) FROM {H}) > (SELECT max(k.balance) FROM {K})) IS NULL",
+    f"{C} WHERE (SELECT count(*) FROM {H}) BETWEEN 1 AND (SELECT count(*) FROM {K} AND k.balance > 0)",
+    f"{C} WHERE (SELECT count(*) FROM {H}) = (SELECT count(*) FROM {K} AND k.balance > 0) OR c.country = 'FR'",
+    f"{C} WHERE EXISTS (SELECT 1 FROM {H} AND h.role = 'SECONDARY') AND (SELECT count(*) FROM {H} AND h.balance > 0) > (SELECT count(*) FROM {K} AND k.balance <= 0)",
+    f"{C} WHERE NOT EXISTS (SELECT 1 FROM {H} AND h.balance > (SELECT avg(x.balance) FROM holdings x WHERE x.customer_id = h.customer_id)) AND c.country = 'GB'",
+    f"{C} LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) a ON a.customer_id = c.customer_id JOIN (SELECT customer_id, max(balance) AS m FROM holdings WHERE balance > 3 GROUP BY customer_id) b ON b.customer_id = a.customer_id WHERE a.n < b.m",
+    f"{C} LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) a ON a.customer_id = c.customer_id AND a.n > 1 LEFT JOIN (SELECT customer_id, max(balance) AS m FROM holdings WHERE balance > 3 GROUP BY customer_id) b ON b.customer_id = c.customer_id WHERE coalesce(a.n, 0) = coalesce(b.m, 0)",
+    f"{C} LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) a ON a.customer_id = c.customer_id LEFT JOIN (SELECT customer_id, count(*) AS m FROM holdings WHERE balance > 3 GROUP BY customer_id) b ON b.customer_id = c.customer_id WHERE (b.customer_id IS NULL OR a.n > b.m) AND a.customer_id IS NOT NULL",
+    "SELECT a.customer_id FROM (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) a JOIN (SELECT customer_id, count(*) AS m FROM holdings GROUP BY customer_id HAVING sum(balance) > 3) b ON b.customer_id = a.customer_id WHERE a.n = b.m",
+    f"{C} WHERE (SELECT max(h.balance) FROM {H}) > (SELECT max(d.score) FROM customers d WHERE d.customer_id = c.customer_id)",
+    f"{C} WHERE (SELECT count(*) FROM holdings h JOIN products p ON p.product = h.product WHERE h.customer_id = c.customer_id AND p.type = 'bond') > (SELECT count(*) FROM holdings h JOIN products p ON p.product = h.product WHERE h.customer_id = c.customer_id AND p.type = 'credit')",
+    f"{C} WHERE (SELECT count(*) + 1 FROM {H} AND h.balance > 3) > (SELECT coalesce(sum(k.balance), 5) FROM {K} AND k.role = 'SECONDARY')",
+    "SELECT t.customer_id FROM holdings t, customers c WHERE t.customer_id = c.customer_id AND t.balance - c.spend > (SELECT min(x.balance) FROM holdings x WHERE x.customer_id = c.customer_id)",
+    "SELECT t.customer_id FROM holdings t LEFT JOIN (SELECT customer_id, max(balance) AS m FROM holdings WHERE role = 'SECONDARY' GROUP BY customer_id) a ON a.customer_id = t.customer_id WHERE t.balance > coalesce(a.m, 0) AND t.product = 'BOND'",
+    f"{C} WHERE (SELECT max_by(h.balance, h.holding_id) FROM {H}) > (SELECT min_by(k.balance, k.holding_id) FROM {K})",
+    f"SELECT customer_id FROM customers WHERE country = 'GB' EXCEPT {C} WHERE (SELECT count(*) FROM {H}) > (SELECT max(k.balance) FROM {K})",
+    f"{C} WHERE (SELECT bool_or(h.balance > 3) FROM {H}) = (SELECT bool_and(k.balance > 3) FROM {K})",
+    f"{C} WHERE (SELECT count(*) FROM {H}) > (SELECT count(*) FROM holdings k)",
 ]
 """Each is another question than one that it looks like: repeats that count, NULL, OR, other rows, other columns."""

@@ -10,7 +10,8 @@ from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
-from rules_engine.plan.planner import TOGETHER, Plan, plan
+from rules_engine.plan.planner import Plan, plan
+from rules_engine.plan.shared_aggregation import TOGETHER
 from tests.small_lake import AS_OF, rule, rule_set
 from tests.spec.table import Row, cases
 
@@ -121,8 +122,8 @@ TOGETHER_WITH_ROWS = (
     SELECT t.customer_id FROM (SELECT customer_id, w0, row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.w0 > 5 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): (placed_0 <= 2 OR w0 > 5) | a column that does
     {T} sum(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 5 AND c.country = 1 | customers: country = 1 ;; `Holdings`: count(*) > 0 AND (sum(balance) > 5) | totals, and the subject's row
     {T} max(balance) AS total FROM holdings WHERE role = 1 GROUP BY customer_id) {C} WHERE t.total >= c.spend | customers:  ;; `Holdings`: count(*) of rows where role = 1 > 0 AND max(balance) of rows where role = 1 >= spend | one held against the other
-    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > c.spend * 2 |  | a number that can overflow
-    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total + c.spend > 2 |  | both on one side
+    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > c.spend * 2 | (SELECT held.*, aggregate_0 FROM `customers` AS held LEFT JOIN (SELECT r0.customer_id AS subject_key, COUNT(*) AS aggregate_0 FROM `Holdings` AS r0 GROUP BY r0.customer_id) AS of_0 ON of_0.subject_key = held.`customer_id`) AS held: (aggregate_0 > 0) AND aggregate_0 > spend * 2 | a number that can overflow, asked as it stands
+    {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total + c.spend > 2 | (SELECT held.*, aggregate_0 FROM `customers` AS held LEFT JOIN (SELECT r0.customer_id AS subject_key, COUNT(*) AS aggregate_0 FROM `Holdings` AS r0 GROUP BY r0.customer_id) AS of_0 ON of_0.subject_key = held.`customer_id`) AS held: (aggregate_0 > 0) AND aggregate_0 + spend > 2 | both on one side
     {T} avg(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 2 | (SELECT `customer_id` AS subject_key, count(*) AS a0, AVG(balance) AS a1 FROM `Holdings` GROUP BY `customer_id`) AS grouped: a0 > 0 AND (a1 > 2) | what workers do not work out
     {T} sum(balance) AS total FROM holdings GROUP BY customer_id) SELECT c.customer_id FROM customers c JOIN t ON t.customer_id = c.country WHERE t.total > 2 |  | subjects joined by another column
     {T} sum(balance) AS total FROM holdings WHERE 10 / role > 1 GROUP BY customer_id) {C} WHERE t.total > 2 |                             | a guard that could be lost

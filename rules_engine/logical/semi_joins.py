@@ -1,0 +1,63 @@
+"""Subjects for whom a sub-query has a row, or none, as the sub-query itself."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from rules_engine.logical.comparisons import conditions_of, says_more
+from rules_engine.logical.separate_joins import Relations
+
+
+def among(query: exp.Expr, found: Relations) -> exp.Expr | None:
+    """
+    Of the subjects for whom a sub-query has a row, and nothing else is asked, the sub-query as one of them.
+
+    After NOT where it is to have none; of NOT IN that is not told, for NULL may be in it.
+    """
+    where = query.args.get("where")
+    bare = where.this.unnest() if where else None
+    if isinstance(bare, exp.Not) and isinstance(bare.this.unnest(), exp.Exists):
+        inverted = query.copy()
+        inverted.set("where", exp.Where(this=bare.this.unnest().copy()))
+        asked = among(inverted, found)
+        return None if asked is None else exp.Not(this=asked)
+    if query.args.get("joins") or not isinstance(bare, exp.In | exp.Exists):
+        return None
+    if isinstance(bare, exp.In):
+        return bare.args.get("query") if bare.this.unnest() == found.key else None
+    inner = bare.this.unnest()
+    if not isinstance(inner, exp.Select) or says_more(inner, {"expressions", "from_", "joins", "where", "distinct"}):
+        return None
+    conditions = [*conditions_of(inner.args["where"].this)] if inner.args.get("where") else []
+    tie = next((each for each in conditions if _other_end(each, found.key) is not None), None)
+    left = [each.copy() for each in conditions if each is not tie]
+    if tie is None or _aggregates(inner) or any(_names(each, found.own) for each in (*left, *_joins(inner))):
+        return None
+    rows = inner.copy()
+    rows.set("expressions", [_other_end(tie, found.key)])
+    rows.set("where", exp.Where(this=exp.and_(*left)) if left else None)
+    return rows
+
+
+def _other_end(condition: exp.Expr, key: exp.Column) -> exp.Column | None:
+    """What a condition holds equal to a key."""
+    bare = condition.unnest()
+    if not isinstance(bare, exp.EQ):
+        return None
+    for one, other in ((bare.this, bare.expression), (bare.expression, bare.this)):
+        if one == key and isinstance(other, exp.Column):
+            return other.copy()
+    return None
+
+
+def _aggregates(query: exp.Select) -> bool:
+    """Whether a query returns one row of all, or what a window comes to."""
+    return any(item.find(exp.AggFunc, exp.Window, exp.Anonymous) for item in query.expressions)
+
+
+def _joins(query: exp.Select) -> list[exp.Expr]:
+    return query.args.get("joins") or []
+
+
+def _names(node: exp.Expr, relation: str) -> bool:
+    return any(column.table.lower() == relation for column in node.find_all(exp.Column))

@@ -1,0 +1,223 @@
+"""A row held against what rows of its subject come to, each sub-query or group that says so as an aggregate of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from sqlglot import exp
+
+from rules_engine.logical.arithmetic import of_type
+from rules_engine.logical.block_reader import BlockReader
+from rules_engine.logical.comparisons import aggregates, tables
+from rules_engine.logical.join_reader import Columns, Left, Named, Scope, Scopes
+from rules_engine.logical.join_sides import WHOLE, raises_nowhere
+from rules_engine.logical.joined_rows import HeldRow, JoinedReader, SubjectAggregate
+from rules_engine.logical.normal_form import FormReader
+from rules_engine.logical.query_blocks import Block
+from rules_engine.logical.query_tree import Around, NotUnderstoodError
+from rules_engine.logical.windows import INEXACT
+
+_VALUES = "__values"
+"""A relation of ours, whose columns are what sub-queries come to."""
+
+
+@dataclass
+class SubjectAggregateReader(BlockReader):
+    """
+    Reads queries into blocks, and what rows of a subject come to into a placeholder for each aggregate.
+
+    A group by the subject is one such row, or none, and so can be joined with rows and repeats nothing.
+    """
+
+    found: list[SubjectAggregate] = field(default_factory=list)
+    frames: dict[str, str] = field(default_factory=dict)
+    """By the names of ours: frames that are joined, and those whose rows are aggregated."""
+    grouped: set[str] = field(default_factory=set)
+    optional: set[str] = field(default_factory=set)
+    """Those that are aggregated, and of these such as may have no row for a subject."""
+
+    def of(self, query: exp.Expr, named: Named) -> HeldRow:
+        """
+        What is asked of a row of one frame.
+
+        Raises:
+            NotUnderstoodError: If more is asked, or not all is tied by the key of the subject.
+        """
+        block = FormReader(self.tree, self.schema).merged(self.query(query, named, {}))
+        if block.key or block.having or block.asked or block.before or block.left or not self.found:
+            raise NotUnderstoodError("a row that is held against aggregates, and asked for more")
+        place = self.schema.key_among([*block.columns])
+        returned = [*block.columns.values()][place] if place is not None else None
+        self._check_tied({*block.frames}, [tables(each) for each in block.where if self._ties(each)])
+        subject = self.schema.subject.lower()
+        base, *others = sorted(block.frames, key=lambda alias: block.frames[alias].lower() == subject) or [""]
+        several = any(block.frames[alias].lower() != subject for alias in others)
+        if (
+            several
+            or not isinstance(returned, exp.Column)
+            or not self._is_key_of_subject(returned)
+            or returned.table in self.optional
+        ):
+            raise NotUnderstoodError("rows of two frames that are held against aggregates")
+        frame = block.frames.get(base, self.schema.subject)
+        where = [self._on_row(each, base, frame) for each in block.where if not self._ties(each)]
+        around = self.tree.around(where, self._aggregate)
+        if around is None:
+            raise NotUnderstoodError
+        return HeldRow(frame, around.pieces, around.values, self._could_raise(frame, around))
+
+    def _aggregate(self, node: exp.Expr) -> SubjectAggregate | None:
+        return self.found[int(node.name)] if isinstance(node, exp.Placeholder) else None
+
+    def _could_raise(self, frame: str, around: Around[SubjectAggregate]) -> bool:
+        types = dict(self.schema.types_of(frame)) | {f"aggregate_{n}": of.type for n, of in enumerate(self.found)}
+        names = (f"aggregate_{self.found.index(of)}" for of in around.values)
+        text = "".join(chain.from_iterable(zip(around.pieces, (*names, ""), strict=True)))
+        return not raises_nowhere(text, types, frame)
+
+    def _on_row(self, condition: exp.Expr, base: str, frame: str) -> exp.Expr:
+        """A condition on the row: each key is the row's own, and a value of the subject's row the greatest of one."""
+        holder = exp.Paren(this=condition.copy())
+        for column in [*holder.find_all(exp.Column)]:
+            if not column.table or column.table == base:
+                continue
+            if self._is_key_of_subject(column):
+                column.replace(exp.column(self.schema.subject_key_of(frame).lower(), base))
+            elif column.table not in self.grouped:  # then it is the subject's
+                own = Block(frames={column.table: self.schema.subject})
+                key = exp.column(self.schema.subject_key.lower(), column.table)
+                column.replace(self._come_to(exp.Max(this=column.copy()), own, key))
+            else:
+                raise NotUnderstoodError("a column of a group that is no aggregate")
+        for made in [*holder.find_all(exp.Placeholder)]:
+            while made.parent is not holder and isinstance(made.parent, exp.Paren):
+                made.parent.replace(made)
+        found: exp.Expr = holder.this
+        return found
+
+    def _is_key_of_subject(self, column: exp.Expr) -> bool:
+        frame = self.frames.get(column.table, "") if isinstance(column, exp.Column) else ""
+        return bool(frame) and column.name.lower() == self.schema.subject_key_of(frame).lower()
+
+    def _ties(self, condition: exp.Expr) -> bool:
+        """Whether a condition holds two keys of the subject equal, of one type."""
+        bare = condition.unnest()
+        if not isinstance(bare, exp.EQ) or not all(map(self._is_key_of_subject, (bare.this, bare.expression))):
+            return False
+        types = {self.schema.types_of(self.frames[end.table])[end.name.lower()] for end in (bare.this, bare.expression)}
+        return len(tables(bare)) == 2 and (len(types) == 1 or types <= WHOLE)
+
+    def _check_tied(self, joined: set[str], ties: Sequence[set[str]]) -> None:
+        """Refuse relations that are not of one subject; one that may be missing ties no others."""
+        groups = [{alias} for alias in (joined | self.grouped) - self.optional]
+        for tie in (tie for tie in ties if not tie & self.optional):
+            touched = [group for group in groups if group & tie]
+            groups = [group for group in groups if group not in touched] + [set[str]().union(*touched)]
+        leaves = sorted(sorted(tie & self.optional) for tie in ties if tie & self.optional)
+        if len(groups) != 1 or leaves != sorted([alias] for alias in self.optional):
+            raise NotUnderstoodError("rows that are not tied to the subject by its key")
+
+    def _relation(self, item: exp.Expr, block: Block, scope: Scopes, named: Named) -> None:
+        super()._relation(item, block, scope, named)
+        self.frames |= block.frames
+
+    def _taken(self, inner: Block, block: Block) -> Columns:
+        """A group by the subject is there where it has a row and meets its HAVING."""
+        key = inner.key
+        if key is None:
+            return super()._taken(inner, block)
+        if not isinstance(key, exp.Column) or not self._is_key_of_subject(key) or inner.by:
+            raise NotUnderstoodError("a group by another column than the subject")
+        self.grouped.add(key.table)
+        there = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+        block.where += [self._come_to(each, inner, key) for each in (there, *inner.having)]
+        return {
+            name: value if value == key else self._come_to(value, inner, key) for name, value in inner.columns.items()
+        }
+
+    def _left(
+        self, of: Left, conditions: list[exp.Expr], block: Block, scope: Scopes, outer: Scope
+    ) -> list[exp.Expr] | None:
+        """The columns of a group that may be missing are NULL where it is."""
+        if of.inner.frames or of.inner.asked:
+            return super()._left(of, conditions, block, scope, outer)
+        there = exp.and_(*of.inner.where, *(each for each in of.on if not self._ties(each)))
+        block.where += filter(self._ties, of.on)
+        self.optional |= {value.table for value in scope[of.alias].values() if isinstance(value, exp.Column)}
+        scope[of.alias] = {
+            name: exp.Case(ifs=[exp.If(this=there.copy(), true=value.copy())])
+            for name, value in scope[of.alias].items()
+        }
+        return conditions
+
+    def _condition(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> None:
+        bare = condition.unnest()
+        bare = bare.this.unnest() if isinstance(bare, exp.Not) else bare
+        if isinstance(bare, exp.Exists | exp.In) or not condition.find(exp.Query):
+            super()._condition(condition, block, scope, named, outer)
+            return
+        holder, values = exp.Paren(this=condition.copy()), dict[str, exp.Expr]()
+        while (query := holder.find(exp.Subquery)) is not None:
+            name = f"{_VALUES}_{len(values)}"
+            values[name] = self._scalar(query, block, named, {**outer, **scope})
+            query.replace(exp.column(name, _VALUES))
+        if holder.find(exp.Query):
+            raise NotUnderstoodError("a sub-query within an expression or under OR")
+        block.where.append(self._resolved(holder.this, {**scope, _VALUES: values}, outer))
+
+    def _scalar(self, query: exp.Expr, block: Block, named: Named, within: Scope) -> exp.Expr:
+        """What a sub-query comes to, of the subject's rows that it is tied to; a count of none is 0."""
+        inner = self.query(query, named, within)
+        tied = [each for each in inner.where if self._ties(each) and len(tables(each) & {*inner.frames}) == 1]
+        if len(inner.columns) != 1 or inner.key or inner.having or inner.distinct or len(tied) != 1:
+            raise NotUnderstoodError("a sub-query that groups, or is of no subject, held against a value")
+        ((own, other), (value,)) = (tied[0].unnest().this, tied[0].unnest().expression), inner.columns.values()
+        own, other = (own, other) if own.table in inner.frames else (other, own)
+        around = set[str]().union(*map(tables, inner.where)) - {*inner.frames}
+        of_subject = self.frames[other.table].lower() == self.schema.subject.lower()
+        if any(each is not tied[0] and other.table in tables(each) for each in inner.where) and of_subject:
+            inner.frames[other.table] = self.schema.subject
+        else:
+            inner.where = [each for each in inner.where if each is not tied[0]]
+        if not aggregates(value) or around != {other.table}:
+            raise NotUnderstoodError("a sub-query that is no aggregate")
+        self.grouped.add(own.table)
+        self.optional.add(own.table)
+        block.where.append(tied[0])
+        return self._come_to(value, inner, own, zero=True)
+
+    def _come_to(self, value: exp.Expr, inner: Block, key: exp.Column, *, zero: bool = False) -> exp.Expr:
+        """A value with a placeholder for each aggregate of the rows with a key."""
+        if inner.asked or inner.before or inner.lost or value.find(exp.Window, exp.Query):
+            raise NotUnderstoodError("an aggregate of rows that are DISTINCT, or ask others")
+        holder = exp.Paren(this=value.copy())
+        for call in aggregates(holder):
+            self._check_exact(call, inner.frames)
+            reader = JoinedReader(self.tree, self.schema, inner.frames, inner.left)
+            joined = reader.of(inner.where, [call], key, ())
+            counts, type_ = zero and isinstance(call, exp.Count), self._type(call, inner.frames)
+            self.found.append(SubjectAggregate(joined.rows, joined.where, joined.calls[0], counts, type_))
+            call.replace(exp.Placeholder(this=str(len(self.found) - 1)))
+        if any(column.table for column in holder.find_all(exp.Column)):
+            raise NotUnderstoodError("a column of a group that is no aggregate")
+        return holder
+
+    def _type(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
+        column = call.this if isinstance(call.this, exp.Column) else exp.Column()
+        type_ = self.schema.types_of(frames[column.table]).get(column.name.lower(), "") if column.table else ""
+        digits, more = of_type(type_), {"sum": (10, 0), "avg": (4, 4)}.get(call.key)
+        if more and digits and not digits.whole:
+            return f"decimal({digits.precision + more[0]},{digits.scale + more[1]})"
+        return "bigint" if isinstance(call, exp.Count) else type_ if isinstance(call, exp.Min | exp.Max) else ""
+
+    def _check_exact(self, call: exp.Expr, frames: Mapping[str, str]) -> None:
+        """Refuse sums of doubles, which depend on the order in which they are added up."""
+        for node in call.this.walk() if isinstance(call, exp.Sum | exp.Avg) else ():
+            column = isinstance(node, exp.Column) and bool(node.table)
+            types = self.schema.types_of(frames.get(node.table, self.schema.subject)) if column else {}
+            if isinstance(node, exp.Div | exp.Anonymous) or (column and types.get(node.name.lower()) in INEXACT):
+                raise NotUnderstoodError("a sum of doubles, or of what may be one")
+            if isinstance(node, exp.Column) and not column and (self.tree.text(node) or "'")[0] != "'":
+                raise NotUnderstoodError("a sum of doubles, or of what may be one")
