@@ -74,6 +74,7 @@ def ask(
     there = declared(installation, as_of, lists)
     dropped = installation.dropped
     schema = dropped.drafting(there)
+    installation.rules_only = True
     frames = digest_of_frames(installation) or schema.digest
     try:
         gate = installation.evaluator.gate(schema)

@@ -56,6 +56,8 @@ class Installation:
         self._started_spark = False
         self.keep_classes = False
         """Whether the JVM's classes are archived as it ends, so that the next one starts sooner."""
+        self.rules_only = False
+        """Whether Spark is asked about rules and reads no rows of the lake: the JVM then compiles quickly."""
 
     @property
     def home(self) -> Path:
@@ -176,7 +178,7 @@ class Installation:
             self.settings.spark_master,
             self.settings.spark_memory,
             spark_settings(self.settings.spark_packages),
-            quick=declaration.is_small(self.lake),
+            quick=self.rules_only or declaration.is_small(self.lake),
             classes=self._classes,
             keep_classes=self.keep_classes,
         )
