@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -37,6 +38,17 @@ class JoinedRows(NamedTuple):
     left: tuple[tuple[str, str], ...]
     key: str
     by: tuple[str, ...] = ()
+    groups: tuple[tuple[str, GroupedRows], ...] = ()
+    """Of a frame that is none, but groups by the subject and more, what these are."""
+
+
+class GroupedRows(NamedTuple):
+    """Groups of rows, as columns with their names, and a condition on a group (empty: none)."""
+
+    rows: JoinedRows
+    where: str
+    columns: tuple[tuple[str, str], ...]
+    having: str
 
 
 class Joined(NamedTuple):
@@ -46,6 +58,11 @@ class Joined(NamedTuple):
     where: str
     pieces: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The condition around the calls."""
+        return "".join(chain.from_iterable(zip(self.pieces, (*self.calls, ""), strict=True)))
 
 
 class SubjectAggregate(NamedTuple):

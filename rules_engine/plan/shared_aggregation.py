@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from rules_engine.index.predicate_index import BoundPredicate, Source
-from rules_engine.logical.joined_rows import HeldRow, JoinedRows, SubjectAggregate
+from rules_engine.logical.joined_rows import GroupedRows, HeldRow, JoinedRows, SubjectAggregate
 from rules_engine.logical.select_query import spelled
 from rules_engine.model.frames import Schema
 from rules_engine.sql.tokens import tokens
@@ -74,16 +74,24 @@ def _filtered(aggregate: str, where: str) -> str:
 
 def joined_source(rows: JoinedRows, wheres: Sequence[str], schema: Schema) -> Source:
     """Relations joined as they are tied, without the rows that no question is about."""
-    known = {name.lower(): name for name in schema.columns}
+    known = {name.lower(): f"`{name}`" for name in schema.columns}
+    known |= {name: _groups(of, schema) for name, of in rows.groups}
     ties, plain = " AND ".join(rows.ties), [each for each in rows.frames if each[0] not in dict(rows.left)]
-    sql = ", ".join(f"`{known[frame]}` AS {name}" for name, frame in plain[:1])
-    sql += "".join(f" CROSS JOIN `{known[frame]}` AS {name}" for name, frame in plain[1:])
+    sql = ", ".join(f"{known[frame]} AS {name}" for name, frame in plain[:1])
+    sql += "".join(f" CROSS JOIN {known[frame]} AS {name}" for name, frame in plain[1:])
     sql += "".join(
-        f" LEFT JOIN `{known[frame]}` AS {name} ON {dict(rows.left)[name]}" for name, frame in rows.frames[len(plain) :]
+        f" LEFT JOIN {known[frame]} AS {name} ON {dict(rows.left)[name]}" for name, frame in rows.frames[len(plain) :]
     )
     filters = " OR ".join(f"({where})" for where in dict.fromkeys(wheres)) if all(wheres) else ""
     where = " AND ".join(filter(None, (ties, f"({filters})" if filters else "")))
     return Source(f"{sql} WHERE {where}" if where else sql, rows.key)
+
+
+def _groups(of: GroupedRows, schema: Schema) -> str:
+    columns = ", ".join(f"{sql} AS `{name}`" for name, sql in of.columns)
+    source = joined_source(of.rows, [of.where], schema).sql
+    by = ", ".join(dict.fromkeys([of.rows.key, *of.rows.by]))
+    return f"(SELECT {columns} FROM {source} GROUP BY {by}{f' HAVING {of.having}' if of.having else ''})"
 
 
 def beside_aggregates(

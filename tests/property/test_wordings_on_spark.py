@@ -30,6 +30,7 @@ from rules_engine.model.rules import RuleVersion
 from rules_engine.plan import planner, shared_aggregation
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
+from rules_engine.plan.shared_aggregation import _groups as of_groups
 from rules_engine.plan.shared_aggregation import beside_aggregates, joined_source, shared, split
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
@@ -188,6 +189,12 @@ FAULTS = {
         "rows_between",
         lambda _: "ROWS BETWEEN CURRENT ROW AND CURRENT ROW",
         "ROWS BETWEEN 1 PRECEDING",
+    ),
+    "groups that their HAVING drops are counted": (
+        shared_aggregation,
+        "_groups",
+        lambda groups, schema: of_groups(groups._replace(having=""), schema),
+        "HAVING sum(balance) > 0) t GROUP BY",
     ),
     "a group that may be missing is taken for one that is there": (
         SubjectAggregateReader,

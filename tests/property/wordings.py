@@ -242,6 +242,11 @@ MEANINGS = {
     "how many different values": [
         "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT product) >= 2",
         f"{C} WHERE (SELECT count(DISTINCT h.product) FROM {H}) >= 2",
+        "SELECT customer_id FROM (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product) t GROUP BY customer_id HAVING count(*) >= 2",
+        "WITH t AS (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product) SELECT t.customer_id FROM t WHERE t.n >= 1 GROUP BY t.customer_id HAVING count(t.product) > 1",
+        "SELECT customer_id FROM (SELECT DISTINCT product, customer_id FROM holdings) t GROUP BY customer_id HAVING count(*) >= 2",
+        f"{C} WHERE (SELECT count(*) FROM (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product) t WHERE t.customer_id = c.customer_id) >= 2",
+        f"{C} JOIN (SELECT customer_id, count(*) AS k FROM (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product) t GROUP BY customer_id) u ON u.customer_id = c.customer_id WHERE u.k >= 2",
         "SELECT t.customer_id FROM (SELECT customer_id, count(DISTINCT product) AS n FROM holdings GROUP BY customer_id) t WHERE n > 1",
         "WITH n AS (SELECT customer_id, count(DISTINCT product) AS n FROM holdings GROUP BY customer_id) SELECT n.customer_id FROM n WHERE n.n >= 2",
         f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(DISTINCT h.product) >= 2",
@@ -532,5 +537,16 @@ NO_OTHERS = [
     f"SELECT customer_id FROM customers WHERE country = 'GB' EXCEPT {C} WHERE (SELECT count(*) FROM {H}) > (SELECT max(k.balance) FROM {K})",
     f"{C} WHERE (SELECT bool_or(h.balance > 3) FROM {H}) = (SELECT bool_and(k.balance > 3) FROM {K})",
     f"{C} WHERE (SELECT count(*) FROM {H}) > (SELECT count(*) FROM holdings k)",
+    "SELECT customer_id FROM (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product HAVING sum(balance) > 0) t GROUP BY customer_id HAVING count(*) >= 2",
+    "SELECT customer_id FROM (SELECT customer_id, product, sum(balance) AS s FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id, product) t GROUP BY customer_id HAVING min(s) > 0",
+    "WITH m AS (SELECT customer_id, product, sum(balance) AS s FROM holdings GROUP BY customer_id, product) SELECT customer_id FROM m GROUP BY customer_id HAVING avg(s) > 2 AND count(*) > 1",
+    "SELECT customer_id FROM (SELECT customer_id, product, role, count(*) AS n FROM holdings GROUP BY customer_id, product, role) t WHERE role = 'PRIMARY' AND n >= 1 GROUP BY customer_id HAVING sum(n) >= 2",
+    "SELECT customer_id FROM (SELECT customer_id, country, max(score) AS s FROM customers GROUP BY customer_id, country) t GROUP BY customer_id HAVING max(s) > 1",
+    "SELECT customer_id FROM (SELECT customer_id, product, avg(balance) AS a FROM holdings GROUP BY customer_id, product) t GROUP BY customer_id HAVING avg(a) > 3 AND sum(a) < 100",
+    "SELECT customer_id FROM (SELECT product, customer_id, count(*) AS n FROM holdings GROUP BY product, customer_id HAVING min(balance) > 0) t GROUP BY customer_id HAVING count(*) = sum(n)",
+    "WITH m AS (SELECT h.customer_id, p.type, sum(h.balance) AS s FROM holdings h JOIN products p ON p.product = h.product GROUP BY h.customer_id, p.type) SELECT customer_id FROM m WHERE s > 0 GROUP BY customer_id HAVING count(*) >= 2",
+    "WITH m AS (SELECT h.customer_id, p.type, sum(h.balance) AS s FROM holdings h LEFT JOIN products p ON p.product = h.product AND p.type = 'bond' GROUP BY h.customer_id, p.type) SELECT customer_id FROM m GROUP BY customer_id HAVING count(*) > count(type)",
+    f"{C} LEFT JOIN (SELECT customer_id, max(n) AS top FROM (SELECT customer_id, product, count(*) AS n FROM holdings WHERE balance > 0 GROUP BY customer_id, product) x GROUP BY customer_id) t ON t.customer_id = c.customer_id WHERE coalesce(t.top, 0) < 1 AND c.country = 'GB'",
+    "SELECT customer_id FROM (SELECT DISTINCT customer_id, balance FROM holdings) t GROUP BY customer_id HAVING sum(balance) > 10",
 ]
 """Each is another question than one that it looks like: repeats that count, NULL, OR, other rows, other columns."""
