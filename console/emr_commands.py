@@ -64,6 +64,7 @@ from jobs.cluster_checks import before_a_run
 from jobs.emr import Job, Roles, steps_of
 from jobs.emr_runs import RunState
 from jobs.emr_submission import Said
+from jobs.environment_checks import misnamed
 from jobs.environment_checks import variables as read_variables
 from jobs.nodes import Architecture, Nodes
 from jobs.sequence import Before, left_out
@@ -127,7 +128,8 @@ def submit(
     inputs = (artefacts, rule_set, lake, runs, at, run_id, as_of, database_secret, cluster, serverless)
     said = Said(*inputs, *on, security_configuration, roles, correction, hours, before, rows, rules, lineage)
     if variables:
-        said = said.filled(read_variables(variables, lambda service: aws.client(service, settings.region)))
+        workflow = read_variables(variables, lambda service: aws.client(service, settings.region))
+        said = said.filled(workflow, misnamed(workflow))
     job = said.job(settings)
     if dry_run:
         return _show(desk, job, said, publish=publish)
@@ -146,8 +148,11 @@ def submit(
 
 
 def _put(desk: Desk, job: Job, said: Said, region: str | None, *, publish: bool, wait: bool) -> RunState:
-    looks = before_a_run(lambda service: aws.client(service, region), job, steps_of(job, publish=publish), said.profile)
-    raise_all(RunRefused, [fault for look in looks for fault in look.faults])
+    steps, place = steps_of(job, publish=publish), (said.profile, said.logs)
+    looks = [*before_a_run(lambda service: aws.client(service, region), job, steps, *place)]
+    for unknown in (each for each in looks if each.unknown):
+        desk.screen.note(f"{unknown.what}: {unknown.found}.")
+    raise_all(RunRefused, [fault for each in looks for fault in each.faults])
     with desk.screen.progress() as progress:
         if said.application:
             client, on = aws.client("emr-serverless", region), (said.application, said.logs or "")

@@ -93,4 +93,5 @@ def _tell(desk: Desk, run_id: str, found: RunState) -> None:
         row(drawn, step.what, step.state, step.id, step.why)
     steps = [asdict(step) | {"step": step.what} for step in found.steps]
     content = {"run_id": run_id, "cluster": found.cluster, "state": found.state, "done": found.done, "steps": steps}
-    desk.screen.answer(content, drawn, f"Run {run_id} on {found.cluster} ({found.state}).")
+    why = f": {found.why}" if found.why else ""
+    desk.screen.answer(content | {"why": found.why}, drawn, f"Run {run_id} on {found.cluster} ({found.state}{why}).")

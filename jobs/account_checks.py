@@ -14,7 +14,18 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobs.cluster_checks import Client, Look, Looked, looked, refused_as, release_faults, role_faults, trust_faults
+from jobs.cluster_checks import (
+    Client,
+    Look,
+    Looked,
+    bucket_faults,
+    identity,
+    looked,
+    refused_as,
+    release_faults,
+    role_faults,
+    trust_faults,
+)
 from jobs.environment_checks import PLACES, Variables, secret_text, topic_faults, variable_faults
 from jobs.freeze_step import url_of
 from jobs.nodes import Nodes
@@ -43,7 +54,7 @@ def account(
     resolve: Resolve = socket.getaddrinfo,
 ) -> Iterator[Looked]:
     """Everything that there is to look at; where the region or who asks is not known, nothing more."""
-    for what, look in {"Region": lambda: _region(region), "Identity": lambda: _identity(client("sts"))}.items():
+    for what, look in {"Region": lambda: _region(region), "Identity": lambda: identity(client("sts"))}.items():
         first = looked(what, look)
         yield first
         if first.faults:
@@ -82,11 +93,6 @@ def _region(region: str | None) -> Look:
         yield region
 
 
-def _identity(sts: Any) -> Look:
-    who = sts.get_caller_identity()
-    yield f"{who['Arn']} of account {who['Account']}"
-
-
 def _account_faults(sts: Any, value: Variables) -> Look:
     mine = sts.get_caller_identity()["Account"]
     for name, arn in value.items():
@@ -99,17 +105,12 @@ def _account_faults(sts: Any, value: Variables) -> Look:
 def _buckets(s3: Any, value: Variables) -> Iterator[Looked]:
     named = (value[name] for name in (*PLACES, *BEFORE) if value.get(name, "").startswith("s3://"))
     for bucket in dict.fromkeys(urlsplit(uri).netloc for uri in named):
-        there = looked(f"Bucket {bucket}", partial(_bucket_faults, s3, bucket))
+        there = looked(f"Bucket {bucket}", partial(bucket_faults, s3, bucket))
         yield there
         if not (there.faults or there.unknown):
             yield looked(f"Versions of {bucket}", partial(_version_faults, s3, bucket), "kept")
             yield looked(f"Encryption of {bucket}", partial(_encryption_faults, s3, bucket))
             yield looked(f"Public access of {bucket}", partial(_public_faults, s3, bucket), "blocked")
-
-
-def _bucket_faults(s3: Any, bucket: str) -> Look:
-    if refused_as(("404", "NoSuchBucket"), lambda: s3.head_bucket(Bucket=bucket)):
-        yield Fault(f"Bucket {bucket}", "there is none of that name.", "Make it: infra/storage.yaml.")
 
 
 def _version_faults(s3: Any, bucket: str) -> Look:

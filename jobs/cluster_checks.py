@@ -67,10 +67,22 @@ def refused_as(codes: Sequence[str], ask: Callable[[], object]) -> bool:
     return False
 
 
-def before_a_run(client: Client, job: Job, steps: Sequence[Step], profile: str | None) -> Iterator[Looked]:
-    """What a submission looks at; ``profile`` is the instance profile of a cluster of its own."""
+def before_a_run(
+    client: Client, job: Job, steps: Sequence[Step], profile: str | None, logs: str | None
+) -> Iterator[Looked]:
+    """
+    What a submission looks at; ``profile`` is the instance profile of a cluster of its own.
+
+    Raises:
+        RunRefused: If nobody is signed in, so that nothing can be looked at.
+        RunInterrupted: If AWS cannot be reached.
+    """
+    with aws.told("AWS"):
+        client("sts").get_caller_identity()
     where = job.artefacts
     s3 = client("s3")
+    for bucket in dict.fromkeys(urlsplit(uri).netloc for uri in (where, job.lake, job.rule_set, job.runs, logs) if uri):
+        yield looked(f"Bucket {bucket}", partial(bucket_faults, s3, bucket))
     yield looked(f"Package {where}", lambda: package_faults(s3, where, [step.what for step in steps], job))
     yield looked(f"Lake {job.lake}", lambda: object_faults(s3, "Lake declaration", job.lake))
     if not job.secret:
@@ -183,6 +195,22 @@ def _named(statement: Mapping[str, Any], element: str, name: str) -> bool:
     patterns = statement.get(element, statement.get(f"Not{element}", []))
     meant = any(fnmatchcase(name, each) for each in ([patterns] if isinstance(patterns, str) else patterns))
     return meant == (element in statement)
+
+
+def identity(sts: Any) -> Look:
+    """Who asks."""
+    who = sts.get_caller_identity()
+    yield f"{who['Arn']} of account {who['Account']}"
+
+
+def bucket_faults(s3: Any, bucket: str) -> Iterator[Fault]:
+    """Whether a bucket is there, in the region in which the run is to be."""
+    found: dict[str, Any] = {}
+    if refused_as(("404", "NoSuchBucket"), lambda: found.update(s3.head_bucket(Bucket=bucket))):
+        yield Fault(f"Bucket {bucket}", "there is none of that name.", "Make it: infra/storage.yaml.")
+    elif (there := found.get("BucketRegion")) not in (None, here := s3.meta.region_name):
+        remedy = f"Name one of {here}, or set AWS_REGION={there}."
+        yield Fault(f"Bucket {bucket}", f"it is in {there}, which nodes in {here} do not reach.", remedy)
 
 
 def object_faults(s3: Any, which: str, uri: str) -> Iterator[Fault]:

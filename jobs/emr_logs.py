@@ -45,7 +45,8 @@ def logs_of(s3: Any, run: RunState, step: str, folder: str | None = None) -> lis
             said = [*_under(s3, place.netloc, f"{base}/{run.cluster}/steps/{found[step].id}/")]
             said += [*_drivers(s3, place.netloc, f"{base}/{run.cluster}/containers", said)]
     if not said:
-        what = f"there are none below {root} yet."
+        why = f"; EMR says of it: {found[step].why.rstrip('.')}" if found[step].why else ""
+        what = f"there are none below {root} yet{why}."
         raise RunRefused(Fault(f"Logs of step {step}", what, "EMR writes them every few minutes: ask again."))
     return said
 

@@ -55,6 +55,8 @@ class RunState:
     steps: tuple[StepState, ...]
     logs: str = ""
     alive: bool = True
+    why: str = ""
+    """What AWS says of why the cluster is so."""
 
     @property
     def ended(self) -> bool:
@@ -200,8 +202,9 @@ def _ended_faults(found: RunState, name: str) -> Iterator[Fault]:
             remedy = f"See `rules emr logs {run_id} {step.what}`, mend it, and submit the run again."
             yield Fault(f"Step {step.name}", what, remedy)
     if not found.done and all(step.state in ("COMPLETED", "CANCELLED") for step in found.steps):
-        what = f"it ended before the run was done (cluster {found.cluster}: {found.state})."
-        yield Fault(f"Run {name}", what, "Submit the run again.")
+        why = f": {found.why.rstrip('.')}" if found.why else ""
+        what = f"it ended before the run was done (cluster {found.cluster}: {found.state}{why})."
+        yield Fault(f"Run {name}", what, "Mend what is named there, and submit the run again.")
 
 
 def cancel(client: Any, name: str, cluster: str | None = None) -> RunState:
@@ -231,7 +234,8 @@ def _state(client: Any, name: str, cluster: str) -> RunState:
     newest = {step.what: step for step in ours}
     in_order = tuple(newest[what] for what in ORDER if what in newest)
     own, state = about["Name"] == f"rules {name}", about["Status"]["State"]
-    return RunState(cluster, state, own, in_order, about.get("LogUri", ""), state in ALIVE)
+    why = about["Status"].get("StateChangeReason", {}).get("Message") or ""
+    return RunState(cluster, state, own, in_order, about.get("LogUri", ""), state in ALIVE, why)
 
 
 def _step_state(step: Request) -> StepState:

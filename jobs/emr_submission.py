@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from hashlib import sha256
@@ -55,6 +55,8 @@ class Said:
     rows: int | None = None
     rules: int | None = None
     lineage: str | None = None
+    misnamed: tuple[Fault, ...] = ()
+    """Variables that were said and are none."""
 
     def job(self, settings: Settings) -> Job:
         """
@@ -91,7 +93,7 @@ class Said:
             lineage=self.lineage,
         )
 
-    def filled(self, told: Mapping[str, str]) -> Said:
+    def filled(self, told: Mapping[str, str], misnamed: Iterable[Fault]) -> Said:
         """What was not said, as the Variables of the workflow say it."""
         names = {"artefacts": "artefacts_uri", "lake": "lake_uri", "runs": "runs_uri", "logs": "logs_uri"}
         names |= {"secret": "database_secret", "lineage": "lineage_url"}
@@ -110,7 +112,7 @@ class Said:
         more = {each: getattr(self.before, each) or told.get(f"rules_{name}") for each, name in sources.items()}
         before = Before(**more, register=self.before.register and told.get("rules_register", "yes") != "no")
         roles = {each: getattr(self.roles, each) or told.get(f"rules_{each}_role") or None for each in Roles.__slots__}
-        return replace(self, **given, before=before, roles=Roles(**roles))
+        return replace(self, **given, before=before, roles=Roles(**roles), misnamed=tuple(misnamed))
 
     @property
     def place(self) -> Cluster | str:
@@ -129,6 +131,7 @@ class Said:
         return f"{self.as_of}-{sha256(told.encode()).hexdigest()[:12]}"
 
     def _faults(self) -> Iterator[Fault]:
+        yield from self.misnamed
         yield from self._name_faults()
         yield from self._address_faults()
         yield from self._place_faults()

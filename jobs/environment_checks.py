@@ -14,6 +14,7 @@ from jobs.cluster_checks import (
     Client,
     Looked,
     allowed,
+    identity,
     looked,
     object_faults,
     package_faults,
@@ -23,11 +24,14 @@ from jobs.cluster_checks import (
     statements_of,
 )
 from jobs.emr import Job, steps_of
+from jobs.emr_submission import APPLICATION, CLUSTER, LINEAGE, ROLE
 from jobs.nodes import Architecture, Nodes
 from jobs.sequence import WHOSE, Before
-from rules_engine.errors import Fault, RunRefused, did_you_mean
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.model.decisions import WritePolicy
 from rules_engine.publication import dynamodb_items
 from rules_engine.publication.names import table_name
+from rules_engine.settings import NAME
 
 SECRETS = "airflow/variables"
 PLACES = ("artefacts_uri", "rule_sets_uri", "lake_uri", "runs_uri", "logs_uri")
@@ -47,7 +51,24 @@ OTHERS = (
     "lineage_url",
     *PLACED,
 )
-FORMS = {"_uri": r"s3://[a-z0-9][a-z0-9.-]+/\S+", "_role": r"\S+", "_arn": r"arn:\S+", "_id": r"\S+"}
+KNOWN = {f"rules_{name}" for name in (*REQUIRED, *OWN, *ROLES, *OTHERS)}
+FORMS = {
+    "logs_uri": (r"s3://[a-z0-9][a-z0-9.-]+/\S+", "s3://bucket/folder/"),
+    "_uri": (r"s3://[a-z0-9][a-z0-9.-]+/(\S*[^\s/])", "s3://bucket/folder, without '/' at its end"),
+    "_url": (LINEAGE.pattern, "https://host"),
+    "service_role": (r"\S+", "its name or ARN"),
+    "_role": (ROLE.pattern, "arn:aws:iam::ACCOUNT:role/NAME"),
+    "_arn": (r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:\S+", "arn:aws:sns:REGION:ACCOUNT:NAME"),
+    "subnet_id": (r"subnet-[0-9a-f]+", "subnet-0a1b2c3d"),
+    "cluster_id": (CLUSTER.pattern, "j-1ABCDEF2GHIJK"),
+    "serverless_application": (APPLICATION.pattern, "00f1abcdexample"),
+    "environment": (NAME.pattern, "small letters, digits and '-', a letter first, at most 31"),
+    "tenant": (NAME.pattern, "small letters, digits and '-', a letter first, at most 31"),
+    "write_policy": ("|".join(WritePolicy), " or ".join(WritePolicy)),
+    "register": ("yes|no", "yes or no"),
+}
+"""By the end of a Variable's name: the form of its value, and what to write."""
+
 Variables = Mapping[str, str]
 
 
@@ -60,11 +81,14 @@ def variables(said: str, client: Client) -> Variables:
     """
     if said != SECRETS:
         try:
-            found = json.loads(Path(said).read_text(encoding="utf-8"))
-            return {str(name): str(value) for name, value in found.items()}
+            found = json.loads(Path(said).read_text(encoding="utf-8")).items()
         except (OSError, ValueError, AttributeError) as problem:
             what, remedy = f"it holds no Variables: {problem}.", f'Write {{"rules_tenant": "…"}}, or say {SECRETS}.'
             raise RunRefused(Fault(f"File {said}", what, remedy)) from problem
+        remedy = "Write a text between quotes, or leave it out."
+        others = [(name, json.dumps(value)) for name, value in found if not isinstance(value, str)]
+        raise_all(RunRefused, [Fault(f"Variable {name}", f"{value} is no text.", remedy) for name, value in others])
+        return dict(found)
     manager = client("secretsmanager")
     with aws.told(f"Secrets {SECRETS}"):
         pages = manager.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [SECRETS]}])
@@ -77,6 +101,9 @@ def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
     faults = tuple(variable_faults(told))
     yield Looked("Variables", f"{len(told)} of them", faults)
     if faults:
+        return
+    yield (who := looked("Identity", lambda: identity(client("sts"))))
+    if who.faults:
         return
     value = {name.removeprefix("rules_"): text for name, text in told.items()}
     job = _job(value, nodes)
@@ -113,17 +140,24 @@ def nodes_of(requests: Path) -> Nodes:
 
 def variable_faults(told: Variables) -> Iterator[Fault]:
     """What of the Variables is missing, is none, or has not its form."""
-    known = {f"rules_{name}" for name in (*REQUIRED, *OWN, *ROLES, *OTHERS)}
     own = () if "rules_serverless_application" in told or "rules_cluster_id" in told else OWN
     for name in (*REQUIRED, *own, *(ROLES if "rules_serverless_application" in told else ())):
         if not told.get(f"rules_{name}", "").strip():
             yield Fault(f"Variable rules_{name}", "it is missing.", f"Set it: airflow variables set rules_{name} ….")
-    for name, value in told.items():
-        form = next((form for end, form in FORMS.items() if name.endswith(end)), None)
-        if name.startswith("rules_") and name not in known:
-            yield Fault(f"Variable {name}", "the workflow knows none of that name.", did_you_mean(name, known))
-        elif form and value.strip() and not re.fullmatch(form, value):
-            yield Fault(f"Variable {name}", f"'{value}' has not the form that it needs.", "Write s3://bucket/folder.")
+    yield from misnamed(told)
+    for name in (each for each in told if each in KNOWN):
+        form, example = next((form for end, form in FORMS.items() if name.endswith(end)), (".*", ""))
+        if (value := told[name]).strip() and not re.fullmatch(form, value):
+            yield Fault(f"Variable {name}", f"'{value}' has not the form that it needs.", f"Write {example}.")
+
+
+def misnamed(told: Variables) -> Iterator[Fault]:
+    """What looks like a Variable of the workflow, and is none."""
+    for name in told:
+        if name.startswith("rules_") and name not in KNOWN:
+            near = did_you_mean(name.removeprefix("rules_"), (each.removeprefix("rules_") for each in KNOWN))
+            remedy = near.replace("'", "'rules_", 1) or "Take it away."
+            yield Fault(f"Variable {name}", "the workflow knows none of that name.", remedy)
 
 
 def secret_faults(manager: Any, name: str) -> Iterator[Fault]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from moto import mock_aws
 from moto.emr.models import emr_backends
 from moto.emrserverless.models import emrserverless_backends
 
-from jobs import emr_runs, emr_serverless
+from jobs import cluster_checks, emr_runs, emr_serverless
 from jobs.sequence import Before
 from rules_engine.errors import RunInterrupted
 from tests.functional import test_emr
@@ -50,6 +51,8 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RulesComm
         s3 = boto3.client("s3", region_name=REGION)
         for bucket in ("rules-runs", "rules-logs", "art", "lake"):
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        far = {"LocationConstraint": "us-west-2"}
+        boto3.client("s3", region_name="us-west-2").create_bucket(Bucket="rules-far", CreateBucketConfiguration=far)
         for name, body in PACKAGE.items():
             s3.put_object(Bucket="art", Key=f"1/{name}", Body=body)
         s3.put_object(Bucket="lake", Key="f.toml", Body=b"")
@@ -196,6 +199,8 @@ NOT_READY = """
     --lake=s3://lake/g.toml    | -                | Lake declaration s3://lake/g.toml: there is   | the address is wrong
     --database-secret=         | -                | Frozen rule set s3://rules-runs/rule-sets/    | nobody froze it
     --loader-role=arn:aws:iam::123456789012:role/none --security-configuration=x | - | there is no such role | nobody made it
+    --logs=s3://rules-lost/emr/ | -               | Bucket rules-lost: there is none of that name | nobody would read why it failed
+    --runs=s3://rules-far/runs | -                | it is in us-west-2, which nodes in eu-west-1 do not reach. Name one of eu-west-1 | a bucket of another region
 """
 
 
@@ -212,6 +217,74 @@ def test_what_would_not_start_is_not_started(rules: RulesCommand, row: Row) -> N
     assert (code, len(told)) == (5, 1)
     assert row["says"] in told[0]
     assert boto3.client("emr", region_name=REGION).list_clusters()["Clusters"] == []
+
+
+UNASKED = """
+    settings                                  | code | says                              | because
+    ------------------------------------------+------+-----------------------------------+--------------------------------
+    AWS_SECRET_ACCESS_KEY=                    | 5    | Sign in, or set AWS_PROFILE       | a key without its secret
+    AWS_PROFILE=nobody                        | 5    | profile (nobody) could not be     | a profile that nobody configured
+    AWS_REGION=eu_west_1                      | 5    | set AWS_PROFILE and AWS_REGION    | a region that can be none
+    HTTPS_PROXY=http://ann:geheim@127.0.0.1:9 | 6    | Look at HTTPS_PROXY and NO_PROXY  | a proxy that refuses
+"""
+
+
+@pytest.mark.parametrize("row", cases(UNASKED))
+def test_who_cannot_ask_aws_is_told_so_once(tmp_path: Path, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fault, not one for each thing that would have been looked at; no password is repeated. There is no stand-in."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it may have read another test's credentials
+    told = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_MAX_ATTEMPTS": "1"}
+    told |= {"AWS_EC2_METADATA_DISABLED": "true"} | dict([row["settings"].split("=", 1)])
+    for name in (name for name, value in told.items() if not value):
+        monkeypatch.delenv(name, raising=False)
+    rules = RulesCommand(tmp_path, {name: value for name, value in told.items() if value})
+    done = rules("emr", "submit", *words(PLACES, OWN, SECRET), "--json")
+    (fault,) = json.loads(done.stdout)["faults"]
+    assert (done.exit_code, row["says"] in f"{fault['what']} {fault['remedy']}") == (int(row["code"]), True)
+    assert "geheim" not in done.stdout + done.stderr
+
+
+def test_what_nobody_may_look_at_is_said_and_stops_nothing(
+    rules: RulesCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a bucket of logs that denies whoever submits, it is said that it was not looked at."""
+    denied = ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
+    look = cluster_checks.bucket_faults
+
+    def deny(s3: Any, bucket: str) -> Any:
+        if bucket == "rules-logs":
+            raise denied
+        return look(s3, bucket)
+
+    monkeypatch.setattr("jobs.cluster_checks.bucket_faults", deny)
+    done = rules("emr", "submit", *words(PLACES, OWN, SECRET))
+    assert (done.exit_code, "Bucket rules-logs: not looked at: 403." in done.stderr) == (0, True)
+
+
+def test_a_cluster_that_fails_at_once_says_why(rules: RulesCommand) -> None:
+    """No step of it ever ran; what AWS says of the cluster is told by status and by waiting, exit 6."""
+    told = rules.json("emr", "submit", *words(PLACES, OWN, FROZEN))
+    end(told["cluster"], **dict.fromkeys(STEPS, "CANCELLED"))
+    cluster, why = emr_backends["123456789012"][REGION].clusters[told["cluster"]], "The subnet has no free address."
+    cluster.state, cluster.last_state_change_reason = "TERMINATED_WITH_ERRORS", why
+    assert rules.json("emr", "status", told["run_id"])["why"] == why
+    code, (fault,) = rules.refused("emr", "status", told["run_id"], "--wait")
+    assert (code, f"TERMINATED_WITH_ERRORS: {why[:-1]})." in fault["what"]) == (6, True)
+
+
+def test_a_full_queue_says_to_wait(rules: RulesCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster takes 256 steps that are yet to do; the stand-in takes any number."""
+    full = {"Code": "ValidationException", "Message": "Maximum number of active steps for cluster exceeded."}
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ClientError({"Error": full}, "AddJobFlowSteps")
+
+    monkeypatch.setattr("moto.emr.responses.ElasticMapReduceResponse.add_job_flow_steps", refuse)
+    request = test_emr.golden("emr_job_flow.json") | {"Name": "shared"}
+    shared = boto3.client("emr", region_name=REGION).run_job_flow(**request)["JobFlowId"]
+    code, (fault,) = rules.refused("emr", "submit", *words(PLACES, FROZEN, {"--cluster": shared}))
+    assert (code, "Wait until others are done" in fault["remedy"]) == (5, True)
 
 
 def test_a_role_that_cannot_be_taken_and_a_region_without_the_release_are_said(rules: RulesCommand) -> None:
