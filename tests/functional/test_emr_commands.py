@@ -24,6 +24,7 @@ from tests.functional import test_emr
 from tests.functional.rules_command import RulesCommand
 from tests.functional.test_emr import APPLICATION, REGION
 from tests.spec.table import Row, cases
+from tests.unit.house import MONDAY, House
 
 PLACES = {"--artefacts": "s3://art/1", "--rule-set": "s3://rules-runs/rule-sets/", "--lake": "s3://lake/f.toml"}
 PLACES |= {"--runs": "s3://rules-runs/runs", "--as-of": "2024-06-01"}
@@ -390,6 +391,34 @@ def test_serverless_from_the_command_line(rules: RulesCommand, application: str)
     )
     code, faults = rules.refused("emr", "submit", *words(PLACES, FROZEN, on, logs="s3://rules-logs/emr"))
     assert (code, [fault["which"] for fault in faults]) == (5, [*roles])
+
+
+def test_a_report_of_serverless_says_what_is_billed(rules: RulesCommand, application: str) -> None:
+    """Of each step all jobs, one that failed and the one after it; phases by the manifest; a cost by prices alone."""
+    client, hours = boto3.client("emr-serverless", region_name=REGION), ("vCPUHour", "memoryGBHour", "storageGBHour")
+    jobs = emrserverless_backends["123456789012"][REGION].job_runs[application]
+    for state, seconds, vcpu in (("FAILED", 60, 0.5), ("SUCCESS", 120, 1.5), ("SUCCESS", 600, 4.0)):
+        emr_serverless.submit(client, WHOLE, application, "s3://rules-logs/emr", publish=True)
+        jobs[-1].state, jobs[-1].total_execution_duration_seconds = state, seconds
+        jobs[-1].billed_resource_utilization = dict(zip(hours, (vcpu, 4 * vcpu, 0.0), strict=True))
+    ask = ("emr", "report", WHOLE.run_id, *words({"--serverless": application, "--runs": WHOLE.runs}))
+    said = rules.json(*ask)
+    assert (said["steps"], said["phases"], said["cost"]) == ({"freeze": 180, "evaluate": 600}, {}, None)
+    assert said["billed_hours"] == {"vcpu": 6.0, "memory": 24.0, "storage": 0.0}
+    assert "No estimate: set RULES_VCPU_PRICE" in rules.fine(*ask)
+
+    house = House()
+    manifest = house.store.manifest(house.evaluate(MONDAY))
+    assert manifest
+    key, body = f"staged/prod_acme_dynamodb/{WHOLE.run_id}/manifest.json", json.dumps(manifest.content())
+    boto3.client("s3", region_name=REGION).put_object(Bucket="rules-runs", Key=key, Body=body.encode())
+    prices = {"RULES_VCPU_PRICE": "0.05 EUR: our contract", "RULES_GB_PRICE": "0.01 EUR: our contract"}
+    priced = replace(rules, settings=rules.settings | prices).json(*ask)
+    assert (priced["cost"]["amount"], priced["cost"]["currency"]) == (0.54, "EUR")
+    assert priced["phases"] == dict(manifest.evaluation.seconds)
+    for wrong in (("emr", "report", "another", *ask[3:]), (*ask[:4], "00none", *ask[5:])):
+        code, (fault,) = rules.refused(*wrong)
+        assert (code, fault["which"]) == (5, f"Run prod_acme {wrong[2]}")
 
 
 WRONG = """
