@@ -203,6 +203,20 @@ def _what_was_made_is_kept_as_it_must_be(rules: RulesCommand, variables: dict[st
     assert {each["verdict"] for each in rules.json(*words[:-1])["findings"]} == {"ok"}
 
 
+def test_the_readme_leads_to_a_package_on_s3(rules: RulesCommand) -> None:
+    """The commands of its section `On AWS` do what they say, and the pages it goes on with are there."""
+    section = (ROOT / "README.md").read_text("utf-8").partition("## On AWS\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"```sh\n(.*?)```", section, flags=re.S)
+    package, upload = (shlex.split(line) for line in block.replace("BUCKET", "acme-data").strip().splitlines())
+    assert package == [".venv/bin/rules", "emr", "package", "build/package"]  # whose folder is there
+    s3 = boto3.client("s3", region_name=REGION)
+    s3.create_bucket(Bucket="acme-data", CreateBucketConfiguration={"LocationConstraint": REGION})
+    done = rules.json(*upload[1:])
+    there = s3.list_objects_v2(Bucket="acme-data", Prefix="artefacts/0.1.0/")["Contents"]
+    assert len(done["uploaded"]) == len(there) == 12
+    assert all((ROOT / page).is_file() for page in re.findall(r"\]\(([^)#]+)", section))
+
+
 def test_all_that_an_environment_lacks_is_said_at_once(rules: RulesCommand, tmp_path: Path) -> None:
     """Nothing of it is there: each thing is named, with what to do, and the exit code is the operator's."""
     told = {"rules_" + name: f"s3://b/{name}" for name in ("artefacts_uri", "rule_sets_uri", "runs_uri")}
