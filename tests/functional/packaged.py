@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import venv
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +82,7 @@ class SparkAlone:
         command += ["--py-files", self.artefacts / "rules.zip", "--archives", f"{archive}#libraries"]
         command += ["--conf", "spark.executorEnv.PYTHONPATH=libraries", self.artefacts / f"{step}_step.py", *words]
         done = subprocess.run(
-            command, env=self._environment | told, cwd=self.root, capture_output=True, text=True, check=False
+            command, env=self.environment | told, cwd=self.root, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -92,17 +95,56 @@ class SparkAlone:
         A JVM would only wait beside it.
         """
         command = [self.python, str(self.artefacts / f"{step}_step.py"), *words]
-        known = self._environment | {"PYTHONPATH": str(self.artefacts / "rules.zip")} | told
+        known = self.environment | {"PYTHONPATH": str(self.artefacts / "rules.zip")} | told
         done = subprocess.run(command, env=known, cwd=self.root, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return said
 
     @property
-    def _environment(self) -> Mapping[str, str]:
+    def environment(self) -> dict[str, str]:
         here = {"PATH": os.environ["PATH"], "HOME": str(self.root), "JAVA_HOME": str(self.java_home)}
         python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python}
         return here | python | {"SPARK_LOCAL_IP": "127.0.0.1"}
+
+
+@contextmanager
+def standalone(alone: SparkAlone, workers: int = 2) -> Iterator[str]:
+    """
+    A cluster of Spark's own, its master and each worker a process; its address, once all workers are there.
+
+    In the end each of them has worked.
+    """
+    place = Path(tempfile.mkdtemp(dir=alone.root))
+    with ExitStack() as stack:
+        log = _begun(stack, alone, place / "master", "master.Master", "--host", "127.0.0.1")
+        address = _said(log, r"Starting Spark master at (spark://\S+)")[0]
+        words = ("--cores", "1", "--memory", "2g", "--work-dir", str(place / "work"), address)
+        logs = [_begun(stack, alone, place / f"worker-{n}", "worker.Worker", *words) for n in range(workers)]
+        _said(log, "Registering worker", workers)
+        yield address
+        for each in logs:
+            _said(each, "Asked to launch executor")
+
+
+def _begun(stack: ExitStack, alone: SparkAlone, log: Path, name: str, *words: str) -> Path:
+    command = [alone.packages / "pyspark" / "bin" / "spark-class", f"org.apache.spark.deploy.{name}"]
+    command += ["--port", "0", "--webui-port", "0", *words]
+    told = alone.environment | {"SPARK_DAEMON_MEMORY": "256m"}
+    file = stack.enter_context(log.open("wb"))
+    process = subprocess.Popen(command, env=told, cwd=alone.root, stdout=file, stderr=subprocess.STDOUT)
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    return log
+
+
+def _said(log: Path, what: str, times: int = 1) -> list[str]:
+    """What a process said so often."""
+    for _ in range(600):
+        if len(found := re.findall(what, log.read_text(errors="replace"))) >= times:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{log.name} never said '{what}': {log.read_text(errors='replace')[-2000:]}")
 
 
 def _linked(source: str, target: str) -> None:

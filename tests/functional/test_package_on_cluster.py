@@ -21,11 +21,10 @@ from rules_engine.publication.register_tables import register_tables
 from rules_engine.publication.staging import FolderRunStore
 from rules_lake.master.settings import load
 from tests.functional import test_curating, test_master
-from tests.functional.packaged import BUILD, NODES, SparkAlone, wheels
+from tests.functional.packaged import BUILD, NODES, SparkAlone, standalone, wheels
 from tests.functional.rules_command import RulesCommand
 from tests.small_lake import rule, rule_set
 
-CLUSTER = "local-cluster[2,1,2048]"
 DAY, MORNING = "2024-06-03", "2024-06-03T06:00:00+00:00"
 KNOWN = "2099-01-01T00:00:00+00:00"
 PLACE = ("--environment", "test", "--tenant", "packaged")
@@ -85,9 +84,19 @@ def test_what_is_done_before_a_run_needs_the_package_alone(alone: SparkAlone, tm
     assert test_master.ids(there, "2024-06-01") == test_master.ids(here, "2024-06-01")
 
 
+@pytest.fixture(params=["local-cluster", "standalone"])
+def master(request: pytest.FixtureRequest, alone: SparkAlone) -> Iterator[str]:
+    """Two workers: of one JVM that plays a cluster, or each a process beside a master's."""
+    if request.param == "local-cluster":
+        yield "local-cluster[2,1,2048]"
+        return
+    with standalone(alone) as address:
+        yield address
+
+
 @pytest.mark.slow
 def test_the_steps_on_two_workers_decide_as_the_command_does(
-    alone: SparkAlone, endpoint: str, database_url: str, spark: object, tmp_path: Path
+    alone: SparkAlone, master: str, endpoint: str, database_url: str, spark: object, tmp_path: Path
 ) -> None:
     """Freeze to register, with only the package: the decisions digest of `rules run` on the demo's first day."""
     generate(tmp_path / "lake", 2000, 7)
@@ -99,17 +108,17 @@ def test_the_steps_on_two_workers_decide_as_the_command_does(
     frozen = tmp_path / "rule_set.json"
     words = ("--as-of", DAY, "--known-at", KNOWN, "--target", str(frozen))
     assert (
-        alone.submit(CLUSTER, "freeze", *words, RULES_DATABASE_URL=database_url)["rule_set"] == here["rule_set_digest"]
+        alone.submit(master, "freeze", *words, RULES_DATABASE_URL=database_url)["rule_set"] == here["rule_set_digest"]
     )
 
     run = (*PLACE, "--runs", (tmp_path / "runs").as_uri(), "--run-id", "packaged")
     places = ("--rule-set", frozen.as_uri(), "--lake", lake.as_uri(), "--created-at", MORNING)
-    there = alone.submit(CLUSTER, "evaluate", *run, *places)
+    there = alone.submit(master, "evaluate", *run, *places)
     assert there["decisions_digest"] == here["evaluation"]["decisions_digest"]
 
-    assert alone.submit(CLUSTER, "guard", *run, "--rule-set", frozen.as_uri())["passed"]
+    assert alone.submit(master, "guard", *run, "--rule-set", frozen.as_uri())["passed"]
     DynamoDBHistory(TABLE, "bigint", connect(endpoint, None), stream=False).create()
-    published = alone.submit(CLUSTER, "publish", *run, "--at", MORNING, "--endpoint", endpoint)
+    published = alone.submit(master, "publish", *run, "--at", MORNING, "--endpoint", endpoint)
     assert published["inserted"] == there["decided"] == here["inserted"]
     register = DynamoDBRegister(register_tables("test", "packaged"), connect(endpoint, None))
     register.create()
