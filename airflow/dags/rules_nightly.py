@@ -116,14 +116,18 @@ HISTORY = Asset("rules://history")
 
 
 class Needing:
-    """An operator that does nothing where the night is not told what it needs."""
+    """
+    An operator that does nothing where the night is not told what it needs.
+
+    It is asked before it is executed: Airflow 2 executes only what operators themselves define.
+    """
 
     needs = "yes"
 
-    def execute(self, context: Any, *event: Any) -> Any:
+    def pre_execute(self, context: Any) -> None:
         if not self.needs:  # that is no failure
             raise AirflowSkipException("Nothing is configured for it: the DAG's text says which Variable would be.")
-        return super().execute(context, *event)  # type: ignore[misc]
+        super().pre_execute(context)  # type: ignore[misc]
 
 
 class Add(Needing, EmrAddStepsOperator):
