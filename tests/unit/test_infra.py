@@ -173,6 +173,14 @@ def test_the_history_is_the_one_that_the_program_makes() -> None:
     assert made["History"]["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
 
 
+def test_each_version_of_airflow_has_its_requirements() -> None:
+    """The environment reads them by its version, with the constraints of just that one."""
+    allowed = TEMPLATES["airflow"]["Parameters"]["AirflowVersion"]["AllowedValues"]
+    there = {path.name: path.read_text("utf-8") for path in INFRA.parent.glob("airflow/requirements-*.txt")}
+    assert there.keys() == {f"requirements-{version}.txt" for version in allowed}
+    assert all(f"/constraints-{version}/" in there[f"requirements-{version}.txt"] for version in allowed)
+
+
 def test_what_a_stack_is_told_of_another_is_there_by_then() -> None:
     """Each output that is named is one of an earlier stack, and goes into a parameter that there is."""
     order = tomllib.loads((INFRA / "stacks.toml").read_text("utf-8"))
