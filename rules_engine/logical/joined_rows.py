@@ -38,17 +38,17 @@ class JoinedRows(NamedTuple):
     left: tuple[tuple[str, str], ...]
     key: str
     by: tuple[str, ...] = ()
-    groups: tuple[tuple[str, GroupedRows], ...] = ()
-    """Of a frame that is none, but groups by the subject and more, what these are."""
+    made: tuple[tuple[str, tuple[GroupedRows, ...]], ...] = ()
+    """Of a frame that is none of the lake what it is made of, by UNION ALL."""
 
 
 class GroupedRows(NamedTuple):
-    """Groups of rows, as columns with their names, and a condition on a group (empty: none)."""
+    """Columns of groups, with their names, and a condition on a group (empty: none); rows where that is None."""
 
     rows: JoinedRows
     where: str
     columns: tuple[tuple[str, str], ...]
-    having: str
+    having: str | None
 
 
 class Joined(NamedTuple):

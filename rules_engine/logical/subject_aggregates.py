@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain, count
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 
 from sqlglot import exp
 
-from rules_engine.logical.arithmetic import of_type
-from rules_engine.logical.block_reader import BlockReader
 from rules_engine.logical.comparisons import aggregates, tables
-from rules_engine.logical.join_reader import PLAIN, Columns, Left, Named, Scope, Scopes
+from rules_engine.logical.join_reader import Columns, Left, Named, Scope, Scopes
 from rules_engine.logical.join_sides import WHOLE, raises_nowhere
-from rules_engine.logical.joined_rows import GroupedRows, HeldRow, JoinedReader, JoinedRows, SubjectAggregate
+from rules_engine.logical.joined_rows import HeldRow, JoinedReader, SubjectAggregate
+from rules_engine.logical.made_frames import MadeFrameReader
 from rules_engine.logical.normal_form import FormReader
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.query_tree import Around, NotUnderstoodError
-from rules_engine.logical.windows import INEXACT
 
 _VALUES = "__values"
 """A relation of ours, whose columns are what sub-queries come to."""
 
 
 @dataclass
-class SubjectAggregateReader(BlockReader):
+class SubjectAggregateReader(MadeFrameReader):
     """
     Reads queries into blocks, and what rows of a subject come to into a placeholder for each aggregate.
 
@@ -32,13 +30,9 @@ class SubjectAggregateReader(BlockReader):
     """
 
     found: list[SubjectAggregate] = field(default_factory=list)
-    frames: dict[str, str] = field(default_factory=dict)
-    """By the names of ours: frames that are joined, and those whose rows are aggregated."""
     grouped: set[str] = field(default_factory=set)
     optional: set[str] = field(default_factory=set)
     """Those that are aggregated, and of these such as may have no row for a subject."""
-    groups: dict[str, GroupedRows] = field(default_factory=dict)
-    """Groups by the subject and more, by the names under which they are frames."""
 
     def of(self, query: exp.Expr, named: Named) -> HeldRow:
         """
@@ -68,8 +62,8 @@ class SubjectAggregateReader(BlockReader):
         ):
             raise NotUnderstoodError("rows of two frames that are held against aggregates")
         frame = block.frames.get(base, self.schema.subject)
-        if frame in self.groups:
-            raise NotUnderstoodError("groups by more than the subject that are held against aggregates")
+        if frame in self.made:
+            raise NotUnderstoodError("groups by more than the subject, or a UNION, held against aggregates")
         where = [self._on_row(each, base, frame) for each in block.where if not self._ties(each)]
         around = self.tree.around(where, self._aggregate)
         if around is None:
@@ -104,10 +98,6 @@ class SubjectAggregateReader(BlockReader):
                 made.parent.replace(made)
         found: exp.Expr = holder.this
         return found
-
-    def _is_key_of_subject(self, column: exp.Expr) -> bool:
-        frame = self.frames.get(column.table, "") if isinstance(column, exp.Column) else ""
-        return bool(frame) and column.name.lower() == self.schema.subject_key_of(frame).lower()
 
     def _ties(self, condition: exp.Expr) -> bool:
         """Whether a condition holds two keys of the subject equal, of one type."""
@@ -149,32 +139,6 @@ class SubjectAggregateReader(BlockReader):
         return {
             name: value if value == key else self._come_to(value, inner, key) for name, value in inner.columns.items()
         }
-
-    def _as_frame(self, inner: Block, key: exp.Column, block: Block) -> Columns:
-        """Groups by the subject and more, as the rows of a frame."""
-        keys = [key, *inner.by]
-        self._check_plain([*inner.columns.values(), *inner.having], inner)
-        own = next((name for name, value in inner.columns.items() if value == key), "")
-        others = [value for value in inner.columns.values() if value not in keys and not aggregates(value)]
-        if not own or others or not all(map(PLAIN.fullmatch, inner.columns)):
-            raise NotUnderstoodError("groups without the subject, or a column that they are not grouped by")
-        reader = JoinedReader(self.tree, self.schema, inner.frames, inner.left)
-        made = {n: reader.of(inner.where, [value], key, inner.by) for n, value in inner.columns.items()}
-        having = [reader.of(inner.where, [each], key, inner.by) for each in inner.having]
-        rows = self._with_groups(made[own].rows)
-        texts = tuple((name, rows.key if name == own else of.text) for name, of in made.items())
-        name = next(name for n in count() if (name := f"groups_{n}") not in map(str.lower, self.schema.columns))
-        self.groups[name] = GroupedRows(rows, made[own].where, texts, " AND ".join(f"({each.text})" for each in having))
-        types = {column: self._type(value, inner.frames) for column, value in inner.columns.items()}
-        columns, subject_keys = {**self.schema.columns, name: types}, {**self.schema.subject_keys, name: own}
-        self.schema = replace(self.schema, columns=columns, subject_keys=subject_keys)
-        alias = f"r{next(self._numbers)}"
-        block.frames[alias] = name
-        return {column: exp.column(column, alias) for column in types}
-
-    def _with_groups(self, rows: JoinedRows) -> JoinedRows:
-        frames = dict.fromkeys(frame for _, frame in rows.frames if frame in self.groups)
-        return rows._replace(groups=tuple((frame, self.groups[frame]) for frame in frames))
 
     def _left(
         self, of: Left, conditions: list[exp.Expr], block: Block, scope: Scopes, outer: Scope
@@ -236,41 +200,9 @@ class SubjectAggregateReader(BlockReader):
             joined = reader.of(inner.where, [call], key, ())
             counts, type_ = zero and isinstance(call, exp.Count), self._type(call, inner.frames)
             self.found.append(
-                SubjectAggregate(self._with_groups(joined.rows), joined.where, joined.calls[0], counts, type_)
+                SubjectAggregate(self._with_made(joined.rows), joined.where, joined.calls[0], counts, type_)
             )
             call.replace(exp.Placeholder(this=str(len(self.found) - 1)))
         if any(column.table for column in holder.find_all(exp.Column)):
             raise NotUnderstoodError("a column of a group that is no aggregate")
         return holder
-
-    def _type(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
-        """The type of a column or an aggregate of one; empty where it is not told."""
-        column = (
-            call if isinstance(call, exp.Column) else call.this if isinstance(call.this, exp.Column) else exp.Column()
-        )
-        type_ = self.schema.types_of(frames[column.table]).get(column.name.lower(), "") if column.table else ""
-        digits, more = of_type(type_), {"sum": (10, 0), "avg": (4, 4)}.get(call.key)
-        if more and digits and not digits.whole:
-            return f"decimal({digits.precision + more[0]},{digits.scale + more[1]})"
-        if isinstance(call, exp.Count):
-            return "bigint"
-        return type_ if isinstance(call, exp.Column | exp.Min | exp.Max) else ""
-
-    def _check_plain(self, values: Sequence[exp.Expr], inner: Block) -> None:
-        """Refuse aggregates that are not exact, or of rows that are DISTINCT or ask others."""
-        if inner.asked or inner.before or inner.lost or any(each.find(exp.Window, exp.Query) for each in values):
-            raise NotUnderstoodError("an aggregate of rows that are DISTINCT, or ask others")
-        for call in (call for each in values for call in aggregates(each)):
-            self._check_exact(call, inner.frames)
-
-    def _check_exact(self, call: exp.Expr, frames: Mapping[str, str]) -> None:
-        """Refuse sums of doubles, which depend on the order in which they are added up."""
-        for node in call.this.walk() if isinstance(call, exp.Sum | exp.Avg) else ():
-            column = isinstance(node, exp.Column) and bool(node.table)
-            types = self.schema.types_of(frames.get(node.table, self.schema.subject)) if column else {}
-            if isinstance(node, exp.Div | exp.Anonymous) or (
-                column and types.get(node.name.lower(), "") in {"", *INEXACT}
-            ):
-                raise NotUnderstoodError("a sum of doubles, or of what may be one")
-            if isinstance(node, exp.Column) and not column and (self.tree.text(node) or "'")[0] != "'":
-                raise NotUnderstoodError("a sum of doubles, or of what may be one")

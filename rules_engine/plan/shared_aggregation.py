@@ -75,7 +75,7 @@ def _filtered(aggregate: str, where: str) -> str:
 def joined_source(rows: JoinedRows, wheres: Sequence[str], schema: Schema) -> Source:
     """Relations joined as they are tied, without the rows that no question is about."""
     known = {name.lower(): f"`{name}`" for name in schema.columns}
-    known |= {name: _groups(of, schema) for name, of in rows.groups}
+    known |= {name: f"({' UNION ALL '.join(_made(each, schema) for each in of)})" for name, of in rows.made}
     ties, plain = " AND ".join(rows.ties), [each for each in rows.frames if each[0] not in dict(rows.left)]
     sql = ", ".join(f"{known[frame]} AS {name}" for name, frame in plain[:1])
     sql += "".join(f" CROSS JOIN {known[frame]} AS {name}" for name, frame in plain[1:])
@@ -87,11 +87,13 @@ def joined_source(rows: JoinedRows, wheres: Sequence[str], schema: Schema) -> So
     return Source(f"{sql} WHERE {where}" if where else sql, rows.key)
 
 
-def _groups(of: GroupedRows, schema: Schema) -> str:
+def _made(of: GroupedRows, schema: Schema) -> str:
     columns = ", ".join(f"{sql} AS `{name}`" for name, sql in of.columns)
-    source = joined_source(of.rows, [of.where], schema).sql
+    sql = f"SELECT {columns} FROM {joined_source(of.rows, [of.where], schema).sql}"
+    if of.having is None:
+        return sql
     by = ", ".join(dict.fromkeys([of.rows.key, *of.rows.by]))
-    return f"(SELECT {columns} FROM {source} GROUP BY {by}{f' HAVING {of.having}' if of.having else ''})"
+    return f"{sql} GROUP BY {by}{f' HAVING {of.having}' if of.having else ''}"
 
 
 def beside_aggregates(

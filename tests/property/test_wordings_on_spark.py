@@ -16,6 +16,7 @@ from rules_engine.logical import (
     case_conditions,
     disjunctive_form,
     join_reader,
+    made_frames,
     normal_form,
     placed_rows,
     rewrites,
@@ -30,7 +31,7 @@ from rules_engine.model.rules import RuleVersion
 from rules_engine.plan import planner, shared_aggregation
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
-from rules_engine.plan.shared_aggregation import _groups as of_groups
+from rules_engine.plan.shared_aggregation import _made as made
 from rules_engine.plan.shared_aggregation import beside_aggregates, joined_source, shared, split
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
@@ -192,9 +193,15 @@ FAULTS = {
     ),
     "groups that their HAVING drops are counted": (
         shared_aggregation,
-        "_groups",
-        lambda groups, schema: of_groups(groups._replace(having=""), schema),
+        "_made",
+        lambda groups, schema: made(groups._replace(having=groups.having and ""), schema),
         "HAVING sum(balance) > 0) t GROUP BY",
+    ),
+    "the first side of UNION ALL is taken for both": (
+        made_frames,
+        "_sides",
+        lambda query: [query.this],
+        "UNION ALL SELECT customer_id, spend",
     ),
     "a group that may be missing is taken for one that is there": (
         SubjectAggregateReader,

@@ -548,5 +548,15 @@ NO_OTHERS = [
     "WITH m AS (SELECT h.customer_id, p.type, sum(h.balance) AS s FROM holdings h LEFT JOIN products p ON p.product = h.product AND p.type = 'bond' GROUP BY h.customer_id, p.type) SELECT customer_id FROM m GROUP BY customer_id HAVING count(*) > count(type)",
     f"{C} LEFT JOIN (SELECT customer_id, max(n) AS top FROM (SELECT customer_id, product, count(*) AS n FROM holdings WHERE balance > 0 GROUP BY customer_id, product) x GROUP BY customer_id) t ON t.customer_id = c.customer_id WHERE coalesce(t.top, 0) < 1 AND c.country = 'GB'",
     "SELECT customer_id FROM (SELECT DISTINCT customer_id, balance FROM holdings) t GROUP BY customer_id HAVING sum(balance) > 10",
+    "WITH u AS (SELECT customer_id, balance AS v FROM holdings UNION ALL SELECT customer_id, spend FROM customers) SELECT customer_id FROM u GROUP BY customer_id HAVING min(v) < 0",
+    "WITH u AS (SELECT customer_id, balance AS v FROM holdings UNION ALL SELECT customer_id, spend FROM customers) SELECT customer_id FROM u WHERE v > 0 GROUP BY customer_id HAVING count(*) >= 2",
+    f"{C} WHERE (SELECT sum(v) FROM (SELECT customer_id, balance AS v FROM holdings UNION ALL SELECT customer_id, spend FROM customers) u WHERE u.customer_id = c.customer_id) > 5",
+    f"{C} LEFT JOIN (SELECT customer_id, sum(v) AS s FROM (SELECT customer_id, balance AS v FROM holdings UNION ALL SELECT customer_id, spend FROM customers) u GROUP BY customer_id) x ON x.customer_id = c.customer_id WHERE x.s IS NULL OR x.s > c.spend + 3",
+    "SELECT customer_id FROM (SELECT customer_id, v, count(*) AS n FROM (SELECT customer_id, balance AS v FROM holdings UNION ALL SELECT customer_id, spend FROM customers) u GROUP BY customer_id, v) t GROUP BY customer_id HAVING count(*) > 2",
+    "SELECT customer_id FROM (SELECT customer_id, 'h' AS kind FROM holdings WHERE balance > 3 UNION ALL SELECT customer_id, 'c' FROM customers WHERE spend > 3) u GROUP BY customer_id HAVING count(DISTINCT kind) = 2",
+    "SELECT customer_id FROM (SELECT customer_id, 1 AS points FROM holdings WHERE balance > 3 UNION ALL SELECT customer_id, 2 FROM customers WHERE country = 'GB') u GROUP BY customer_id HAVING sum(points) >= 3",
+    "SELECT customer_id FROM (SELECT h.customer_id, p.type FROM holdings h JOIN products p ON p.product = h.product UNION ALL SELECT customer_id, country FROM customers) u GROUP BY customer_id HAVING count(type) >= 3",
+    "SELECT customer_id FROM (SELECT customer_id, balance AS v FROM holdings UNION SELECT customer_id, spend FROM customers) u GROUP BY customer_id HAVING sum(v) > 15",
+    "SELECT customer_id FROM (SELECT customer_id, balance AS v FROM holdings UNION ALL SELECT customer_id, score FROM customers) u GROUP BY customer_id HAVING max(v) > 5",
 ]
 """Each is another question than one that it looks like: repeats that count, NULL, OR, other rows, other columns."""

@@ -1,0 +1,143 @@
+"""Groups by the subject and more, and UNION ALL, as frames that Spark makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from sqlglot import exp
+
+from rules_engine.logical.arithmetic import of_type
+from rules_engine.logical.block_reader import BlockReader
+from rules_engine.logical.comparisons import aggregates, only
+from rules_engine.logical.join_reader import PLAIN, Columns, Named, Scope
+from rules_engine.logical.joined_rows import GroupedRows, JoinedReader, JoinedRows
+from rules_engine.logical.query_blocks import Block
+from rules_engine.logical.query_tree import NotUnderstoodError
+from rules_engine.logical.windows import INEXACT
+
+
+@dataclass
+class MadeFrameReader(BlockReader):
+    """Reads queries into blocks, over frames of the lake and such as are made of them."""
+
+    frames: dict[str, str] = field(default_factory=dict)
+    """By the names of ours: frames that are joined, and those whose rows are aggregated."""
+    made: dict[str, tuple[GroupedRows, ...]] = field(default_factory=dict)
+    """What is made, by the name under which it is a frame; several are joined by UNION ALL."""
+
+    def query(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
+        """As of any query, or what a UNION ALL of plain rows returns."""
+        bare = query.unnest() if isinstance(query, exp.Subquery | exp.Paren) else query
+        if not isinstance(bare, exp.Union) or bare.args.get("distinct"):
+            return super().query(query, named, outer)
+        sides = [super(MadeFrameReader, self).query(side, named, {}) for side in _sides(bare)]
+        keys = {tuple(map(self._is_key_of_subject, side.columns.values())) for side in sides}
+        types = {tuple(self._value(value, side)[1] for value in side.columns.values()) for side in sides}
+        if len(keys) != 1 or len(types) != 1 or "" in next(iter(types)) or True not in next(iter(keys)):
+            raise NotUnderstoodError("a UNION ALL of columns of other types, or of no subject")
+        block, names = Block(), [*sides[0].columns]
+        own, columns = names[keys.pop().index(True)], dict(zip(names, types.pop(), strict=True))
+        rows = tuple(self._side(side, names, own) for side in sides)
+        block.columns = dict(self._named(rows, columns, own, block))
+        return block
+
+    def _side(self, side: Block, names: Sequence[str], own: str) -> GroupedRows:
+        """One side of a UNION ALL, its columns named as those of the first."""
+        if any((side.key, side.having, side.asked, side.before, side.lost, side.distinct, side.groups)):
+            raise NotUnderstoodError("a UNION ALL of groups, of windows, or of rows that ask others")
+        key = [*side.columns.values()][names.index(own)]
+        assert isinstance(key, exp.Column)
+        joined = JoinedReader(self.tree, self.schema, side.frames, side.left).of(side.where, [], key, ())
+        texts = tuple(self._value(value, side)[0] for value in side.columns.values())
+        return GroupedRows(self._with_made(joined.rows), joined.where, tuple(zip(names, texts, strict=True)), None)
+
+    def _value(self, value: exp.Expr, side: Block) -> tuple[str, str]:
+        """The text and the type of a column, or of a literal."""
+        text = self.tree.text(value) or ""
+        if isinstance(value, exp.Column) and value.table:
+            reader = JoinedReader(self.tree, self.schema, side.frames, side.left)
+            key = exp.column(self.schema.subject_key_of(side.frames[value.table]), value.table)
+            return reader.of(side.where, [], key, [value]).rows.by[0], self._type(value, side.frames)
+        if isinstance(value, exp.Literal) and text.isdigit() and len(text) < 10:
+            return text, "int"
+        return text, "string" if text.startswith("'") else ""
+
+    def _as_frame(self, inner: Block, key: exp.Column, block: Block) -> Columns:
+        """Groups by the subject and more, as the rows of a frame."""
+        keys = [key, *inner.by]
+        self._check_plain([*inner.columns.values(), *inner.having], inner)
+        own = next((name for name, value in inner.columns.items() if value == key), "")
+        others = [value for value in inner.columns.values() if value not in keys and not aggregates(value)]
+        if not own or others:
+            raise NotUnderstoodError("groups without the subject, or a column that they are not grouped by")
+        reader = JoinedReader(self.tree, self.schema, inner.frames, inner.left)
+        made = {n: reader.of(inner.where, [value], key, inner.by) for n, value in inner.columns.items()}
+        having = [reader.of(inner.where, [each], key, inner.by) for each in inner.having]
+        texts = tuple((name, made[own].rows.key if name == own else of.text) for name, of in made.items())
+        kept = " AND ".join(f"({each.text})" for each in having)
+        rows = GroupedRows(self._with_made(made[own].rows), made[own].where, texts, kept)
+        return self._named(
+            (rows,), {n: self._type(value, inner.frames) for n, value in inner.columns.items()}, own, block
+        )
+
+    def _named(self, rows: tuple[GroupedRows, ...], types: Mapping[str, str], own: str, block: Block) -> Columns:
+        """Rows that are made, as a frame."""
+        if not all(map(PLAIN.fullmatch, types)):
+            raise NotUnderstoodError("a column under a name that is to be quoted")
+        name = next(name for n in count() if (name := f"made_{n}") not in map(str.lower, self.schema.columns))
+        columns, subject_keys = {**self.schema.columns, name: types}, {**self.schema.subject_keys, name: own}
+        self.made[name], self.schema = rows, replace(self.schema, columns=columns, subject_keys=subject_keys)
+        alias = f"r{next(self._numbers)}"
+        block.frames[alias] = self.frames[alias] = name
+        return {column: exp.column(column, alias) for column in types}
+
+    def _with_made(self, rows: JoinedRows) -> JoinedRows:
+        frames = dict.fromkeys(frame for _, frame in rows.frames if frame in self.made)
+        return rows._replace(made=tuple((frame, self.made[frame]) for frame in frames))
+
+    def _is_key_of_subject(self, column: exp.Expr) -> bool:
+        frame = self.frames.get(column.table, "") if isinstance(column, exp.Column) else ""
+        return bool(frame) and column.name.lower() == self.schema.subject_key_of(frame).lower()
+
+    def _type(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
+        """The type of a column or an aggregate of one; empty where it is not told."""
+        column = (
+            call if isinstance(call, exp.Column) else call.this if isinstance(call.this, exp.Column) else exp.Column()
+        )
+        type_ = self.schema.types_of(frames[column.table]).get(column.name.lower(), "") if column.table else ""
+        digits, more = of_type(type_), {"sum": (10, 0), "avg": (4, 4)}.get(call.key)
+        if more and digits and not digits.whole:
+            return f"decimal({digits.precision + more[0]},{digits.scale + more[1]})"
+        if isinstance(call, exp.Count):
+            return "bigint"
+        return type_ if isinstance(call, exp.Column | exp.Min | exp.Max) else ""
+
+    def _check_plain(self, values: Sequence[exp.Expr], inner: Block) -> None:
+        """Refuse aggregates that are not exact, or of rows that are DISTINCT or ask others."""
+        if inner.asked or inner.before or inner.lost or any(each.find(exp.Window, exp.Query) for each in values):
+            raise NotUnderstoodError("an aggregate of rows that are DISTINCT, or ask others")
+        for call in (call for each in values for call in aggregates(each)):
+            self._check_exact(call, inner.frames)
+
+    def _check_exact(self, call: exp.Expr, frames: Mapping[str, str]) -> None:
+        """Refuse sums of doubles, which depend on the order in which they are added up."""
+        for node in call.this.walk() if isinstance(call, exp.Sum | exp.Avg) else ():
+            column = isinstance(node, exp.Column) and bool(node.table)
+            types = self.schema.types_of(frames.get(node.table, self.schema.subject)) if column else {}
+            if isinstance(node, exp.Div | exp.Anonymous) or (
+                column and types.get(node.name.lower(), "") in {"", *INEXACT}
+            ):
+                raise NotUnderstoodError("a sum of doubles, or of what may be one")
+            if isinstance(node, exp.Column) and not column and (self.tree.text(node) or "'")[0] != "'":
+                raise NotUnderstoodError("a sum of doubles, or of what may be one")
+
+
+def _sides(query: exp.Expr) -> Iterator[exp.Expr]:
+    if not isinstance(query, exp.Union) or query.args.get("distinct"):
+        yield query
+        return
+    only(query, {"this", "expression", "distinct"})
+    for side in (query.this, query.args["expression"]):
+        yield from _sides(side)
