@@ -7,9 +7,18 @@ from itertools import repeat
 
 from sqlglot import exp
 
-from rules_engine.logical.aggregate_conditions import as_count, passes_over_null
-from rules_engine.logical.comparisons import conditions_of, is_given, only, put, scalar, tables, without_default
-from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes
+from rules_engine.logical.aggregate_conditions import as_count, counted, passes_over_null
+from rules_engine.logical.comparisons import (
+    conditions_of,
+    is_given,
+    only,
+    put,
+    returned_in_having,
+    scalar,
+    tables,
+    without_default,
+)
+from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes, with_queries
 from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
@@ -38,11 +47,7 @@ class BlockReader(JoinReader):
             raise NotUnderstoodError("a UNION, or another query than a SELECT; over one frame OR would be")
         only(query, _KNOWN)
         if with_ := query.args.get("with_"):
-            only(with_, {"expressions"})
-            named = dict(named)
-            for each in with_.expressions:
-                only(each, {"this", "alias"})
-                named[each.alias.lower()] = each
+            named = with_queries(with_, named)
         return self._select(query, named, outer)
 
     def _set_operation(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
@@ -78,7 +83,7 @@ class BlockReader(JoinReader):
         self._returned(query, block, scope, outer)
         self._groups(query, block, scope, outer)
         if beside:
-            self._grouped_beside(block, beside)
+            self._grouped_beside(block, beside, scope)
         return block
 
     def _groups(self, query: exp.Select, block: Block, scope: Scope, outer: Scope) -> None:
@@ -96,14 +101,15 @@ class BlockReader(JoinReader):
         if having and not group and block.key is not None:
             raise NotUnderstoodError
         if having:
-            told = [columns for of, columns in scope.items() if of]
-            hidden = {n for columns in told for n in columns if n in block.columns and block.columns[n] != columns[n]}
-            returned = {} if hidden else block.columns
+            names = {name for of, columns in scope.items() if of for name in columns}
+            if names & {column.name.lower() for column in returned_in_having(query)}:
+                raise NotUnderstoodError("HAVING of a name that is returned, and is a column's as well")
+            returned = {name: value for name, value in block.columns.items() if name not in names}
             known = {**scope, MERGED: {**returned, **scope.get(MERGED, {})}}
             found = [self._resolved(each, known, outer) for each in conditions_of(having.this)]
             block.having += [without_default(as_count(each) if group else each) for each in found]
 
-    def _grouped_beside(self, block: Block, beside: list[Left]) -> None:
+    def _grouped_beside(self, block: Block, beside: list[Left], scope: Scope) -> None:
         """Groups over a LEFT JOIN: what the joined rows come to, where there may be none."""
         if block.key is None or block.asked:
             raise NotUnderstoodError("a LEFT JOIN of which nothing is asked")
@@ -113,8 +119,9 @@ class BlockReader(JoinReader):
             len(beside) == 1 and plain and asked and not block.by and {*block.frames.values()} == {self.schema.subject}
         )
         if not known or not all(passes_over_null(each, inner.frames) for each in asked):
-            for _, inner, on in beside:
-                if len(inner.frames) != 1 or inner.key is not None or inner.asked or inner.before or inner.left:
+            for alias, inner, on in beside:
+                made = any(not tables(value) or not isinstance(value, exp.Column) for value in scope[alias].values())
+                if len(inner.frames) != 1 or inner.key is not None or inner.asked or inner.before or inner.left or made:
                     raise NotUnderstoodError("GROUP BY over a LEFT JOIN, of more than what the joined rows come to")
                 block.frames |= inner.frames
                 block.left[next(iter(inner.frames))] = [*inner.where, *on]
@@ -189,8 +196,8 @@ class BlockReader(JoinReader):
         found = self.query(query, named, outer)
         if found.having and found.key is None:
             asked, found.having = tuple(found.having), []
-            if negated:
-                raise NotUnderstoodError("NOT EXISTS of a sub-query with HAVING and no groups")
+            if negated or counted(asked)[1]:  # of no row Spark 3.5 and 4 say different things
+                raise NotUnderstoodError("NOT EXISTS, or what is true of no row, of HAVING and no groups")
             return Asked(found, comparison=asked)
         refuse_totals(found, self.tree)
         return Asked(found, negated)

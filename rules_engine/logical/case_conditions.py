@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from sqlglot import exp
 
 from rules_engine.logical.comparisons import COMPARE
-from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.logical.query_tree import QueryTree, is_stand_in
+
+_MOST_DIGITS = 19
+"""Of a number, with its point: two of them have one decimal type that holds both."""
 
 
-def chosen(condition: exp.Expr) -> exp.Expr:
-    """The condition; where it is a CASE, or one held equal to a literal, without it if that can be told."""
+def chosen(condition: exp.Expr, tree: QueryTree) -> exp.Expr:
+    """The condition; where it is a CASE, or one of literals held equal to one, without it if that can be told."""
     bare = condition.unnest()
     case, value = bare, None
     if isinstance(bare, exp.EQ):
         case, value = bare.this.unnest(), bare.expression.unnest()
-    if not isinstance(case, exp.Case) or case.this is not None or (value is not None and not _is_literal(value)):
+    if not isinstance(case, exp.Case) or case.this is not None:
+        return condition
+    results = [each.args["true"].unnest() for each in case.args["ifs"]]
+    results.append((case.args.get("default") or exp.Null()).unnest())
+    if not _are_alike([of for of in results if not isinstance(of, exp.Null)], value, tree):
         return condition
     terms, before = list[exp.Expr](), list[exp.Expr]()
-    for each in case.args["ifs"]:
-        told = _outcome(each.args["true"], value)
-        terms += [exp.and_(*(of.copy() for of in (*before, each.this, *told)))] if told is not None else []
-        unmet = is_not_true(each.this)
-        if unmet is None:
+    for when, result in zip([*case.args["ifs"], None], results, strict=True):
+        told, met = _outcome(result, value), [when.this] if when is not None else []
+        terms += [exp.and_(*(of.copy() for of in (*before, *met, *told)))] if told is not None else []
+        unmet = [is_not_true(each) for each in met]
+        if None in unmet:
             return condition
-        before.append(unmet)
-    told = _outcome(case.args.get("default") or exp.Null(), value)
-    terms += [exp.and_(*(of.copy() for of in (*before, *told)))] if told is not None else []
+        before += [each for each in unmet if each is not None]
     return exp.or_(*terms) if terms else condition
+
+
+def _are_alike(results: Sequence[exp.Expr], value: exp.Expr | None, tree: QueryTree) -> bool:
+    """Whether none of the results of a CASE is cast: all are true or false, or literals of the kind of the value."""
+    if value is None:
+        return all(isinstance(of, exp.Boolean | exp.Predicate | exp.Connector | exp.Not) for of in results)
+    return len({_kind(of, tree) for of in (*results, value)}) == 1 and bool(_kind(value, tree))
+
+
+def _kind(node: exp.Expr, tree: QueryTree) -> str:
+    """Whether it is a plain number, text or truth value; empty for what may be equal to another of its kind."""
+    if isinstance(node, exp.Boolean):
+        return "truth"
+    text = (tree.text(node) or "") if _is_literal(node) else ""
+    if isinstance(node, exp.Literal):
+        return "number" if len(text) < _MOST_DIGITS else ""
+    return "text" if text.startswith("'") and "\\" not in text else ""
 
 
 def _outcome(result: exp.Expr, value: exp.Expr | None) -> list[exp.Expr] | None:
     """What is to be true for a result to be the value, or to be true; None where it is not."""
-    result = result.unnest()
-    if isinstance(result, exp.Null) or (isinstance(result, exp.Boolean) and value is None and not result.this):
-        return None
-    if value is None:
-        return [] if isinstance(result, exp.Boolean) else [result]
-    if type(result) is type(value) and _is_literal(result):
-        return [] if _same(result, value) else None
-    return [exp.EQ(this=result.copy(), expression=value.copy())]
+    if value is not None or isinstance(result, exp.Boolean | exp.Null):
+        return [] if _same(result, value or exp.true()) else None
+    return [result]
 
 
 def _same(one: exp.Expr, other: exp.Expr) -> bool:

@@ -51,6 +51,15 @@ def conditions_of(condition: exp.Expr) -> Iterator[exp.Expr]:
         yield condition
 
 
+def returned_in_having(query: exp.Select) -> list[exp.Column]:
+    """Columns that HAVING names outside aggregates as the query returns something else than a column of that name."""
+    made = [each for each in query.selects if isinstance(each, exp.Alias)]
+    names = {each.alias.lower() for each in made if each.this.name.lower() != each.alias.lower()}
+    columns = query.args["having"].find_all(exp.Column) if query.args.get("having") else ()
+    plain = [each for each in columns if not each.table and each.name.lower() in names]
+    return [each for each in plain if each.parent_select is query and each.find_ancestor(exp.AggFunc) is None]
+
+
 def scalar(condition: exp.Expr, resolved: Callable[[exp.Expr], exp.Expr]) -> tuple[exp.Expr, exp.Expr] | None:
     """A sub-query held against a value beside it, and the comparison with a hole in its place on the left."""
     if isinstance(condition, exp.Is | exp.Between) and isinstance(condition.this.unnest(), exp.Select | exp.Subquery):

@@ -22,7 +22,7 @@ from rules_engine.logical.block_reader import BlockReader
 from rules_engine.logical.case_conditions import chosen
 from rules_engine.logical.comparisons import conditions_of, says_more
 from rules_engine.logical.flattened import flattened
-from rules_engine.logical.join_reader import Named
+from rules_engine.logical.join_reader import Named, with_queries
 from rules_engine.logical.join_sides import JoinSide
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
@@ -130,7 +130,7 @@ class _Reader:
         if query.args.get("group") or query.args.get("having"):
             others = without_others(query, found)
             return [[others[0], *others[1]]] if others else None
-        told = [chosen(each) for each in found.where]
+        told = [chosen(each, self.tree) for each in found.where]
         terms = [*islice(_disjuncts(told, found), MOST_TERMS + 1)]
         parts = [found.parts(term) for term in terms]
         if told == found.where and len(terms) == 1 and len(parts[0]) == 1:
@@ -193,10 +193,10 @@ def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:
     """Without brackets, and without its WITH queries, which are known by name then."""
     while isinstance(query, exp.Subquery | exp.Paren) and not says_more(query, {"this", "alias"}):
         query = query.this
-    if (with_ := query.args.get("with_")) and not says_more(with_, {"expressions"}):
+    if with_ := query.args.get("with_"):
         query = query.copy()
         query.set("with_", None)
-        named = {**named, **{each.alias.lower(): each for each in with_.expressions}}
+        named = with_queries(with_, named)
     return query, named
 
 

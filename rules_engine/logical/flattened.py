@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import says_more
+from rules_engine.logical.comparisons import returned_in_having, says_more
 from rules_engine.logical.join_reader import Named
 from rules_engine.logical.query_tree import is_stand_in
 
@@ -17,7 +17,7 @@ _INNER = {"expressions", "from_", "joins", "where"}
 
 def flattened(query: exp.Select, named: Named) -> tuple[exp.Select, Named] | None:
     """The one query, and the WITH queries that it may name; None where it is not told to be the same."""
-    if says_more(query, _OUTER) or not query.args.get("from_"):
+    if says_more(query, _OUTER) or not query.args.get("from_") or returned_in_having(query):
         return None
     item = query.args["from_"].this
     inner, named = _read(item, named)
@@ -27,7 +27,7 @@ def flattened(query: exp.Select, named: Named) -> tuple[exp.Select, Named] | Non
     found = query.copy()
     found.set("order", None)
     clauses = [*found.expressions, *filter(None, map(found.args.get, ("where", "group", "having")))]
-    if _hides(clauses, inner, item.name.lower()):
+    if _hides(clauses, inner, item):
         return None
     for clause in clauses:
         made = columns.put(clause, item.alias_or_name.lower())
@@ -59,11 +59,12 @@ def _read(item: exp.Expr, named: Named) -> tuple[exp.Select | None, Named]:
     return None if counts else inner, named
 
 
-def _hides(clauses: list[exp.Expr], inner: exp.Select, name: str) -> bool:
+def _hides(clauses: list[exp.Expr], inner: exp.Select, item: exp.Expr) -> bool:
     """Whether a sub-query has a relation of a name that would then mean another, or reads the WITH query itself."""
     tables = [table for each in clauses for table in each.find_all(exp.Table, exp.Subquery)]
     read = {each.this.alias_or_name.lower() for each in (inner.args["from_"], *(inner.args.get("joins") or ()))}
-    return any(each.alias_or_name.lower() in read or each.name.lower() == name for each in tables)
+    read.add(item.alias_or_name.lower())
+    return any(each.alias_or_name.lower() in read or each.name.lower() == item.name.lower() for each in tables)
 
 
 @dataclass(frozen=True)

@@ -202,8 +202,9 @@ class JoinReader(NameReader, ABC):
             return None
         if inner.by or inner.left:
             raise NotUnderstoodError("a LEFT JOIN of groups by several columns")
-        values = {value.sql() for value in columns.values()}
-        if any(rejects_null(self._resolved(each, scope, outer), values) for each in about if not each.find(exp.Query)):
+        own = {name: exp.column(name, "left_joined") for name in columns}
+        within, values = {**scope, alias: own}, {column.sql() for column in own.values()}
+        if any(rejects_null(self._resolved(each, within, outer), values) for each in about if not each.find(exp.Query)):
             self._taken(inner, block)
             block.says(on)
             return conditions
@@ -224,6 +225,17 @@ class JoinReader(NameReader, ABC):
                 owners = [name for name, columns in scope.items() if name and column.name.lower() in columns]
                 of |= {column.table.lower()} if column.table else {*owners}
         return of
+
+
+def with_queries(clause: exp.Expr, named: Named) -> Named:
+    """Those that can be named, and those of a clause; refused where one of these would hide another."""
+    only(clause, {"expressions"})
+    found = {each.alias.lower(): each for each in clause.expressions}
+    for each in clause.expressions:
+        only(each, {"this", "alias"})
+    if not found.keys().isdisjoint(named):
+        raise NotUnderstoodError("a WITH query of a name that another has")
+    return {**named, **found}
 
 
 def _rename(inner: Block, item: exp.Expr) -> None:

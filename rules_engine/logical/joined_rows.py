@@ -106,7 +106,8 @@ class JoinedReader:
         """
         if any(node.find(exp.Window, exp.Query) for node in (*where, *having, *by)):
             raise NotUnderstoodError("a window over rows that are joined or grouped")
-        order = sorted(self.frames, key=lambda alias: (alias in self.left, self.frames[alias].lower(), self._at(alias)))
+        plain = sorted(set(self.frames) - {*self.left}, key=lambda alias: (self.frames[alias].lower(), self._at(alias)))
+        order = [*plain, *(alias for alias in self.frames if alias in self.left)]  # which may name those before them
         names = {alias: f"r{number}" for number, alias in enumerate(order)}
         ties = [each for each in where if self._ties(each)]
         self._check_tied([*ties, *(each for on in self.left.values() for each in on)])
@@ -133,7 +134,8 @@ class JoinedReader:
         if not isinstance(node, exp.AggFunc):
             return None
         text = self.tree.text(node)
-        if text is None or node.expressions:
+        several = isinstance(node.this, exp.Distinct) and len(node.this.expressions) > 1
+        if text is None or node.expressions or several:
             raise NotUnderstoodError
         return text
 

@@ -31,8 +31,9 @@ def among(query: exp.Expr, found: Relations) -> exp.Expr | None:
     conditions = [*conditions_of(inner.args["where"].this)] if inner.args.get("where") else []
     tie = next((each for each in conditions if _other_end(each, found.key) is not None), None)
     left = [each.copy() for each in conditions if each is not tie]
-    if tie is None or _aggregates(inner) or any(_names(each, found.own) for each in (*left, *_joins(inner))):
-        return None
+    own = any(each.alias_or_name.lower() == found.own for each in inner.find_all(exp.Table, exp.Subquery))
+    if tie is None or own or _aggregates(inner) or any(_names(each, found.own) for each in (*left, *_joins(inner))):
+        return None  # where a relation within has the name of the subject's own row, it hides that
     rows = inner.copy()
     rows.set("expressions", [_other_end(tie, found.key)])
     rows.set("where", exp.Where(this=exp.and_(*left)) if left else None)

@@ -8,7 +8,7 @@ from itertools import chain
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import aggregates, conditions_of, says_more, ties
+from rules_engine.logical.comparisons import aggregates, conditions_of, returned_in_having, says_more, ties
 from rules_engine.logical.join_sides import WHOLE
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.model.frames import Schema
@@ -246,7 +246,7 @@ def without_others(query: exp.Select, found: Relations) -> tuple[exp.Expr, list[
     What is true of the subject is true of each of its rows, so that it can be asked before they are grouped.
     """
     group = query.args["group"].expressions if query.args.get("group") else []
-    if len(group) != 1 or not isinstance(group[0], exp.Column):
+    if len(group) != 1 or not isinstance(group[0], exp.Column) or returned_in_having(query):
         return None
     by = exp.EQ(this=group[0].copy(), expression=found.key)
     found.qualify([by])
