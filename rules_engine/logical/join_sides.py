@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -13,8 +14,10 @@ from rules_engine.logical.condition import Constants, family
 from rules_engine.logical.condition_reader import parts
 from rules_engine.logical.operands import names
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
+from rules_engine.logical.select_query import unqualified
 from rules_engine.logical.values import NotIndexable
 from rules_engine.model.frames import Schema
+from rules_engine.sql.tokens import tokens
 
 WHOLE = frozenset({"tinyint", "smallint", "int", "bigint"})
 """Types whose values are equal where they are the same number."""
@@ -136,3 +139,18 @@ def raises_nowhere(condition: str, types: Mapping[str, str], frame: str) -> bool
         return bool(parts(condition, types, Constants({}, set()), frame))
     except NotIndexable:
         return False
+
+
+def raises_nowhere_in_a_join(condition: str, schema: Schema) -> bool:
+    """
+    Whether a condition on columns of several frames, with their aliases, can be asked of any row that they join.
+
+    Spark asks some of a join's conditions before it joins, in an order of its own.
+    """
+    types = dict[str, str]()
+    for name, type_ in (named for frame in schema.columns for named in schema.types_of(frame).items()):
+        types[name] = type_ if types.get(name, type_) == type_ else ""
+    words = tokens(condition)
+    for alias in {before.word for before, dot in pairwise(words) if dot.text == "."}:
+        condition = unqualified(condition, alias)
+    return raises_nowhere(condition, types, "")

@@ -22,7 +22,7 @@ from rules_engine.index.aggregate_predicates import AggregatePushDown, Groups
 from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.index.words import Literal, RuleBit, Terms
 from rules_engine.logical.disjunctive_form import Disjunction
-from rules_engine.logical.join_sides import Values
+from rules_engine.logical.join_sides import Values, raises_nowhere_in_a_join
 from rules_engine.logical.joined_rows import HeldRow, JoinedRows
 from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.placed_rows import Placed
@@ -256,7 +256,7 @@ class _Planner:
         for of_core in self.cores.values():
             first = of_core[0][0]
             for found, placed, bound, why_not in of_core:
-                if len(of_core) == 1 or not found.where:
+                if len(of_core) == 1 or not found.where or not raises_nowhere_in_a_join(found.where, self.schema):
                     self._leave(placed, why_not)
                     continue
                 self._add(Source(first.source, first.key, given=first.given), [bound])
