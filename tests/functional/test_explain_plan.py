@@ -29,10 +29,9 @@ PLACES = {
         "asks the rows of holdings; asks customers",
         "looks up spend, balance",
     ),
-    "SELECT customer_id FROM (SELECT customer_id, balance FROM holdings UNION ALL SELECT customer_id, spend FROM "
-    "customers) u GROUP BY customer_id HAVING sum(balance) > 5": (
+    "SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)": (
         "a query of its own",
-        "a UNION",
+        "a sub-query within an expression",
     ),
 }
 """A rule's condition to where it goes and why."""

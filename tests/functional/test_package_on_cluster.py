@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,11 @@ def test_what_is_done_before_a_run_needs_the_package_alone(alone: SparkAlone, tm
     assert test_master.ids(there, "2024-06-01") == test_master.ids(here, "2024-06-01")
 
 
-@pytest.fixture(params=["local-cluster", "standalone"])
+CLUSTERS = ["local-cluster", "standalone"] if "EVERY_CLUSTER" in os.environ else ["local-cluster"]
+"""Each takes minutes: with ``EVERY_CLUSTER`` set, a standalone one is started, too."""
+
+
+@pytest.fixture(params=CLUSTERS)
 def master(request: pytest.FixtureRequest, alone: SparkAlone) -> Iterator[str]:
     """Two workers: of one JVM that plays a cluster, or each a process beside a master's."""
     if request.param == "local-cluster":
