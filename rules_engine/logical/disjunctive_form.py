@@ -82,8 +82,7 @@ class _Reader:
             found = self._parts(query, named)
         except NotUnderstoodError as of_part:
             found, problem = None, of_part
-        several = [question.form.held for term in found or () for question in term]
-        if found is None or any(several):
+        if found is None or any(question.form.held for term in found for question in term):
             with suppress(NotUnderstoodError):
                 held = SubjectAggregateReader(self.tree, self.schema).of(query.copy(), named)
                 return ((Question(NormalForm(JoinSide(self.schema.subject.lower()), held=held)),),)
@@ -91,9 +90,6 @@ class _Reader:
             raise problem
         if _are_too_many(found):
             raise NotUnderstoodError("more questions than are asked together") from problem
-        combined = len(several) > 1 and not isinstance(query, exp.SetOperation)
-        if combined and any(held is not None and held.raises for held in several):
-            raise NotUnderstoodError("a comparison of aggregates that could raise without the rest") from problem
         return found
 
     def _without_a_join(self, query: exp.Expr, named: Named) -> Disjunction | None:

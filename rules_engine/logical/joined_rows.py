@@ -82,8 +82,6 @@ class HeldRow(NamedTuple):
     frame: str
     pieces: tuple[str, ...]
     aggregates: tuple[SubjectAggregate, ...]
-    raises: bool
-    """Whether the condition could, on rows that are not asked for all of it."""
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class MadeFrameReader(BlockReader):
         digits, more = of_type(type_), {"sum": (10, 0), "avg": (4, 4)}.get(call.key)
         if more and digits and not digits.whole:
             return f"decimal({digits.precision + more[0]},{digits.scale + more[1]})"
-        if isinstance(call, exp.Count):
+        if isinstance(call, exp.Count) or (isinstance(call, exp.Sum) and digits):
             return "bigint"
         return type_ if isinstance(call, exp.Column | exp.Min | exp.Max) else ""
 

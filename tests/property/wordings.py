@@ -537,6 +537,7 @@ NO_OTHERS = [
     f"SELECT customer_id FROM customers WHERE country = 'GB' EXCEPT {C} WHERE (SELECT count(*) FROM {H}) > (SELECT max(k.balance) FROM {K})",
     f"{C} WHERE (SELECT bool_or(h.balance > 3) FROM {H}) = (SELECT bool_and(k.balance > 3) FROM {K})",
     f"{C} WHERE (SELECT count(*) FROM {H}) > (SELECT count(*) FROM holdings k)",
+    f"{C} WHERE (SELECT count(*) FROM {H}) > (SELECT max(k.balance) FROM {K}) / c.spend AND c.spend > 0",
     "SELECT customer_id FROM (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product HAVING sum(balance) > 0) t GROUP BY customer_id HAVING count(*) >= 2",
     "SELECT customer_id FROM (SELECT customer_id, product, sum(balance) AS s FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id, product) t GROUP BY customer_id HAVING min(s) > 0",
     "WITH m AS (SELECT customer_id, product, sum(balance) AS s FROM holdings GROUP BY customer_id, product) SELECT customer_id FROM m GROUP BY customer_id HAVING avg(s) > 2 AND count(*) > 1",
