@@ -64,7 +64,7 @@ from jobs.cluster_checks import before_a_run
 from jobs.emr import Job, Roles, steps_of
 from jobs.emr_runs import RunState
 from jobs.emr_submission import Said
-from jobs.environment_checks import misnamed
+from jobs.environment_checks import misnamed, texts
 from jobs.environment_checks import variables as read_variables
 from jobs.nodes import Architecture, Nodes
 from jobs.sequence import Before, left_out
@@ -129,7 +129,7 @@ def submit(
     said = Said(*inputs, *on, security_configuration, roles, correction, hours, before, rows, rules, lineage)
     if variables:
         workflow = read_variables(variables, lambda service: aws.client(service, settings.region))
-        said = said.filled(workflow, misnamed(workflow))
+        said = said.filled(texts(workflow), misnamed(workflow))
     job = said.job(settings)
     if dry_run:
         return _show(desk, job, said, publish=publish)

@@ -26,7 +26,7 @@ from jobs.cluster_checks import (
     role_faults,
     trust_faults,
 )
-from jobs.environment_checks import PLACES, Variables, secret_text, topic_faults, variable_faults
+from jobs.environment_checks import PLACES, Variables, secret_text, texts, topic_faults, variable_faults
 from jobs.freeze_step import url_of
 from jobs.nodes import Nodes
 from jobs.sequence import WHOSE
@@ -48,7 +48,7 @@ GONE = ("TERMINATED", "TERMINATING", "TERMINATED_WITH_ERRORS")
 
 def account(
     client: Client,
-    read: Callable[[], Variables],
+    read: Callable[[], Mapping[str, Any]],
     nodes: Nodes,
     region: str | None,
     resolve: Resolve = socket.getaddrinfo,
@@ -59,9 +59,9 @@ def account(
         yield first
         if first.faults:
             return
-    told: dict[str, str] = {}
+    told: dict[str, Any] = {}
     yield looked("Variables", lambda: _variables(told, read))
-    value = {name.removeprefix("rules_"): text for name, text in told.items() if text.strip()}
+    value = {name.removeprefix("rules_"): text for name, text in texts(told).items() if text.strip()}
     yield looked("Accounts", lambda: _account_faults(client("sts"), value), "all in yours")
     yield from _buckets(client("s3"), value)
     yield from _tables(client("dynamodb"), value)
@@ -72,7 +72,7 @@ def account(
         yield looked("Topic", lambda: topic_faults(client("sns"), topic), topic)
 
 
-def _variables(told: dict[str, str], read: Callable[[], Variables]) -> Look:
+def _variables(told: dict[str, Any], read: Callable[[], Mapping[str, Any]]) -> Look:
     told.update(read())
     yield f"{len(told)} of them"
     yield from variable_faults(told)

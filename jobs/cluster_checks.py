@@ -167,9 +167,13 @@ def _trusts(principal: Any, kind: str, who: str) -> bool:
 
 
 def statements_of(iam: Any, role: str) -> list[Mapping[str, Any]]:
-    """What the inline policies of a role say."""
+    """What the policies of a role say, its own and those that are attached to it."""
     name = role.rpartition("/")[2]
     found: list[Mapping[str, Any]] = []
+    for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        found += _statements(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         found += _statements(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
     return found

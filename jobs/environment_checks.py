@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from jobs.emr import Job, steps_of
 from jobs.emr_submission import APPLICATION, CLUSTER, LINEAGE, ROLE
 from jobs.nodes import Architecture, Nodes
 from jobs.sequence import WHOSE, Before
-from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.errors import Fault, RunRefused, did_you_mean
 from rules_engine.model.decisions import WritePolicy
 from rules_engine.publication import dynamodb_items
 from rules_engine.publication.names import table_name
@@ -69,10 +69,13 @@ FORMS = {
 }
 """By the end of a Variable's name: the form of its value, and what to write."""
 
+KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "yes or no", type(None): "nothing"}
+"""What JSON may hold in place of names with their values."""
+
 Variables = Mapping[str, str]
 
 
-def variables(said: str, client: Client) -> Variables:
+def variables(said: str, client: Client) -> Mapping[str, Any]:
     """
     The Variables of the workflow: of a JSON file as `airflow variables import` takes it, or from Secrets Manager.
 
@@ -80,15 +83,7 @@ def variables(said: str, client: Client) -> Variables:
         RunRefused: If the file is none of the kind, or AWS refuses.
     """
     if said != SECRETS:
-        try:
-            found = json.loads(Path(said).read_text(encoding="utf-8")).items()
-        except (OSError, ValueError, AttributeError) as problem:
-            what, remedy = f"it holds no Variables: {problem}.", f'Write {{"rules_tenant": "…"}}, or say {SECRETS}.'
-            raise RunRefused(Fault(f"File {said}", what, remedy)) from problem
-        remedy = "Write a text between quotes, or leave it out."
-        others = [(name, json.dumps(value)) for name, value in found if not isinstance(value, str)]
-        raise_all(RunRefused, [Fault(f"Variable {name}", f"{value} is no text.", remedy) for name, value in others])
-        return dict(found)
+        return {name: _value(each) for name, each in _of_file(Path(said)).items()}
     manager = client("secretsmanager")
     with aws.told(f"Secrets {SECRETS}"):
         pages = manager.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [SECRETS]}])
@@ -96,7 +91,33 @@ def variables(said: str, client: Client) -> Variables:
         return {name.rpartition("/")[2]: manager.get_secret_value(SecretId=name)["SecretString"] for name in names}
 
 
-def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
+def texts(told: Mapping[str, Any]) -> Variables:
+    """The Variables that are texts, as all of the workflow are to be."""
+    return {name: value for name, value in told.items() if isinstance(value, str)}
+
+
+def _value(told: Any) -> Any:
+    """Of a Variable with a description, as `airflow variables export` writes it, what it is."""
+    return told["value"] if isinstance(told, dict) and "value" in told else told
+
+
+def _of_file(file: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as problem:
+        what = f"it cannot be read: {problem.strerror}."
+    except UnicodeDecodeError as problem:
+        what = f"byte {problem.start + 1} is no UTF-8."
+    except json.JSONDecodeError as problem:
+        what = f"line {problem.lineno}, column {problem.colno} is no JSON."
+    else:
+        if isinstance(found, dict):
+            return found
+        what = f"it holds {KINDS[type(found)]}, not names with their values."
+    raise RunRefused(Fault(f"File {file}", what, f'Write {{"rules_tenant": "…"}}, or say {SECRETS}.'))
+
+
+def examined(client: Client, told: Mapping[str, Any], nodes: Nodes) -> Iterator[Looked]:
     """Everything that the nightly workflow needs of AWS; of what cannot be named nothing more is looked at."""
     faults = tuple(variable_faults(told))
     yield Looked("Variables", f"{len(told)} of them", faults)
@@ -105,7 +126,7 @@ def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
     yield (who := looked("Identity", lambda: identity(client("sts"))))
     if who.faults:
         return
-    value = {name.removeprefix("rules_"): text for name, text in told.items()}
+    value = {name.removeprefix("rules_"): text for name, text in texts(told).items()}
     job = _job(value, nodes)
     steps = [step.what for step in steps_of(job, publish=True)]
     s3, iam = client("s3"), client("iam")
@@ -120,6 +141,8 @@ def examined(client: Client, told: Variables, nodes: Nodes) -> Iterator[Looked]:
             profile = value.get("instance_profile")
             yield looked(f"Role of {step}", partial(role_faults, iam, arn, profile), arn)
             yield looked(f"Reach of {step}", partial(_reach_faults, iam, step, arn, value))
+    if profile := value.get("instance_profile"):
+        yield looked("Reach of the nodes", lambda: _node_faults(iam, profile, value), profile)
 
 
 def _job(value: Variables, nodes: Nodes) -> Job:
@@ -138,23 +161,26 @@ def nodes_of(requests: Path) -> Nodes:
     return Nodes(Architecture(processor[1]) if processor else Architecture.X86_64, python[1] if python else "3.11")
 
 
-def variable_faults(told: Variables) -> Iterator[Fault]:
-    """What of the Variables is missing, is none, or has not its form."""
+def variable_faults(told: Mapping[str, Any]) -> Iterator[Fault]:
+    """What of the Variables is missing, is none, is no text, or has not its form."""
     own = () if "rules_serverless_application" in told or "rules_cluster_id" in told else OWN
     for name in (*REQUIRED, *own, *(ROLES if "rules_serverless_application" in told else ())):
-        if not told.get(f"rules_{name}", "").strip():
+        if not str(told.get(f"rules_{name}", "")).strip():
             yield Fault(f"Variable rules_{name}", "it is missing.", f"Set it: airflow variables set rules_{name} ….")
     yield from misnamed(told)
-    for name in (each for each in told if each in KNOWN):
+    for name, value in texts(told).items():
         form, example = next((form for end, form in FORMS.items() if name.endswith(end)), (".*", ""))
-        if (value := told[name]).strip() and not re.fullmatch(form, value):
+        if name in KNOWN and value.strip() and not re.fullmatch(form, value):
             yield Fault(f"Variable {name}", f"'{value}' has not the form that it needs.", f"Write {example}.")
 
 
-def misnamed(told: Variables) -> Iterator[Fault]:
-    """What looks like a Variable of the workflow, and is none."""
-    for name in told:
-        if name.startswith("rules_") and name not in KNOWN:
+def misnamed(told: Mapping[str, Any]) -> Iterator[Fault]:
+    """What looks like a Variable of the workflow, and is none, or is one and no text."""
+    for name, value in told.items():
+        if name in KNOWN and not isinstance(value, str):
+            remedy = "Write a text between quotes, or leave it out."
+            yield Fault(f"Variable {name}", f"{json.dumps(value)} is no text.", remedy)
+        elif name.startswith("rules_") and name not in KNOWN:
             near = did_you_mean(name.removeprefix("rules_"), (each.removeprefix("rules_") for each in KNOWN))
             remedy = near.replace("'", "'rules_", 1) or "Take it away."
             yield Fault(f"Variable {name}", "the workflow knows none of that name.", remedy)
@@ -222,13 +248,30 @@ def _reach_faults(iam: Any, step: str, role: str, value: Variables) -> Iterator[
         ],
         "publish": [("s3:GetObject", f"{folder}/decisions/p"), ("s3:PutObject", f"{folder}/published.json")],
     }
-    said = statements_of(iam, role)
     if landed := value.get("landed_uri"):
         needs["ingest"] = [("s3:GetObject", landed), ("s3:PutObject", f"{landed.rpartition('/')[0]}/f/d/p")]
         needs["curate"] = [("s3:GetObject", landed), ("s3:PutObject", f"{value['lake_uri'].rpartition('/')[0]}/f/d/p")]
     if master := value.get("master_uri"):
         needs["master"] = [("s3:GetObject", master), ("s3:PutObject", f"{master.rpartition('/')[0]}/d/manifest.json")]
-    for action, uri in [("s3:GetObject", f"{value['artefacts_uri']}/rules.zip"), *needs.get(step, [])]:
+    wanted = [("s3:GetObject", f"{value['artefacts_uri']}/rules.zip"), *needs.get(step, [])]
+    if application := value.get("serverless_application"):
+        wanted += [("s3:PutObject", f"{value['logs_uri'].rstrip('/')}/applications/{application}/jobs/j/stderr.gz")]
+    yield from _refused_to(f"Step {step}", iam, role, wanted, "infra/roles.yaml")
+
+
+def _node_faults(iam: Any, profile: str, value: Variables) -> Iterator[Fault]:
+    """Whether the nodes of a cluster, which write the logs of its steps, may do so."""
+    role = iam.get_instance_profile(InstanceProfileName=profile.rpartition("/")[2])["InstanceProfile"]["Roles"][0][
+        "Arn"
+    ]
+    wanted = [("s3:PutObject", f"{value['logs_uri'].rstrip('/')}/j-1/steps/s-1/stderr.gz")]
+    yield from _refused_to("Nodes", iam, role, wanted, "infra/emr.yaml")
+
+
+def _refused_to(who: str, iam: Any, role: str, wanted: Iterable[tuple[str, str]], template: str) -> Iterator[Fault]:
+    """What a role may not do, of actions with the addresses that they are for."""
+    said = statements_of(iam, role)
+    for action, uri in wanted:
         if not allowed(said, action, f"arn:aws:s3:::{uri.removeprefix('s3://')}"):
             what = f"its role {role} may not {action} {uri}."
-            yield Fault(f"Step {step}", what, "Make prefixes of infra/roles.yaml and Variables the same.")
+            yield Fault(who, what, f"Make prefixes of {template} and Variables the same.")

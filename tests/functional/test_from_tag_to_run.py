@@ -84,6 +84,12 @@ class Account:
         iam.create_role(RoleName="nodes", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
         iam.create_instance_profile(InstanceProfileName="nodes")
         iam.add_role_to_instance_profile(InstanceProfileName="nodes", RoleName="nodes")
+        logs = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::acme-rules-prod-logs/*"}
+        iam.put_role_policy(
+            RoleName="nodes",
+            PolicyName="nodes",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [logs]}),
+        )
         taken = json.dumps(trust | {"Principal": {"Service": "elasticmapreduce.amazonaws.com"}})
         iam.create_role(RoleName="emr-service", AssumeRolePolicyDocument=f'{{"Statement": [{taken}]}}')
         boto3.client("emr", region_name=REGION).create_security_configuration(
@@ -176,10 +182,23 @@ def test_the_page_leads_from_a_tag_to_a_run(rules: RulesCommand, tmp_path: Path)
     findings = {each["what"]: each for each in said["doctor --cluster"]["findings"]}
     assert {each["verdict"] for each in findings.values()} == {"ok"}
     assert {"Variables", "Package", "Secret", "Tables", "Topic", "Role of guard", "Reach of evaluate"} <= {*findings}
+    _nobody_may_write_logs_elsewhere(rules, said["infra variables"]["variables"], tmp_path)
     _what_was_made_is_kept_as_it_must_be(rules, said["infra variables"]["variables"], tmp_path)
     assert said["emr submit --dry-run"]["run_id"] == said["emr submit"]["run_id"]
     (cluster,) = boto3.client("emr", region_name=REGION).list_clusters()["Clusters"]
     assert cluster["Name"] == f"rules prod_acme {said['emr submit']['run_id']}"
+
+
+def _nobody_may_write_logs_elsewhere(rules: RulesCommand, variables: dict[str, str], folder: Path) -> None:
+    """Under another prefix than that of the stacks a failed step would leave no log: of all who write some it is said."""
+    elsewhere = {"rules_logs_uri": "s3://acme-rules-prod-data/elsewhere/"}
+    (folder / "elsewhere.json").write_text(json.dumps(variables | elsewhere))
+    findings = json.loads(rules("doctor", "--cluster", "elsewhere.json", "--json").stdout)["findings"]
+    missing = {each["what"]: each["found"] for each in findings if each["verdict"] == "missing"}
+    assert {*missing} == {
+        f"Reach of {who}" for who in ("the nodes", "freeze", "evaluate", "guard", "publish", "register")
+    }
+    assert all("may not s3:PutObject s3://acme-rules-prod-data/elsewhere/" in found for found in missing.values())
 
 
 def _what_was_made_is_kept_as_it_must_be(rules: RulesCommand, variables: dict[str, str], folder: Path) -> None:

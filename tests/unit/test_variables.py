@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,17 +68,52 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert told == {f"Variable {name}" for name in wrong}
 
 
+def of_file(folder: Path, text: bytes) -> Mapping[str, Any]:
+    file = folder / "told.json"
+    file.write_bytes(text)
+    return variables(str(file), lambda _: None)
+
+
 def test_a_variable_of_the_file_is_a_text(tmp_path: Path) -> None:
-    """Written as Python's words, nothing would be a tenant called None; all that are none are told."""
-    file = tmp_path / "told.json"
-    file.write_text('{"rules_tenant": null, "rules_register": false, "rules_lake_uri": ["s3://a/b"], "rules_x": "y"}')
-    with pytest.raises(RunRefused) as refused:
-        variables(str(file), lambda _: None)
-    assert [f"{each.which} {each.what}" for each in refused.value.faults] == [
+    """Written as Python's words, nothing would be a tenant called None; all that are none are told, with what else is."""
+    wrong = {"rules_tenant": None, "rules_register": False, "rules_lake_uri": ["s3://a/b"], "rules_runs_uri": "runs"}
+    told = of_file(tmp_path, json.dumps(RIGHT | wrong | {"other_limit": 3}).encode())
+    assert [f"{each.which} {each.what}" for each in variable_faults(told)] == [
+        'Variable rules_lake_uri ["s3://a/b"] is no text.',
         "Variable rules_tenant null is no text.",
         "Variable rules_register false is no text.",
-        'Variable rules_lake_uri ["s3://a/b"] is no text.',
+        "Variable rules_runs_uri 'runs' has not the form that it needs.",
     ]
+
+
+def test_a_variable_with_a_description_is_what_it_says(tmp_path: Path) -> None:
+    """As `airflow variables export` writes it."""
+    described = {"rules_tenant": {"value": "acme", "description": "whose rules these are"}}
+    assert of_file(tmp_path, json.dumps(RIGHT | described).encode()) == RIGHT
+
+
+FILES = """
+    text                   | says                                             | because
+    -----------------------+--------------------------------------------------+-----------------------------
+    ["rules_tenant"]       | it holds a list, not names with their values     | names without values
+    "acme"                 | it holds a text, not names with their values     | a value without its name
+    3                      | it holds a number, not names with their values   | a value alone
+    true                   | it holds yes or no, not names with their values  | a switch
+    null                   | it holds nothing, not names with their values    | nobody filled it
+    -                      | line 1, column 1 is no JSON                      | an export that failed
+    {"rules_tenant": acme} | line 1, column 18 is no JSON                     | a text without quotes
+    {"rules_tenant": "é"}  | byte 19 is no UTF-8                              | saved by an older editor
+"""
+
+
+@pytest.mark.parametrize("row", cases(FILES))
+def test_a_file_that_holds_no_variables_is_refused_in_words(tmp_path: Path, row: Row) -> None:
+    """What it holds instead, or where it breaks off; none of Python's words."""
+    text = "" if row["text"] == "-" else row["text"]
+    with pytest.raises(RunRefused) as refused:
+        of_file(tmp_path, text.encode("latin-1"))
+    (fault,) = refused.value.faults
+    assert (fault.which, fault.what) == (f"File {tmp_path / 'told.json'}", f"{row['says']}.")
 
 
 def test_a_submission_takes_no_variable_that_is_misspelt(tmp_path: Path) -> None:
