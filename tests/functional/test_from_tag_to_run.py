@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ import pytest
 from botocore import xform_name
 from moto import mock_aws
 
+from jobs.wheels import pinned
 from tests.functional.rules_command import RulesCommand
+from tests.wheelhouse import wheelhouse
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "production.md").read_text("utf-8")
@@ -139,23 +140,10 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RulesComm
     monkeypatch.chdir(tmp_path)
     (tmp_path / "airflow" / "dags").mkdir(parents=True)
     (tmp_path / "production.toml").write_text((ROOT / "infra" / "example.toml").read_text("utf-8"))
-    package(tmp_path / "build" / "package")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheelhouse(tmp_path / "index", pinned())))
     with mock_aws():
         yield RulesCommand(tmp_path / "home", told | {"RULES_ENV": "prod", "RULES_TENANT": "acme"})
-
-
-def package(folder: Path) -> None:
-    """A folder as `rules emr package` makes it, without the libraries, which take minutes to fetch."""
-    folder.mkdir(parents=True)
-    names = [
-        f"{step}{end}"
-        for step in ("freeze", "evaluate", "guard", "publish", "register")
-        for end in ("_step.py", "-x86_64.zip")
-    ]
-    for name in ("rules.zip", *names):
-        (folder / name).write_text("made by `rules emr package` for Python 3.11.")
-    sums = [f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
-    (folder / "SHA256SUMS").write_text("".join(sums))
 
 
 def test_the_page_leads_from_a_tag_to_a_run(rules: RulesCommand, tmp_path: Path) -> None:
@@ -164,8 +152,6 @@ def test_the_page_leads_from_a_tag_to_a_run(rules: RulesCommand, tmp_path: Path)
     for program, *words in commands():
         assert program == "rules"
         word = " ".join(words[:2])
-        if word == "emr package":
-            continue
         if word == "emr upload":  # the frames come after the package, by hand
             said[word] = rules.json(*words)
             s3 = boto3.client("s3", region_name=REGION)
@@ -177,7 +163,7 @@ def test_the_page_leads_from_a_tag_to_a_run(rules: RulesCommand, tmp_path: Path)
                 account.make(stack)
         if word == "infra variables":
             (tmp_path / "variables.json").write_text(json.dumps(said[word]["variables"]))
-    assert len(said["emr upload"]["uploaded"]) == 12
+    assert sorted(said["emr upload"]["uploaded"]) == said["emr package"]["files"]
     assert said["infra diff"]["differences"].keys().isdisjoint({"rules-prod-acme-storage", "rules-prod-acme-roles"})
     findings = {each["what"]: each for each in said["doctor --cluster"]["findings"]}
     assert {each["verdict"] for each in findings.values()} == {"ok"}
@@ -227,12 +213,13 @@ def test_the_readme_leads_to_a_package_on_s3(rules: RulesCommand) -> None:
     section = (ROOT / "README.md").read_text("utf-8").partition("## On AWS\n")[2].partition("\n## ")[0]
     (block,) = re.findall(r"```sh\n(.*?)```", section, flags=re.S)
     package, upload = (shlex.split(line) for line in block.replace("BUCKET", "acme-data").strip().splitlines())
-    assert package == [".venv/bin/rules", "emr", "package", "build/package"]  # whose folder is there
     s3 = boto3.client("s3", region_name=REGION)
     s3.create_bucket(Bucket="acme-data", CreateBucketConfiguration={"LocationConstraint": REGION})
-    done = rules.json(*upload[1:])
-    there = s3.list_objects_v2(Bucket="acme-data", Prefix="artefacts/0.1.0/")["Contents"]
-    assert len(done["uploaded"]) == len(there) == 12
+    assert [package[0], upload[0]] == [".venv/bin/rules"] * 2
+    made, done = (rules.json(*words) for _, *words in (package, upload))
+    there = [each["Key"] for each in s3.list_objects_v2(Bucket="acme-data", Prefix="artefacts/0.1.0/")["Contents"]]
+    assert sorted(done["uploaded"]) == made["files"] == [key.removeprefix("artefacts/0.1.0/") for key in there]
+    assert {"rules.zip", "evaluate_step.py", "evaluate-x86_64.zip", "Dockerfile", "sbom.cdx.json"} < {*made["files"]}
     assert all((ROOT / page).is_file() for page in re.findall(r"\]\(([^)#]+)", section))
 
 

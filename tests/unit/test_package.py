@@ -19,43 +19,20 @@ from packaging.utils import canonicalize_name
 from jobs import libraries, package, wheels
 from jobs.nodes import Architecture, Nodes
 from rules_engine.errors import RunRefused
+from tests.wheelhouse import wheel, wheelhouse
 
 ROOT = Path(__file__).resolve().parents[2]
 BOTH = (Nodes(Architecture.X86_64), Nodes(Architecture.ARM64))
-NEEDED = {"boto3": ("botocore",), "alembic": ("sqlalchemy",), "pandas": ("numpy", "tzdata")}
-COMPILED = ("numpy", "psycopg2_binary")
-FILES = {"psycopg2_binary": "psycopg2/__init__.py"}
 PINS = "alembic==1 boto3==1 botocore==1 cryptography==1 duckdb==1 numpy==1 pandas==1 psycopg2-binary==1 pyarrow==1 splink==1 SQLAlchemy==1 tzdata==1".split()
-
-
-def wheel(folder: Path, name: str, version: str = "1", tag: str = "py3-none-any", needs: tuple[str, ...] = ()) -> Path:
-    """A wheel of one module, that says what it needs."""
-    path = folder / f"{name}-{version}-{tag}.whl"
-    info = f"{name}-{version}.dist-info"
-    said = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nLicense: MIT\n"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(FILES.get(name, f"{name}/__init__.py"), f"made_for = {tag!r}\n" * 50)
-        archive.writestr(f"{name}-{version}.data/scripts/{name}", "#!python\n")
-        archive.writestr(f"{info}/METADATA", said + "".join(f"Requires-Dist: {each}\n" for each in needs))
-        archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return path
 
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a wheel for every pin, two of them compiled for each processor."""
-    place = tmp_path / "house"
-    place.mkdir()
-    for pin in PINS:
-        name = pin.partition("==")[0].lower().replace("-", "_")
-        tags = [f"cp311-cp311-manylinux_2_28_{each.machine}" for each in Architecture if name in COMPILED]
-        for tag in tags or ["py3-none-any"]:
-            wheel(place, name, tag=tag, needs=NEEDED.get(name, ()))
     pins = tmp_path / "libraries.txt"
     pins.write_text("# pinned\n" + "\n".join(PINS) + "\n")
     monkeypatch.setattr(wheels, "PINS", pins)
-    return place
+    return wheelhouse(tmp_path / "house", PINS)
 
 
 @pytest.fixture
@@ -196,6 +173,7 @@ def test_what_pip_knows_is_asked_without_a_folder(house: Path, tmp_path: Path, m
     folder = package.stage(tmp_path / "package", [BOTH[1]])
     assert "2_28_aarch64" in zipfile.ZipFile(folder / "evaluate-arm64.zip").read("numpy/__init__.py").decode()
     next(house.glob("tzdata*")).unlink()
+    wheels.PINS.write_text("numpy==1\ntzdata==1\n")  # each is asked for by itself
     (said,) = refused(tmp_path / "another", [BOTH[1]])
     assert said.startswith(
         "Library tzdata==1: in the package index there is no wheel of it for Python 3.11 on Linux arm64."
