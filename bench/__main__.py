@@ -17,6 +17,7 @@ from bench import report, running
 from bench.profiles import Profile, profiles
 from bench.results import Measured, Results
 from rules_engine import __version__
+from rules_engine.java import class_archive, find_java
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = "pyspark duckdb zen-engine sqlglot pyarrow numpy psutil".split()
@@ -67,7 +68,9 @@ def _measure(profile: Profile, only: list[str], setting: running.Setting, path: 
 
 
 def machine(setting: running.Setting) -> dict[str, object]:
-    """The machine, and how busy it was when the run began."""
+    """The machine, how busy it was when the run began, and whether a JVM starts from an archive of classes."""
+    work = setting.work.absolute()
+    archive = class_archive(find_java(work / "java"), version("pyspark"), work / "spark")
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
@@ -75,6 +78,7 @@ def machine(setting: running.Setting) -> dict[str, object]:
         "cores_used": setting.cores,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "heap": setting.memory,
+        "class_archive": "read" if archive.exists() else "none",
         "load_before": round(os.getloadavg()[0], 2),
     }
 

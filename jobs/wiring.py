@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,16 +177,8 @@ class Installation:
             self.settings.spark_memory,
             spark_settings(self.settings.spark_packages),
             quick=self.rules_only or declaration.is_small(self.lake),
-            classes=self._classes,
             keep_classes=self.keep_classes,
         )
-
-    @property
-    def _classes(self) -> Path:
-        """The archive of classes of this Spark on this Java."""
-        release = self.java_home / "release"
-        of = sha256(release.read_bytes() if release.exists() else str(self.java_home).encode()).hexdigest()[:12]
-        return self.home / "java" / f"spark-{version('pyspark')}-{of}.jsa"
 
     @cached_property
     def evaluator(self) -> SparkEvaluator:

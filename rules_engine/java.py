@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import util
 from pathlib import Path
 
@@ -108,6 +109,35 @@ def _launcher(cache: Path, runtime: Runtime) -> Path:
         draft.chmod(0o755)
         draft.replace(java)
     return home
+
+
+def class_archive(java_home: Path, spark_version: str, otherwise: Path) -> Path:
+    """
+    Where the classes that a Spark loads on this Java are archived: a JVM that has them takes half the CPU to start.
+
+    It depends on what is installed and on nothing else, so that it stands in the virtual environment of both, for all
+    homes; ``otherwise`` is the folder where there is none, or it may not be written.
+    """
+    release = java_home / "release"
+    of = sha256(release.read_bytes() if release.exists() else str(java_home).encode()).hexdigest()[:12]
+    own = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
+    return (Path(sys.prefix) if own else otherwise) / f"spark-{spark_version}-{of}.jsa"
+
+
+def archive_options(java_home: Path, classes: Path, *, keep: bool) -> str:
+    """
+    A JVM's options for an archive: to read it where it is there, else to write it at the end, to ``keep`` it.
+
+    None where Java's own archive is missing, on which it rests.
+    """
+    if not (java_home / "lib" / "server" / "classes.jsa").exists() or " " in str(classes):
+        return ""
+    if classes.exists():
+        return f"-XX:SharedArchiveFile={classes} -Xshare:auto -Xlog:disable"
+    if not keep:
+        return ""
+    classes.parent.mkdir(parents=True, exist_ok=True)
+    return f"-XX:ArchiveClassesAtExit={classes} "
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from rules_engine.publication.dynamodb import DynamoDBHistory
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import publish
 from rules_engine.spark import session
+from tests import class_archive
 from tests.contract.conftest import new_table
 from tests.nights import Figures
 
@@ -47,8 +48,8 @@ def killed(folder: str, endpoint: str, said: SimpleQueue[tuple[Figures, int, Ins
     history = place.history()
     history._stream = False
     history.create()
-    more = {"spark.executorEnv.PYTHONPATH": str(ROOT)}
     java, work = find_java(Path(folder) / "java"), Path(folder) / "work"
+    more = {"spark.executorEnv.PYTHONPATH": str(ROOT), "spark.executor.extraJavaOptions": class_archive.read(java)}
     spark = session.start(java, work, master="local-cluster[2,1,1024]", memory="1g", more=more, quick=True)
     struck: list[int] = []
     killer = threading.Thread(target=_kill_one, args=(history, struck), daemon=True)

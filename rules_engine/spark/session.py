@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.java import errors_to
+from rules_engine.java import archive_options, class_archive, errors_to
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -168,16 +168,14 @@ def start(
     more: Mapping[str, str] | None = None,
     *,
     quick: bool = False,
-    classes: Path | None = None,
     keep_classes: bool = False,
 ) -> SparkSession:
     """
     A local session; its scratch data goes under ``work``, its log to the console only from errors up.
 
     ``more`` are Spark settings of the place, such as how S3 is reached; a pinned one wins. ``quick``
-    is for small lakes: see :data:`QUICK`. ``classes`` is an archive of the classes that the JVM loads, read
-    where it is there, and written as the JVM ends where it is not and ``keep_classes`` is said: starting
-    from it takes a third of the time.
+    is for small lakes: see :data:`QUICK`. The JVM starts from its archive of classes where that is there;
+    else, where ``keep_classes`` is said, it writes it as it ends.
 
     Raises:
         RunRefused: If PySpark is not installed or the JVM does not start.
@@ -185,6 +183,7 @@ def start(
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
+        from pyspark import __version__
         from pyspark.sql import SparkSession
     except ImportError as problem:
         raise RunRefused(
@@ -194,7 +193,8 @@ def start(
     work.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName("agile-rules-engine").master(master)
-    options = f"{QUICK if quick else ''} {_archived(java_home, classes, keep=keep_classes)}"
+    archive = archive_options(java_home, class_archive(java_home, __version__, work), keep=keep_classes)
+    options = f"{QUICK if quick else ''} {archive}"
     local = _local(work, memory, options) | ({"spark.sql.shuffle.partitions": "2"} if quick else {})
     for key, value in {**local, **GUARDED, **(more or {}), **SPEED, **PINNED}.items():
         builder = builder.config(key, value) if key.startswith("spark.") else builder
@@ -263,19 +263,6 @@ def _small_letters(spark: SparkSession) -> set[str]:
     """The small letters of one text, as each of many tasks writes them."""
     tasks = spark.sparkContext.defaultParallelism
     return {row[0] for row in spark.range(0, tasks, 1, tasks).selectExpr("lower(concat('IĞ', left(id, 0)))").collect()}
-
-
-def _archived(java_home: Path, classes: Path | None, *, keep: bool) -> str:
-    """The JVM's options for an archive of classes; none where its own base archive is missing."""
-    usable = (java_home / "lib" / "server" / "classes.jsa").exists()
-    if classes is None or not usable or " " in str(classes):
-        return ""
-    if classes.exists():
-        return f"-XX:SharedArchiveFile={classes} -Xshare:auto -Xlog:disable"
-    if not keep:
-        return ""
-    classes.parent.mkdir(parents=True, exist_ok=True)
-    return f"-XX:ArchiveClassesAtExit={classes} -Xlog:disable"
 
 
 def _local(work: Path, memory: str, jvm: str) -> dict[str, str]:

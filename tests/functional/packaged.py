@@ -24,6 +24,7 @@ import pyspark
 
 from jobs.nodes import Architecture, Nodes
 from jobs.wheels import PINS, gather
+from rules_engine.java import archive_options
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 OURS = next(each for each in Architecture if each.machine == platform.machine())
@@ -74,7 +75,11 @@ class SparkAlone:
 
     def submit(self, master: str, step: str, *words: str, **told: str) -> dict[str, Any]:
         """What a step says at its end, that spark-submit has started with the package's files alone."""
-        java = [f"spark.{jvm}.extraJavaOptions={QUICK}" for jvm in ("driver", "executor")]
+        classes = self.root / "classes.jsa"  # the first driver's, for all others
+        options = {
+            jvm: archive_options(self.java_home, classes, keep=jvm == "driver") for jvm in ("driver", "executor")
+        }
+        java = [f"spark.{jvm}.extraJavaOptions={QUICK} {archive}" for jvm, archive in options.items()]
         settings = [*java, "spark.ui.enabled=false", "spark.sql.shuffle.partitions=2", "spark.executor.memory=1g"]
         archive = self.artefacts / NODES.archive(step)
         command = [self.packages / "pyspark" / "bin" / "spark-submit", "--master", master, "--driver-memory", "1g"]
@@ -85,7 +90,8 @@ class SparkAlone:
             command, env=self.environment | told, cwd=self.root, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        last = [line for line in done.stdout.splitlines() if line.startswith("{")][-1]  # the JVM may speak after it
+        said: dict[str, Any] = json.loads(last)
         return said
 
     def begin(self, step: str, *words: str, **told: str) -> dict[str, Any]:

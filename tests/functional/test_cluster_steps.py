@@ -30,6 +30,7 @@ from rules_engine.publication.register_tables import register_tables
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.spark.evaluator import SparkEvaluator
 from rules_repo.repository import Repository
+from tests import class_archive
 from tests.functional.packaged import QUICK
 from tests.small_lake import rule, rule_set, write
 
@@ -66,7 +67,8 @@ class ClusterOfOne:
         """spark-submit of an entry file, in an environment with nothing but what is given."""
         known = self.environment(python or self.bare_python)
         command = [SUBMIT, "--master", "local[2]", "--driver-memory", "1g", "--conf", "spark.ui.enabled=false"]
-        command += ["--conf", "spark.sql.shuffle.partitions=2", "--driver-java-options", QUICK]
+        options = f"{QUICK} {class_archive.read(self.java_home)}"
+        command += ["--conf", "spark.sql.shuffle.partitions=2", "--driver-java-options", options]
         command += ["--py-files", f"{self.root}/artefacts/rules.zip", f"{self.root}/artefacts/{entry}", *words]
         return subprocess.run(
             command, env=known | environment, cwd=self.root, capture_output=True, text=True, timeout=900, check=False
