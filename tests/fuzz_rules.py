@@ -40,7 +40,7 @@ from rules_engine.spark.gate.resolution import spark_faults
 from rules_engine.spark.sandbox import registered, rule_session
 from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate
-from rules_engine.sql.lexer import blanked, has_comments
+from rules_engine.sql.lexer import bind
 from tests.gate import AS_OF, local_spark, rule_of
 from tests.hostile import KINDS, hostile
 from tests.joined_rows import JoinedRows
@@ -176,7 +176,7 @@ class Fuzzer:
             yield f"made hostile, {kind}"
             return
         # A LIMIT at the end of EXISTS is accepted and never reaches Spark; what comments hold the oracle reads by itself.
-        text = version.sql if has_comments(version.sql) else blanked(version.sql)
+        text = bind(version.sql, version.parameters, AS_OF, comments_too=True)
         leaks = self.oracles[at].leaks(version.form, text, version.frame)
         yield from leaks
         if not leaks and whole and not kind:

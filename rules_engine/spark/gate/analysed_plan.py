@@ -21,6 +21,7 @@ from rules_engine.spark.gate.clocks import clock_faults
 from rules_engine.spark.gate.excess import sketch_faults
 from rules_engine.spark.gate.growth import growth_faults
 from rules_engine.spark.gate.machine import machine_faults
+from rules_engine.spark.gate.membership import membership_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings
 from rules_engine.spark.gate.parsed_plan import Parsed, broken, named, read
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, in_words, tree, view_name, walk
@@ -77,7 +78,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         root = tree(shown.toJSON() if filters else printed(spark, plan))
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         said += [*order_faults(root, schema), *machine_faults(shown, root, found)]
-        said += growth_faults(root, shown)
+        said += [*membership_faults(root, version), *growth_faults(root, shown)]
         said += join_keys.faults(root) if not said else ()
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))
