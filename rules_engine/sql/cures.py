@@ -91,7 +91,8 @@ WORDINGS = (
     (r"\bmod\s+\d", "Write mod(a, b), or a % b."),
     (r"\*\*", "Write power(a, b)."),
     (r"//", "Write -- before a comment."),
-    (r"\bin\s*[^\s(]", "Put the values in brackets: IN ('FR', 'BE')."),
+    (r"\btry_convert\s*\(", "Write TRY_CAST(x AS INT)."),
+    (r"\bin\b\s*[^\s(]", "Put the values in brackets: IN ('FR', 'BE')."),
     (r"\bis\s+(not\s+)?['\d]", "Write = and <> between values; IS is for IS NULL, IS TRUE and IS FALSE."),
     (r"\blimit\s+\d+\s*$", "Leave LIMIT out: a condition is about each row by itself."),
     (r"\border\s+by\b", "Leave ORDER BY out: a condition is about each row by itself."),
@@ -117,6 +118,8 @@ BEFORE_TEXT = {
     "is": "Write = between values; IS is for IS NULL, IS TRUE and IS FALSE.",
     "not": "Write <> between values.",
     "contains": "Write contains(name, 'x').",
+    "~": "Write RLIKE '^F', or LIKE with % for any letters.",
+    **dict.fromkeys("ne", "Leave the letter before the quotes out: every text is Unicode."),
 }
 """By the word before a quoted text, where it is that of another language: what to write."""
 

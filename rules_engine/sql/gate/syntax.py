@@ -24,6 +24,11 @@ FIRST_ROWS = (
     "FROM …) t WHERE place <= 10."
 )
 
+FIRST_OF_EACH = (
+    "Number the rows in a derived table and filter outside: SELECT … FROM (SELECT …, row_number() OVER "
+    "(PARTITION BY … ORDER BY …, key) AS place FROM …) t WHERE place = 1."
+)
+
 
 GROUPED = (
     "Group the rows in a derived table and join it: "
@@ -158,7 +163,7 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
         case exp.CTE() if not isinstance(node.this, exp.Query | exp.Values):
             yield refuse("SQL-127", position(node))
         case exp.Distinct() if node.args.get("on"):
-            yield refuse("SQL-103", position(node), name="DISTINCT ON", hint="Number the rows with a window function.")
+            yield refuse("SQL-103", position(node), name="DISTINCT ON", hint=FIRST_OF_EACH)
         case exp.EQ() | exp.NEQ() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE() if _with_null(node):
             yield refuse("SQL-145", position(node), name=node.sql("spark"))
         case exp.Any() | exp.All() if _is_quantifier(node):
