@@ -22,10 +22,11 @@ Parameter = Mapping[str, Any]
 
 
 class _Plain(yaml.SafeLoader):
-    """Reads CloudFormation's functions as nothing, for of a template the parameters alone are asked."""
+    """Reads CloudFormation's functions as nothing, but what names are made of as it stands."""
 
 
 _Plain.add_multi_constructor("!", lambda *_: None)
+_Plain.add_constructor("!Sub", lambda _, node: node.value if isinstance(node.value, str) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,11 @@ def stacks(settings: Path, folder: Path = FOLDER) -> tuple[Stack, ...]:
     """
     said = _settings(settings)
     order: Mapping[str, Mapping[str, str]] = tomllib.loads(_text(folder / "stacks.toml"))
-    asked = {word: _parameters(folder / f"{word}.yaml") for word in order}
-    raise_all(RunRefused, _faults(said, asked, order))
+    templates = {word: _template(folder / f"{word}.yaml") for word in order}
+    asked = {word: template["Parameters"] for word, template in templates.items()}
+    faults = [*_faults(said, asked, order)]
+    named = faults or [fault for each in templates.values() for fault in _name_faults(said, each["Resources"])]
+    raise_all(RunRefused, named)
     name = f"rules-{said['Environment']}-{said['Tenant']}"
     return tuple(
         Stack(
@@ -180,8 +184,9 @@ def variables(client: Any, wanted: Sequence[Stack]) -> dict[str, str]:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except OSError as problem:
-        what, remedy = f"it cannot be read: {problem.strerror}.", "Begin with a copy of infra/example.toml."
+    except (OSError, UnicodeDecodeError) as problem:
+        why = "it is no UTF-8" if isinstance(problem, ValueError) else problem.strerror
+        what, remedy = f"it cannot be read: {why}.", "Begin with a copy of infra/example.toml."
         raise RunRefused(Fault(f"File {path}", what, remedy)) from problem
 
 
@@ -193,13 +198,33 @@ def _settings(path: Path) -> Mapping[str, Any]:
         raise RunRefused(Fault(f"File {path}", f"it is no TOML: {problem}.", remedy)) from problem
 
 
-def _parameters(template: Path) -> Mapping[str, Parameter]:
-    found: Mapping[str, Parameter] = yaml.load(_text(template), _Plain)["Parameters"]  # noqa: S506  a safe loader
+def _template(file: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.load(_text(file), _Plain)  # noqa: S506  a safe loader
     return found
 
 
 def _one(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+LONGEST = {
+    "AWS::S3::Bucket": ("BucketName", 63),
+    "AWS::Lambda::Function": ("FunctionName", 64),
+    "AWS::EMRServerless::Application": ("Name", 64),
+}
+"""Types of resources whose names may not be long: where it stands, and how many characters it has at most."""
+
+
+def _name_faults(said: Mapping[str, Any], resources: Mapping[str, Any]) -> Iterator[Fault]:
+    """Which names of resources would be too long, as the settings fill them in."""
+    for resource in resources.values():
+        element, most = LONGEST.get(resource["Type"], ("", 0))
+        form = resource.get("Properties", {}).get(element) or ""
+        name = re.sub(r"\$\{(\w+)\}", lambda each: _one(said.get(each[1], "")), form)
+        if len(name) > most:
+            which = " and ".join(re.findall(r"\$\{(\w+)\}", form))
+            what = f"'{name}' has {len(name)} characters, and {resource['Type']} takes {most}."
+            yield Fault(f"Settings {which}", what, "Shorten one of them.")
 
 
 def _faults(
@@ -213,7 +238,8 @@ def _faults(
     for name, about in known.items():
         stacks_of = [word for word, parameters in asked.items() if name in parameters and name not in order[word]]
         if name in said:
-            yield from _value_faults(name, said[name], about)
+            abouts = (parameters[name] for parameters in asked.values() if name in parameters)
+            yield from [fault for each in abouts for fault in _value_faults(name, said[name], each)][:1]
         elif stacks_of and "Default" not in about:
             remedy = f'Set it: {name} = "…". {about.get("Description", "")}'.strip()
             yield Fault(f"Setting {name}", f"it is missing, and {', '.join(stacks_of)} needs it.", remedy)
@@ -222,12 +248,16 @@ def _faults(
 def _value_faults(name: str, value: Any, about: Parameter) -> Iterator[Fault]:
     text, what = _one(value), ""
     form = ID_FORMS.get(about["Type"].removeprefix("List<").removesuffix(">"))
-    if (pattern := about.get("AllowedPattern")) and not re.fullmatch(pattern, text):
+    if isinstance(value, dict):
+        what = "it is a table, not a value."
+    elif (pattern := about.get("AllowedPattern")) and not re.fullmatch(pattern, text):
         what = f"'{text}' has not the form {pattern}."
     elif (allowed := about.get("AllowedValues")) and text not in map(str, allowed):
         what = f"'{text}' is none of {', '.join(map(str, allowed))}."
-    elif about["Type"] == "Number" and not re.fullmatch(r"\d+(\.\d+)?", text):
+    elif about["Type"] == "Number" and not re.fullmatch(r"-?\d+(\.\d+)?", text):
         what = f"'{text}' is no number."
+    elif about["Type"] == "Number" and float(text) < (least := about.get("MinValue", 0)):
+        what = f"'{text}' is less than {least}."
     elif form and not all(re.fullmatch(form, each) for each in text.split(",")):
         what = f"'{text}' is no id of the kind."
     if what:

@@ -201,6 +201,12 @@ WRONG = """
     VpcId = "my network"     | VpcId          | a name is no id
     PrivateSubnets = ["a"]   | PrivateSubnets | nor here
     LogDays = "some"         | LogDays        | no number
+    LogDays = 3              | LogDays        | fewer than S3 may be told here
+    MaximumCpu = "-64 vCPU"  | MaximumCpu     | a negative size
+    ReleaseLabel = "emr-sprk-8.1.0" | ReleaseLabel | a release with a slip of the finger
+    RunsPrefix = "*"         | RunsPrefix     | every role would reach everything
+    LakePrefix = "lake/"     | LakePrefix     | nothing is at lake//frames.toml
+    KeyArn = "*"             | KeyArn         | every key of the account
     Tennant = "acme"         | Tennant        | misspelt
 """
 
@@ -216,6 +222,32 @@ def test_a_wrong_setting_is_named(row: Row, tmp_path: Path) -> None:
     with pytest.raises(RunRefused) as refused:
         infra.stacks(tmp_path / "told.toml")
     assert [fault.which for fault in refused.value.faults] == [f"Setting {row['which']}"]
+
+
+NAMES = {"Environment": "a-very-long-environment-of-prod", "Tenant": "a-very-long-tenant-of-characters"[:31]}
+
+
+def test_names_that_would_be_too_long_are_named_at_once(tmp_path: Path) -> None:
+    """Each part is short enough, and what is made of them is not: AWS would say so one stack after the other."""
+    told = tomllib.loads((INFRA / "example.toml").read_text("utf-8")) | NAMES | {"BucketPrefix": "b" * 41}
+    (tmp_path / "told.toml").write_text("\n".join(f"{name} = {value!r}" for name, value in told.items()))
+    with pytest.raises(RunRefused) as refused:
+        infra.stacks(tmp_path / "told.toml")
+    faults = [(fault.which, fault.what.split()[2]) for fault in refused.value.faults]
+    both = "Settings Environment and Tenant"
+    assert faults == [
+        *[("Settings BucketPrefix and Environment", "78")] * 2,
+        *((both, length) for length in ("69", "71", "77")),
+    ]
+
+
+@pytest.mark.parametrize("held", [b"Tenant = 'caf\xe9'", b"Tenant = 'acme", b"[Tenant]\nx = 1"])
+def test_a_file_that_holds_no_settings_is_refused_in_words(held: bytes, tmp_path: Path) -> None:
+    """Of another encoding, broken off, or a table in place of a value."""
+    (tmp_path / "told.toml").write_bytes(held)
+    with pytest.raises(RunRefused) as refused:
+        infra.stacks(tmp_path / "told.toml")
+    assert any(fault.which in (f"File {tmp_path / 'told.toml'}", "Setting Tenant") for fault in refused.value.faults)
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
