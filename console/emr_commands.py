@@ -60,7 +60,6 @@ from console.emr_options import (
 from jobs import aws, emr_runs, emr_serverless, emr_template
 from jobs import package as packaging
 from jobs import upload as uploading
-from jobs.cluster_checks import before_a_run
 from jobs.emr import Job, Roles, steps_of
 from jobs.emr_runs import RunState
 from jobs.emr_submission import Said
@@ -68,6 +67,7 @@ from jobs.environment_checks import misnamed, texts
 from jobs.environment_checks import variables as read_variables
 from jobs.nodes import Architecture, Nodes
 from jobs.sequence import Before, left_out
+from jobs.submission_checks import before_a_run
 from rules_engine.errors import RunRefused, raise_all
 from rules_engine.model.history import created_text
 
@@ -148,8 +148,8 @@ def submit(
 
 
 def _put(desk: Desk, job: Job, said: Said, region: str | None, *, publish: bool, wait: bool) -> RunState:
-    steps, place = steps_of(job, publish=publish), (said.profile, said.logs)
-    looks = [*before_a_run(lambda service: aws.client(service, region), job, steps, *place)]
+    steps, place = steps_of(job, publish=publish), None if said.application else said.place
+    looks = [*before_a_run(lambda service: aws.client(service, region), job, steps, place, said.logs)]
     for unknown in (each for each in looks if each.unknown):
         desk.screen.note(f"{unknown.what}: {unknown.found}.")
     raise_all(RunRefused, [fault for each in looks for fault in each.faults])

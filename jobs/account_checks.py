@@ -7,7 +7,6 @@ Of what no Variable names nothing is looked at, and the Variables say that it is
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -15,15 +14,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jobs.cluster_checks import (
+    EMR_ITSELF,
+    GONE,
     Client,
     Look,
     Looked,
     bucket_faults,
+    cluster_faults,
     identity,
     looked,
+    profile_faults,
+    profile_of,
     refused_as,
     release_faults,
     role_faults,
+    security_faults,
     trust_faults,
 )
 from jobs.environment_checks import PLACES, Variables, secret_text, texts, topic_faults, variable_faults
@@ -43,7 +48,6 @@ Resolve = Callable[[str, int], object]
 BEFORE = ("extracts_uri", "landed_uri", "tokens_uri", "master_uri")
 BLOCKED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 ENCRYPTED = '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms"}}]}'
-GONE = ("TERMINATED", "TERMINATING", "TERMINATED_WITH_ERRORS")
 
 
 def account(
@@ -67,7 +71,7 @@ def account(
     yield from _tables(client("dynamodb"), value)
     yield from _secrets(client("secretsmanager"), value, resolve)
     yield from _emr(client, value, nodes)
-    yield from _roles(client("iam"), value)
+    yield from _roles(client("iam"), client("emr"), value)
     if topic := value.get("topic_arn"):
         yield looked("Topic", lambda: topic_faults(client("sns"), topic), topic)
 
@@ -234,9 +238,9 @@ def _emr(client: Client, value: Variables, nodes: Nodes) -> Iterator[Looked]:
     if application := value.get("serverless_application"):
         yield looked("Application", lambda: _application(client("emr-serverless"), application, nodes))
     if cluster := value.get("cluster_id"):
-        yield looked("Cluster", lambda: _cluster(emr, cluster))
+        yield looked("Cluster", lambda: cluster_faults(emr, cluster))
     if security := value.get("security_configuration"):
-        yield looked("Security configuration", lambda: _security_faults(emr, security), security)
+        yield looked("Security configuration", lambda: security_faults(emr, security), security)
 
 
 def _application(serverless: Any, application: str, nodes: Nodes) -> Look:
@@ -254,32 +258,11 @@ def _application(serverless: Any, application: str, nodes: Nodes) -> Look:
         yield Fault(f"Application {application}", f"it runs on {there}, the requests are for {nodes}.", remedy)
 
 
-def _cluster(emr: Any, cluster: str) -> Look:
-    found: dict[str, Any] = {}
-    if refused_as(("InvalidRequestException",), lambda: found.update(emr.describe_cluster(ClusterId=cluster))):
-        yield Fault(f"Cluster {cluster}", "there is none of that id.", "Set rules_cluster_id to one that runs.")
-        return
-    state = found["Cluster"]["Status"]["State"]
-    yield state.lower()
-    if state in GONE:
-        yield Fault(f"Cluster {cluster}", f"it is {state}.", "Set rules_cluster_id to one that runs.")
-
-
-def _security_faults(emr: Any, name: str) -> Look:
-    found: dict[str, Any] = {}
-    asked = lambda: found.update(emr.describe_security_configuration(Name=name))  # noqa: E731
-    if refused_as(("InvalidRequestException",), asked):
-        yield Fault(f"Security configuration {name}", "there is none of that name.", "Make it: infra/emr.yaml.")
-        return
-    said = json.loads(found["SecurityConfiguration"]).get("AuthorizationConfiguration", {}).get("IAMConfiguration", {})
-    if said.get("EnableApplicationScopedIAMRole") is not True:
-        what = "it lets no step have a role of its own."
-        yield Fault(f"Security configuration {name}", what, "Make it by infra/emr.yaml.")
-
-
-def _roles(iam: Any, value: Variables) -> Iterator[Looked]:
+def _roles(iam: Any, emr: Any, value: Variables) -> Iterator[Looked]:
     """Whether each role is there and taken by whoever is to take it: the nodes, jobs of EMR Serverless, EMR itself."""
     profile, application = value.get("instance_profile"), value.get("serverless_application")
+    if not profile and (cluster := value.get("cluster_id")):
+        profile = profile_of(emr, cluster)
     for role in dict.fromkeys((*WHOSE.values(), "setup")):
         if arn := value.get(f"{role}_role"):
             if profile or not application:
@@ -287,13 +270,6 @@ def _roles(iam: Any, value: Variables) -> Iterator[Looked]:
             if application:
                 yield looked(f"Role of {role} on Serverless", partial(role_faults, iam, arn, None), arn)
     if service := value.get("service_role"):
-        by = lambda: {"Service": "elasticmapreduce.amazonaws.com"}  # noqa: E731
-        yield looked("Service role", lambda: trust_faults(iam, service, by, "infra/emr.yaml"), service)
+        yield looked("Service role", lambda: trust_faults(iam, service, EMR_ITSELF, "infra/emr.yaml"), service)
     if profile:
-        name = profile.rpartition("/")[2]
-        yield looked("Instance profile", lambda: _profile_faults(iam, name), profile)
-
-
-def _profile_faults(iam: Any, name: str) -> Look:
-    if refused_as(("NoSuchEntity",), lambda: iam.get_instance_profile(InstanceProfileName=name)):
-        yield Fault(f"Instance profile {name}", "there is no such profile.", "Make it: infra/emr.yaml.")
+        yield looked("Instance profile", lambda: profile_faults(iam, profile), profile)

@@ -16,6 +16,7 @@ REMEDIES = {
     r"^\w*(AccessDenied|Unauthorized|Forbidden)|^403:": "Give whoever asks the right to it, or set AWS_PROFILE.",
     r"^\w*(Redirect|HeaderMalformed|IllegalLocation)|^301:": "It is in another region: set AWS_REGION to that one.",
     r"^\w*(NoSuch|NotFound)|^404:": "Make it, or mend its name.",
+    r"Cluster id '.*' is not valid": "Name one that there is, or leave it out: --cluster.",
     r"^\w*(LimitExceeded|QuotaExceeded)|[Mm]aximum number": "Wait until others are done, or ask AWS for more.",
 }
 """What AWS says, code and words, and what to do about it; where it refuses a HEAD request it says but a number."""

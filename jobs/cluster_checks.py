@@ -1,26 +1,30 @@
 """
-What a run on AWS needs, looked at from a laptop before anything is started: all that is missing at once (R-OPS-6).
+What a run on AWS needs, looked at from a laptop, thing by thing (R-OPS-6).
 
 What the person asking may not look at is no fault of the run: it is said to be unknown.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from jobs import aws
-from jobs.emr import Job, Step
+from jobs.emr import Job
 from jobs.emr_cluster import RELEASE
 from jobs.package import CHECKSUMS
 from rules_engine.errors import Fault, RulesError
 
 UNKNOWN = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "NotImplemented", "InternalFailure")
+EMR_ITSELF = ("Service", "elasticmapreduce.amazonaws.com")
+SERVERLESS = ("Service", "emr-serverless.amazonaws.com")
+ANOTHER = "Name one that runs: --cluster, rules_cluster_id."
+GONE = ("TERMINATED", "TERMINATING", "TERMINATED_WITH_ERRORS")
 Client = Callable[[str], Any]
 """A client of a service of AWS, by its name."""
 
@@ -67,33 +71,6 @@ def refused_as(codes: Sequence[str], ask: Callable[[], object]) -> bool:
     return False
 
 
-def before_a_run(
-    client: Client, job: Job, steps: Sequence[Step], profile: str | None, logs: str | None
-) -> Iterator[Looked]:
-    """
-    What a submission looks at; ``profile`` is the instance profile of a cluster of its own.
-
-    Raises:
-        RunRefused: If nobody is signed in, so that nothing can be looked at.
-        RunInterrupted: If AWS cannot be reached.
-    """
-    with aws.told("AWS"):
-        client("sts").get_caller_identity()
-    where = job.artefacts
-    s3 = client("s3")
-    for bucket in dict.fromkeys(urlsplit(uri).netloc for uri in (where, job.lake, job.rule_set, job.runs, logs) if uri):
-        yield looked(f"Bucket {bucket}", partial(bucket_faults, s3, bucket))
-    yield looked(f"Package {where}", lambda: package_faults(s3, where, [step.what for step in steps], job))
-    yield looked(f"Lake {job.lake}", lambda: object_faults(s3, "Lake declaration", job.lake))
-    if not job.secret:
-        yield looked(f"Rule set {job.rule_set}", lambda: object_faults(s3, "Frozen rule set", job.rule_set))
-    if profile:
-        yield looked(f"Release {RELEASE}", lambda: release_faults(client("emr")))
-    for step in steps:
-        if step.role:
-            yield looked(f"Role {step.role}", partial(role_faults, client("iam"), step.role, profile))
-
-
 def package_faults(s3: Any, artefacts: str, steps: Sequence[str], job: Job) -> Iterator[Fault]:
     """What of a package is missing, or is for other nodes than those of the run."""
     if not _there(s3, f"{artefacts}/{CHECKSUMS}"):
@@ -127,34 +104,92 @@ def release_faults(emr: Any) -> Iterator[Fault]:
 
 
 def role_faults(iam: Any, role: str, profile: str | None) -> Iterator[Fault]:
-    """Whether a step's role is there and lets itself be taken: by the nodes' role, or by EMR Serverless."""
+    """
+    Whether a step's role is there and lets itself be taken: by the nodes' role, or without a profile by EMR Serverless.
 
-    def by() -> Mapping[str, str]:
-        if not profile:
-            return {"Service": "emr-serverless.amazonaws.com"}
-        nodes = iam.get_instance_profile(InstanceProfileName=profile.rpartition("/")[2])
-        return {"AWS": nodes["InstanceProfile"]["Roles"][0]["Arn"]}
-
-    where = "InstanceProfileRoleArn, ServerlessApplicationArn of infra/roles.yaml"
-    return trust_faults(iam, role, by, where)
+    Where the profile gives nodes no role (:func:`profile_faults`), nobody knows who is to take it.
+    """
+    nodes = nodes_role(iam, profile) if profile else None
+    by = ("AWS", nodes) if nodes else SERVERLESS if profile is None else None
+    yield from trust_faults(iam, role, by, "InstanceProfileRoleArn, ServerlessApplicationArn of infra/roles.yaml")
 
 
-def trust_faults(iam: Any, role: str, by: Callable[[], Mapping[str, str]], where: str) -> Iterator[Fault]:
-    """Whether a role is there and lets itself be taken, as by {"Service": …}; or else where that is said."""
+def trust_faults(iam: Any, role: str, by: tuple[str, str] | None, where: str) -> Iterator[Fault]:
+    """Whether a role is there and lets itself be taken by whoever it is made for; or else where that is said."""
     found: dict[str, Any] = {}
     if refused_as(("NoSuchEntity",), lambda: found.update(iam.get_role(RoleName=role.rpartition("/")[2]))):
         remedy = f"Make it: `rules infra render`, {where.rpartition(' ')[2]}."
         yield Fault(f"Role {role}", "there is no such role.", remedy)
+    elif by:
+        kind, who = by
+        meant = [
+            said["Effect"]
+            for said in _statements(found["Role"]["AssumeRolePolicyDocument"])
+            if _named(said, "Action", "sts:AssumeRole") and _trusts(said.get("Principal", {}), kind, who)
+        ]
+        if "Allow" not in meant or "Deny" in meant:
+            what = f"it does not let itself be taken by {who}."
+            yield Fault(f"Role {role}", what, f"Name it when the roles are made: {where}.")
+
+
+def profile_faults(iam: Any, profile: str) -> Iterator[Fault]:
+    """Whether an instance profile is there, and holds the role of the nodes."""
+    if nodes_role(iam, profile) is None:
+        what = "there is none of that name, or it holds no role."
+        yield Fault(f"Instance profile {profile}", what, "Make it: infra/emr.yaml.")
+
+
+def nodes_role(iam: Any, profile: str) -> str | None:
+    """The role that an instance profile gives to nodes."""
+    found: dict[str, Any] = {}
+    asked = lambda: found.update(iam.get_instance_profile(InstanceProfileName=profile.rpartition("/")[2]))  # noqa: E731
+    if refused_as(("NoSuchEntity",), asked) or not found["InstanceProfile"]["Roles"]:
+        return None
+    return str(found["InstanceProfile"]["Roles"][0]["Arn"])
+
+
+def cluster_faults(emr: Any, cluster: str) -> Look:
+    """Whether a cluster is there, and runs."""
+    about = cluster_of(emr, cluster)
+    if not about:
+        yield no_cluster(cluster)
         return
-    ((kind, who),) = by().items()
-    meant = [
-        said["Effect"]
-        for said in _statements(found["Role"]["AssumeRolePolicyDocument"])
-        if _named(said, "Action", "sts:AssumeRole") and _trusts(said.get("Principal", {}), kind, who)
-    ]
-    if "Allow" not in meant or "Deny" in meant:
-        what = f"it does not let itself be taken by {who}."
-        yield Fault(f"Role {role}", what, f"Name it when the roles are made: {where}.")
+    state = about["Status"]["State"]
+    yield state.lower()
+    if state in GONE:
+        yield Fault(f"Cluster {cluster}", f"it is {state}.", ANOTHER)
+
+
+def no_cluster(cluster: str) -> Fault:
+    """That there is none of an id."""
+    return Fault(f"Cluster {cluster}", "there is none of that id.", ANOTHER)
+
+
+def cluster_of(emr: Any, cluster: str) -> Mapping[str, Any]:
+    """What EMR says of a cluster, one that has ended, too; nothing where there is none."""
+    found: dict[str, Any] = {}
+    if refused_as(("InvalidRequestException",), lambda: found.update(emr.describe_cluster(ClusterId=cluster))):
+        return {}
+    about: Mapping[str, Any] = found["Cluster"]
+    return about
+
+
+def profile_of(emr: Any, cluster: str) -> str:
+    """The instance profile of a cluster; empty where there is no such cluster."""
+    return str(cluster_of(emr, cluster).get("Ec2InstanceAttributes", {}).get("IamInstanceProfile", ""))
+
+
+def security_faults(emr: Any, name: str) -> Look:
+    """Whether a security configuration is there, and lets steps have roles."""
+    found: dict[str, Any] = {}
+    asked = lambda: found.update(emr.describe_security_configuration(Name=name))  # noqa: E731
+    if refused_as(("InvalidRequestException",), asked):
+        yield Fault(f"Security configuration {name}", "there is none of that name.", "Make it: infra/emr.yaml.")
+        return
+    said = json.loads(found["SecurityConfiguration"]).get("AuthorizationConfiguration", {}).get("IAMConfiguration", {})
+    if said.get("EnableApplicationScopedIAMRole") is not True:
+        what = "it lets no step have a role of its own."
+        yield Fault(f"Security configuration {name}", what, "Make it by infra/emr.yaml.")
 
 
 def _trusts(principal: Any, kind: str, who: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.emr import Job, Roles
 from jobs.emr_cluster import Cluster
-from jobs.nodes import PYTHONS, Nodes, Sizes, architecture_of, sizes_on
+from jobs.nodes import Nodes, Sizes, architecture_of, python_faults, sizes_on
 from jobs.sequence import Before
 from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.settings import Settings
@@ -143,9 +143,7 @@ class Said:
             yield Fault(
                 "--lineage", f"'{self.lineage}' is no http(s) URL.", "Give the address of the server: https://host."
             )
-        if self.python not in PYTHONS:
-            remedy = f"Take one that the release has: --python {PYTHONS[0]}."
-            yield Fault("--python", f"the steps run on {', '.join(PYTHONS)}, not on {self.python}.", remedy)
+        yield from python_faults(self.python)
 
     @property
     def _roles(self) -> Mapping[str, str | None]:

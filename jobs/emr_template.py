@@ -16,9 +16,9 @@ from typing import Any
 from jobs.emr import Job, Request, Roles, request_of, steps_of
 from jobs.emr_cluster import Cluster, job_flow
 from jobs.emr_serverless import job_run
-from jobs.nodes import Nodes, architecture_of, sizes_on
+from jobs.nodes import Nodes, Sizes, architecture_of, python_faults, sizes_on
 from jobs.sequence import HOURS, Before
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import Fault, RunRefused, collected, raise_all
 
 MOMENT = "(dag_run.logical_date or dag_run.run_after)"
 """When the night was to be; a run started by hand may have no logical date."""
@@ -74,8 +74,11 @@ def requests(
     The requests of a night on a cluster of its own, its steps, and its jobs on EMR Serverless.
 
     Raises:
-        RunRefused: If nodes of that type cannot run them.
+        RunRefused: If nodes of that type or Python cannot run them.
     """
+    faults = [*python_faults(python)]
+    sizes = collected(lambda: sizes_on(instance_type, core_nodes, rows, rules), faults) or Sizes()
+    raise_all(RunRefused, faults)
     job = Job(
         run_id=_word("run-id"),
         created_at=_word("created-at"),
@@ -86,7 +89,7 @@ def requests(
         environment=_word("environment"),
         tenant=_word("tenant"),
         nodes=Nodes(architecture_of(instance_type), python),
-        sizes=sizes_on(instance_type, core_nodes, rows, rules),
+        sizes=sizes,
         write_policy=_word("write-policy"),
         as_of=_word("as-of"),
         secret=_word("secret"),

@@ -8,20 +8,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jobs import aws
 from jobs.cluster_checks import (
+    EMR_ITSELF,
     Client,
     Looked,
     allowed,
+    bucket_faults,
+    cluster_faults,
     identity,
     looked,
+    nodes_role,
     object_faults,
     package_faults,
+    profile_faults,
+    profile_of,
     refused_as,
     release_faults,
     role_faults,
+    security_faults,
     statements_of,
+    trust_faults,
 )
 from jobs.emr import Job, steps_of
 from jobs.emr_submission import APPLICATION, CLUSTER, LINEAGE, ROLE
@@ -129,19 +138,28 @@ def examined(client: Client, told: Mapping[str, Any], nodes: Nodes) -> Iterator[
     value = {name.removeprefix("rules_"): text for name, text in texts(told).items()}
     job = _job(value, nodes)
     steps = [step.what for step in steps_of(job, publish=True)]
-    s3, iam = client("s3"), client("iam")
+    s3, iam, emr = client("s3"), client("iam"), client("emr")
+    for bucket in dict.fromkeys(urlsplit(value[place]).netloc for place in PLACES):
+        yield looked(f"Bucket {bucket}", partial(bucket_faults, s3, bucket))
     yield looked("Package", lambda: package_faults(s3, job.artefacts, steps, job), job.artefacts)
     yield looked("Lake", lambda: object_faults(s3, "Lake declaration", job.lake), job.lake)
-    yield looked("Release", lambda: release_faults(client("emr")))
+    yield looked("Release", lambda: release_faults(emr))
     yield looked("Secret", lambda: secret_faults(client("secretsmanager"), value["database_secret"]))
     yield looked("Tables", lambda: _table_faults(client("dynamodb"), job))
     yield looked("Topic", lambda: topic_faults(client("sns"), value["topic_arn"]))
+    profile = value.get("instance_profile")
+    if cluster := value.get("cluster_id"):
+        yield looked("Cluster", lambda: cluster_faults(emr, cluster))
+        profile = profile or profile_of(emr, cluster)
+    if service := value.get("service_role"):
+        yield looked("Service role", lambda: trust_faults(iam, service, EMR_ITSELF, "infra/emr.yaml"), service)
+    if security := value.get("security_configuration"):
+        yield looked("Security configuration", lambda: security_faults(emr, security), security)
     for step in steps:
         if arn := value.get(f"{WHOSE[step]}_role"):
-            profile = value.get("instance_profile")
             yield looked(f"Role of {step}", partial(role_faults, iam, arn, profile), arn)
             yield looked(f"Reach of {step}", partial(_reach_faults, iam, step, arn, value))
-    if profile := value.get("instance_profile"):
+    if profile:
         yield looked("Reach of the nodes", lambda: _node_faults(iam, profile, value), profile)
 
 
@@ -261,11 +279,10 @@ def _reach_faults(iam: Any, step: str, role: str, value: Variables) -> Iterator[
 
 def _node_faults(iam: Any, profile: str, value: Variables) -> Iterator[Fault]:
     """Whether the nodes of a cluster, which write the logs of its steps, may do so."""
-    role = iam.get_instance_profile(InstanceProfileName=profile.rpartition("/")[2])["InstanceProfile"]["Roles"][0][
-        "Arn"
-    ]
-    wanted = [("s3:PutObject", f"{value['logs_uri'].rstrip('/')}/j-1/steps/s-1/stderr.gz")]
-    yield from _refused_to("Nodes", iam, role, wanted, "infra/emr.yaml")
+    yield from profile_faults(iam, profile)
+    if role := nodes_role(iam, profile):
+        wanted = [("s3:PutObject", f"{value['logs_uri'].rstrip('/')}/j-1/steps/s-1/stderr.gz")]
+        yield from _refused_to("Nodes", iam, role, wanted, "infra/emr.yaml")
 
 
 def _refused_to(who: str, iam: Any, role: str, wanted: Iterable[tuple[str, str]], template: str) -> Iterator[Fault]:

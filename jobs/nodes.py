@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -105,6 +106,13 @@ def architecture_of(instance_type: str) -> Architecture:
     (<Architecture.X86_64: 'x86_64'>, <Architecture.ARM64: 'arm64'>)
     """
     return Architecture.ARM64 if re.match(r"[a-z]+\d+g", instance_type) else Architecture.X86_64
+
+
+def python_faults(python: str) -> Iterator[Fault]:
+    """Whether the steps run on a version of Python."""
+    if python not in PYTHONS:
+        remedy = f"Take one that the release has: --python {PYTHONS[0]}."
+        yield Fault(f"Python {python}", f"the steps run on {', '.join(PYTHONS)}.", remedy)
 
 
 def sizes_on(instance_type: str, core_nodes: int, rows: int | None = None, rules: int | None = None) -> Sizes:

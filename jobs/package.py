@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from jobs import bill_of_materials, job_zip, libraries
-from jobs.nodes import PYTHONS, Nodes
+from jobs.nodes import Nodes, python_faults
 from jobs.wheels import Wheel, gather
 from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.ports import Progress, silent
@@ -49,7 +49,8 @@ def stage(
     Raises:
         RunRefused: With every fault of what would not start, and of the folder itself. Nothing is written then.
     """
-    faults = [*_python_faults(nodes), *_source_faults(source)]
+    pythons = dict.fromkeys(each.python for each in nodes)
+    faults = [*(fault for each in pythons for fault in python_faults(each)), *_source_faults(source)]
     sources = collected(job_zip.members, faults) or {}
     can_ask = not faults
     faults += _folder_faults(folder)
@@ -76,12 +77,6 @@ def _folder_faults(folder: Path) -> Iterator[Fault]:
         yield Fault(f"Folder {folder}", "it is a file.", "Name a folder.")
     elif folder.is_dir() and any(folder.iterdir()) and not (folder / CHECKSUMS).is_file():
         yield Fault(f"Folder {folder}", "it holds something that is no package.", "Name another, or empty it.")
-
-
-def _python_faults(nodes: Sequence[Nodes]) -> Iterator[Fault]:
-    for python in sorted({each.python for each in nodes} - set(PYTHONS)):
-        remedy = f"Take one that the release has: --python {PYTHONS[0]}."
-        yield Fault(f"Python {python}", f"the steps run on {', '.join(PYTHONS)}.", remedy)
 
 
 def _source_faults(source: Path | None) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from jobs.aws import told
 from jobs.package import CHECKSUMS
-from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.errors import Fault, RunRefused, collected, raise_all
 
 
 def upload(client: Any, folder: Path, target: str) -> tuple[str, ...]:
@@ -25,8 +25,9 @@ def upload(client: Any, folder: Path, target: str) -> tuple[str, ...]:
             is written. Or if AWS refuses.
     """
     where = urlsplit(target)
-    raise_all(RunRefused, _target_faults(target))
-    sums = _sums(folder)
+    faults = [*_target_faults(target)]
+    sums = collected(lambda: _sums(folder), faults) or {}
+    raise_all(RunRefused, faults)
     keys = {name: f"{where.path.strip('/')}/{name}" for name in sums}
     with told(f"Package {target}"):
         there = {name: _digest(client, where.netloc, key) for name, key in keys.items()}

@@ -243,3 +243,4 @@ def test_all_that_an_environment_lacks_is_said_at_once(rules: RulesCommand, tmp_
     missing = {each["what"] for each in json.loads(done.stdout)["findings"] if each["verdict"] == "missing"}
     assert done.exit_code == 5
     assert {"Package", "Lake", "Secret", "Tables", "Topic", "Role of evaluate"} <= missing
+    assert {"Bucket bkt", "Service role", "Reach of the nodes"} <= missing
