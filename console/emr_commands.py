@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -121,8 +121,8 @@ def submit(
     """Put a run on EMR, once: on a running cluster, on one of its own that ends itself, or on EMR Serverless."""
     settings = desk.settings()
     at = created_text(moment(created_at, "--created-at") or now())
-    roles = Roles(loader_role, evaluator_role, guard_role, publisher_role, lander_role, linker_role, curator_role)
-    roles = replace(roles, checker=checker_role)
+    sources = (lander_role, linker_role, curator_role, checker_role)
+    roles = Roles(loader_role, evaluator_role, guard_role, publisher_role, *sources)
     before = Before(extracts, landed, tokens, token_secret, master, check_register)
     on = (logs, subnet, service_role, instance_profile, instance_type, core_nodes, spot_nodes, python)
     inputs = (artefacts, rule_set, lake, runs, at, run_id, as_of, database_secret, cluster, serverless)
@@ -132,19 +132,22 @@ def submit(
         said = said.filled(texts(workflow), misnamed(workflow))
     job = said.job(settings)
     if dry_run:
-        return _show(desk, job, said, publish=publish)
-    found = _put(desk, job, said, settings.region, publish=publish, wait=wait)
+        _show(desk, job, said, publish=publish)
+    else:
+        found = _put(desk, job, said, settings.region, publish=publish, wait=wait)
+        _tell(desk, job, found, publish=publish, serverless=bool(serverless))
+
+
+def _tell(desk: Desk, job: Job, found: RunState, *, publish: bool, serverless: bool) -> None:
+    """Where a run is, how its steps are, and what it leaves out."""
     ids = [step.id for step in found.steps]
     desk.log("submitted", run_id=job.run_id, cluster=found.cluster, steps=ids)
+    at, without = job.created_at, left_out(job.before, job.secret, publish=publish)
     content = {"run_id": job.run_id, "created_at": at, "cluster": found.cluster, "steps": ids, "done": found.done}
-    where = f"application {found.cluster}" if serverless else f"cluster {found.cluster}"
+    where = f"{'application' if serverless else 'cluster'} {found.cluster}"
     steps = ", ".join(f"{step.what} {step.id} ({step.state.lower()})" for step in found.steps)
-    without = left_out(job.before, job.secret, publish=publish)
-    told = [
-        f"Run {job.run_id} is on {where}: {steps}.",
-        *(f"Left out: {step}, without {n}." for step, n in without.items()),
-    ]
-    return desk.screen.answer(content | {"left_out": without}, *told)
+    left = (f"Left out: {step}, without {name}." for step, name in without.items())
+    desk.screen.answer(content | {"left_out": without}, f"Run {job.run_id} is on {where}: {steps}.", *left)
 
 
 def _put(desk: Desk, job: Job, said: Said, region: str | None, *, publish: bool, wait: bool) -> RunState:

@@ -1,9 +1,8 @@
 """
 Every night: land, build masters, freeze the rules, curate, evaluate, judge, publish, look at the register, tell people.
 
-Sequence only. What each step does is in the artefact that it names; the
-requests are in `rules_requests.json` beside this file, which
-`rules emr requests` writes: the very ones that `rules emr submit` makes.
+Sequence only. What each step does is in the artefact that it names; the requests are in `rules_requests.json` beside
+this file, which `rules emr requests` writes: the very ones that `rules emr submit` makes.
 
 Three DAGs of one sequence; turn on the one you want:
 
@@ -11,20 +10,17 @@ Three DAGs of one sequence; turn on the one you want:
     rules_nightly_shared        on a running cluster, rules_cluster_id
     rules_nightly_serverless    on EMR Serverless, rules_serverless_application
 
-The cluster of a run ends in four ways, whichever comes first: after its last
-step, on a failed one, left idle, and by the tear-down task here. The tear-down
-is no part of the outcome: a failed step is a failed run.
+The cluster of a run ends in four ways, whichever comes first: after its last step, on a failed one, left idle, and by
+the tear-down task here. The tear-down is no part of the outcome: a failed step is a failed run.
 
-A step that has nothing configured is skipped, and says so: without
-rules_extracts_uri nothing lands, without rules_landed_uri nothing is curated,
-without rules_master_uri no masters are built; rules_register=no leaves the
+A step that has nothing configured is skipped, and says so: without rules_extracts_uri nothing lands, without
+rules_landed_uri nothing is curated, without rules_master_uri no masters are built; rules_register=no leaves the
 register alone.
 
-What it may be told when it is started by hand: `as_of`, another business day;
-`environment`, another one than the Variable says; `dry_run`, which does all but
-insert; `correction`, of an earlier day than the newest published. A run that
-failed goes on by clearing its failed tasks, or by being started again: what was
-done is not done twice, and a day out of order is refused by the step itself.
+What it may be told when it is started by hand: `as_of`, another business day; `environment`, another one than the
+Variable says; `dry_run`, which does all but insert; `correction`, of an earlier day than the newest published. A run
+that failed goes on by clearing its failed tasks, or by being started again: what was done is not done twice, and a day
+out of order is refused by the step itself.
 
 Airflow Variables, all needed unless a default is given:
 
@@ -54,11 +50,9 @@ Airflow Variables, all needed unless a default is given:
     rules_guard_role        role that may read staged runs and say that one may pass     (default: the nodes')
     rules_publisher_role    role that may read staged runs and insert into the history   (default: the nodes')
 
-A cluster of its own needs rules_subnet_id, rules_service_role and
-rules_instance_profile, too, and for the roles an EMR security configuration
-that allows runtime roles; name that in the connection `emr_default`:
-{"SecurityConfiguration": "…"}. EMR Serverless needs the role of each step.
-Waiting takes no worker where `operators.default_deferrable` is on.
+A cluster of its own needs rules_subnet_id, rules_service_role and rules_instance_profile, too, and for the roles an EMR
+security configuration that allows runtime roles; name that in the connection `emr_default`: {"SecurityConfiguration":
+"…"}. EMR Serverless needs the role of each step. Waiting takes no worker where `operators.default_deferrable` is on.
 """
 
 from __future__ import annotations
