@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
@@ -44,6 +46,17 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"'{text}' is no ISO day, say 2024-06-01") from problem
 
 
+def positive(text: str) -> float:
+    """A number above 0; with none of it a step would end before it began."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0
+    if not 0 < found < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number above 0")
+    return found
+
+
 def words(about: str | None, **arguments: tuple[Callable[[str], object], str]) -> argparse.ArgumentParser:
     """A parser of required ``--name VALUE`` words, from name to (reader, meaning)."""
     parser = argparse.ArgumentParser(description=about, conflict_handler="resolve")
@@ -52,7 +65,7 @@ def words(about: str | None, **arguments: tuple[Callable[[str], object], str]) -
     parser.add_argument(WORD, help="where events of OpenLineage go: http(s)://… or file:///…; nowhere without it")
     for name, (read, meaning) in arguments.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=read, help=meaning, required=True)
-    parser.add_argument("--hours", type=float, help="how long it may take before it ends itself")
+    parser.add_argument("--hours", type=positive, help="how long it may take before it ends itself")
     return parser
 
 
@@ -114,10 +127,7 @@ def _end_after(hours: str | None, end: Callable[[int], object] = os._exit) -> No
         print(Fault("Step", f"it took more than {hours} hours.", remedy), file=sys.stderr, flush=True)
         end(RunInterrupted.exit_code)
 
-    try:
-        timer = threading.Timer(3600 * float(hours or "nan"), over)
-    except ValueError:
-        return  # the step's own reading of its words refuses it
-    if hours is not None:
+    with suppress(argparse.ArgumentTypeError):  # the step's own reading of its words refuses it
+        timer = threading.Timer(3600 * positive(hours or ""), over)
         timer.daemon = True
         timer.start()

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from jobs import lineage, metrics, step_log
-from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
+from jobs.entry import Summary, finish, knows_nothing_of, moment, positive, words, yes
 from jobs.hadoop_files import HadoopFiles
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake.declaration import parse
@@ -45,8 +45,8 @@ ARGUMENTS = words(
 )
 
 ARGUMENTS.add_argument("--on-failure", type=OnFailure, default=OnFailure.ABORT, help="abort, or hold the type")
-ARGUMENTS.add_argument("--rule-seconds", type=float, default=Limits().rule_seconds, help="how long one rule may run")
-ARGUMENTS.add_argument("--planning-seconds", type=float, default=Limits().planning_seconds, help="to be planned")
+ARGUMENTS.add_argument("--rule-seconds", type=positive, default=Limits().rule_seconds, help="how long one rule may run")
+ARGUMENTS.add_argument("--planning-seconds", type=positive, default=Limits().planning_seconds, help="to be planned")
 ARGUMENTS.add_argument(
     "--write-policy", type=WritePolicy, default=WritePolicy.RESULTS, help="results, or changes alone"
 )

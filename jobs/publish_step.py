@@ -17,7 +17,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from jobs import lineage, metrics, step_log, verdicts
-from jobs.entry import Summary, finish, knows_nothing_of, moment, words, yes
+from jobs.entry import Summary, finish, knows_nothing_of, moment, positive, words, yes
 from jobs.hadoop_files import HadoopFiles
 from jobs.insert_on_executors import Place, insert
 from rules_engine.errors import Fault, RunRefused
@@ -40,7 +40,7 @@ ARGUMENTS = words(
     tenant=(str, "tenant, likewise"),
 )
 ARGUMENTS.add_argument("--endpoint", help="http(s)://… of DynamoDB where it is not AWS itself")
-ARGUMENTS.add_argument("--write-rate", type=float, help="writes a second of all tasks; as many as it takes without")
+ARGUMENTS.add_argument("--write-rate", type=positive, help="writes a second of all tasks; as many as it takes without")
 ARGUMENTS.add_argument("--dry-run", type=yes, default=False, help="yes: say what would be inserted, and insert nothing")
 ARGUMENTS.add_argument("--region", help="AWS region, where the cluster's own is not meant")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs import emr, step_log
-from jobs.entry import Summary, finish
+from jobs.entry import Summary, finish, words
 from rules_engine.errors import Fault, InvalidRule
 from tests.functional.test_emr import WHOLE
 
@@ -108,3 +108,14 @@ def test_other_loggers_are_not_in_it(capsys: pytest.CaptureFixture[str]) -> None
     step_log.opened("master", WORDS)
     logging.getLogger("splink").warning("%s", CANARY)
     assert lines(capsys) == []
+
+
+@pytest.mark.parametrize("hours", ["-1", "0", "nan", "inf", "soon"])
+def test_a_step_that_may_take_no_time_is_a_wrong_command(
+    hours: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would end itself before it began, and blame how long it took."""
+    monkeypatch.setattr("sys.argv", ["guard_step.py", "--hours", hours])
+    with pytest.raises(SystemExit) as ended:
+        finish(lambda argv: vars(words("").parse_args(argv)))
+    assert (ended.value.code, f"'{hours}' is no number above 0" in capsys.readouterr().err) == (2, True)
