@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 
+CATALYST = "org.apache.spark.sql.catalyst."
 CLASSIC_SESSION = "org.apache.spark.sql.classic.SparkSession"
 
 
@@ -50,6 +51,12 @@ class Handles:
     skip: Any
     print: Any
     """A method handle: of a plan or an expression, what ``toJSON`` prints, as a ``StringBuilder``."""
+    expressions: Any
+    """A function of Scala's: of a plan, the expressions that it holds itself."""
+    below: Any
+    """A function of Scala's: of an expression, itself and all below it."""
+    class_name: Any
+    """A function of Scala's: of anything, the short name of its class."""
     rows: dict[str, Any] = field(default_factory=dict)
     """The plan of a frame's view, by the frame's name."""
 
@@ -68,6 +75,7 @@ def handles(spark: SparkSession) -> Handles:
             java(spark, "org.apache.spark.sql.catalyst.plans.logical.Filter"),
             java(spark, "org.apache.spark.sql.execution.CommandExecutionMode").SKIP(),
             _printing(spark),
+            *_functions(spark),
         )
     return _HANDLES[spark]
 
@@ -106,6 +114,23 @@ def _printing(spark: SparkSession) -> Any:
     text = lookup.unreflect(of("org.apache.spark.sql.catalyst.trees.TreeNode").getMethod("toJSON", none))
     builder = lookup.unreflectConstructor(of("java.lang.StringBuilder").getConstructor(one))
     return java(spark, "java.lang.invoke.MethodHandles").filterReturnValue(text, builder)
+
+
+def _functions(spark: SparkSession) -> Iterator[Any]:
+    """Those of :class:`Handles`, composed in the JVM: asked of each node from here, each question would be a call."""
+    of, handles_ = java(spark, "java.lang.Class").forName, java(spark, "java.lang.invoke.MethodHandles")
+    none, one = (spark._sc._gateway.new_array(java(spark, "java.lang.Class"), size) for size in (0, 1))
+    itself = spark._sc._gateway.new_array(java(spark, "java.lang.Object"), 1)
+    function = one[0] = of("scala.Function1")
+    anything, look_up = of("java.lang.Object"), handles_.publicLookup().unreflect
+    made = java(spark, "java.lang.invoke.MethodHandleProxies").asInterfaceInstance
+    itself[0] = made(function, handles_.identity(anything))
+    yield made(function, look_up(of(f"{CATALYST}plans.QueryPlan").getMethod("expressions", none)))
+    yield made(
+        function, handles_.insertArguments(look_up(of(f"{CATALYST}trees.TreeNode").getMethod("map", one)), 1, itself)
+    )
+    class_name = look_up(of("java.lang.Class").getMethod("getSimpleName", none))
+    yield made(function, handles_.filterReturnValue(look_up(anything.getMethod("getClass", none)), class_name))
 
 
 @contextmanager

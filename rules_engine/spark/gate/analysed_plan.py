@@ -77,7 +77,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         shown = plan.condition() if filters else plan
         root = tree(shown.toJSON() if filters else printed(spark, plan))
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
-        said += [*order_faults(root, schema), *machine_faults(shown, root, found)]
+        said += [*order_faults(root, schema), *machine_faults(spark, shown, root, found)]
         said += [*membership_faults(root, version), *growth_faults(root, shown)]
         said += join_keys.faults(root) if not said else ()
         if not plan.deterministic():

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rules_engine.errors import Fault
 from rules_engine.spark.gate.parsed_plan import Parsed
 from rules_engine.spark.gate.plan_tree import CATALYST, Node, walk
-from rules_engine.spark.gate.spark_trees import every
+from rules_engine.spark.gate.spark_trees import every, expressions
 from rules_engine.spark.gate.texts import is_text, may_hold_text, of_literal
 from rules_engine.spark.sandbox import java
 from rules_engine.sql.allow_list import Category, allowed, refuse
@@ -63,7 +63,7 @@ def clock_faults(spark: SparkSession, found: Parsed, plan: Any, root: Node) -> I
         yield from (fault for node in asked for fault in _literal_faults(node))
         return
     named = Counter(_CASTING.get(name, name) for node in found.nodes for name in _called(node))
-    for cast in _casts(spark, plan):
+    for cast in _casts(spark, plan, is_plan=root.name.startswith("plans.")):
         yield from _cast_faults(cast, named)
 
 
@@ -179,13 +179,13 @@ def _parts(source: Any, target: Any) -> Iterator[tuple[Any, Any]]:
         yield from _parts(one["type"], other["type"])
 
 
-def _casts(spark: SparkSession, plan: Any) -> Iterator[_Cast]:
+def _casts(spark: SparkSession, plan: Any, *, is_plan: bool) -> Iterator[_Cast]:
     """The casts of texts, but for those written out in full; Spark does not print who asked for a cast."""
     tag = java(spark, f"{CATALYST}{CAST}").USER_SPECIFIED_CAST()
-    for node in every(plan):
-        if node.getClass().getName() != f"{CATALYST}{CAST}":
+    for name, get in expressions(spark, plan, is_plan=is_plan):
+        if name != "Cast":
             continue
-        child = node.child()
+        child = (node := get()).child()
         source, target = (json.loads(each.dataType().json()) for each in (child, node))
         literal = child.getClass().getName() == f"{CATALYST}{LITERAL}" and is_text(source)
         if literal and (child.value() is None or _is_written_out(str(child.value()), target)):

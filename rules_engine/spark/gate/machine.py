@@ -8,25 +8,28 @@ found here has no such setting. ``tests/data/functions.tsv`` holds every allowed
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault
 from rules_engine.spark.gate.parsed_plan import Parsed
-from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, walk
+from rules_engine.spark.gate.plan_tree import Node, walk
+from rules_engine.spark.gate.spark_trees import expressions
 from rules_engine.sql.allow_list import refuse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 CAST, MAP, WINDOW = "expressions.Cast", "expressions.CreateMap", "expressions.WindowSpecDefinition"
 FORMATTED = "expressions.DateFormatClass"
-QUERIES = {f"expressions.{name}" for name in ("ScalarSubquery", "Exists", "ListQuery", "LateralSubquery")}
 FLOATING = ("double", "float")
 
 
-def machine_faults(plan: Any, root: Node, found: Parsed) -> Iterator[Fault]:
+def machine_faults(spark: SparkSession, plan: Any, root: Node, found: Parsed) -> Iterator[Fault]:
     """What of a plan, whose tree ``root`` is, depends on the machine; Spark says the types that are not in it."""
     nodes = [node for node, _ in walk(root)]
     moments = any("imestamp" in f"{node.name} {node.fields.get('dataType')}" for node in nodes)
     if any(node.name == MAP or _may_write_floating(node) or (moments and _to_decimal(node)) for node in nodes):
-        yield from _typed_faults(plan)
+        yield from _typed_faults(spark, plan, is_plan=root.name.startswith("plans."))
     if any(node.name == WINDOW and _days_by_interval(node) for node in nodes):
         hint = "Write a whole number: RANGE BETWEEN 30 PRECEDING AND CURRENT ROW counts days over a day."
         yield refuse("SQL-324", name="a RANGE of INTERVAL days over days", hint=hint)
@@ -64,9 +67,12 @@ def _days_by_interval(window: Node) -> bool:
 _MONTHS = {"interval year", "interval month", "interval year to month"}
 
 
-def _typed_faults(plan: Any) -> Iterator[Fault]:
+def _typed_faults(spark: SparkSession, plan: Any, *, is_plan: bool) -> Iterator[Fault]:
     """Texts of floating numbers, maps that have such keys, and decimals of moments, by the types that Spark gave."""
-    for name, node in _nodes(plan):
+    for short, get in expressions(spark, plan, is_plan=is_plan):
+        if (name := f"expressions.{short}") not in {CAST, MAP}:
+            continue
+        node = get()
         if name == CAST and _type(node).startswith("decimal") and _type(node.child()).startswith("timestamp"):
             hint = "Write unix_micros(x), or unix_seconds(x): a whole number."
             yield refuse("SQL-324", name="a moment as a decimal (Spark 3.5 loses its microseconds)", hint=hint)
@@ -82,23 +88,3 @@ def _typed_faults(plan: Any) -> Iterator[Fault]:
 
 def _type(expression: Any) -> str:
     return str(expression.dataType().simpleString())
-
-
-def _nodes(plan: Any) -> Iterator[tuple[str, Any]]:
-    """Every plan and expression of the JVM's own tree; what lies under a view is the engine's own and left out."""
-    waiting = [plan]
-    while waiting:
-        node = waiting.pop()
-        name = str(node.getClass().getName()).removeprefix(CATALYST)
-        yield name, node
-        if name == VIEW:
-            continue
-        waiting += _each(node.children())
-        if name.startswith("plans."):
-            waiting += [*_each(node.expressions()), *_each(node.innerChildren())]
-        elif name in QUERIES:
-            waiting.append(node.plan())
-
-
-def _each(found: Any) -> list[Any]:
-    return [found.apply(at) for at in range(found.size())]

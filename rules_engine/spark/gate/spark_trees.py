@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW
+from rules_engine.spark.sandbox import handles
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LOCAL_RELATION = f"{CATALYST}plans.logical.LocalRelation"
-_WITH_A_PLAN = {f"{CATALYST}expressions.{name}" for name in ("Exists", "ListQuery", "ScalarSubquery")}
+_QUERIES = {"Exists", "LateralSubquery", "ListQuery", "ScalarSubquery"}
+_WITH_A_PLAN = {f"{CATALYST}expressions.{name}" for name in _QUERIES}
 
 
 def every(plan: Any) -> Iterator[Any]:
@@ -27,6 +33,25 @@ def every(plan: Any) -> Iterator[Any]:
             waiting += each(node.expressions())
         elif name in _WITH_A_PLAN:
             waiting.append(node.plan())
+
+
+def expressions(spark: SparkSession, tree: Any, *, is_plan: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """
+    The expressions of a plan, or one and all below it, sub-queries too: each one's class, short, and how to get it.
+
+    The JVM walks and names them in a few calls of it; :func:`every` takes five for each node. It walks under the views,
+    too: no frame casts anything there, and yet its columns are found.
+    """
+    known, waiting = handles(spark), [(tree, is_plan)]
+    while waiting:
+        top, is_plan = waiting.pop()
+        held = top.flatMap(known.expressions).iterator().flatMap(known.below) if is_plan else known.below.apply(top)
+        found = held.toVector()
+        names = str(found.iterator().map(known.class_name).mkString(",")).split(",")
+        for at, name in enumerate(names):
+            yield name, partial(found.apply, at)
+            if name in _QUERIES:
+                waiting.append((found.apply(at).plan(), True))
 
 
 def each(found: Any) -> Iterator[Any]:
