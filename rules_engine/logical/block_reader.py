@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 from sqlglot import exp
@@ -19,7 +19,7 @@ from rules_engine.logical.comparisons import (
     without_default,
 )
 from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes, with_queries
-from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
+from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, refuse_totals
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.windows import parted, place
@@ -209,10 +209,11 @@ class BlockReader(JoinReader):
             raise NotUnderstoodError
         (other,) = found.columns.values()
         own = self._resolved(condition.this, scope, outer)
-        if negated and not (self._is_subject(own, block) and is_given(other, found.where)):
-            raise NotUnderstoodError("NOT IN of what may be NULL; NOT EXISTS, or IS NOT NULL beside it, would be")
+        if negated and not self._is_subject(own, block):
+            raise NotUnderstoodError(NOT_IN)
+        given = negated and not is_given(other, found.where)
         found.where.append(exp.EQ(this=other.copy(), expression=own))
-        return asked
+        return replace(asked, given=given)
 
     def _is_key(self, value: exp.Expr, block: Block) -> bool:
         """Whether it is a frame's key of the subject."""

@@ -31,10 +31,12 @@ class DimensionInList(NamedTuple):
     where: str
     once: bool = False
     """Whether each value must be in one such row, so that what is joined with them is counted once."""
+    nulls: bool = False
+    """Whether it is only asked that none of them is NULL, of a frame of any size."""
 
 
 Values = Mapping[DimensionInList, Sequence[str] | None]
-"""Their literals as SQL; None where they are too many, or no plain literals."""
+"""Their literals as SQL; None where they are too many, no plain literals, or NULL where none is to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ not, are one thing: a row is there. So are ``NOT EXISTS``, ``LEFT ANTI JOIN``, `
 count of nothing: none is there. So are ``GROUP BY … HAVING``, a scalar sub-query, a derived table that groups, and a
 window over the subject: what the rows come to. WITH queries and derived tables are put where they are named.
 
-NULL decides what is equal. ``NOT IN`` is ``NOT EXISTS`` only where neither side can be NULL; a sum of nothing is NULL
-and a count of nothing is 0. What is not understood is None, and stays a query of its own: slower, never another answer.
+NULL decides what is equal. ``NOT IN`` is ``NOT EXISTS`` only where neither side is NULL in any row; a sum of nothing is
+NULL and a count of nothing is 0. What is not understood is None, and stays a query of its own: slower, never another
+answer.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from sqlglot import exp
 from rules_engine.logical.aggregate_conditions import counted, filtered
 from rules_engine.logical.arithmetic import Against, exact_number
 from rules_engine.logical.comparisons import aggregates, tables
-from rules_engine.logical.join_sides import JoinSide, SideReader
+from rules_engine.logical.join_sides import DimensionInList, JoinSide, SideReader
 from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
-from rules_engine.logical.query_blocks import Asked, Block, as_one
+from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, as_one
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
@@ -55,6 +56,8 @@ class NormalForm:
     """In place of rows: what is asked of rows of several frames, or of a group by more than the subject."""
     held: HeldRow | None = None
     """In place of rows: what a row is held against that rows of its subject come to."""
+    given: DimensionInList | None = None
+    """What must be NULL in no row of all subjects: else NOT IN is true of nobody."""
 
     @property
     def asks_rows(self) -> bool:
@@ -157,6 +160,8 @@ class FormReader:
         inner, negated = asked.block, asked.negated
         if inner.asked or inner.before or self._own(inner):
             raise NotUnderstoodError("a negated question about rows that ask others")
+        if asked.given and (inner.key is not None or inner.groups):
+            raise NotUnderstoodError(NOT_IN)
         if inner.key is not None:
             self._check_returned(inner.key, inner)
         conditions: Sequence[exp.Expr] = asked.comparison or inner.having
@@ -174,11 +179,19 @@ class FormReader:
             beside, rows = self._sides.sides(frames, [*inner.where, *more], own, once=bool(left))
             if beside.where or beside.among or rows is None:
                 raise NotUnderstoodError("a condition on the subject within a question about rows")
-            return self._aggregated(NormalForm(subject, rows, negated), left, inner, own)
+            found = NormalForm(subject, rows, negated, given=self._given(rows) if asked.given else None)
+            return self._aggregated(found, left, inner, own)
         except NotUnderstoodError:
+            if asked.given:
+                raise
             key = exp.column(self.schema.subject_key.lower(), own)
             found = self._joined(replace(inner, frames=frames), inner.where, conditions, key)
             return replace(found, subject=subject, negated=negated)
+
+    def _given(self, rows: JoinSide) -> DimensionInList:
+        """The key of rows, where it is to be NULL in none of them, whatever their look-ups."""
+        key = self.schema.subject_key_of(rows.frame)
+        return DimensionInList(rows.frame, key.lower(), " AND ".join(rows.where), nulls=True)
 
     def _placed(self, block: Block, own: str | None, returned: exp.Expr) -> NormalForm:
         """What the windows of a row come to."""

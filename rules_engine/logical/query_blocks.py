@@ -21,6 +21,9 @@ _OF_A_ROW = {Category.STRING, Category.NUMERIC, Category.DATE, Category.CONDITIO
 """Functions that make one value of the values of a row."""
 
 
+NOT_IN = "NOT IN of what may be NULL; NOT EXISTS, or IS NOT NULL beside it, would be"
+
+
 @dataclass(frozen=True)
 class Asked:
     """Rows of a sub-query that are there, or not; or aggregates of them held against literals."""
@@ -28,6 +31,8 @@ class Asked:
     block: Block
     negated: bool = False
     comparison: tuple[exp.Expr, ...] = ()
+    given: bool = False
+    """Whether it is so only where what it returns is NULL in no row: NOT IN is true of nobody else."""
 
 
 @dataclass

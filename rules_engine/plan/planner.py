@@ -146,6 +146,8 @@ class _Planner:
             own, rows = (side.condition(self.values) if side else "" for side in (form.subject, form.rows))
             if own is None or rows is None:
                 return "a look-up of too many values, or by a key that is not unique"
+            if form.given and self.values.get(form.given) is None:
+                return "NOT IN of what is NULL in a row, which is true of nobody"
             texts[form] = own, rows
         if not all(self._takes(form, rows) for form, (_, rows) in texts.items()):
             return "DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row"

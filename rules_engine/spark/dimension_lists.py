@@ -1,4 +1,4 @@
-"""The values that a small frame has in a column, for conditions that ask whether a value is among them."""
+"""The values that a small frame has in a column, for conditions that ask whether one is among them; NULLs of any."""
 
 from __future__ import annotations
 
@@ -18,10 +18,21 @@ MOST = 1000
 def values(spark: SparkSession, wanted: Collection[DimensionInList]) -> Values:
     """The values of each, read with one query a column; None where they stay to be joined."""
     found: dict[DimensionInList, tuple[str, ...] | None] = dict.fromkeys(wanted)
-    for frame, column in sorted({(among.frame, among.column) for among in wanted}):
-        asked = [among for among in sorted(wanted) if among[:2] == (frame, column)]
-        found |= zip(asked, _read(spark, frame, column, asked), strict=True)
+    for frame, column, nulls in sorted({(among.frame, among.column, among.nulls) for among in wanted}):
+        asked = [
+            among for among in sorted(wanted) if (among.frame, among.column, among.nulls) == (frame, column, nulls)
+        ]
+        found |= zip(asked, (_given if nulls else _read)(spark, frame, column, asked), strict=True)
     return found
+
+
+def _given(
+    spark: SparkSession, frame: str, column: str, asked: Sequence[DimensionInList]
+) -> Iterable[tuple[str, ...] | None]:
+    """Nothing where a column is given in all rows that meet a condition; None where it is NULL in one."""
+    met = ", ".join(f"max(({among.where or 'true'})) AS c{number}" for number, among in enumerate(asked))
+    row = spark.sql(f"SELECT {met} FROM `{frame}` WHERE `{column}` IS NULL").first()
+    return [None if is_null else () for is_null in row or ()]
 
 
 def _read(

@@ -92,6 +92,8 @@ JOINS = """
     SELECT c.customer_id FROM customers c JOIN holdings h ON c.customer_id = h.customer_id WHERE h.role = 1 | `Holdings`: role = 1 | the same, from the other side
     SELECT c.customer_id FROM customers c JOIN products p ON p.type = c.country WHERE p.product = 1 | customers: `country` IN (7, 8) | values of the subject's own row
     {H} JOIN customers c ON c.customer_id = h.customer_id JOIN products p ON p.type = c.country WHERE h.rate > 1 | customers: `country` IN (7, 8) ;; `Holdings`: rate > 1 | of a join of three
+    SELECT customer_id FROM customers WHERE customer_id NOT IN ({H} WHERE h.balance = 9)    | customers:  ;; `Holdings`: balance = 9      | NOT IN of keys that are given
+    SELECT customer_id FROM customers WHERE customer_id NOT IN ({H} WHERE h.balance = 8)    |                                             | NOT IN of keys of which one is NULL
     {H} JOIN products p ON p.product = h.product WHERE p.type = 2                           |                                             | values that are not known
     {H} JOIN products p ON p.product = h.product WHERE 10 / p.type > 2                      |                                             | a condition that could raise on rows that are left out
     {H} JOIN products p ON p.product = h.product WHERE p.type > h.role                      | (SELECT r0.customer_id AS subject_key, count(*) FILTER (WHERE (r1.type > r0.role)) AS a0 FROM `Holdings` AS r0 CROSS JOIN `products` AS r1 WHERE r1.product = r0.product AND (((r1.type > r0.role))) GROUP BY r0.customer_id) AS grouped: a0 > 0 | a condition on both
@@ -133,8 +135,8 @@ TOGETHER_WITH_ROWS = (
     .replace("{C}", "SELECT c.customer_id FROM customers c JOIN t ON t.customer_id = c.customer_id")
 )
 
-KNOWN = {"type = 0": (), "type = 2": None}
-"""Of conditions on products the values that meet them; of all others 7 and 8."""
+KNOWN = {"type = 0": (), "type = 2": None, "balance = 8": None}
+"""Of conditions the values that meet them, None where one of these is NULL and is not to be; of all others 7 and 8."""
 
 
 def planned(rules: str, *, known: bool = False) -> tuple[Plan, list[str]]:

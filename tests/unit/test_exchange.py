@@ -139,5 +139,8 @@ def test_values_of_a_small_frame_are_read_as_literals(spark: SparkSession, tmp_p
         DimensionInList("texts", "v", "v = 'plain'"): ("'plain'",),
         DimensionInList("texts", "v", "v = 'plain'", once=True): None,
         DimensionInList("many", "id", ""): None,
+        DimensionInList("many", "id", "", nulls=True): (),
+        DimensionInList("texts", "v", "", nulls=True): None,
+        DimensionInList("texts", "v", "v = 'plain'", nulls=True): (),
     }
     assert values(evaluator.spark, [*asked]) == asked
