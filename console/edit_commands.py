@@ -211,7 +211,8 @@ def _drafted(
     if not count:
         raise RunRefused(Fault(f"Rule {key}", "there is no such rule, or no such period.", "`rules show` shows both."))
     next_step = f"drafted in change {held}. Hand it in: rules change submit {held} --reason …"
-    desk.screen.answer({"change": held}, f"Rule {key}: {next_step if held else 'done.'}")
+    at_once = f"recorded at once, for no approval is needed here. See it: rules rules log {key}"
+    desk.screen.answer({"change": held}, f"Rule {key}: {next_step if held else at_once}")
 
 
 def _said(desk: Desk, statement: str, **values: object) -> None:
