@@ -47,6 +47,7 @@ make_venv() {
 }
 
 # install_into FOLDER CONSTRAINTS REQUIREMENT...: pip install, unless nothing changed since the last time.
+# Modules are compiled as they are first imported: of those installed most never are.
 install_into() {
     local folder=$1 constraints=$2 stamp want
     shift 2
@@ -55,6 +56,6 @@ install_into() {
     stamp="$folder/.installed-$(echo "$want" | sha256sum | cut -c1-16)"
     if [ -e "$stamp" ]; then return; fi
     say "Installing Python packages into $folder (the first time takes some minutes)"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check --constraint "$constraints" "$@"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --no-compile --constraint "$constraints" "$@"
     touch "$stamp"
 }
