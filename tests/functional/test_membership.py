@@ -84,7 +84,7 @@ def test_where_its_being_true_counts_it_is_accepted_and_exact(spark: SparkSessio
     conditions = [row["condition"] for row in rows(TRUE_ALONE)]
     for condition in conditions:
         judged = said(layers, f"SELECT customer_id FROM customer WHERE {condition.replace('{in}', ASKED)}")
-        assert judged in {"", "SQL-333"}, condition  # exact, but slow under NOT
+        assert judged in {"", "SQL-333"}, condition  # exact, but slow under NOT; wrong beside its own negation
     written = [c.replace("{in}", f"c.country IN ({query})") for c in conditions for query in queries]
     asked = " UNION ALL ".join(f"SELECT {at} AS place, c.id FROM c WHERE {w}" for at, w in enumerate(written))
     own = spark.newSession()

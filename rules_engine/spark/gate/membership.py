@@ -5,6 +5,9 @@ Spark works ``x IN (SELECT …)`` out by a join and takes it for false where it 
 true, or a CASE goes by it, nobody sees the difference; of a value that is shown, compared or asked for NULL it is the
 answer. NOT is no harm: Spark brings it down to the IN and heeds NULL there. The conditions of a rule itself are written
 out (:mod:`rules_engine.sql.unknown`) and need not be judged.
+
+An IN beside its own negation (``x IN (q) OR x NOT IN (q)``) Spark simplifies to one that asks whether it is NULL, which
+is wrong; SQL-333 refuses it, as too slow. Whoever accepts more there has to refuse that here.
 """
 
 from __future__ import annotations
