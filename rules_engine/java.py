@@ -137,7 +137,7 @@ def archive_options(java_home: Path, classes: Path, *, keep: bool) -> str:
     if not keep:
         return ""
     classes.parent.mkdir(parents=True, exist_ok=True)
-    return f"-XX:ArchiveClassesAtExit={classes} "
+    return f"-XX:ArchiveClassesAtExit={classes} -Xlog:disable"
 
 
 @contextmanager

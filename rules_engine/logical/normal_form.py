@@ -6,9 +6,8 @@ not, are one thing: a row is there. So are ``NOT EXISTS``, ``LEFT ANTI JOIN``, `
 count of nothing: none is there. So are ``GROUP BY … HAVING``, a scalar sub-query, a derived table that groups, and a
 window over the subject: what the rows come to. WITH queries and derived tables are put where they are named.
 
-NULL decides what is equal. ``NOT IN`` is ``NOT EXISTS`` only where neither side is NULL in any row; a sum of nothing is
-NULL and a count of nothing is 0. What is not understood is None, and stays a query of its own: slower, never another
-answer.
+NULL decides what is equal. ``NOT IN`` is ``NOT EXISTS`` where neither side is NULL in any row; a sum of nothing is NULL
+and a count of nothing is 0. What is not understood is None, and stays a query of its own: slower, never another answer.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from rules_engine.logical.join_sides import Values, raises_nowhere_in_a_join
 from rules_engine.logical.joined_rows import HeldRow, JoinedRows
 from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.placed_rows import Placed
+from rules_engine.logical.query_blocks import NOT_IN
 from rules_engine.logical.select_query import (
     SelectQuery,
     frame_and_alias,
@@ -147,7 +148,7 @@ class _Planner:
             if own is None or rows is None:
                 return "a look-up of too many values, or by a key that is not unique"
             if form.given and self.values.get(form.given) is None:
-                return "NOT IN of what is NULL in a row, which is true of nobody"
+                return NOT_IN
             texts[form] = own, rows
         if not all(self._takes(form, rows) for form, (_, rows) in texts.items()):
             return "DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row"

@@ -90,8 +90,7 @@ class SparkAlone:
             command, env=self.environment | told, cwd=self.root, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        last = [line for line in done.stdout.splitlines() if line.startswith("{")][-1]  # the JVM may speak after it
-        said: dict[str, Any] = json.loads(last)
+        said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return said
 
     def begin(self, step: str, *words: str, **told: str) -> dict[str, Any]:

