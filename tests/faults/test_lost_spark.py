@@ -17,13 +17,15 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.spark import session
 from rules_engine.spark import timeouts as limits
 from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.failure.messages import reason_of
+from rules_engine.spark.gate.plan_tree import in_words
 from rules_engine.spark.timeouts import TookTooLong, settled, within
 from tests.faults import faulty_lake
 from tests.small_lake import put, rule, rule_set
 
-LONG = 60_000_000
-"""Characters of one customer's note: read with ease by a JVM of a gigabyte, which cannot hold it twenty times."""
-MEMORY_BOMB = f"length(concat({', '.join(['note'] * 20)})) > 5"
+LONG = 5_000_000
+"""Characters of one customer's note: read with ease by a JVM of a gigabyte, which cannot hold it 240 times."""
+MEMORY_BOMB = f"length(concat({', '.join(['note'] * 240)})) > 5"
 
 ENDING = {"spark.executor.killOnFatalError.depth": "5"}
 """A setting with which Spark ends its own process where memory runs out, as it does on a cluster's executors."""
@@ -134,6 +136,17 @@ def test_where_spark_goes_in_the_search_those_it_went_with_are_named(tmp_path: P
         "Rule DIVIDES": "RUN-101", "Rule BOMB": "RUN-103", "Rule FR": "RUN-103",
     }  # fmt: skip
     assert not (tmp_path / "out" / "decisions").exists()
+
+
+def test_what_cannot_be_asked_of_a_spark_that_is_gone_is_its_class() -> None:
+    """PySpark asks the JVM for the words of some of its exceptions; it may have ended since."""
+
+    class Unasked(Exception):
+        def __str__(self) -> str:
+            raise ConnectionRefusedError
+
+    assert reason_of(Unasked()).what == "Spark raised Unasked."
+    assert in_words(Unasked()) == "Unasked"
 
 
 def test_where_no_core_comes_free_the_run_stops(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.plan.standalone import runs_alone
-from rules_engine.spark.failure.messages import GONE, UNSURVIVED, Reason, reason_of, too_long
+from rules_engine.spark.failure.messages import GONE, UNREAD, UNSURVIVED, Reason, reason_of, too_long
 from rules_engine.spark.small_frames import SessionOf, few_rows
 from rules_engine.spark.standalone_queries import rows_of_batch
 from rules_engine.spark.timeouts import TookTooLong, settled, within
@@ -108,7 +108,7 @@ class FaultIsolation:
         Every rule that fails by itself, in the rule set's order; none where cancelled work goes on.
 
         Raises:
-            RunInterrupted: If Spark is gone.
+            RunInterrupted: If Spark is gone, and which frame it was reading then.
             RunRefused: Naming every frame that cannot be read.
         """
         self._rest()
@@ -178,9 +178,11 @@ class FaultIsolation:
         for frame in self._lake.frames:
             try:
                 self._spark.table(frame.name).write.format("noop").mode("overwrite").save()
-            except (PySparkException, Py4JError) as problem:
-                what = f"it cannot be read to its end: {reason_of(problem).what}"
-                yield Fault(f"Frame '{frame.name}'", what, "Land the data again; nothing was published.", BROKEN)
+            except (PySparkException, Py4JError, ConnectionError) as problem:
+                which, what = f"Frame '{frame.name}'", f"it cannot be read to its end: {reason_of(problem).what}"
+                if not self._survived():
+                    raise RunInterrupted(Fault(which, UNREAD.what, UNREAD.remedy, UNREAD.code)) from problem
+                yield Fault(which, what, "Land the data again; nothing was published.", BROKEN)
 
     def _survived(self) -> bool:
         """Whether Spark still computes anything at all."""

@@ -61,6 +61,12 @@ GONE = Fault(
     FATAL,
 )
 
+UNREAD = Reason(
+    "Spark did not survive reading it to its end, without any rule.",
+    "Nothing was published. Give Spark more memory (RULES_SPARK_MEMORY).",
+    FATAL,
+)
+
 
 def too_long(late: TookTooLong, *, stuck: bool = False) -> Reason:
     """A limit that was exceeded, and the setting that says so; ``stuck`` where cancelled work does not end."""
@@ -74,7 +80,7 @@ def too_long(late: TookTooLong, *, stuck: bool = False) -> Reason:
 
 def reason_of(problem: Exception) -> Reason:
     """What Spark's exception comes to: the first condition in it that has words here."""
-    said = str(problem)
+    said = text_of(problem)
     named = _CONDITION.findall(said)
     for known, (what, remedy) in _TELLING.items():
         if known in said:
@@ -85,6 +91,16 @@ def reason_of(problem: Exception) -> Reason:
             return Reason(f"{what} Spark says {condition}.", remedy, FAILED)
     what = f"Spark says {named[0]}." if named else f"Spark raised {_innermost(said) or type(problem).__name__}."
     return Reason(what, "Run the rule by itself to see where.", FAILED)
+
+
+def text_of(problem: Exception) -> str:
+    """What Spark's exception says; its class alone where Spark, which has to be asked for it, is gone meanwhile."""
+    from py4j.protocol import Py4JError
+
+    try:
+        return str(problem)
+    except (Py4JError, ConnectionError):
+        return type(problem).__name__
 
 
 def _innermost(said: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rules_engine.spark.failure.messages import text_of
+
 CATALYST = "org.apache.spark.sql.catalyst."
 VIEW = "plans.logical.View"
 
@@ -52,7 +54,7 @@ def view_name(node: Node) -> str:
 
 def in_words(problem: Exception) -> str:
     """Spark's message without its plan, class prefix and position block."""
-    text = str(problem).split("\n== SQL")[0].split(";\n")[0].split("\n\n")[0]
+    text = text_of(problem).split("\n== SQL")[0].split(";\n")[0].split("\n\n")[0]
     text = re.sub(r"\s*SQLSTATE: \w+", "", re.sub(r"^\[[A-Z_.0-9]+\]\s*", "", text))
     return " ".join(text.split())[:500]
 
