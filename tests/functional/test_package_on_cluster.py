@@ -104,7 +104,7 @@ def test_the_steps_on_two_workers_decide_as_the_command_does(
     alone: SparkAlone, master: str, endpoint: str, database_url: str, spark: object, tmp_path: Path
 ) -> None:
     """Freeze to register, with only the package: the decisions digest of `rules run` on the demo's first day."""
-    generate(tmp_path / "lake", 2000, 7)
+    generate(tmp_path / "lake", 300, 7)
     lake = tmp_path / "lake" / "frames.toml"
     said = {"RULES_DATABASE_URL": database_url, "RULES_LAKE": str(lake), "RULES_RUNS": str(tmp_path / "here")}
     rules = RulesCommand(tmp_path / "home", said)
