@@ -1,6 +1,9 @@
 # Sourced by run.sh and test.sh: makes a virtual environment and keeps it as setup.cfg and the constraints say.
 # Works as root or as a user; system packages are asked of apt-get only where something is missing.
 
+# Images of containers often set it: then no module would be kept compiled, and every start compile all of them.
+unset PYTHONDONTWRITEBYTECODE
+
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 
 # apt NAME...: install system packages, if this user may.
