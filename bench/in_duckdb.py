@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import sqlglot
 
 from bench import decided, facts
-from bench.contestants import Contestant, Run, Task
+from bench.contestant import Contestant, Run, Task
 from bench.facts import Facts
 from bench.mixed import FUSED
 from rules_engine.model.hitmatrix import Cell

@@ -20,7 +20,7 @@ import sqlglot
 from sqlglot import exp
 
 from bench import facts
-from bench.contestants import Contestant, Run, Task
+from bench.contestant import Contestant, Run, Task
 from bench.facts import Facts
 from rules_engine.sql.lexer import bind
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import decided, facts, fused
-from bench.contestants import Run, Task
+from bench.contestant import Run, Task
 from bench.facts import Facts
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.spark.evaluator import SparkEvaluator

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import measure
-from bench.contestants import Run, Task, contestant
+from bench.contestant import Run, Task
+from bench.contestants import contestant
 from bench.facts import digest
 from bench.measure import Meter
 from bench.rule_sets import data_of, rule_set

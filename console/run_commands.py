@@ -16,6 +16,7 @@ from console.desk import Desk, History, at_desk, day, moment, now, writing
 from console.effects import shadow_table
 from console.expectation import beside
 from console.screen import fault_rows, row, table
+from jobs import running
 from jobs.alone import alone
 from jobs.expecting import Held, known_of, plans_of
 from jobs.registers import fed_after_run
@@ -83,9 +84,10 @@ def run(
         if explain_plan:
             explain(desk, chosen, installation.explained(chosen, known or now(), progress))
             return
-        outcome = installation.run(
-            chosen, started, known or now(), run_id, progress, correction=correction, exact=bool(created_at)
-        )
+        outcome = running.run(
+            installation, chosen, started, known or now(), run_id, progress,
+            correction=correction, exact=bool(created_at),
+        )  # fmt: skip
         rule_set = installation.store.rule_set(outcome.manifest.run_id)
         warnings = installation.warnings(rule_set)
         kept = known_of(installation.store, outcome.manifest.run_id) if outcome.evaluated else None

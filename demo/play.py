@@ -17,6 +17,7 @@ from demo.checks import every_decision, reads_what_was_decided, rerun_writes_not
 from demo.figures import DemoReport, Ledger, day_of, ledger, rule_change, rule_hits, worth_explaining
 from demo.generate import generate
 from demo.scenario import CHANGE_SQL, CHANGED_RULE, DAYS
+from jobs.running import run
 from jobs.wiring import Installation
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.history import HistoryRecord
@@ -117,7 +118,7 @@ class Play:
     def _run(self, as_of: date) -> Outcome:
         """A day's run happened on its morning, by the rules known at this moment."""
         happened = datetime.combine(as_of, MORNING)
-        return self.installation.run(as_of, happened, self.now(), progress=self._within(f"{as_of}"))
+        return run(self.installation, as_of, happened, self.now(), progress=self._within(f"{as_of}"))
 
     def _report(self, customers: int, outcomes: list[Outcome], again: Outcome) -> DemoReport:
         store = self.installation.store

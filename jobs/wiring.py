@@ -9,23 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs import expecting, guarding
-from jobs.telling import inserting
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.lake import declaration
 from rules_engine.lake.tables import spark_settings
-from rules_engine.model.failing import OnFailure
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
 from rules_engine.model.hitmatrix import HitMatrix
-from rules_engine.model.manifest import Manifest
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.ports import Progress, silent
 from rules_engine.publication.names import runs_root, table_name
 from rules_engine.publication.records import SubjectType
 from rules_engine.publication.staging import FolderRunStore
-from rules_engine.run import Outcome, run
 from rules_engine.settings import HistoryKind, Settings
 from rules_engine.spark import session
 from rules_repo import embedded
@@ -274,43 +269,6 @@ class Installation:
         """The newest day on which the subject frame landed; None where it is not dated."""
         landed = self.evaluator.landed_days
         return landed[-1] if landed else None
-
-    def run(
-        self,
-        as_of: date,
-        created_at: datetime,
-        known_at: datetime | None = None,
-        run_id: str | None = None,
-        progress: Progress = silent,
-        *,
-        correction: bool = False,
-        exact: bool = False,
-    ) -> Outcome:
-        """One run over this installation's adapters; see :func:`rules_engine.run.run`."""
-
-        def judge(manifest: Manifest) -> None:
-            expecting.keep(self, manifest, progress)
-            guarding.judge(self.store, self.database_url, manifest, expecting.unplanned(self, manifest))
-
-        if self.settings.on_failure is OnFailure.ABORT and self.dropped.waiting:
-            self.check_curated(self.repository.rule_set(as_of, known_at or created_at))
-        return run(
-            self.repository,
-            self.evaluator,
-            self.store,
-            self.history,
-            as_of,
-            created_at,
-            self.answer_settings(),
-            known_at,
-            run_id,
-            progress,
-            inserting(self.store, self.history, progress),
-            self.settings.write_policy,
-            correction=correction,
-            exact=exact,
-            judge=judge,
-        )
 
     def check_curated(self, rule_set: RuleSet) -> None:
         """

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench import cohort_data, cohorts, data, decided, facts, mixed_data, on_spark, report
-from bench.contestants import NAMES, Contestant, Task
+from bench.contestant import Contestant, Task
+from bench.contestants import NAMES
 from bench.data import Population
 from bench.in_duckdb import CONTESTANTS as IN_DUCKDB
 from bench.in_zen import CONTESTANTS as IN_ZEN
