@@ -185,12 +185,21 @@ def _in_our_words(error: BaseException | None, invalidated: bool, which: str) ->
     if state in MISSING:
         return RunRefused(Fault(which, f"the schema is not there or not complete ({said}).", "Run `rules db upgrade`."))
     if state == "42501":
-        return RunRefused(Fault(which, f"the login lacks a right: {said}.", "Ask for it to be granted."))
+        return RunRefused(Fault(which, f"the login lacks a right: {said}.", _who_may(said)))
     if state is None or isinstance(error, psycopg2.OperationalError) or invalidated:
         one_line = " ".join(said.split())
         return RunRefused(Fault(which, f"it cannot be reached: {one_line}", "Is it up? `rules doctor` looks for it."))
     other = Fault(which, f"it refused the statement: {said}.", "Nothing was changed.")
     return ChangeRefused(_no_value(said) if state in NO_VALUE else other)
+
+
+def _who_may(said: str) -> str:
+    """The role to ask for, by what PostgreSQL says is denied."""
+    if re.search(r"\baudit_", said):
+        return "Auditors may: ask an administrator for rules_auditor."
+    if said.endswith("schema rules"):
+        return "Ask an administrator for rules_analyst, rules_approver or rules_auditor, by what you are to do."
+    return "docs/security.md has what each role may do: ask an administrator for the one that may."
 
 
 def _no_value(said: str) -> Fault:

@@ -23,6 +23,8 @@ from rules_repo.governance import require_approvals
 from rules_repo.overview import overview
 from rules_repo.repository import Repository
 from tests.functional.conftest import Sql
+from tests.functional.governed import open_office
+from tests.functional.rules_command import RulesCommand
 
 DAY = date(2024, 7, 1)
 GOLD = MembershipType("GOLD")
@@ -59,6 +61,23 @@ def test_an_address_that_does_not_work_is_refused_without_its_password(database_
             read()
         assert says in str(refused.value)
         assert "s3cret" not in str(refused.value)
+
+
+LACKING = {"eve": (("audit", "log"), "rules_auditor"), "nick": (("rules", "list"), "rules_analyst, rules_approver")}
+"""Who asks what without the right to, and the role that the refusal names."""
+
+
+@pytest.mark.parametrize("login", LACKING)
+def test_who_lacks_a_right_is_told_the_role_that_has_it(
+    repository: Repository, database_url: str, sql: Sql, tmp_path: Path, login: str
+) -> None:
+    words, role = LACKING[login]
+    open_office(sql, database_url)
+    sql("DO $$ BEGIN CREATE ROLE nick LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
+    url = database_url.replace("postgres@", f"{login}@", 1)
+    _, (fault,) = RulesCommand(tmp_path, {"RULES_DATABASE_URL": url}).refused(*words)
+    assert "the login lacks a right" in fault["what"]
+    assert role in fault["remedy"]
 
 
 def test_a_password_is_hidden_wherever_it_stands() -> None:
