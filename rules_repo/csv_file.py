@@ -20,6 +20,7 @@ from rules_repo.shared_values import (
     PARAMETER_FIELDS,
     ROW_FIELDS,
     Parameter,
+    Unreadable,
     cell_value,
     list_lines,
     parameter_entry,
@@ -32,6 +33,7 @@ FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 
 WHOLE = ("weight", "margin", "veto_weight")
 DAYS = ("effective_from", "effective_to")
+QUOTE = "Put texts that hold commas in quotes."
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
@@ -74,7 +76,8 @@ Line = tuple[str, list[str]]
 def entries(text: str, name: str, fields: Sequence[str], faults: list[Fault]) -> list[tuple[str, Entry]]:
     """The file's entries, with where they stand; what cannot be read goes to ``faults``."""
     try:
-        return tabled(_lines(text.removeprefix("\ufeff"), name, fields), name, fields, faults)
+        text = re.sub(r"\A\ufeff?(sep=.(?=\r?\n))?", "", text)  # what a spreadsheet writes for itself
+        return tabled(_lines(text, name, fields), name, fields, faults)
     except csv.Error as problem:
         faults.append(
             Fault(f"{name} line {problem.args[-1]}", f"it is no CSV: {problem.args[0]}.", "Mend the quotes there.")
@@ -84,7 +87,7 @@ def entries(text: str, name: str, fields: Sequence[str], faults: list[Fault]) ->
 
 def _lines(text: str, name: str, fields: Sequence[str]) -> Iterator[Line]:
     """The lines that hold anything; parted by what parts the first one into names of columns."""
-    first = text.partition("\n")[0]
+    first = text.lstrip("\r\n").partition("\n")[0]
     known = {sign: sum(part.strip().strip('"') in fields for part in first.split(sign)) for sign in SEPARATORS}
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(known, key=known.__getitem__))
     line = 0
@@ -111,14 +114,19 @@ def tabled(lines: Iterable[Line], name: str, fields: Sequence[str], faults: list
         cells = row[: len(header)]
         if len(cells) < len(header) or any(cell.strip() for cell in row[len(header) :]):
             what = f"it has {len(row)} cells, the header has {len(header)}."
-            faults.append(Fault(where, what, "Put texts that hold commas in quotes."))
+            alone = len(cells) == 1 and any(sign in cells[0] for sign in SEPARATORS)
+            remedy = "Part them by the sign that parts the header." if alone else QUOTE
+            faults.append(Fault(where, what, remedy))
             continue
         found.append((where, {column: _cell(column, cell) for column, cell in zip(header, cells, strict=True)}))
     return found
 
 
 def _header_faults(header: Sequence[str], name: str, fields: Sequence[str]) -> Iterator[Fault]:
-    if len(header) == 1 and (sign := next((s for s in "|:^~" if s in header[0]), "")):
+    if len(header) == 1 and any(sign in header[0] for sign in SEPARATORS):
+        yield Fault(name, "its first line is one cell, in quotes.", "Take the quotes around whole lines away.")
+        return
+    if len(header) == 1 and (sign := next((s for s in "|:^~ " if set(header[0].split(s)) & set(fields[1:])), "")):
         yield Fault(name, f"its cells are parted by '{sign}'.", "Part them by commas, semicolons or tabs.")
         return
     if fields[0] not in header:
@@ -139,7 +147,7 @@ def _cell(column: str, cell: str) -> Any:
     try:
         return CELLS[column](cell.strip()) if cell.strip() else None
     except (ValueError, KeyError, ArithmeticError):
-        return cell
+        return Unreadable(cell) if column in ("value", "row") else cell
 
 
 def rules_written(versions: Iterable[RuleVersion]) -> str:

@@ -32,6 +32,25 @@ T = TypeVar("T")
 Entry = Mapping[str, Any]
 """A rule or membership type as a file says it: flat, ``effective_from`` for ``effective: {from: …}``."""
 
+
+class WrittenEntry(dict[str, Any]):
+    """An entry that knows how its values are written, where that is not as Python shows them: 007, 1e3, NO."""
+
+    def __init__(self, fields: Iterable[tuple[str, Any]], written: Mapping[str, Any]) -> None:
+        super().__init__(fields)
+        self.written = written
+
+
+def as_written(entry: Entry) -> Mapping[str, Any]:
+    """An entry's values as they stand in its file."""
+    return {**entry, **getattr(entry, "written", {})}
+
+
+def said(value: object, written: object) -> object:
+    """A value as it is written, if it is one word."""
+    return written if isinstance(written, str) else value
+
+
 RULE_FIELDS = (
     "key",
     "name",
@@ -64,7 +83,7 @@ class Reading:
     """Takes typed values out of one entry, and gathers what is wrong with it."""
 
     def __init__(self, entry: Entry, where: str, subject: str, known: Iterable[str]) -> None:
-        self._entry = entry
+        self._entry, self._written = entry, as_written(entry)
         self.which = f"{where}, {subject} {entry.get('key') or '(no key)'}"
         self.faults: list[Fault] = []
         for name in entry:
@@ -77,8 +96,7 @@ class Reading:
     def text(self, name: str) -> str:
         value = self._entry.get(name)
         if value is not None and not isinstance(value, str):
-            shown = _shown(value) if isinstance(value, date) else repr(value)
-            self.fault(f"its {name} {shown} is no text.", "Write it in quotes.")
+            self.fault(f"its {name} {self._shown(name)} is no text.", "Write it in quotes.")
             return "?"
         if "\0" in (value or ""):
             self.fault(f"its {name} holds a zero byte, which no database keeps.", "Type it again without.")
@@ -92,7 +110,7 @@ class Reading:
         if not isinstance(value, int) or isinstance(value, bool):
             quoted = isinstance(value, str) and value.isascii() and value.isdigit()
             remedy = f"Leave the quotes out: {value}." if quoted else "Write one, such as 10."
-            self.fault(f"its {name} {_shown(value)} is {'a text and ' * quoted}not a whole number.", remedy)
+            self.fault(f"its {name} {self._shown(name)} is {'a text and ' * quoted}not a whole number.", remedy)
             return 1
         return value
 
@@ -100,7 +118,7 @@ class Reading:
         value = self._entry.get(name)
         if value is not None and not isinstance(value, bool):
             remedy = "Leave the quotes out." if value in ("true", "false") else "Write true or false."
-            self.fault(f"its {name} {_shown(value)} is neither true nor false.", remedy)
+            self.fault(f"its {name} {self._shown(name)} is neither true nor false.", remedy)
         return value is True
 
     def day(self, name: str) -> date | None:
@@ -109,7 +127,7 @@ class Reading:
             with suppress(ValueError):
                 return date.fromisoformat(value)
         if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
-            self.fault(f"its {name} {_shown(value)} is no day.", "Write it as 2024-06-01.")
+            self.fault(f"its {name} {self._shown(name)} is no day.", "Write it as 2024-06-01.")
             return None
         return value
 
@@ -118,7 +136,7 @@ class Reading:
         if value is None:
             return {}
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            self.fault(f"its {name} {_shown(value)} are no mapping of names to values.", "Write names and values.")
+            self.fault(f"its {name} {self._shown(name)} are no mapping of names to values.", "Write names and values.")
             return {}
         return value
 
@@ -129,20 +147,25 @@ class Reading:
         try:
             return of(str(value).lower())
         except ValueError:
-            self.fault(f"its {name} {_shown(value)} is none of {', '.join(of)}.", "Choose one.")
+            self.fault(f"its {name} {self._shown(name)} is none of {', '.join(of)}.", "Choose one.")
             return next(iter(of))
 
     def parameters(self) -> dict[str, ParameterValue]:
         found: dict[str, ParameterValue] = {}
+        written = self._written.get("parameters") or {}
         for name, value in self.mapping("parameters").items():
             try:
                 found[name] = plain_parameter(value)
             except (ValueError, TypeError, ArithmeticError):
                 self.fault(
-                    f"its parameter '{name}' {_shown(value)} is no value.",
+                    f"its parameter '{name}' '{said(value, written.get(name))}' is no value.",
                     "Write 5, 2.5, true, text or 2024-06-01, or with its type: {decimal: '5'}.",
                 )
         return found
+
+    def _shown(self, name: str) -> str:
+        value = self._entry.get(name)
+        return str(value) if isinstance(value, list) else f"'{said(value, self._written.get(name))}'"
 
     def built(self, build: Callable[[], T]) -> T | None:
         """The value, unless the model finds fault with it; faults found before count too."""
@@ -161,6 +184,8 @@ def rule_version(entry: Entry, where: str, faults: list[Fault]) -> RuleVersion |
     if select and entry.get("sql"):
         reading.fault("it has both 'sql' and 'select'.", "A rule is a condition on a frame or a whole SELECT.")
     first, end = reading.day("effective_from"), reading.day("effective_to")
+    if entry.get("weight") is None:
+        reading.fault("it has no weight.", "Give it a whole number above zero, such as 10.")
     if entry.get("effective_from") is None:
         reading.fault("it has no first day.", "Say from when it counts, as 2024-06-01.")
     period = reading.built(lambda: EffectivePeriod(first or date.min, end))
@@ -169,7 +194,7 @@ def rule_version(entry: Entry, where: str, faults: list[Fault]) -> RuleVersion |
     values = {
         "kind": reading.choice("kind", Kind, None),
         "when_unknown": reading.choice("when_unknown", WhenUnknown, WhenUnknown.MISS),
-        "weight": reading.whole("weight", 0),
+        "weight": reading.whole("weight", 1),
         "parameters": reading.parameters(),
         "metadata": _plain(reading.mapping("metadata")),
         "override": reading.flag("override"),
@@ -256,7 +281,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _shown(value: object) -> str:
-    return f"'{value}'"

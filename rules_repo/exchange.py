@@ -153,12 +153,14 @@ def _text(path: Path) -> str:
             Fault(f"File {path}", f"it cannot be read: {problem.strerror}.", "Nothing was changed.")
         ) from problem
     try:
+        if b"\0" in content[:4]:
+            raise UnicodeDecodeError("utf-8", content, 0, 1, "every other byte is zero")
         return content.decode("utf-8")
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
         what = f"it is not UTF-8 text: byte 0x{content[problem.start]:02X} in line {line} is none"
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            what = "it is not UTF-8 text but UTF-16"
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
+            what = "it is not UTF-8 text but UTF-16 or UTF-32"
         remedy = "Save it as UTF-8 (a spreadsheet calls it 'CSV UTF-8'). Nothing was changed."
         raise ChangeRefused(Fault(f"File {path}", f"{what}.", remedy)) from problem
 

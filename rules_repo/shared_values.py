@@ -14,7 +14,7 @@ from typing import Any
 from rules_engine.errors import Fault, InvalidRule, did_you_mean
 from rules_engine.model.canonical import ParameterValue, canonical_json, encode_parameter
 from rules_engine.model.reference_lists import ReferenceList
-from rules_repo.entries import Entry, plain_parameter
+from rules_repo.entries import Entry, as_written, plain_parameter, said
 
 PARAMETER_FIELDS = ("name", "value", "description")
 LIST_FIELDS = ("name", "columns", "description", "rows")
@@ -24,12 +24,22 @@ ROW_FIELDS = ("name", "columns", "description", "row")
 """Of a list where an entry is a line: one line a row, the first of which says columns and description."""
 
 PLAIN: tuple[tuple[str, Callable[[str], ParameterValue]], ...] = (
-    (r"true|false", lambda cell: cell == "true"),
+    (r"(?i:true|false)", lambda cell: cell.lower() == "true"),
     (r"-?(0|[1-9][0-9]{0,17})", int),
     (r"-?(0|[1-9][0-9]*)\.[0-9]+", Decimal),
     (r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date.fromisoformat),
 )
 """What a cell without a type is; all else is a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A cell that looks like JSON or a day and is none; a text that looks so is said with its type."""
+
+    said: str
+
+    def __str__(self) -> str:
+        return self.said
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ def parameter(entry: Entry, where: str, faults: list[Fault]) -> Parameter | None
     try:
         value = plain_parameter(entry.get("value"))
     except (ValueError, TypeError, ArithmeticError):
-        what = f"its value '{entry.get('value')}' is no value."
+        what = f"its value '{said(entry.get('value'), as_written(entry).get('value'))}' is no value."
         found.append(Fault(which, what, 'Write 5, 2.5, true, text or 2024-06-01, or with its type: {"decimal": "5"}.'))
     faults.extend(found)
     return None if found else Parameter(entry["name"], value, entry.get("description") or "")
@@ -57,12 +67,12 @@ def parameter(entry: Entry, where: str, faults: list[Fault]) -> Parameter | None
 
 def cell_value(cell: str) -> Any:
     """A parameter's value in a cell: JSON with its type, or plain."""
-    said = cell.strip()
-    if said.startswith("{"):
-        return json.loads(said)
+    bare = cell.strip()
+    if bare.startswith("{"):
+        return json.loads(bare)
     for form, build in PLAIN:
-        if re.fullmatch(form, said):
-            return build(said)
+        if re.fullmatch(form, bare):
+            return build(bare)
     return cell or None
 
 
@@ -93,6 +103,7 @@ def reference_list(entry: Entry, where: str, faults: list[Fault]) -> ReferenceLi
             if row is None:
                 what = f"its row {number}, '{rows[number - 1]}', names no columns."
                 found.append(Fault(which, what, f"Say each of {', '.join(columns)}."))
+        found += _no_texts(rows, as_written(entry).get("rows") or rows, columns, sole, which)
     if not found:
         try:
             told = tuple(row for row in read if row is not None)
@@ -159,7 +170,7 @@ def _texts(entry: Entry, which: str, names: Iterable[str]) -> Iterator[Fault]:
     for name in names:
         value = entry.get(name)
         if value is not None and not isinstance(value, str):
-            yield Fault(which, f"its {name} '{value}' is no text.", "Write it in quotes.")
+            yield Fault(which, f"its {name} '{as_written(entry)[name]}' is no text.", "Write it in quotes.")
     if not entry.get("name"):
         yield Fault(which, "it has no name.", "Give it one of small letters, digits and '_'.")
 
@@ -167,9 +178,20 @@ def _texts(entry: Entry, which: str, names: Iterable[str]) -> Iterator[Fault]:
 def _row(row: Any, columns: Mapping[str, str], sole: str | None) -> dict[str, Any] | None:
     """A row with every column said, values as JSON has them; None if it is none."""
     if not isinstance(row, Mapping):
-        return None if sole is None or isinstance(row, list) else {sole: _as_kept(row)}
+        return None if sole is None or isinstance(row, list | Unreadable) else {sole: _as_kept(row)}
     told = {str(name): _as_kept(value) for name, value in row.items()}
     return dict.fromkeys(columns) | told
+
+
+def _no_texts(
+    rows: Sequence[Any], written: Sequence[Any], columns: Mapping[str, str], sole: str | None, which: str
+) -> Iterator[Fault]:
+    """What a file's reader takes for a number, a truth or a day where a column holds texts: 007, 12E4, true."""
+    for number, (row, text) in enumerate(zip(rows, written, strict=True), 1):
+        told, shown = (row, text) if isinstance(row, Mapping) else ({sole: row}, {sole: text})
+        for name, value in told.items():
+            if columns.get(name or "") == "string" and isinstance(value, bool | int | float | Decimal | date):
+                yield Fault(which, f"its row {number}: {name} '{shown[name]}' is no text.", "Write it in quotes.")
 
 
 def _as_kept(value: Any) -> Any:

@@ -114,8 +114,9 @@ Written by `python -m rules_repo.template`; do not edit.
 A list is replaced as a whole; what a file does not name stays as it is.
 
 What everybody sees in a file is what is read, or it is refused with its place: in a workbook formulas without a value,
-numbers and days whose format shows something else, merged and hidden cells; in CSV another encoding than UTF-8 (commas,
-semicolons or tabs part columns). YAML is read by the core schema of 1.2: `NO` and `12:30` are texts, and `010` is ten.
+numbers and days whose format shows something else, struck-through, merged and hidden cells; in CSV another encoding
+than UTF-8 (commas, semicolons or tabs part columns). YAML is read by the core schema of 1.2: `NO` and `12:30` are
+texts, `010` is ten, and codes that look like numbers stand in quotes: `"007"`.
 """
 
 

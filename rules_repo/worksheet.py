@@ -26,7 +26,11 @@ PLAIN = re.compile(r"General|@|0|#", re.IGNORECASE)
 SEPARATED = re.compile(r"(#,##)?0(\.0+)?", re.IGNORECASE)
 """Formats that show it with separators, or with decimals that are zeros: as a number it is the same."""
 
-TEXT, NUMBER, DAY = "a text", "a number", "a day"
+TEXT, NUMBER, DAY, VALUE = "a text", "a number", "a day", "a value"
+"""What a column holds; a value is any of the others, as its cell shows it."""
+
+COUNTED_ALIKE = datetime(1900, 3, 1)  # noqa: DTZ001 - a cell has no zone
+"""From here on every spreadsheet program shows the same day for a number."""
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ def rows(
     Args:
         values: The sheet of a workbook opened for reading only, with the values that formulas had when it was saved.
         formulas: The same sheet with the formulas themselves.
-        columns: :data:`TEXT`, :data:`NUMBER` or :data:`DAY` by the name of a column; a text, where it is not named.
+        columns: :data:`NUMBER`, :data:`DAY` or :data:`VALUE` by the name of a column; a text, where it is not named.
         which: The sheet in messages.
         faults: Where what is wrong goes.
     """
@@ -94,11 +98,8 @@ def rows(
 def _seen(cell: Any, said: Any, wanted: str) -> tuple[str] | tuple[str, tuple[str, str]]:
     """What a cell shows; and what is wrong with it, with the remedy, where it shows something else than it holds."""
     value = cell.value
-    if said.data_type == "f" and value in (None, ""):
-        what = f"it is a formula without a value ({_formula(said.value)})."
-        return "?", (what, "Open and save the workbook in a spreadsheet program, or write the value instead.")
-    if cell.data_type == "e":
-        return "?", (f"it shows the error {value}.", "Write a value, or leave it empty.")
+    if fault := _unshown(cell, said):
+        return "?", fault
     match value:
         case bool():
             return (str(value).upper(),)
@@ -109,21 +110,52 @@ def _seen(cell: Any, said: Any, wanted: str) -> tuple[str] | tuple[str, tuple[st
     return ("" if value is None else str(value),)
 
 
+def _unshown(cell: Any, said: Any) -> tuple[str, str] | None:
+    """Why a cell's value is not to be seen as it is, with the remedy; a number's and a day's format are asked later."""
+    value = cell.value
+    if said.data_type == "f" and value in (None, ""):
+        what = f"it is a formula without a value ({_formula(said.value)})."
+        return (what, "Open and save the workbook in a spreadsheet program, or write the value instead.")
+    if cell.data_type == "e":
+        return (f"it shows the error {value}.", "Write a value, or leave it empty.")
+    if value is not None and cell.font.strike:
+        return ("it is struck through.", "Delete what is not to count, or take the line through it away.")
+    if isinstance(value, bool | str) and value != "" and not _shows_texts(cell.number_format):
+        what = f"it holds '{value}' and shows it otherwise (format '{cell.number_format}')."
+        return (what, "Format the cell as text, and write what it is to say.")
+    return None
+
+
 def _formula(said: object) -> str:
     return str(getattr(said, "text", said))
 
 
 def _day(value: datetime | time | timedelta, shown_as: str, wanted: str) -> tuple[str] | tuple[str, tuple[str, str]]:
-    if wanted != DAY:
+    if wanted not in (DAY, VALUE):
         what = f"it is a day or a time ({value}) where {wanted} is expected, and shows as its format has it."
         return "?", (what, "Format the cell as text and write what it is to say.")
     if not isinstance(value, datetime) or value.time() != time():
         return "?", (f"it holds a time of day ({value}), and rules change at midnight.", "Write the day alone.")
-    shown = re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", shown_as).lower()
-    if not set("dmy") <= set(shown):
+    if value < COUNTED_ALIKE:
+        what = f"it holds {value.date()}, and programs count the days before March 1900 differently."
+        return "?", (what, "Format the cell as text, and write the day as 1900-01-01.")
+    if not _shows_day(value, shown_as):
         what = f"it holds {value.date()}, and its format '{shown_as}' does not show the whole day."
         return "?", (what, "Format the cell as a day, such as yyyy-mm-dd, and look whether it is the right one.")
     return (value.date().isoformat(),)
+
+
+def _shows_texts(shown_as: str) -> bool:
+    """Whether a format shows texts and truths as they are: its fourth part is of them, or the one that has an ``@``."""
+    parts = [re.sub(r"[_*].", "", part) for part in shown_as.split(";")]
+    return (parts[3] if len(parts) > 3 else next((part for part in parts if "@" in part), "@")) in ("@", "General")
+
+
+def _shows_day(value: datetime, shown_as: str) -> bool:
+    """Whether a format shows day, month and year; a weekday, minutes and two digits of a far year do not."""
+    shown = re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", shown_as).lower().split(";")[0]
+    shown = re.sub(r"am/pm|a/p|h+\W*m+|m+\W*s|d{3,}", "", shown)
+    return set("dmy") <= set(shown) and ("yyy" in shown or 1930 <= value.year < 2030)
 
 
 def _number(value: float, shown_as: str, wanted: str) -> tuple[str] | tuple[str, tuple[str, str]]:
@@ -132,13 +164,18 @@ def _number(value: float, shown_as: str, wanted: str) -> tuple[str] | tuple[str,
     if (
         whole
         and abs(value) < SHOWN_WHOLE
-        and (PLAIN.fullmatch(shown_as) or (wanted == NUMBER and SEPARATED.fullmatch(shown_as)))
+        and (PLAIN.fullmatch(shown_as) or (wanted in (NUMBER, VALUE) and SEPARATED.fullmatch(shown_as)))
     ):
         return (text,)
-    if wanted != TEXT and not whole and shown_as == "General":
-        return (text,)  # the entry says what is wrong with it
+    if not whole and shown_as == "General" and (wanted in (NUMBER, DAY) or (wanted == VALUE and _is_short(text))):
+        return (text,)  # where it is none that the column takes, the entry says what is wrong with it
     what = f"it holds the number {text} and shows it otherwise (format '{shown_as}')."
     return "?", (what, "Format the cell as text, and write what it is to say.")
+
+
+def _is_short(number: str) -> bool:
+    """Whether a spreadsheet shows all digits of a number that has no format of its own."""
+    return len(number.lstrip("-")) <= 10 and "e" not in number
 
 
 def _outline(sheet: Any) -> Outline | None:

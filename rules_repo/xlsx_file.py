@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 from openpyxl.utils.exceptions import InvalidFileException
 
-from rules_engine.errors import ChangeRefused, Fault
+from rules_engine.errors import ChangeRefused, Fault, did_you_mean
 from rules_repo import csv_file, worksheet
 from rules_repo.entries import READABLE_RULE_FIELDS, TYPE_FIELDS, Entry
 from rules_repo.shared_values import PARAMETER_FIELDS, ROW_FIELDS
@@ -27,6 +27,7 @@ LONGEST = 32_767
 
 LONG_AGO = datetime(2000, 1, 1)  # noqa: DTZ001 - what the file says of its making, the same in every export
 COLUMNS = dict.fromkeys(csv_file.WHOLE, worksheet.NUMBER) | dict.fromkeys(csv_file.DAYS, worksheet.DAY)
+COLUMNS["value"] = worksheet.VALUE
 UNREADABLE = OSError, LookupError, ValueError, TypeError, AttributeError, SyntaxError, BadZipFile, InvalidFileException
 """What the library raises of files that are no workbooks, or that are broken."""
 
@@ -46,7 +47,13 @@ def entries(path: Path, faults: list[Fault]) -> Mapping[str, Placed]:
             what = f"it has no sheet '{RULES}' of cells; it has {', '.join(map(repr, values.sheetnames))}."
             faults.append(Fault(path.name, what, f"Name the sheet with the rules '{RULES}'."))
             return {title: [] for title, _ in SHEETS}
-        for name, _ in SHEETS:
+        names = [name for name, _ in SHEETS]
+        for title in sheets.keys() - set(names):
+            if did_you_mean(title.casefold().replace("_", " "), (*names, "types", "lists")):
+                what = "it is not read, though its name is like that of one which is."
+                remedy = f"Those are named {', '.join(map(repr, names))}: name it so, or otherwise."
+                faults.append(Fault(f"{path.name} sheet {title}", what, remedy))
+        for name in names:
             if name in sheets and sheets[name].sheet_state != "visible":
                 faults.append(Fault(f"{path.name} sheet {name}", "it is hidden.", "Show it, or delete it."))
         found: dict[str, Placed] = {}
@@ -54,7 +61,10 @@ def entries(path: Path, faults: list[Fault]) -> Mapping[str, Placed]:
             which = f"{path.name} sheet {name}"
             read = worksheet.rows(sheets[name], formulas[name], COLUMNS, which, faults) if name in sheets else ()
             lines = ((f"{which} row {number}", cells) for number, cells in read)
+            before = len(faults)
             found[name] = csv_file.tabled(lines, which, fields, faults) if name in sheets else []
+            if name == LISTS and len(faults) > before:
+                found[name] = []  # its rows say what a list is only together
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +14,12 @@ from rules_engine.errors import Fault, did_you_mean
 from rules_engine.model.canonical import encode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import MembershipType, RuleVersion
-from rules_repo.entries import Entry, rule_entry, type_entry
+from rules_repo.entries import Entry, WrittenEntry, rule_entry, type_entry
 from rules_repo.shared_values import Parameter, list_entry, parameter_entry
+
+MEND = "Mend the text there; SQL stands best in lines of its own, below `sql: |`."
+NESTED = 3
+"""An entry's list of rows of columns is as deep as its values stand."""
 
 SECTIONS = ("membership_types", "parameters", "reference_lists", "rules")
 GROUPS = {"effective": ("from", "to"), "reason": ("code", "text")}
@@ -69,6 +74,14 @@ def _whole(_: _Loader, node: yaml.ScalarNode) -> int:
     return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
 
 
+def _day(_: _Loader, node: yaml.ScalarNode) -> date:
+    try:
+        return date.fromisoformat(node.value)
+    except ValueError as problem:
+        said = f"'{node.value}' is no day"
+        raise yaml.constructor.ConstructorError(problem=said, problem_mark=node.start_mark) from problem
+
+
 def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
@@ -78,6 +91,7 @@ for _name, _form, _first in CORE:
     for _class in _Loader, _Dumper:  # what either reading takes for no text is written in quotes
         _class.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_form.pattern})$"), _first)
 _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _day)
 _Loader.add_constructor("tag:yaml.org,2002:int", _whole)
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Decimal, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:float", str(value)))
@@ -122,7 +136,24 @@ def _entry(loader: _Loader, node: yaml.Node, where: str, faults: list[Fault]) ->
     if not isinstance(entry, Mapping):
         faults.append(Fault(where, "it is no entry with fields.", "Begin it with `- key:`."))
         return None
-    return dict(_flat(entry, where, faults))
+    fields, written = list(_flat(entry, where, faults)), _as_written(node, NESTED)
+    names = [name for name, _ in fields]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        what = f"its {name} is given twice, alone and in a group."
+        faults.append(Fault(f"{where}, rule {entry.get('key')}", what, "Remove one."))
+    groups = [(name, written.pop(name)) for name in GROUPS if isinstance(written.get(name), dict)]
+    written |= {f"{name}_{part}": value for name, group in groups for part, value in group.items()}
+    return WrittenEntry(fields, written)
+
+
+def _as_written(node: yaml.Node, depth: int) -> Any:
+    """What a node holds with its words as they are written, down to a depth: an alias may hold itself."""
+    match node:
+        case yaml.MappingNode() if depth:
+            return {str(key.value): _as_written(value, depth - 1) for key, value in node.value}
+        case yaml.SequenceNode() if depth:
+            return [_as_written(value, depth - 1) for value in node.value]
+    return node.value if isinstance(node, yaml.ScalarNode) else None
 
 
 def _flat(entry: Mapping[Any, Any], where: str, faults: list[Fault]) -> Iterator[tuple[str, Any]]:
@@ -140,7 +171,7 @@ def _flat(entry: Mapping[Any, Any], where: str, faults: list[Fault]) -> Iterator
 def _unreadable(problem: Exception, where: str) -> Fault:
     mark = getattr(problem, "problem_mark", None)
     line = f", at line {mark.line + 1}" if mark else ""
-    return Fault(where, f"it is no YAML{line}: {getattr(problem, 'problem', None) or problem}.", "Mend the text there.")
+    return Fault(where, f"it is no YAML{line}: {getattr(problem, 'problem', None) or problem}.", MEND)
 
 
 def written(

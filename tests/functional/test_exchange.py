@@ -223,7 +223,7 @@ FAULTS = """
     kind: INCLUSION           | kind: bonus                | its kind 'bonus' is none of inclusion, exclusion             | a kind is one of two
     sql: select customer_id from customers | sql: ""       | its SQL is empty                                             | empty SQL is refused
     sql: select customer_id from customers | sql: [a]      | its sql ['a'] is no text                                     | SQL is a text
-    from: 2024-01-01}         | from: 2024-13-01}          | month must be in 1..12                                       | a day that does not exist is refused
+    from: 2024-01-01}         | from: 2024-13-01}          | '2024-13-01' is no day                                       | a day that does not exist is refused
     from: 2024-01-01}         | from: soon}                | its effective_from 'soon' is no day                          | nor is a word a day
     from: 2024-01-01}         | to: 2025-01-01}            | it has no first day                                          | every rule begins some day
     from: 2024-01-01, to: 2025-01-01 | from: 2025-01-01, to: 2024-01-01 | it holds no day                        | a period that ends before it begins
@@ -337,7 +337,7 @@ SHARED_FAULTS = """
     parameters      | {name: a, value: 1, kind: x}                                | it has no field 'kind'                            | a slip of the pen is not ignored
     parameters      | {value: 1}                                                  | it has no name                                    | rules name it
     reference_lists | {name: a, columns: string, rows: []}                        | its columns 'string' are no mapping               | columns have types
-    reference_lists | {name: a, columns: {c: string}, rows: [007]}                | its c 7 is not of type string                     | YAML took it for a number
+    reference_lists | {name: a, columns: {c: string}, rows: [007]}                | its row 1: c '007' is no text. Write it in quotes | YAML took it for a number
     reference_lists | {name: a, columns: {c: string, d: date}, rows: [x]}         | its row 1, 'x', names no columns                  | of two columns a value is neither
     reference_lists | {name: a, columns: {c: string}, rows: [{e: x}]}             | Its columns are c                                 | a column that there is not
     reference_lists | {name: a, columns: {c: text}, rows: []}                     | its column 'c' of type 'text' is none             | types are Spark's

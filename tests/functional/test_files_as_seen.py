@@ -13,7 +13,7 @@ import pytest
 import yaml
 from openpyxl import Workbook
 from openpyxl.chart import BarChart, Reference
-from openpyxl.styles import PatternFill
+from openpyxl.styles import Font, PatternFill
 
 from rules_engine.errors import ChangeRefused, InvalidRule
 from rules_repo import exchange, yaml_file
@@ -65,6 +65,12 @@ SHOWN = """
     H2   | 45444            | mmm yyyy     | its format 'mmm yyyy' does not show the whole day   | the day of the month is not to be seen
     H2   | 45444.999        | yyyy-mm-dd   | cell H2: it holds a time of day (2024-06-01 23:58   | which would end a day early
     H2   | 0.5              | hh:mm        | cell H2: it holds a time of day (12:00:00)          | a time is no day
+    H2   | 45444            | dddd mmmm yyyy | does not show the whole day                       | a weekday's name is no day of the month
+    H2   | 45444            | yyyy dd hh:mm | does not show the whole day                        | minutes are no month
+    H2   | 8919             | dd/mm/yy     | it holds 1924-06-01, and its format 'dd/mm/yy'      | 01/06/24 is of this century to everybody
+    H2   | 1                | yyyy-mm-dd   | programs count the days before March 1900 differently | 1 or 2 January 1900
+    F2   | true             | ;;;          | cell F2: it holds 'true' and shows it otherwise (format ';;;') | a text that is not shown
+    A2   | A-1              | "R-"@        | cell A2: it holds 'A-1' and shows it otherwise      | R-A-1 is another key
     H2   | 1.5              | [h]:mm       | cell H2: it holds a time of day (1 day, 12:00:00)   | nor is a length of time
 """
 
@@ -72,7 +78,7 @@ SHOWN = """
 @pytest.mark.parametrize("case", cases(SHOWN))
 def test_a_cell_that_shows_something_else_than_it_holds_is_refused(tmp_path: Path, case: Row) -> None:
     """By sheet and cell; nothing else is said of its row."""
-    value = case["value"] if case["value"].startswith("=") else float(case["value"])
+    value = float(case["value"]) if case["value"][0].isdigit() else case["value"]
     with pytest.raises(InvalidRule) as refused:
         read(changed(case["cell"], value, case["format"]), tmp_path)
     assert case["says"] in str(refused.value)
@@ -138,6 +144,14 @@ def chart(made: Workbook) -> None:
     made.create_chartsheet("rules").add_chart(drawn)
 
 
+def struck_through(made: Workbook) -> None:
+    made.active["A3"].font = Font(strike=True)
+
+
+def like_a_sheet(made: Workbook) -> None:
+    made.create_sheet("Membership_Types").append(["key", "margin"])
+
+
 def far_column(made: Workbook) -> None:
     made.active["XFD2"] = "far"
 
@@ -150,6 +164,8 @@ SHEETS: tuple[tuple[Callable[[Workbook], None], str], ...] = (
     (error, "cell F2: it shows the error #N/A"),
     (other_name, "it has no sheet 'rules' of cells; it has 'Sheet1', 'types'. Name the sheet with the rules 'rules'"),
     (chart, "it has no sheet 'rules' of cells; it has 'Sheet1', 'types', 'rules'"),
+    (struck_through, "cell A3: it is struck through"),
+    (like_a_sheet, "sheet Membership_Types: it is not read, though its name is like that of one which is"),
     (far_column, "sheet rules row 2: it has 16384 cells, the header has 9"),
 )
 
@@ -164,6 +180,37 @@ def test_a_sheet_that_hides_what_it_says_is_refused(
     with pytest.raises(InvalidRule) as refused:
         read(made, tmp_path)
     assert says in str(refused.value)
+
+
+VALUES = """
+    value      | format     | read            | because
+    -----------+------------+-----------------+--------------------------------------------
+    True       | General    | True            | a truth is one, however a program writes it
+    "TRUE"     | General    | True            | so too in a text
+    2.5        | General    | Decimal('2.5')  | a number with all its digits
+    45444      | yyyy-mm-dd | date(2024, 6, 1) | a day
+    "007"      | @          | '007'           | a text
+    0.5        | 0%         | refused         | it shows 50 %
+    1/3        | General    | refused         | it shows fewer digits than it holds
+    "2024-02-30" | General  | refused         | a day that is none is no text either
+    '{"decimal": "5"' | General | refused     | nor is half a JSON
+"""
+
+
+@pytest.mark.parametrize("case", cases(VALUES))
+def test_a_shared_value_is_what_its_cell_shows(tmp_path: Path, case: Row) -> None:
+    """In the type that everybody takes it for."""
+    made = book()
+    made.create_sheet("parameters").append(["name", "value"])
+    made["parameters"].append(["least", eval(case["value"])])
+    made["parameters"]["B2"].number_format = case["format"]
+    if case["read"] == "refused":
+        with pytest.raises(InvalidRule, match=r"B2|is no value"):
+            read(made, tmp_path)
+        return
+    (found,) = read(made, tmp_path).parameters
+    wanted = eval(case["read"])
+    assert (found.value, type(found.value)) == (wanted, type(wanted))
 
 
 def test_all_cells_at_fault_are_named_at_once(tmp_path: Path) -> None:
@@ -258,6 +305,14 @@ QUOTED = """
     weight: "20"                    | its weight '20' is a text and not a whole number. Leave the quotes out: 20 | quotes make a text
     weight: 20, shadow: "false"     | its shadow 'false' is neither true nor false. Leave the quotes out         | of a truth, too
     weight: 20, name: 2024-01-01    | its name '2024-01-01' is no text. Write it in quotes                       | shown as it was written
+    weight: 20, name: 007           | its name '007' is no text. Write it in quotes     | a number that YAML reads as 7
+    weight: 20, owner: 1e3          | its owner '1e3' is no text                        | and one that it reads as 1000
+    weight: 2e1                     | its weight '2e1' is not a whole number            | shown as written, too
+    weight: .inf                    | its weight '.inf' is not a whole number           | not what a program makes of it
+    weight: ~                       | it has no weight. Give it a whole number above zero | nobody wrote a zero
+    weight: 20, effective_from: 2025-01-01 | its effective_from is given twice, alone and in a group | the last does not win
+    weight: 20, parameters: {day: 2024-02-30} | '2024-02-30' is no day                   | nor is it a text
+    weight: 20, parameters: {least: .nan} | its parameter 'least' '.nan' is no value     | no number at all
     weight: 20, name: "a\\0b"       | its name holds a zero byte                        | PostgreSQL keeps none
 """
 
@@ -273,20 +328,58 @@ def test_quotes_make_texts_and_the_cure_says_so(tmp_path: Path, case: Row) -> No
     assert len(refused.value.faults) == 1
 
 
-def test_a_separator_that_is_none_is_named(tmp_path: Path) -> None:
+CODES = """
+    rows           | says                                                 | because
+    ---------------+------------------------------------------------------+-------------------------------
+    [007]          | its row 1: code '007' is no text. Write it in quotes | a code with its zeros
+    [XA, 12E4]     | its row 2: code '12E4' is no text                    | a code that looks like a number
+    [NO, true]     | its row 2: code 'true' is no text                    | NO is a text, and this none
+    [{code: 1.10}] | its row 1: code '1.10' is no text                    | in a row of columns, too
+"""
+
+
+@pytest.mark.parametrize("case", cases(CODES))
+def test_codes_are_texts_as_they_are_written(tmp_path: Path, case: Row) -> None:
+    """Whatever YAML takes them for; by their row."""
+    said = f"reference_lists: [{{name: codes, columns: {{code: string}}, rows: {case['rows']}}}]"
+    (tmp_path / "rules.yaml").write_text(said)
+    with pytest.raises(InvalidRule) as refused:
+        exchange.read(tmp_path / "rules.yaml")
+    assert case["says"] in str(refused.value)
+
+
+PARTED = (
+    (CSV.format("", "").replace(",", "|"), "its cells are parted by '|'. Part them by commas, semicolons or tabs"),
+    (CSV.format("", "").replace(",", " "), "its cells are parted by ' '. Part them by commas"),
+    ('"key,kind,sql"\n"A-1,inclusion,a > 1"\n', "Take the quotes around whole lines away"),
+    ("key;kind;sql\nA-1,inclusion,GOLD\n", "Part them by the sign that parts the header"),
+)
+
+
+@pytest.mark.parametrize(("content", "says"), PARTED, ids=["bars", "spaces", "quotes", "two"])
+def test_a_separator_that_is_none_is_named(tmp_path: Path, content: str, says: str) -> None:
     """Rather than one column of all names."""
-    (tmp_path / "rules.csv").write_text(CSV.format("", "").replace(",", "|"))
-    with pytest.raises(InvalidRule, match=r"its cells are parted by '\|'. Part them by commas, semicolons or tabs"):
+    (tmp_path / "rules.csv").write_text(content)
+    with pytest.raises(InvalidRule) as refused:
         exchange.read(tmp_path / "rules.csv")
+    assert says in str(refused.value)
+
+
+def test_the_line_that_a_spreadsheet_writes_for_itself_is_none(tmp_path: Path) -> None:
+    """Before the names of the columns."""
+    (tmp_path / "rules.csv").write_text("sep=;\n" + CSV.format("", "").replace(",", ";"))
+    assert len(exchange.read(tmp_path / "rules.csv").versions) == 1
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         ("key;name\nA;Müller".encode("cp1252"), "byte 0xFC in line 2 is none. Save it as UTF-8"),
-        ("key;name".encode("utf-16"), "it is not UTF-8 text but UTF-16. Save it as UTF-8"),
+        ("key;name".encode("utf-16"), "it is not UTF-8 text but UTF-16 or UTF-32. Save it as UTF-8"),
+        ("key;name".encode("utf-16-le"), "it is not UTF-8 text but UTF-16 or UTF-32"),
+        ("key;name".encode("utf-32"), "it is not UTF-8 text but UTF-16 or UTF-32"),
     ],
-    ids=["of Windows", "of 16 bits"],
+    ids=["of Windows", "of 16 bits", "of 16 bits without a mark", "of 32 bits"],
 )
 def test_an_encoding_is_named(tmp_path: Path, content: bytes, says: str) -> None:
     """With the byte that is none, and the name that a spreadsheet has for the right one."""
