@@ -12,10 +12,12 @@ import typer
 from console.desk import Desk, at_desk, day, now, writing
 from console.difference import told
 from console.screen import row, table
-from jobs.asking import judge
-from jobs.wiring import opened
-from rules_engine.errors import Fault, RunRefused
+from jobs.asking import judge, with_shared
+from jobs.wiring import Installation, opened
+from rules_engine.errors import ChangeRefused, Fault, RunRefused, collected
+from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook
+from rules_repo.entries import rule_entry, rule_version
 from rules_repo.lints import between
 from rules_repo.rows import rule_values
 
@@ -205,7 +207,13 @@ def _drafted(
     with opened(desk.settings()) as installation:
         judged = judge(installation, now().date(), desk.screen.note)
         book = ChangeBook(installation.database_url)
-        count, held = book.draft(change, key, statement, values, judged, begin)
+        try:
+            count, held = book.draft(change, key, statement, values, judged, begin)
+        except ChangeRefused as refused:
+            faults = [*refused.faults]
+            if whole := _whole(installation, key, values):
+                collected(lambda: judged([with_shared(whole, book.parameters())], book.lists(0)[0]), faults)
+            raise ChangeRefused(*faults) from refused
         for warning in between(book.timelines(held, key) if held else ()):
             desk.screen.note(f"Warning: {warning}")
     if not count:
@@ -213,6 +221,16 @@ def _drafted(
     next_step = f"drafted in change {held}. Hand it in: rules change submit {held} --reason …"
     at_once = f"recorded at once, for no approval is needed here. See it: rules rules log {key}"
     desk.screen.answer({"change": held}, f"Rule {key}: {next_step if held else at_once}")
+
+
+def _whole(installation: Installation, key: str, values: Mapping[str, object]) -> RuleVersion | None:
+    """The wording that was meant where the database refused an edit: what the gates say of it is told, too."""
+    known = [each.version for each in installation.repository.versions(key) if each.recorded_to is None]
+    said = {name: value for name, value in values.items() if name not in ("rule_key", "period")}
+    entry = {"effective_from": now().date(), **(rule_entry(known[-1]) if known else {}), "key": key, **said}
+    if "sql" in said:
+        entry.pop("select", None)
+    return rule_version(entry, key, [])
 
 
 def _said(desk: Desk, statement: str, **values: object) -> None:

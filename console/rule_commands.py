@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from console.desk import Desk, at_desk, day, now, writing
 from console.screen import row, table
 from jobs.asking import RECORD, Answer, ask, declared, here, judge, with_shared
 from jobs.wiring import Installation, opened
-from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused, did_you_mean, raise_all
+from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused, collected, did_you_mean, raise_all
 from rules_engine.model.rule_sets import policies_on
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
 from rules_repo.lints import between, warnings
@@ -124,9 +125,16 @@ def import_rules(
     shared = Shared(contents.parameters, contents.reference_lists)
     title = f"Import of {file.name}"
     with opened(desk.settings()) as installation:
-        _judged(desk, installation, contents.versions, shared)
-        propose = installation.repository.propose
-        proposal = propose(contents.versions, contents.membership_types, title, reason, dry_run, shared)
+        propose = partial(
+            installation.repository.propose, contents.versions, contents.membership_types, title, reason, shared=shared
+        )
+        try:
+            _judged(desk, installation, contents.versions, shared)
+        except InvalidRule as refused:
+            faults = [*refused.faults]
+            collected(lambda: propose(dry_run=True), faults)
+            raise InvalidRule(*faults) from refused
+        proposal = propose(dry_run=dry_run)
     parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
     new = [*parts["added"], *parts["changed"]]
     days = between(version for version in contents.versions if version.key in new)

@@ -257,6 +257,9 @@ class RuleVersion:
         which = f"Rule {self.key or '(no key)'}"
         if not KEY.fullmatch(self.key):
             yield Fault(which, "its key is not of letters, digits, '_', '-' and ':'.", "Rename it, say BOND-001.")
+        if not KEY.fullmatch(self.membership_type):
+            what = f"its membership type '{self.membership_type}' is not of letters, digits, '_', '-' and ':'."
+            yield Fault(which, what, "Name one that exists; look for spaces and signs that are not to be seen.")
         if not _is_weight(self.version):
             yield Fault(which, f"its version {self.version!r} is not a whole number above zero.", "Number it from 1.")
         if not _is_weight(self.weight):

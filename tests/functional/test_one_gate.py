@@ -58,6 +58,26 @@ def test_every_path_asks_the_same_gates(people: People, tmp_path: Path, case: Ro
     assert (code, {f["code"] for f in faults}) == (3, {case["code"]})
 
 
+def test_all_that_is_wrong_is_told_at_once(people: People, tmp_path: Path) -> None:
+    """A membership type that the database does not know hides nothing that a gate refuses, nor the other way round."""
+    words = "--kind inclusion --type SILVER --weight 10 --frame customers --from 2024-01-01".split()
+    (tmp_path / "bad.yaml").write_text(
+        RULES.replace("upper(trim(country)) = 'GB'", "income > 5").replace(
+            "membership_type: GOLD", "membership_type: SILVER", 1
+        )
+    )
+    tries = (
+        ("rules", "new", "BAD-001", *words, "--sql", "income > 5"),
+        ("rules", "edit", "GOLD-001", "--type", "SILVER", "--sql", "income > 5"),
+        ("import", tmp_path / "bad.yaml"),
+    )
+    for asked in tries:
+        _, faults = people.ann.refused(*asked)
+        told = " ".join(f["what"] for f in faults)
+        assert "membership type 'SILVER' does not exist" in told, asked
+        assert "column 'income' is not a column" in told, asked
+
+
 def test_a_check_says_whom_it_asked(people: People) -> None:
     """Which Spark, and which frames: the verdict is of those and of the text, and stands in the database."""
     people.ann.fine("rules", "edit", "GOLD-001", "--weight", 40)
