@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.lake import cells, codes
 from rules_engine.lake.arrow_types import Unreadable
-from rules_engine.lake.heads import BROKEN, CLOSED, EMPTY, LETTERS, Head
+from rules_engine.lake.heads import BROKEN, CLOSED, EMPTY, FEET, LETTERS, Head
+from rules_engine.lake.text_faults import encoded
 from rules_engine.model.frames import Format, Frame
 
+FORMATS = (*FEET,)
 AGAIN = "Mend the declaration, or land the declared type."
 FOLDER_TYPES = (*cells.RANGES, "date", "string")
 """Types of columns that folders say."""
@@ -73,17 +75,19 @@ def _unopened(frame: Frame, head: Head) -> Said:
     if head.wrong == CLOSED:
         return Said("its {file} may not be read by this login.", "Give it the right to read.", codes.BROKEN)
     if head.wrong == LETTERS:
-        return not_encoded(frame)
+        return not_encoded(frame, head.said)
     assert head.wrong == BROKEN
     what = f"its {{file}} cannot be read as {frame.format}: cut off, altered, or of another format ({head.said})."
     return Said(what, again, codes.BROKEN)
 
 
-def not_encoded(frame: Frame) -> Said:
-    """What is said of letters that are not of the encoding of a text frame."""
+def not_encoded(frame: Frame, kind: str) -> Said:
+    """What is said of bytes that are no letters of the encoding of a text frame, by the kind that a file begins as."""
+    if kind in (*FORMATS, "zip"):
+        remedy = f'Say format = "{kind}", or land it as {frame.format}.' if kind in FORMATS else "Land what is in it."
+        return Said(f"its {{file}} {{has}} the bytes of {kind}, and not of {frame.format}.", remedy, codes.BROKEN)
     encoding = frame.options.get("encoding", "UTF-8")
-    remedy = 'Say how it is written, such as options = {encoding = "windows-1252"}, or land it in UTF-8.'
-    return Said(f"its {{file}} {{has}} letters that are no {encoding}.", remedy, codes.ENCODING)
+    return Said(f"its {{file}} {{has}} letters that are no {encoding}.", encoded(frame, kind), codes.ENCODING)
 
 
 def _declared(frame: Frame, wanted: Mapping[str, str], head: Head) -> Iterator[Said]:

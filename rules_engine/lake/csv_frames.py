@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
 from rules_engine.lake import cells, letters, scanning, text_pass
-from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.data_files import DataFile, of_uri
 from rules_engine.lake.text_faults import (
     Wrong,
-    cut_fault,
     ends_fault,
     header_again,
     lost_letters,
     not_read,
-    packed_fault,
     record_fault,
     value_fault,
 )
@@ -60,7 +57,7 @@ class CsvFrame:
         try:
             found = text_pass.wrong(self._cells("PERMISSIVE"), texts, self.frame.options, self._marks())
         except (PySparkException, Py4JError):
-            yield self._where_it_breaks()
+            yield from self._where_it_breaks()
             return
         if {text_pass.CUT, text_pass.ENDS} & found.keys() and (ends := list(self._mixed_ends())):
             yield from ends
@@ -87,10 +84,10 @@ class CsvFrame:
                 yield ends_fault(self.frame, file.name, line)
 
     def _told(self, found: Mapping[str, Wrong]) -> Iterator[Fault]:
-        frame, files = self.frame, {file.uri.rsplit("/", 1)[-1]: file for file in self.files}
+        frame = self.frame
         places = {name: at for at, name in enumerate(self._in_files)}
         for name, wrong in found.items():
-            file = files[wrong.file.rsplit("/", 1)[-1]]
+            file = of_uri(self.files, wrong.file)
             if name == text_pass.CUT:
                 told = list(scanning.uneven(self.spark, frame, file, len(places)))
                 yield record_fault(frame, file.name, wrong.count, told, len(places))
@@ -113,17 +110,16 @@ class CsvFrame:
                 for told in scanning.uneven(self.spark, self.frame, file, cells):
                     yield record_fault(self.frame, file.name, 1, [told], cells)
 
-    def _where_it_breaks(self) -> Fault:
-        """The first place at which cells cannot be parted: looked for file by file, for Spark does not say it."""
-        for file in self.files:
-            if scanning.is_packed(self.spark, file) != file.name.lower().endswith(".gz"):
-                return packed_fault(self.frame, file.name)
-            try:
-                for told in scanning.uneven(self.spark, self.frame, file, len(self._in_files)):
-                    return record_fault(self.frame, file.name, 1, [told], len(self._in_files))
-            except (EOFError, OSError, zlib.error):
-                return cut_fault(self.frame, file.name)
-        return next(self._mixed_ends(), not_read(self.frame))
+    def _where_it_breaks(self) -> Iterator[Fault]:
+        """What is wrong in each file where cells cannot be parted: looked for, for Spark does not say it."""
+        found = [fault for file in self.files if (fault := self._break_of(file))]
+        yield from found or [next(self._mixed_ends(), not_read(self.frame))]
+
+    def _break_of(self, file: DataFile) -> Fault | None:
+        if fault := scanning.misnamed(self.spark, self.frame, file):
+            return fault
+        told = next(scanning.uneven(self.spark, self.frame, file, len(self._in_files)), None)
+        return record_fault(self.frame, file.name, 1, [told], len(self._in_files)) if told else None
 
     @property
     def _in_files(self) -> dict[str, str]:

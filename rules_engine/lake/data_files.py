@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +21,12 @@ class DataFile:
     def local(self) -> str:
         """Its path on this machine; empty where it is elsewhere."""
         return self.uri.removeprefix("file:").replace("//", "/", 1) if self.uri.startswith("file:") else ""
+
+
+def of_uri(files: Iterable[DataFile], uri: str) -> DataFile:
+    """The file of a URI as Spark says it: with escapes, and as many slashes after the scheme as it likes."""
+    return next(file for file in files if _plain(file.uri) == _plain(unquote(uri)))
+
+
+def _plain(uri: str) -> str:
+    return re.sub(":/+", ":/", uri, count=1)

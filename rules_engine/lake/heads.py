@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+import pyarrow as pa
+
+from rules_engine.lake import first_bytes
 from rules_engine.lake.arrow_types import Unreadable, type_name
 from rules_engine.lake.data_files import DataFile
-from rules_engine.lake.letters import LOST
+from rules_engine.lake.letters import LOST, MARK
 from rules_engine.model.frames import Format, Frame
 
 MOST_CELLS = 2**30
@@ -59,25 +62,47 @@ def _parquet(stream: BinaryIO, _: Frame) -> Found:
     metadata = pq.read_metadata(stream)
     leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
     old = {leaf.path.split(".")[0] for leaf in leaves if leaf.physical_type == "INT96"}
+    pages = _unread_pages(metadata)
     return [
-        (each.name, type_name(each.type, nanoseconds=each.name in old)) for each in metadata.schema.to_arrow_schema()
+        (each.name, pages.get(each.name) or type_name(each.type, nanoseconds=each.name in old))
+        for each in metadata.schema.to_arrow_schema()
     ]
+
+
+def _unread_pages(metadata: Any) -> dict[str, Unreadable]:
+    """Columns whose pages Spark does not read for how they are packed or encoded, by the first rows of a file."""
+    found: dict[str, Unreadable] = {}
+    for at in range(metadata.num_columns if metadata.num_row_groups else 0):
+        column = metadata.row_group(0).column(at)
+        if column.compression in ("BROTLI", "LZO"):
+            found[column.path_in_schema] = Unreadable(f"packed by {column.compression}", "it packed by zstd or snappy")
+        elif "BYTE_STREAM_SPLIT" in column.encodings:
+            found[column.path_in_schema] = Unreadable("encoded as BYTE_STREAM_SPLIT", "it in plain encoding")
+    return {path.split(".")[0]: each for path, each in found.items()}
 
 
 def _orc(stream: BinaryIO, _: Frame) -> Found:
     from pyarrow import orc
 
-    return [(each.name, type_name(each.type, nanoseconds=True)) for each in orc.ORCFile(stream).schema]
+    return [
+        (each.name, OF_ZONE if getattr(each.type, "tz", None) else type_name(each.type, nanoseconds=True))
+        for each in orc.ORCFile(stream).schema
+    ]
+
+
+OF_ZONE = Unreadable("a timestamp with local time zone", "timestamps without a zone, in UTC")
+"""A type of ORC that Spark does not read."""
 
 
 def _csv(stream: BinaryIO, frame: Frame) -> Found:
     """The header; nothing where the first line is a record."""
     if frame.options.get("header", "true").lower() == "false":
         return []
+    found = first_bytes.kind(first_of(stream))
     lines = csv.reader(lines_of(stream, frame, errors="replace"), **dialect(frame))
     names = next(lines, [])
-    if LOST in "".join(names):
-        raise UnicodeError(frame.options.get("encoding", "UTF-8"))
+    if any(each in "".join(names) for each in (LOST, MARK, "\0")):
+        raise UnicodeError(found)
     return [(name, None) for name in names]
 
 
@@ -97,13 +122,27 @@ def lines_of(stream: BinaryIO, frame: Frame, errors: str = "strict") -> io.TextI
     return io.TextIOWrapper(unpacked(stream), encoding=encoding, errors=errors, newline="")
 
 
+def first_of(stream: BinaryIO) -> bytes:
+    """The first bytes of a file, as they were before it was packed."""
+    raw = unpacked(stream)
+    first = raw.read(first_bytes.LONGEST)
+    stream.seek(0)
+    return bytes(first)
+
+
 def unpacked(stream: BinaryIO) -> Any:
     """The bytes of a file, as they were before it was packed."""
-    first = stream.read(3)
+    how = first_bytes.kind(stream.read(first_bytes.LONGEST))
     stream.seek(0)
-    if first[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=stream)
-    return bz2.BZ2File(stream) if first == b"BZh" else stream
+    return UNPACK[how](stream) if how in UNPACK else stream
+
+
+UNPACK: Mapping[str, Callable[[BinaryIO], Any]] = {
+    "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
+    "bzip2": bz2.BZ2File,
+    "zstd": lambda stream: io.BufferedReader(pa.CompressedInputStream(stream, "zstd")),
+}
+"""What unpacks the bytes of a file, by how they are packed."""
 
 
 def dialect(frame: Frame) -> dict[str, Any]:

@@ -9,17 +9,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
-from rules_engine.lake import cells, json_records, text_pass
-from rules_engine.lake.data_files import DataFile
+from rules_engine.lake import cells, json_records, scanning, text_pass
+from rules_engine.lake.agreement import not_encoded
+from rules_engine.lake.data_files import DataFile, of_uri
 from rules_engine.lake.hadoop import opened
-from rules_engine.lake.json_faults import as_text, by_text, told
+from rules_engine.lake.json_faults import Found, as_text, by_text, told
 from rules_engine.lake.json_records import RecordCheck, total
-from rules_engine.lake.text_faults import value_fault
+from rules_engine.lake.text_faults import not_read, value_fault
 from rules_engine.lake.text_values import quoted, value_of
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+NO_JSON = (json_records.BROKEN, json_records.LETTERS)
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,32 @@ class JsonFrame:
 
     def faults(self) -> Iterator[Fault]:
         """Everything that would not come back as it was written: one pass over tokens, and one over formatted texts."""
-        found = total(self._found())
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            found = total(self._found())
+        except (PySparkException, Py4JError):
+            misnamed = [fault for file in self.files if (fault := scanning.misnamed(self.spark, self.frame, file))]
+            yield from misnamed or [not_read(self.frame)]
+            return
+        others = dict(self._others(found))
+        yield from others.values()
+        found = {key: rest for key, files in found.items() if (rest := {u: files[u] for u in files if u not in others})}
         yield from told(self.frame, self._in_files, found, lambda uri: self._file(uri).name, self._line)
         if self._of_java and not any(kind == json_records.BROKEN for kind, _ in found):
             yield from self._of_texts()
+
+    def _others(self, found: Found) -> Iterator[tuple[str, Fault]]:
+        """Files that are no JSON by their first bytes, with what is said of them."""
+        for uri in {uri for key, files in found.items() if key[0] in NO_JSON for uri in files}:
+            file = self._file(uri)
+            if fault := scanning.misnamed(self.spark, self.frame, file):
+                yield uri, fault
+            elif kind := scanning.kind_of(self.spark, file):
+                said = not_encoded(self.frame, kind)
+                what = said.what.replace("{file}", f"file {file.name}").replace("{has}", "has")
+                yield uri, Fault(f"Frame '{self.frame.name}'", what, said.remedy, said.code)
 
     def _of_texts(self) -> Iterator[Fault]:
         """Days and moments in a form that Java alone reads."""
@@ -75,8 +100,7 @@ class JsonFrame:
             return json_records.first(self._check, stream, kind, name)
 
     def _file(self, uri: str) -> DataFile:
-        name = uri.rsplit("/", 1)[-1]
-        return next(file for file in self.files if file.uri.rsplit("/", 1)[-1] == name)
+        return of_uri(self.files, uri)
 
     @property
     def _in_files(self) -> dict[str, str]:

@@ -9,6 +9,9 @@ from rules_engine.lake.text_values import literal
 LOST = "�"
 """What stands for bytes that are no letter."""
 
+MARK = "\ufeff"
+"""The mark of the order of bytes, which is no letter of a text."""
+
 OF_SPARK = {
     "utf-8": "UTF-8",
     "utf-16": "UTF-16",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import codes, letters, tables
@@ -34,7 +35,7 @@ DAMAGED = (
     "CANNOT_READ_FILE_FOOTER", "is not a Parquet file", "Could not read footer", "CRC checksum verification failed",
     "ChecksumException", "ParquetDecodingException", "Malformed", "corrupt", "Corrupt", "Decompression error",
     "could not decompress", "Failed to decompress", "EOFException", "FAILED_TO_UNCOMPRESS", "ZstdException",
-    "Can not read value", "PARSING_ERROR",
+    "Can not read value", "PARSING_ERROR", "PageHeader",
 )  # fmt: skip
 """What Spark's errors say where the bytes of a file are not what was written."""
 
@@ -123,7 +124,7 @@ def unread(frame: Frame, problem: Exception) -> Fault:
     """What Spark's error comes to, where rows of a frame cannot be read; it shows no value of any row."""
     said, which, again = str(problem), f"Frame '{frame.name}'", f"Land {frame.path} again."
     named = FILE.search(said)
-    file = f"its file {named[0].rsplit('/', 1)[-1]}" if named else "a file of it"
+    file = f"its file {unquote(named[0]).rstrip('.').rsplit('/', 1)[-1]}" if named else "a file of it"
     if "AccessControlException" in said or "AccessDenied" in said or "Permission denied" in said:
         return Fault(which, f"{file} may not be read by this login.", "Give it the right to read.", codes.BROKEN)
     if "FileNotFoundException" in said or "PATH_NOT_FOUND" in said or "FILE_NOT_EXIST" in said:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rules_engine.lake import line_ends
+from rules_engine.errors import Fault
+from rules_engine.lake import first_bytes, line_ends
 from rules_engine.lake.data_files import DataFile
-from rules_engine.lake.hadoop import opened
-from rules_engine.lake.heads import MOST_CELLS, dialect, lines_of, lost_in, unpacked
-from rules_engine.lake.text_faults import Uneven
+from rules_engine.lake.hadoop import BLOCK, opened
+from rules_engine.lake.heads import MOST_CELLS, UNPACK, dialect, first_of, lines_of, lost_in, unpacked
+from rules_engine.lake.text_faults import Uneven, cut_fault, packed_fault
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
@@ -49,10 +52,26 @@ def line_of(spark: SparkSession, frame: Frame, file: DataFile, at: int, text: st
             return 0
 
 
-def is_packed(spark: SparkSession, file: DataFile) -> bool:
-    """Whether a file's first bytes are those of gzip."""
+def kind_of(spark: SparkSession, file: DataFile) -> str:
+    """What a file is by its first bytes, as they were before it was packed."""
     with opened(spark, file) as stream:
-        return bool(stream.read(2) == b"\x1f\x8b")
+        return first_bytes.kind(first_of(stream))
+
+
+def misnamed(spark: SparkSession, frame: Frame, file: DataFile) -> Fault | None:
+    """What is said of a file that is packed otherwise than its name says, or cannot be unpacked to its end."""
+    named = first_bytes.packed_as(file.name)
+    try:
+        with opened(spark, file) as stream:
+            kind = first_bytes.kind(stream.read(first_bytes.LONGEST))
+            if named != (kind if kind in UNPACK else ""):
+                return packed_fault(frame, file.name, kind)
+            stream.seek(0)
+            for _ in iter(partial(unpacked(stream).read, BLOCK), b"") if named else ():
+                pass
+    except (EOFError, OSError, zlib.error):
+        return cut_fault(frame, file.name)
+    return None
 
 
 def header_again(spark: SparkSession, frame: Frame, file: DataFile, names: Sequence[str]) -> int:

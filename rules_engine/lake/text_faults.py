@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault
-from rules_engine.lake import codes
-from rules_engine.model.frames import Frame
+from rules_engine.lake import codes, first_bytes
+from rules_engine.model.frames import Format, Frame
 
 LONGEST = 40
 """Characters of an example at most."""
@@ -156,10 +156,12 @@ def cut_fault(frame: Frame, file: str) -> Fault:
     return Fault(f"Frame '{frame.name}'", what, f"Land {frame.path} again.", codes.BROKEN)
 
 
-def packed_fault(frame: Frame, file: str) -> Fault:
+def packed_fault(frame: Frame, file: str, kind: str) -> Fault:
     """A file whose name says otherwise than its bytes whether it is packed: Spark goes by the name."""
-    called = file.lower().endswith(".gz")
-    how = "is called .gz and is not packed by gzip" if called else "is packed by gzip and is not called .gz"
+    called, ends = first_bytes.packed_as(file), {how: end for end, how in first_bytes.PACKED.items()}
+    how = f"is packed by {kind} and is not called {ends.get(kind)}"
+    if called:
+        how = f"is called {ends[called]} and is not packed by {called}"
     return Fault(f"Frame '{frame.name}'", f"its file {file} {how}.", "Name it as it is.", codes.BROKEN)
 
 
@@ -180,8 +182,16 @@ def lost_letters(frame: Frame, file: str, line: int) -> Fault:
     """Bytes that are no letters of the encoding."""
     encoding = frame.options.get("encoding", "UTF-8")
     what = f"its file {file} has letters that are no {encoding} (line {line:,})."
-    remedy = 'Say how it is written, such as options = { encoding = "windows-1252" }, or land it in UTF-8.'
-    return Fault(f"Frame '{frame.name}'", what, remedy, codes.ENCODING)
+    return Fault(f"Frame '{frame.name}'", what, encoded(frame), codes.ENCODING)
+
+
+def encoded(frame: Frame, kind: str = "") -> str:
+    """What to do where letters are of another encoding, by the one that a file begins as."""
+    if frame.format is Format.JSON:
+        return "Land it in UTF-8, as JSON's standard has it."
+    said = frame.options.get("encoding", "UTF-8")
+    other = kind if kind.startswith("UTF") and kind != said.upper() else "windows-1252"
+    return f'Say how it is written, such as options = {{ encoding = "{other}" }}, or land it in UTF-8.'
 
 
 def not_read(frame: Frame) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from collections.abc import Mapping
 from datetime import date
@@ -27,6 +28,10 @@ TYPES = {
     "date": pa.array([date(2026, 6, 5)], pa.date32()),
     "nanos": pa.array([1], pa.timestamp("ns", "UTC")),
     "time": pa.array([1], pa.time64("us")),
+    "moment": pa.array([1], pa.timestamp("us", "UTC")),
+    "view": pa.array(["FR"], pa.string_view()),
+    "split": pa.array([1.5]),
+    "brotli": pa.array(["FR"]),
 }
 
 FILES = """
@@ -37,6 +42,10 @@ FILES = """
     parquet | id bigint, country string | id bigint, Country string | its file odd has a column 'Country', and 'country' is declared. Did you  | Parquet: a column in other capitals
     parquet | id bigint, country string | id int, country string    | its column 'id' is int in odd and declared as bigint.                    | Parquet: a column of another type
     parquet | id bigint, country string | id bigint, country nanos  | 'country' is a timestamp in nanoseconds in odd, which Spark does not     | Parquet: nanoseconds
+    parquet | id bigint, country string | id bigint, country split  | 'country' is encoded as BYTE_STREAM_SPLIT in odd, which Spark does not   | Parquet: an encoding that Spark lacks
+    parquet | id bigint, country string | id bigint, country brotli | 'country' is packed by BROTLI in odd, which Spark does not read. Write   | Parquet: a packing that Spark lacks
+    parquet | id bigint, country string | id int, country view      | its column 'id' is int in odd and declared as bigint. Mend the declarat  | Parquet: and a text of another kind of Arrow's is one
+    orc     | id bigint, country string | id bigint, country moment | 'country' is a timestamp with local time zone in odd, which Spark does   | ORC: a moment with a zone
     orc     | id bigint, country string | id bigint                 | its file odd has no column 'country', which is declared.                 | ORC: a column is missing
     orc     | id bigint, country string | id bigint, Country string | its file odd has a column 'Country', and 'country' is declared. Did you  | ORC: a column in other capitals
     orc     | id bigint, country string | id bigint, country date   | its column 'country' is date in odd and declared as string.              | ORC: a column of another type
@@ -95,6 +104,53 @@ PLACES: Mapping[str, tuple[str, bytes, str]] = {
     "an archive that was cut off": ("z.csv.gz", GZIP[:-300], "z.csv.gz cannot be unpacked to its end"),
     "an archive that is not called so": ("z.csv", GZIP, "its file z.csv is packed by gzip and is not called .gz."),
     "a text that is called an archive": ("z.csv.gz", TEXT, "z.csv.gz is called .gz and is not packed by gzip."),
+    "another archive that is not called so": (
+        "z.csv",
+        bz2.compress(TEXT),
+        "is packed by bzip2 and is not called .bz2.",
+    ),
+    "a text that is called another archive": ("z.csv.zst", TEXT, "z.csv.zst is called .zst and is not packed by zstd."),
+    "an archive of files": (
+        "z.csv",
+        b"PK\x03\x04\x14\0\0\0\x80",
+        "its file z.csv has the bytes of zip, and not of csv. Land what",
+    ),
+    "a file of Parquet": (
+        "z.csv",
+        b"PAR1\x15\x04\x80",
+        'has the bytes of parquet, and not of csv. Say format = "parquet"',
+    ),
+    "letters of two bytes": ("z.csv", TEXT.decode().encode("UTF-16"), 'options = { encoding = "UTF-16" }'),
+    "letters of two bytes without a mark": ("z.csv", TEXT.decode().encode("UTF-16LE"), 'encoding = "UTF-16LE" }'),
+    "a name with a space": ("m y%20é.csv", b"id,country\nx,FR\n", "such as 'x' in m y%20é.csv, line 2"),
+    "the same name in two folders": ("n=2/z.csv", b"id,country\nx,FR\n", "such as 'x' in n=2/z.csv, line 2"),
+}
+JSON = b'{"id": 1, "country": "FR"}\n'
+JSON_PLACES: Mapping[str, tuple[str, bytes, str]] = {
+    "an archive that was cut off": (
+        "z.json.gz",
+        gzip.compress(JSON * 2000)[:-30],
+        "z.json.gz cannot be unpacked to its end",
+    ),
+    "an archive that is not called so": (
+        "z.json",
+        gzip.compress(JSON),
+        "its file z.json is packed by gzip and is not called",
+    ),
+    "a text that is called an archive": ("z.json.gz", JSON, "z.json.gz is called .gz and is not packed by gzip."),
+    "a file of Parquet": ("z.json", b"PAR1\x15\x04\x80", "its file z.json has the bytes of parquet, and not of json."),
+    "letters of two bytes": (
+        "z.json",
+        JSON.decode().encode("UTF-16"),
+        "no UTF-8. Land it in UTF-8, as JSON's standard has it.",
+    ),
+    "letters of two bytes without a mark": (
+        "z.json",
+        JSON.decode().encode("UTF-16LE"),
+        "has letters that are no UTF-8.",
+    ),
+    "a name with a space": ("m y%20é.json", JSON.replace(b"1", b"1.5"), "such as '9.9' in m y%20é.json, line 1"),
+    "the same name in two folders": ("n=2/z.json", JSON.replace(b"1", b"1.5"), "such as '9.9' in n=2/z.json, line 1"),
 }
 SAID = {"a form in another language": "jj.MM.aaaa", "hours to twelve": "dd.MM.yyyy hh:mm"}
 
@@ -106,12 +162,33 @@ def test_a_text_file_that_is_not_where_or_what_its_name_says(spark: SparkSession
     (tmp_path / "customers" / file).parent.mkdir(parents=True)
     (tmp_path / "customers" / file).write_bytes(content)
     options = f"options = {{ dateFormat = '{SAID[name]}' }}" if name in SAID else ""
-    day = ', day = "date"' if "day=" in file else ""
+    _beside(tmp_path, file, TEXT)
+    more = ', day = "date"' if "day=" in file else ', n = "int"' if "n=" in file else ""
     key = "string" if name == "a header again" else "bigint"
-    evaluator = _evaluator(spark, tmp_path, "csv", day, options, key)
+    evaluator = _evaluator(spark, tmp_path, "csv", more, options, key)
     with pytest.raises(RunRefused) as refused:
         evaluator.check_lake(AS_OF)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("name", JSON_PLACES)
+def test_a_file_of_json_that_is_not_what_its_name_says(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    """Told of the file alone, by its first bytes."""
+    file, content, says = JSON_PLACES[name]
+    (tmp_path / "customers" / file).parent.mkdir(parents=True)
+    (tmp_path / "customers" / file).write_bytes(content)
+    _beside(tmp_path, file, JSON)
+    more = ', n = "int"' if "n=" in file else ""
+    with pytest.raises(RunRefused) as refused:
+        _evaluator(spark, tmp_path, "json", more).check_lake(AS_OF)
+    assert [says in str(fault) for fault in refused.value.faults] == [True]
+
+
+def _beside(folder: Path, file: str, content: bytes) -> None:
+    """A sound file of the same name in another folder."""
+    if "n=" in file:
+        (folder / "customers/n=1").mkdir()
+        (folder / "customers/n=1" / Path(file).name).write_bytes(content)
 
 
 def _refusal(spark: SparkSession, folder: Path, format_: str, row: Row, name: str) -> str:
@@ -127,7 +204,11 @@ def _put(path: Path, said: str) -> None:
     columns = [each.strip().split(" ", 1) for each in said.split(", ")]
     table = pa.Table.from_arrays([TYPES[type_] for _, type_ in columns], [name for name, _ in columns])
     if path.suffix == ".parquet":
-        pq.write_table(table, path)
+        split, brotli = [[name for name, type_ in columns if type_ == each] for each in ("split", "brotli")]
+        encodings, packing = dict.fromkeys(split, "BYTE_STREAM_SPLIT"), dict.fromkeys(brotli, "brotli")
+        pq.write_table(
+            table, path, compression=packing or "snappy", use_dictionary=not split, column_encoding=encodings or None
+        )
     elif path.suffix == ".orc":
         orc.write_table(table, path)
     else:
