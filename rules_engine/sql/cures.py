@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 
 QUOTES = dict.fromkeys("‘’‚‛′´ʹʼˈ“”„‟«»″ʺ‹›", "'")
 ALIKE = dict(zip("АВСЕНІЈКМОРЅТХаеіјорсухѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABCEHIJKMOPSTXaeijopcyxsABEZHIKMNOPTYXo", strict=True))
@@ -15,8 +16,8 @@ SIGNS = {
         "Write the name without brackets; an unusual one goes into `back-ticks`. Values stand in round brackets: "
         "IN ('FR', 'BE').",
     ),
-    **dict.fromkeys("$€£¥", "Write numbers without a currency: 1000.50."),
-    "{": "Write a day as DATE '2024-06-01'.",
+    **dict.fromkeys("$€£¥", "Write numbers without a currency, 1000.50, and a parameter as :name."),
+    "{": "Write a day as DATE '2024-06-01', a parameter as :name, and the values of IN in round brackets.",
     "}": "Write a day as DATE '2024-06-01'.",
     "#": "Write a day as DATE '2024-06-01', and -- before a comment.",
     "@": "Write :name for a parameter.",
@@ -28,6 +29,16 @@ SIGNS = {
     "−": "Write - for minus.",
     "–": "Write - for minus.",
     "—": "Write - for minus, -- before a comment.",
+}
+PARAMETER = "Declare a parameter and write :name"
+OPERATORS = {
+    "::": "Write CAST(… AS …) for '::' after what is no name, literal, call or bracket.",
+    "!": "Write NOT for '!', <> for '! =', and NOT name RLIKE '^F' for '!~'.",
+    "&&": "Write AND for '&&'.",
+    "=>": "Write >= for '=>'.",
+    "|": "Write OR between conditions, || between texts.",
+    "?": f"{PARAMETER}; for a choice write CASE WHEN … THEN … ELSE … END.",
+    ":": f"{PARAMETER}, without a space after the colon.",
 }
 PLAIN = "Use plain letters, digits and the operators of SQL; an unusual name goes into `back-ticks`."
 
@@ -44,6 +55,11 @@ def of_character(character: str) -> str:
     if is_odd_space(character):
         return "Type a plain space."
     return SIGNS.get(character, PLAIN)
+
+
+def of_operator(sign: str) -> str:
+    """What to write instead of an operator of other languages."""
+    return OPERATORS.get(sign, "docs/rule-sql.md lists the operators.")
 
 
 def of_text(text: str) -> tuple[str, str] | None:
@@ -75,7 +91,21 @@ def is_odd_space(character: str) -> bool:
     return character != " " and unicodedata.category(character) == "Zs"
 
 
+CASTS = "Cast to BOOLEAN, INT, BIGINT, DECIMAL(12, 2), DOUBLE, STRING, DATE or TIMESTAMP."
 WORDINGS = (
+    (
+        r"^\s*(update|insert|delete|merge|create|drop|alter|truncate|show|explain|grant|call|exec|use)\b",
+        "A rule only asks: write the condition alone, or a SELECT.",
+    ),
+    (r"==\s*=", "Write =."),
+    (r"\^\s*=", "Write <>."),
+    (r"\bxor\b", "Write (a) <> (b): one of the two, not both."),
+    (r"\bbinary\b", "Leave BINARY out: texts are compared as they are written."),
+    (r"=\s*[%&]\w", f"{PARAMETER}."),
+    (r"\d\s*(eur|usd|gbp|chf)\b", "Write numbers without a currency: 1000.50."),
+    (r"\btrunc\s*\([^,()]*\)", "Write floor(x) of a number, to_date(x) of a moment, trunc(day, 'MONTH') of a day."),
+    (r"\bconvert\s*\(", "Write CAST(x AS STRING), or date_format(day, 'yyyyMMdd')."),
+    (r"\bas\s+\w+\s*(\(|\))", CASTS),
     (r"^\s*where\b", "Leave WHERE out: a rule is the condition that stands behind it."),
     (r"^\s*=\s*\w", "Leave the first '=' out, and write AND and OR between the parts."),
     (r"\d[ \u00a0]\d{3}\b", "Write numbers without separators: 1000."),
@@ -118,6 +148,8 @@ BEFORE_TEXT = {
     "is": "Write = between values; IS is for IS NULL, IS TRUE and IS FALSE.",
     "not": "Write <> between values.",
     "contains": "Write contains(name, 'x').",
+    "&": "Join texts with ||, or concat(a, b).",
+    "binary": "Leave BINARY out: texts are compared as they are written.",
     "~": "Write RLIKE '^F', or LIKE with % for any letters.",
     **dict.fromkeys("ne", "Leave the letter before the quotes out: every text is Unicode."),
 }
@@ -131,7 +163,35 @@ def of_text_after(word: str) -> str:
     return BEFORE_TEXT.get(word.lower(), BETWEEN_TEXT)
 
 
+READING = (
+    (r"data ?type|DATATYPE", CASTS),
+    (r"DATETIME_UNIT", "Write the unit without quotes: timestampdiff(DAY, a, b)."),
+    (r"'\.\d+'", "Write numbers without separators: 1000000."),
+)
+"""Of Spark's words about a text that it cannot read: how they look, and the cure."""
+
+
+def of_reading(said: str) -> str:
+    """What to write where Spark cannot read a text that sqlglot reads."""
+    found = (cure for form, cure in READING if re.search(form, said))
+    return next(found, "Write it another way; docs/rule-sql.md lists what is allowed.")
+
+
+def of_call(name: str) -> str:
+    """What to write for an operator that is called like a function, as in a spreadsheet; empty for other names."""
+    return f"Write a {name.upper()} b. " if name in ("and", "or") else ""
+
+
 TYPES = (
+    (r"WHERE condition .*\bany\(", "Write IN ('FR', 'BE')."),
+    (r"WHERE condition .*aggregate", "Put the aggregate into HAVING, behind GROUP BY with the subject's key."),
+    (r"does not include a GROUP BY", "Add GROUP BY with the subject's key."),
+    (r"`date` requires", "Write DATE '2024-06-01', or make_date(2024, 6, 1)."),
+    (r"`to_char` requires", "Write CAST(x AS STRING)."),
+    (r"\"trunc\(", "Write floor(x) or round(x, 1): trunc is for days, trunc(day, 'MONTH')."),
+    (r"left hand side of an IN", "Return one column in the SELECT behind IN."),
+    (r"Cannot extract `EPOCH`", "Write unix_timestamp(moment)."),
+    (r"\"BOOLEAN\" type, however", "NOT, AND and OR take conditions: compare the value with something."),
     (r"requires the input type .*not \"STRING\"", "Join texts with ||, or concat(a, b)."),
     (r"second parameter requires.*INTERVAL", "Write day - INTERVAL '1' MONTH, or add_months(day, -1)."),
     (r"\(\(\d{4} - \d+\) - \d+\)", "Write a day as DATE '2024-06-01'."),
@@ -189,6 +249,10 @@ COLUMNS = {
     **dict.fromkeys(("rownum", "rowid", "rowcount"), "Rank the rows in a SELECT: row_number() OVER (ORDER BY …, key)."),
     **dict.fromkeys(("nan", "inf", "infinity"), "Write isnan(x), or double('NaN')."),
     **dict.fromkeys(("none", "nil", "na", "undefined"), "Write IS NULL, or IS NOT NULL."),
+    **dict.fromkeys(
+        ("day", "month", "year", "quarter", "week", "hour"),
+        "Write datediff(a, b) for days, months_between(a, b) for months, year(day) for a part of a day.",
+    ),
     **dict.fromkeys(("yes", "no", "y", "n", "t", "f"), "Write TRUE or FALSE, or a text in 'quotes'."),
 }
 """Words that are no column to anybody else."""
@@ -196,4 +260,15 @@ COLUMNS = {
 
 def of_column(name: str) -> str:
     """What to write instead of a word that is no column, and like none."""
+    if re.fullmatch(r"[a-z]{1,2}\d+", name):
+        return "Write the name of a column, not that of a cell; a text in 'quotes'."
     return COLUMNS.get(name.lower(), "If it is a text, write it in 'quotes'.")
+
+
+def of_path(parts: Sequence[str], names: Collection[str]) -> str:
+    """What to write instead of a name behind one of a library, or before a part of its value; empty where neither."""
+    if parts[-1] in COLUMNS and parts[-1] not in names and parts[0] not in names:
+        return COLUMNS[parts[-1]]
+    if parts[0] in names:
+        return f"Write {parts[-1]}({parts[0]}): a function stands before what it is asked of."
+    return f"Write {parts[-1]} alone." if parts[-1] in names else ""

@@ -20,7 +20,7 @@ from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
 from rules_engine.model.canonical import ParameterValue
 from rules_engine.sql import comments
 from rules_engine.sql.allow_list import allowed, refuse
-from rules_engine.sql.cures import BETWEEN_TEXT, is_odd_space, of_character, of_text_after
+from rules_engine.sql.cures import BETWEEN_TEXT, is_odd_space, of_character, of_operator, of_text_after
 from rules_engine.sql.literals import is_invisible, literal
 from rules_engine.sql.short_casts import SIGN, written_out
 from rules_engine.sql.tokens import NOTHING, Kind, Token, all_tokens, tokens
@@ -193,7 +193,7 @@ def _symbol(token: Token) -> Fault:
         case ";":
             return refuse("SQL-007", token.start)
         case "::" | "!" | "&&" | "=>" | "<<" | ">>" | ">>>" | "|>" | "|" | ":" | "?":
-            return refuse("SQL-015", token.start, name=f"'{token.text}'")
+            return refuse("SQL-015", token.start, name=f"'{token.text}'", hint=of_operator(token.text))
     shown = token.text if token.text.isascii() and token.text.isprintable() else f"U+{ord(token.text):04X}"
     return refuse("SQL-003", token.start, name=shown, hint=of_character(token.text))
 

@@ -20,6 +20,7 @@ from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.spark.gate.plan_tree import Node, in_words, tree, walk
 from rules_engine.spark.sandbox import active, handles, java, printed
 from rules_engine.sql.allow_list import refuse
+from rules_engine.sql.cures import of_call, of_reading
 from rules_engine.sql.lexer import bind, has_comments
 from rules_engine.sql.spark_allow_list import catalyst
 
@@ -91,7 +92,7 @@ def read(spark: SparkSession, version: RuleVersion, as_of: date) -> Parsed:
             differs = False
         nodes = tuple(node for each in shown for node, _ in walk(tree(each)))
     except PySparkException as problem:
-        raise InvalidRule(refuse("SQL-301", name=in_words(problem))) from problem
+        raise InvalidRule(refuse("SQL-301", name=(said := in_words(problem)), hint=of_reading(said))) from problem
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
         raise InvalidRule(broken(problem)) from problem
     if differs:
@@ -118,7 +119,7 @@ def parsed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sche
     lists = catalyst(spark.version)
     frames = {name.lower() for name in schema.columns}
     said = [refuse("SQL-302", name=name.rpartition(".")[2]) for name in sorted(found.classes - lists.parsed)]
-    said += [refuse("SQL-303", name=name) for name in sorted(found.functions - lists.functions)]
+    said += [refuse("SQL-303", name=name, hint=of_call(name)) for name in sorted(found.functions - lists.functions)]
     said += [refuse("SQL-304", name=name, known=", ".join(schema.columns)) for name in sorted(found.relations - frames)]
     unseen = {field for node in found.nodes for field in node.unseen}
     said += [refuse("SQL-305", name=field) for field in sorted(unseen - lists.silent)]

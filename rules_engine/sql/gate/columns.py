@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.sql.allow_list import allowed, refuse
-from rules_engine.sql.cures import of_column
+from rules_engine.sql.cures import COLUMNS, of_column, of_path
 from rules_engine.sql.gate.scopes import Cell, Frames, Relation, Scope, found_in
 from rules_engine.sql.gate.syntax import position
 
@@ -78,15 +78,15 @@ class Columns:
         elif name in listed.session:
             self.refuse("SQL-106", node, name)
         elif len(parts) > 1 and name not in aliases:
-            near = did_you_mean(name, aliases)
-            self.refuse("SQL-123", node, name, hint=near or f"What can be seen: {enumerated(aliases)}.")
+            seen = f"{of_path(parts, {*scope.names()})} What can be seen: {enumerated(aliases)}."
+            self.refuse("SQL-123", node, name, hint=did_you_mean(name, aliases) or seen)
         else:
             owner = f"'{name}'" if len(parts) > 1 else enumerated([f"'{a}'" for a in aliases]) or "this query"
             self.refuse("SQL-122", node, parts[1 if len(parts) > 1 else 0], known=owner, hint=self._near(parts, scope))
 
     def _near(self, parts: list[str], scope: Scope) -> str:
         if len(parts) == 1:
-            return did_you_mean(parts[0], scope.names()) or of_column(parts[0])
+            return COLUMNS.get(parts[0]) or did_you_mean(parts[0], scope.names()) or of_column(parts[0])
         own = [c for s in scope.chain() for r in s.relations if r.alias == parts[0] for c in r.columns or ()]
         return did_you_mean(parts[1], own)
 

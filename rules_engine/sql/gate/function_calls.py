@@ -101,15 +101,19 @@ def _argument_faults(function: Function, call: Call, parameters: Mapping[str, Pa
     low, high = function.args
     if not low <= len(call.arguments) <= high:
         limit = str(low) if low == high else f"{low} to {high}"
-        said = {"found": "the number of arguments", "name": call.name, "limit": limit, "hint": function.instead}
+        said = {"found": "the number of arguments", "name": call.name, "limit": limit, "hint": _as_in(function)}
         yield refuse("SQL-114", call.start, **said)
     for at, limit, fits in _demands(function, parameters):
         if at <= len(call.arguments) and not fits(call.arguments[at - 1]):
             meant = of_pattern(_written(call.arguments[at - 1], parameters) or "")
-            hint = (
-                f"Write '{meant}'." if meant and fits((replace(call.arguments[at - 1][0], text=f"'{meant}'"),)) else ""
-            )
+            cured = meant and fits((replace(call.arguments[at - 1][0], text=f"'{meant}'"),))
+            hint = f"Write '{meant}'." if cured else _as_in(function)
             yield refuse("SQL-114", call.start, found=f"argument {at}", name=call.name, limit=limit, hint=hint)
+
+
+def _as_in(function: Function) -> str:
+    """How a call is written that is none of the list's."""
+    return function.instead or f"Write it as in: {function.example}"
 
 
 Demand = tuple[int, str, Callable[[Sequence[Token]], bool]]

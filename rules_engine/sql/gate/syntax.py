@@ -16,6 +16,9 @@ from rules_engine.sql.cures import ANYWHERE, of_condition
 from rules_engine.sql.moments import is_day, is_moment
 from rules_engine.sql.tokens import Kind, Token
 
+_SPOKEN = {"BOOLEAN", "TIMESTAMP", "STRING", "VARCHAR", "INT", "BIGINT", "DOUBLE", "DECIMAL"}
+"""Spark's names of types as which others are told, of another database."""
+
 _COMPARISONS = {"=", "==", "<>", "!=", "<", "<=", ">", ">=", "<=>"}
 
 
@@ -179,8 +182,8 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
 
 def _type_name(node: exp.DataType) -> str:
     """A type as it is written: Spark's name of another one would be that of a type that is allowed."""
-    name = str(node.this.name)
-    return name if name == "DATETIME" else node.sql("spark")
+    name, spark = str(node.this.name), node.sql("spark")
+    return name if spark.partition("(")[0] in _SPOKEN else spark
 
 
 def _with_null(node: exp.Binary) -> bool:
