@@ -160,6 +160,9 @@ def _header(frame: Frame, wanted: Sequence[str], head: Head) -> Iterator[Said]:
     found = list(head.columns)
     if frame.options.get("header", "true").lower() == "false":
         return
+    if other := _no_header(wanted, found):
+        yield other
+        return
     lost = [name for name in wanted if name not in found]
     more = [name for name in found if name not in wanted]
     for name in lost:
@@ -171,6 +174,26 @@ def _header(frame: Frame, wanted: Sequence[str], head: Head) -> Iterator[Said]:
     if not lost and not more and found != list(wanted):
         what = f"its {{file}} {{has}} the columns in another order: {', '.join(found)}."
         yield Said(what, f"Declared are {', '.join(wanted)}, and cells are told by their places.", codes.COLUMN)
+
+
+def _no_header(wanted: Sequence[str], found: Sequence[str]) -> Said | None:
+    """What is said of a first line with nothing in it that is declared: its cells may be values, and are not shown."""
+    names = {name.lower() for name in wanted}
+    if not names or names & {name.strip().lower() for name in found}:
+        return None
+    if found and found[0].startswith("sep="):
+        return Said("its {file} {has} a first line for Excel alone (sep=).", "Land it without that line.", codes.COLUMN)
+    for sign in ",;|\t":
+        if names & {name.strip(' "').lower() for name in sign.join(found).split(sign)}:
+            said = "\\t" if sign == "\t" else sign
+            what = f"its {{file}} {{has}} cells that are parted by '{said}'."
+            return Said(what, f'Say options = {{ sep = "{said}" }}.', codes.COLUMN)
+    if any(did_you_mean(name, wanted) for name in found):
+        return None
+    what = "its {file} {has} none of the declared columns in the first line."
+    return Said(
+        what, "Declare those that it has; where it has no header, say options = { header = false }.", codes.COLUMN
+    )
 
 
 def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head]) -> Iterator[Fault]:

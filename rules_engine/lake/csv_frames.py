@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
-from rules_engine.lake import cells, letters, scanning, text_pass
+from rules_engine.lake import letters, scanning, text_pass
 from rules_engine.lake.data_files import DataFile, of_uri
 from rules_engine.lake.text_faults import (
     Wrong,
@@ -73,8 +73,7 @@ class CsvFrame:
         if names and said.get("multiLine", "true").lower() == "true" and "lineSep" not in said:
             first, last = quoted(names[0]), quoted(names[-1])
             marks[text_pass.ENDS] = f"endswith({last}, '\\r') OR startswith({first}, '\\n')"
-        texts = all(cells.family(type_) in cells.TEXTS for type_ in self._in_files.values())
-        if names and texts and said.get("header", "true").lower() == "true":
+        if names:
             marks[text_pass.AGAIN] = " AND ".join(f"{quoted(name)} = {literal(name)}" for name in names)
         return marks
 

@@ -109,7 +109,8 @@ class RecordCheck:
                 continue
             yield SEEN, name, ""
             if value is not None and (wrong := check(value)):
-                yield wrong, name, HALF.sub(LOST, value) if isinstance(value, str) else "…"
+                kind, _, key = wrong.partition(".")
+                yield kind, f"{name}.{key}" if key else name, HALF.sub(LOST, value) if isinstance(value, str) else "…"
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=Pairs, parse_float=Written, parse_int=Written, parse_constant=Written)
@@ -182,7 +183,7 @@ def _array(type_: Any) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, list) or isinstance(value, Pairs):
             return VALUE
-        return next((VALUE for each in value if each is not None and of(each)), "")
+        return _within(of(each) for each in value if each is not None)
 
     return check
 
@@ -193,7 +194,7 @@ def _map(type_: Any) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, Pairs):
             return VALUE
-        return next((VALUE for _, each in value if each is not None and of(each)), "")
+        return _twice(value) or _within(of(each) for _, each in value if each is not None)
 
     return check
 
@@ -204,9 +205,22 @@ def _struct(type_: Any) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, Pairs):
             return VALUE
-        return next((VALUE for name, each in value if name not in of or (each is not None and of[name](each))), "")
+        if any(name not in of for name, _ in value):
+            return VALUE
+        return _twice(value) or _within(of[name](each) for name, each in value if each is not None)
 
     return check
+
+
+def _twice(value: Pairs) -> str:
+    """The first key of an object that stands there a second time, with what that is."""
+    names = [name for name, _ in value]
+    return next((f"{TWICE}.{name}" for at, name in enumerate(names) if name in names[:at]), "")
+
+
+def _within(wrong: Iterable[str]) -> str:
+    """What is wrong with a value of many, by the first of them that is: a key that stands twice, else the value."""
+    return next((each if each.startswith(TWICE) else VALUE for each in wrong if each), "")
 
 
 _NESTED: Mapping[str, Callable[[Any], Callable[[Any], str]]] = {"array": _array, "map": _map, "struct": _struct}

@@ -77,6 +77,10 @@ def _unreadable_text(spark: SparkSession, frame: Frame, wanted: Mapping[str, str
         hint = "There are UTF-8, UTF-16, UTF-32, and those of one byte a letter, such as windows-1252 or ISO-8859-15."
         faults.append(Fault(f"Frame '{frame.name}'", what, hint, codes.OPTION))
     faults += _unreadable_forms(spark, frame)
+    for name, type_ in wanted.items() if frame.format is Format.JSON else ():
+        if re.search("map<(?!string)", type_):
+            what = f"its column '{name}' is declared as {type_}, and keys of JSON are texts."
+            faults.append(Fault(f"Frame '{frame.name}'", what, "Declare map<string,…>.", codes.UNREADABLE_TYPE))
     for name, type_ in wanted.items() if frame.format is Format.CSV else ():
         if type_.partition("(")[0] not in READ:
             what = f"its column '{name}' is declared as {type_}, which no cell of CSV can say."
@@ -159,13 +163,13 @@ def _rows(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], place: L
     folders = dict.fromkeys(name for head in found for name, _ in head.folders)
     reader = spark.read.options(**CHECKED)
     if frame.format in (Format.PARQUET, Format.ORC):
-        rows = reader.format(frame.format.value).load(place.path)
+        rows = reader.format(frame.format.value).load(_literal(place.path))
         if folders:  # else Spark guesses what type a folder means
             data = [f for f in rows.schema.fields if f.name not in folders]
             ddl = [f"`{f.name}` {f.dataType.simpleString()}" for f in data] + [
                 f"`{name}` {wanted[name]}" for name in folders
             ]
-            rows = reader.format(frame.format.value).schema(", ".join(ddl)).load(place.path)
+            rows = reader.format(frame.format.value).schema(", ".join(ddl)).load(_literal(place.path))
         return rows.select(*(f"`{name}`" for name in _order(list(wanted), rows.columns)))
     return text_frame(spark, frame, wanted, place.path, place.files).rows()
 
@@ -176,7 +180,12 @@ def text_frame(
     """A frame of text files, which gives its rows, and says what is wrong in them."""
     folders = list(dict.fromkeys(name for file in files for name, _ in folders_of(file)))
     kind = CsvFrame if frame.format is Format.CSV else JsonFrame
-    return kind(spark, frame, wanted, path, files, folders)
+    return kind(spark, frame, wanted, _literal(path), files, folders)
+
+
+def _literal(path: str) -> str:
+    """A path as Spark is told it, for which some signs stand for others: here each stands for itself."""
+    return re.sub(r"([\[\]{}*?])", r"\\\1", path)
 
 
 def _order(wanted: list[str], found: list[str]) -> list[str]:

@@ -78,7 +78,8 @@ def header_again(spark: SparkSession, frame: Frame, file: DataFile, names: Seque
     """The line on which the header of a file stands a second time; 0 where it is not found."""
     with opened(spark, file) as stream:
         records = _records(lines_of(stream, frame), frame)
-        next(records, None)
+        if frame.options.get("header", "true").lower() == "true":
+            next(records, None)
         return next((int(records.line_num) for record in records if record == [*names]), 0)
 
 

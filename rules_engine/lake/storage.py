@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +14,7 @@ from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake import hadoop, tables
 from rules_engine.lake.codes import HALF_WRITTEN, NOT_LANDED
 from rules_engine.lake.data_files import DataFile
-from rules_engine.model.frames import Frame, Naming
+from rules_engine.model.frames import Format, Frame, Naming
 from rules_engine.model.layouts import Layout
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 UNFINISHED = ("._COPYING_", ".tmp", ".inprogress", ".partial", ".filepart", ".crdownload")
 """Ends of names that writers give to files that are not whole yet."""
+
+LOGS = {Format.DELTA: re.compile("^_delta_log/"), Format.ICEBERG: re.compile(r"^metadata/[^/]*\.metadata\.json$")}
+"""Names of files by which tables are known."""
 
 MOST_NAMES = 3
 """How many names of a folder are shown at most."""
@@ -93,6 +97,11 @@ def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: N
         what = f"it is still being written at {path}, or its writer died: there is {_some(unfinished)}."
         remedy = "Wait for its end, or land it again; nothing of it is read before."
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, remedy, HALF_WRITTEN))
+    if table := next((kind for kind, log in LOGS.items() if any(log.search(file.name) for file in there)), None):
+        what = (
+            f"there is a table of {table} at {path}, and it is declared as {frame.format}: files of old versions count."
+        )
+        raise RunRefused(Fault(f"Frame '{frame.name}'", what, f'Say format = "{table}".', NOT_LANDED))
     files = shown(there)
     if not files:
         return None

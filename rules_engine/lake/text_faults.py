@@ -15,6 +15,12 @@ LONGEST = 40
 
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "double", "float")
 MEND = "Mend the source, or declare the column as string."
+MEND_NUMBER = "Mend the source, or declare a type that holds it, such as decimal(38,2)."
+OF_RECORDS = "Declare the type that its records have, such as boolean, array<int> or struct<x:int>, or mend the source."
+NESTED = "…"
+"""What stands for a value of JSON that is neither a text nor a number."""
+NO_VALUES = ("null", "na", "n/a", "#n/a", "nil", "none", "\\n", "-")
+"""Words that people write where there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,16 @@ def value_fault(frame: Frame, name: str, type_: str, count: int, text: str, file
     """Values of a column that are none of its type as they are written."""
     values = "a value that is" if count == 1 else f"{count:,} values that are"
     looks = f"such as '{shape(text)}' in {place(file, line)} (digits shown as 9, letters as x)"
+    if text == NESTED:
+        what = f"its column '{name}' has {values} no {type_} as written, one in {place(file, line)}."
+        return Fault(f"Frame '{frame.name}'", what, OF_RECORDS, codes.VALUE)
     what = f"its column '{name}' has {values} no {type_} as written, {looks}."
     return Fault(f"Frame '{frame.name}'", what, _remedy(type_.partition("(")[0], type_, text, frame), codes.VALUE)
 
 
 def _remedy(family: str, type_: str, text: str, frame: Frame) -> str:
+    if frame.format is Format.CSV and text.lower() in NO_VALUES:
+        return f"Where it stands for no value, say options = {{ nullValue = '{text}' }}."
     if family in NUMBERS:
         return _of_number(family, type_, text, frame)
     if family in ("date", "timestamp", "timestamp_ntz"):
@@ -86,14 +97,14 @@ def _of_number(family: str, type_: str, text: str, frame: Frame) -> str:
         return f"Declare as many digits as it has, such as decimal(38,{min(len(fraction), 37)}): none is rounded."
     if family in NUMBERS[:4] and re.fullmatch(r"[+-]?[0-9]+\.[0-9]*", text):
         return "Declare it as a decimal."
-    return MEND
+    return MEND if frame.format is Format.CSV or "numbers" in frame.options else MEND_NUMBER
 
 
 def _marks(text: str) -> Iterator[str]:
     """The options by which a number would be read."""
     if re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}", text):
         yield 'decimal = ",", grouping = "."'
-    found = re.fullmatch(r"[+-]?[0-9]{1,3}(([^0-9.])[0-9]{3})(\2[0-9]{3})*(([.,])[0-9]+)?", text)
+    found = re.fullmatch(r"[+-]?[0-9]{1,3}(([^0-9A-Za-z.+-])[0-9]{3})(\2[0-9]{3})*(([.,])[0-9]+)?", text)
     if found and (found[5] or found[2] != ","):
         yield f'decimal = "{found[5] or "."}", grouping = "{found[2]}"'
     if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", text):
@@ -173,9 +184,13 @@ def ends_fault(frame: Frame, file: str, line: int) -> Fault:
 
 
 def header_again(frame: Frame, file: str, line: int) -> Fault:
-    """A header among records: each cell of it is a text, so nothing else would tell."""
+    """A header among records: where each of its cells is a text, nothing else would tell."""
     what = f"its header stands again among its records ({place(file, line)}): files were put one after the other."
-    return Fault(f"Frame '{frame.name}'", what, "Land each as a file of its own.", codes.RECORD)
+    remedy = "Land each as a file of its own."
+    if frame.options.get("header", "true").lower() == "false":
+        what = f"a header stands among its records ({place(file, line)}), and options say header = false."
+        remedy = "Leave that option out, or land all files without a header."
+    return Fault(f"Frame '{frame.name}'", what, remedy, codes.RECORD)
 
 
 def lost_letters(frame: Frame, file: str, line: int) -> Fault:
@@ -217,7 +232,9 @@ def json_fault(frame: Frame, kind: str, name: str, type_: str, count: int, file:
         ),
         "number": (
             f"its column '{name}' has numbers, {count:,} of them, one in {at}; it is declared as {type_}.",
-            "Declare it as a number, or land it in quotes: as a text 1.10 would come back as 1.1.",
+            "Land all of them in quotes, or leave out the option numbers where none is."
+            if type_.partition("(")[0] in NUMBERS
+            else "Declare it as a number, or land it in quotes: as a text 1.10 would come back as 1.1.",
             codes.VALUE,
         ),
     }[kind]

@@ -56,12 +56,12 @@ class TextCheck:
         yield pa.RecordBatch.from_arrays(columns, ["file", "name", "count", "text"])
 
     def _of_file(self, batch: pa.RecordBatch, file: str) -> Iterator[tuple[str, Wrong]]:
-        """A record that is cut off is none, so its cells are not looked at."""
+        """A record that is cut off is none, nor is a header, so their cells are not looked at."""
         for at, name in enumerate(self.marks):
             marked = batch.column(f"m{at}")
             if count := pc.sum(marked).as_py():
                 yield name, Wrong(count, file)
-                batch = batch.filter(pc.invert(marked)) if name == CUT else batch
+                batch = batch.filter(pc.invert(marked)) if name in (CUT, AGAIN) else batch
         for at, (name, type_) in enumerate(self.types.items()):
             texts = batch.column(f"t{at}")
             wrong = self._not_of_form(batch, at) if name in self.by_form else self._wrong(texts, type_)

@@ -61,18 +61,18 @@ class TextRecords:
     def _cells(self, rows: Any, kept: _Kept) -> Iterator[tuple[int, Sequence[str | None]]]:
         said, wide = self.frame.options, len(self.types)
         null, empty = said.get("nullValue", ""), said.get("emptyValue")
-        if headed := said.get("header", "true").lower() == "true":
+        if said.get("header", "true").lower() == "true":
             raise_all(RunRefused, self._of_header(next(rows, None)))
         first = end_of(kept.clear())
-        texts = all(cells.family(type_) in cells.TEXTS for type_ in self.types.values())
         for record in rows:
             raw = kept.clear()
             end = end_of(raw)
             first = first or end
             if end and end != first:
                 self._ends.setdefault(self._file, rows.line_num)
-            if headed and texts and record == list(self.types):
+            if record == list(self.types):
                 self._again.setdefault(self._file, rows.line_num)
+                continue
             if not record:
                 continue
             if len(record) != wide:

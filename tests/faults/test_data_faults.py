@@ -86,6 +86,16 @@ def _being_copied(folder: Path) -> None:
     (folder / "customers/part-1.parquet._COPYING_").touch()
 
 
+def _table(folder: Path) -> None:
+    (folder / "customers/_delta_log").mkdir()
+    (folder / "customers/_delta_log/00000000000000000000.json").write_text("{}")
+
+
+def _other_table(folder: Path) -> None:
+    (folder / "customers/metadata").mkdir()
+    (folder / "customers/metadata/v1.metadata.json").write_text("{}")
+
+
 def _of_nanoseconds(columns: Columns) -> Columns:
     return columns | {"at": pa.array(range(12), pa.timestamp("ns"))}
 
@@ -117,6 +127,8 @@ CHANGES: dict[str, Change] = {
     "half partition": _half_partition,
     "being copied": _being_copied,
     "no Parquet": _no_parquet,
+    "table": _table,
+    "other table": _other_table,
 }
 
 FAULTS = """
@@ -136,6 +148,8 @@ FAULTS = """
     no Parquet      | LAKE-102 | its file part-0.parquet cannot be read as parquet: cut off, altered, or of  | a file is of another format
     bit flip        | LAKE-102 | cannot be read                                                              | a bit of a value was flipped
     half partition  | LAKE-103 | it is still being written at                                                | a writer died on the way
+    table           | LAKE-101 | declared as parquet: files of old versions count. Say format = "delta".     | removed rows of a table would count
+    other table     | LAKE-101 | declared as parquet: files of old versions count. Say format = "iceberg".   | of Iceberg, too
     being copied    | LAKE-103 | its writer died: there is 'part-1.parquet._COPYING_'.                       | a file is still being copied
 """
 

@@ -84,9 +84,9 @@ def test_a_file_that_is_unlike_the_others_is_named(spark: SparkSession, tmp_path
 
 
 def test_columns_that_are_not_declared_are_seen(spark: SparkSession, tmp_path: Path) -> None:
-    """Declared ones first, and checked; the others as the files have them."""
-    _put(tmp_path / "customers" / "m.parquet", "n int, country string, id bigint")
-    schema = _evaluator(spark, tmp_path, "parquet").schema(AS_OF)
+    """Declared ones first, and checked; the others as the files have them, in a folder of any name."""
+    _put(tmp_path / "a[1]*" / "customers" / "m.parquet", "n int, country string, id bigint")
+    schema = _evaluator(spark, tmp_path / "a[1]*", "parquet").schema(AS_OF)
     assert list(schema.columns["customers"].items()) == [("id", "bigint"), ("country", "string"), ("n", "int")]
 
 
@@ -122,6 +122,14 @@ PLACES: Mapping[str, tuple[str, bytes, str]] = {
     ),
     "letters of two bytes": ("z.csv", TEXT.decode().encode("UTF-16"), 'options = { encoding = "UTF-16" }'),
     "letters of two bytes without a mark": ("z.csv", TEXT.decode().encode("UTF-16LE"), 'encoding = "UTF-16LE" }'),
+    "a header that is said to be none": (
+        "z.csv",
+        TEXT,
+        "a header stands among its records (z.csv, line 1), and options",
+    ),
+    "no header": ("z.csv", b"1,FR\n2,DE\n", "none of the declared columns in the first line"),
+    "another separator": ("z.csv", b"id;country\n1;FR\n", "parted by ';'. Say options = { sep = \";\" }."),
+    "a line for Excel": ("z.csv", b"sep=;\nid;country\n1;FR\n", "a first line for Excel alone (sep=)"),
     "a name with a space": ("m y%20é.csv", b"id,country\nx,FR\n", "such as 'x' in m y%20é.csv, line 2"),
     "the same name in two folders": ("n=2/z.csv", b"id,country\nx,FR\n", "such as 'x' in n=2/z.csv, line 2"),
 }
@@ -149,10 +157,15 @@ JSON_PLACES: Mapping[str, tuple[str, bytes, str]] = {
         JSON.decode().encode("UTF-16LE"),
         "has letters that are no UTF-8.",
     ),
+    "keys that are no texts": ("z.json", JSON, "is declared as map<int,int>, and keys of JSON are texts."),
     "a name with a space": ("m y%20é.json", JSON.replace(b"1", b"1.5"), "such as '9.9' in m y%20é.json, line 1"),
     "the same name in two folders": ("n=2/z.json", JSON.replace(b"1", b"1.5"), "such as '9.9' in n=2/z.json, line 1"),
 }
-SAID = {"a form in another language": "jj.MM.aaaa", "hours to twelve": "dd.MM.yyyy hh:mm"}
+SAID = {
+    "a form in another language": "dateFormat = 'jj.MM.aaaa'",
+    "hours to twelve": "dateFormat = 'dd.MM.yyyy hh:mm'",
+    "a header that is said to be none": "header = false",
+}
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -161,10 +174,10 @@ def test_a_text_file_that_is_not_where_or_what_its_name_says(spark: SparkSession
     file, content, says = PLACES[name]
     (tmp_path / "customers" / file).parent.mkdir(parents=True)
     (tmp_path / "customers" / file).write_bytes(content)
-    options = f"options = {{ dateFormat = '{SAID[name]}' }}" if name in SAID else ""
+    options = f"options = {{ {SAID[name]} }}" if name in SAID else ""
     _beside(tmp_path, file, TEXT)
     more = ', day = "date"' if "day=" in file else ', n = "int"' if "n=" in file else ""
-    key = "string" if name == "a header again" else "bigint"
+    key = "string" if name.startswith("a header") else "bigint"
     evaluator = _evaluator(spark, tmp_path, "csv", more, options, key)
     with pytest.raises(RunRefused) as refused:
         evaluator.check_lake(AS_OF)
@@ -178,7 +191,7 @@ def test_a_file_of_json_that_is_not_what_its_name_says(spark: SparkSession, tmp_
     (tmp_path / "customers" / file).parent.mkdir(parents=True)
     (tmp_path / "customers" / file).write_bytes(content)
     _beside(tmp_path, file, JSON)
-    more = ', n = "int"' if "n=" in file else ""
+    more = ', n = "int"' if "n=" in file else ', m = "map<int,int>"' if "keys" in name else ""
     with pytest.raises(RunRefused) as refused:
         _evaluator(spark, tmp_path, "json", more).check_lake(AS_OF)
     assert [says in str(fault) for fault in refused.value.faults] == [True]
@@ -200,7 +213,7 @@ def _refusal(spark: SparkSession, folder: Path, format_: str, row: Row, name: st
 
 
 def _put(path: Path, said: str) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     columns = [each.strip().split(" ", 1) for each in said.split(", ")]
     table = pa.Table.from_arrays([TYPES[type_] for _, type_ in columns], [name for name, _ in columns])
     if path.suffix == ".parquet":

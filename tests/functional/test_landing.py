@@ -188,7 +188,7 @@ OPTIONS = """
     csv  | comment = "#"              | # a, remark           | unjudged comment   | a remark has no cells
     csv  | escape = "!"               | 1,"F!"R",1.00,        | unjudged escape    | the quote is within the cell
     csv  | quote = ""                 | 1,F"R,1.00,           | unjudged quote     | no quote means anything
-    csv  | sep = "\\t"                | 1                     | no column 'country' | a tab parts, and here are commas
+    csv  | sep = "\\t"                | 1                     | Say options = { sep = "," } | a tab parts, and here are commas
     csv  | escape = '"'               | 1,"F""R",1.00,        | judged             | as it is without a word
     csv  | multiLine = "true"         | 1,FR,ten,             | no decimal         | as ever, so values are judged
     json | dateFormat = "dd.MM.yyyy"  | {"customer_id": 1, "country": "", "premium": 1, "joined": "31.01.2020"} | judged | a day by its form
