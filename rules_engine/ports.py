@@ -7,7 +7,7 @@ Every adapter is held to its port's contract by the suites in ``tests/contract``
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from rules_engine.model.manifest import Evaluation, Manifest
 from rules_engine.model.publications import Chain, Publication
 from rules_engine.model.register import Row
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.summaries import Summary
 
 Progress = Callable[[str, float], None]
 """Told what is being done, and the share of it that is done (0 to 1)."""
@@ -67,6 +68,8 @@ class OpenLake(Generic[Rows]):
     """Frame name to where the files of that state are."""
     frames: Mapping[str, Rows]
     schema: Schema
+    summaries: Mapping[str, Summary] = field(default_factory=dict)
+    """Frame name to what its files say of all its rows, where they do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
 from rules_engine.lake import elements, merges, orphans, uniqueness
@@ -64,7 +64,12 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
     raise_all(RunRefused, _missing(frame, keys, data))
     try:
         asked = elements.measures(frame, data, columns, opened.as_of)
-        found = [*_measured(lake, frame, data, asked, keys, uses)]
+        found = list[Breach]()
+        if asked:
+            rows, wrong = elements.counted(data, asked, opened.summaries.get(frame.name), opened.as_of)
+            found += elements.breaches(lake, frame, data, asked, rows, wrong, uses)
+        for key in keys:
+            found += _of_key(lake, frame, data, key, uses)
         if frame.name == merges.frame_read(lake):
             found += merges.breaches(lake, data)
         if frame.orphans is not None and frame is not lake.subject_frame:
@@ -89,24 +94,6 @@ def _missing(frame: Frame, keys: Sequence[Key], data: DataFrame) -> Iterator[Fau
     for name in sorted({name for key in keys for name in key.columns if name.lower() not in known}):
         what = f"its files have no column '{name}', which is declared as its key."
         yield Fault(f"Frame '{frame.name}'", what, did_you_mean(name, data.columns) or "Mend key = […].", NO_KEY)
-
-
-def _measured(
-    lake: Lake,
-    frame: Frame,
-    data: DataFrame,
-    asked: Sequence[elements.Measure],
-    keys: Sequence[Key],
-    used: Used,
-) -> Iterator[Breach]:
-    """What one aggregate finds, and keys that repeat."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    if asked:
-        found: Any = data.agg(F.count(F.lit(1)).alias("rows"), *elements.counts(asked)).first()
-        yield from elements.breaches(lake, frame, data, asked, found, used)
-    for key in keys:
-        yield from _of_key(lake, frame, data, key, used)
 
 
 def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, used: Used) -> Iterator[Breach]:

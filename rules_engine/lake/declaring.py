@@ -158,7 +158,8 @@ def _columns(place: Place, options: dict[str, str]) -> Mapping[str, str | Unread
     with file.open("rb") as stream:
         if place.format is Format.JSON:
             return columns_of_json(_records(stream))
-        return dict(heads.FEET[Format.ORC if file.suffix == ".orc" else Format.PARQUET](stream, Frame("any", "any")))
+        foot = heads.FEET[Format.ORC if file.suffix == ".orc" else Format.PARQUET]
+        return dict(foot(stream, Frame("any", "any")).columns)
 
 
 def _records(stream: BinaryIO) -> Iterator[Pairs]:

@@ -15,6 +15,7 @@ from rules_engine.lake.used import Used
 from rules_engine.model.columns import AS_OF, DAYS, Column
 from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.masking import masked
+from rules_engine.model.summaries import Summary
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -112,19 +113,54 @@ def _check_pattern(frame: Frame, data: DataFrame, column: Column) -> None:
         ) from problem
 
 
-def counts(asked: Sequence[Measure]) -> list[SparkColumn]:
-    """The columns of the one aggregate: of each measure how many rows are wrong."""
+def counted(data: DataFrame, asked: Sequence[Measure], summary: Summary | None, as_of: date) -> tuple[int, list[int]]:
+    """
+    How many rows there are, and of each measure how many are wrong.
+
+    What files say of all their rows is taken from there; one aggregate over the rows finds the rest.
+    """
     from pyspark.sql import functions as F  # noqa: N812
 
-    return [F.count_if(each.wrong).alias(f"wrong_{at}") for at, each in enumerate(asked)]
+    wrong = [wrong_rows_said(each, summary, as_of) if summary else None for each in asked]
+    if summary and None not in wrong:
+        return summary.rows, [each or 0 for each in wrong]
+    unsaid = [F.count_if(each.wrong) for each, known in zip(asked, wrong, strict=True) if known is None]
+    rows, *found = data.agg(F.count(F.lit(1)), *unsaid).collect()[0]
+    rest = iter(found)
+    return rows, [next(rest) if known is None else known for known in wrong]
+
+
+def wrong_rows_said(measure: Measure, summary: Summary, as_of: date) -> int | None:
+    """How many rows are wrong by what the files say; None where that is not known."""
+    column = measure.column
+    found = summary.columns.get(column.name.lower())
+    if found is None or measure.code not in {NULLS, RANGE}:
+        return None
+    if measure.code == NULLS:
+        return found.nulls
+    if found.nulls == summary.rows:
+        return 0
+    if not found.ends or column.type.lower() in {"float", "double"}:
+        return None
+    low, high = (_end(column, text, as_of) for text in (column.low, column.high))
+    least, most = found.ends
+    within = (low is None or low <= least) and (high is None or most <= high)  # type: ignore[operator]
+    return 0 if within else None
+
+
+def _end(column: Column, text: str | None, as_of: date) -> Decimal | date | None:
+    """A declared end of a range, to be held against what files say."""
+    if text is None:
+        return None
+    if column.type.lower() == "date":
+        return as_of if text == AS_OF else date.fromisoformat(text)
+    return Decimal(text)
 
 
 def breaches(
-    lake: Lake, frame: Frame, data: DataFrame, asked: Sequence[Measure], found: Any, used: Used
+    lake: Lake, frame: Frame, data: DataFrame, asked: Sequence[Measure], rows: int, wrong: Sequence[int], used: Used
 ) -> Iterator[Breach]:
     """Every measure of which more rows are wrong than may be."""
-    rows = int(found["rows"])
-    wrong = {at: found[f"wrong_{at}"] for at in range(len(asked))}
     broken = {at: each for at, each in enumerate(asked) if wrong[at] > each.allowed * rows}
     examples = _examples(data, broken)
     for at, each in broken.items():

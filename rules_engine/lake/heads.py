@@ -6,17 +6,18 @@ import bz2
 import csv
 import gzip
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from rules_engine.lake import first_bytes
+from rules_engine.lake import first_bytes, parquet_feet
 from rules_engine.lake.arrow_types import Unreadable, type_name
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.letters import LOST, MARK
 from rules_engine.model.frames import Format, Frame
+from rules_engine.model.summaries import Summary
 
 MOST_CELLS = 2**30
 """Characters of a cell at most: none is too long to be told."""
@@ -38,6 +39,8 @@ class Head:
     """What the reader of the format said, where the file is broken."""
     folders: tuple[tuple[str, str], ...] = ()
     """Columns that the names of its folders say, and their values there."""
+    summary: Summary | None = None
+    """What its foot says of its rows, where it does."""
 
 
 def folders_of(file: DataFile) -> tuple[tuple[str, str], ...]:
@@ -48,25 +51,31 @@ def folders_of(file: DataFile) -> tuple[tuple[str, str], ...]:
 
 def with_columns(file: DataFile, found: Found) -> Head:
     """The head of a file with these columns and types."""
-    names = [name.lower() for name, _ in found]
-    twice = tuple(name for name, _ in found if names.count(name.lower()) > 1)
-    return Head(file, dict(found), twice, folders=folders_of(file))
+    names = [name.lower() for name, _ in found.columns]
+    twice = tuple(name for name, _ in found.columns if names.count(name.lower()) > 1)
+    return Head(file, dict(found.columns), twice, folders=folders_of(file), summary=found.summary)
 
 
-Found = list[tuple[str, str | Unreadable | None]]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a reader found: columns in their order with their types, and what is said of the rows."""
+
+    columns: Sequence[tuple[str, str | Unreadable | None]]
+    summary: Summary | None = None
 
 
-def _parquet(stream: BinaryIO, _: Frame) -> Found:
+def _parquet(stream: BinaryIO, frame: Frame) -> Found:
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(stream)
     leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
     old = {leaf.path.split(".")[0] for leaf in leaves if leaf.physical_type == "INT96"}
-    pages = _unread_pages(metadata)
-    return [
-        (each.name, pages.get(each.name) or type_name(each.type, nanoseconds=each.name in old))
-        for each in metadata.schema.to_arrow_schema()
+    pages, schema = _unread_pages(metadata), metadata.schema.to_arrow_schema()
+    counted = [c.name.lower() for c in frame.columns if c.nulls < 1 or c.ranged]
+    columns = [
+        (each.name, pages.get(each.name) or type_name(each.type, nanoseconds=each.name in old)) for each in schema
     ]
+    return Found(columns, parquet_feet.summary(metadata, counted))
 
 
 def _unread_pages(metadata: Any) -> dict[str, Unreadable]:
@@ -84,10 +93,12 @@ def _unread_pages(metadata: Any) -> dict[str, Unreadable]:
 def _orc(stream: BinaryIO, _: Frame) -> Found:
     from pyarrow import orc
 
-    return [
-        (each.name, OF_ZONE if getattr(each.type, "tz", None) else type_name(each.type, nanoseconds=True))
-        for each in orc.ORCFile(stream).schema
-    ]
+    return Found(
+        [
+            (each.name, OF_ZONE if getattr(each.type, "tz", None) else type_name(each.type, nanoseconds=True))
+            for each in orc.ORCFile(stream).schema
+        ]
+    )
 
 
 OF_ZONE = Unreadable("a timestamp with local time zone", "timestamps without a zone, in UTC")
@@ -97,13 +108,13 @@ OF_ZONE = Unreadable("a timestamp with local time zone", "timestamps without a z
 def _csv(stream: BinaryIO, frame: Frame) -> Found:
     """The header; nothing where the first line is a record."""
     if frame.options.get("header", "true").lower() == "false":
-        return []
+        return Found([])
     found = first_bytes.kind(first_of(stream))
     lines = csv.reader(lines_of(stream, frame, errors="replace"), **dialect(frame))
     names = next(lines, [])
     if any(each in "".join(names) for each in (LOST, MARK, "\0")):
         raise UnicodeError(found)
-    return [(name, None) for name in names]
+    return Found([(name, None) for name in names])
 
 
 FEET: Mapping[Format, Callable[[BinaryIO, Frame], Found]] = {Format.PARQUET: _parquet, Format.ORC: _orc}

@@ -19,6 +19,7 @@ from rules_engine.lake.looking import heads
 from rules_engine.lake.storage import Landed
 from rules_engine.lake.text_values import literal
 from rules_engine.model.frames import Format, Frame
+from rules_engine.model.summaries import Summary, of_parts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,16 +49,18 @@ def spark_errors() -> tuple[type[Exception], ...]:
     return PySparkException, Py4JError
 
 
-def opened(spark: SparkSession, frame: Frame, place: Landed) -> DataFrame:
+def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame, Summary | None]:
     """
     A frame's rows: its declared columns, and those that its files have besides where the format has types.
+
+    With them what its files say of all rows, where they do.
 
     Raises:
         RunRefused: With everything that is not as declared, of every file.
     """
     wanted = declared_types(spark, frame)
     if place.version:
-        return _table(spark, frame, wanted, place.version)
+        return _table(spark, frame, wanted, place.version), None
     raise_all(RunRefused, _unreadable_text(spark, frame, wanted))
     found = heads(spark, frame, place.files)
     raise_all(RunRefused, head_faults(frame, wanted, found))
@@ -66,7 +69,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> DataFrame:
     except spark_errors() as problem:
         raise RunRefused(unread(frame, problem)) from problem
     raise_all(RunRefused, _differences(frame, wanted, rows))
-    return rows
+    return rows, of_parts(head.summary for head in found)
 
 
 def _unreadable_text(spark: SparkSession, frame: Frame, wanted: Mapping[str, str]) -> list[Fault]:

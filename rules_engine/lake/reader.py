@@ -36,10 +36,10 @@ class SparkLakeReader:
             if found := collected(lambda frame=frame: landed(session, frame, as_of, lake.snapshots), faults):  # type: ignore[misc]
                 places[frame.name] = found
         raise_all(RunRefused, faults)
-        frames = open_frames(session, lake, places)
+        frames, summaries = open_frames(session, lake, places)
         snapshots = {name: place.snapshot for name, place in places.items()}
         where = {name: place.path for name, place in places.items()}
-        return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames))
+        return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames), summaries)
 
     def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:
         raise_all(RunRefused, self._of_texts(opened))  # what is no value would end the checks after it

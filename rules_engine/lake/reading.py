@@ -14,25 +14,32 @@ from rules_engine.lake.opening import opened, spark_errors, unread
 from rules_engine.lake.ready import ready_frames
 from rules_engine.lake.storage import Landed
 from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.summaries import Summary
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -> dict[str, DataFrame]:
+def open_frames(
+    spark: SparkSession, lake: Lake, places: Mapping[str, Landed]
+) -> tuple[dict[str, DataFrame], dict[str, Summary]]:
     """
     Every frame as a DataFrame of its columns, registered as a view of its name; of files the heads are read, no rows.
+
+    With them what their files say of all rows, by the frame's name, where they do.
 
     Raises:
         RunRefused: With everything that is not as declared, of every frame and every file.
     """
     frames: dict[str, DataFrame] = {}
+    summaries: dict[str, Summary] = {}
     faults: list[Fault] = []
     with ThreadPoolExecutor(4) as several:  # of each frame Spark reads what its files say of themselves
         opening = [several.submit(opened, spark, frame, places[frame.name]) for frame in lake.frames]
     for frame, found in zip(lake.frames, opening, strict=True):
-        if (rows := collected(found.result, faults)) is not None:
-            frames[frame.name] = rows
+        if there := collected(found.result, faults):
+            frames[frame.name], summary = there
+            summaries |= {frame.name: summary} if summary else {}
     faults += _key_faults(lake, frames)
     raise_all(RunRefused, faults)
     for name, data in frames.items():
@@ -40,7 +47,7 @@ def open_frames(spark: SparkSession, lake: Lake, places: Mapping[str, Landed]) -
     ready = ready_frames(lake, frames)
     for name, data in ready.items():
         data.createOrReplaceTempView(name)
-    return frames | ready
+    return frames | ready, summaries
 
 
 def reads_every_file(spark: SparkSession) -> None:

@@ -26,20 +26,15 @@ def key_rows(data: DataFrame, columns: Sequence[str]) -> KeyRows:
     """
     Count the rows, and look whether any two have the same key; never wrong where it says that none have.
 
-    Of a whole number 64 neighbours are one group and one bit each, so that of dense numbers few groups are moved, and
-    of others as many as there are rows. Anything else is grouped by its hash, which is the same where the values are.
+    Whole numbers are counted by their :func:`neighbours`. Anything else is grouped by its hash, which is the same where
+    the values are.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
-    values = [data[f"`{column}`"] for column in columns]
-    if _is_whole(data, columns):
-        number = values[0].cast("bigint")
-        bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), number.bitwiseAND(F.lit(63)).cast("int"))
-        group, different = F.shiftright(number, 6), F.sum(F.bit_count("of group"))
-        groups = data.groupBy(group.alias("group")).agg(
-            F.count(F.lit(1)).alias("rows"), F.bit_or(bit).alias("of group")
-        )
+    if is_whole(data, columns):
+        groups, different = neighbours(data, columns[0]), F.sum(F.bit_count("bits"))
     else:
+        values = [data[f"`{column}`"] for column in columns]
         group, different = F.when(_given(values), F.xxhash64(*values)), F.count("group")
         groups = data.groupBy(group.alias("group")).agg(F.count(F.lit(1)).alias("rows"))
     given = F.sum(F.when(F.col("group").isNotNull(), F.col("rows")))
@@ -48,7 +43,22 @@ def key_rows(data: DataFrame, columns: Sequence[str]) -> KeyRows:
     return KeyRows(rows, with_key, with_key == keys)
 
 
-def _is_whole(data: DataFrame, columns: Sequence[str]) -> bool:
+def neighbours(data: DataFrame, column: str) -> DataFrame:
+    """
+    A column of whole numbers by ``group``, 64 neighbours each: its ``rows``, and a bit in ``bits`` for each number.
+
+    Of dense numbers few groups are moved, and of others as many as there are rows. NULL is a group of its own.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    number = data[f"`{column}`"].cast("bigint")
+    bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), number.bitwiseAND(F.lit(63)).cast("int"))
+    groups = data.groupBy(F.shiftright(number, 6).alias("group"))
+    return groups.agg(F.count(F.lit(1)).alias("rows"), F.bit_or(bit).alias("bits"))
+
+
+def is_whole(data: DataFrame, columns: Sequence[str]) -> bool:
+    """Whether it is one column of whole numbers."""
     types = {name.lower(): type_ for name, type_ in data.dtypes}
     return len(columns) == 1 and types[columns[0].lower()] in WHOLE
 

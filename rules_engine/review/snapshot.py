@@ -62,7 +62,7 @@ def reopened(
     if lake.holdings and not holdings:
         gone[lake.holdings.name] = gone.get(lake.frame(lake.holdings.frame).name, "(not read)")
     there = replace(lake, frames=tuple(f for f in lake.frames if f.name in places), holdings=holdings, merged=None)
-    frames = open_frames(own, there, places) | open_lists(own, there, lists)
+    frames = open_frames(own, there, places)[0] | open_lists(own, there, lists)
     return Reopened(own, there, schema_of(there, frames), gone)
 
 

@@ -13,7 +13,7 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import cells, json_records
 from rules_engine.lake.agreement import head_faults
 from rules_engine.lake.data_files import DataFile
-from rules_engine.lake.heads import EMPTY, MOST_CELLS, Head, dialect, with_columns
+from rules_engine.lake.heads import EMPTY, MOST_CELLS, Found, Head, dialect, with_columns
 from rules_engine.lake.json_faults import as_text, by_text, told
 from rules_engine.lake.line_ends import end_of
 from rules_engine.lake.text_faults import Uneven, Wrong, ends_fault, header_again, record_fault, value_fault
@@ -85,7 +85,9 @@ class TextRecords:
 
     def _of_header(self, names: list[str] | None) -> Iterator[Fault]:
         file = DataFile("", self._file.rpartition("/")[2], 0, "")
-        found = Head(file, wrong=EMPTY) if names is None else with_columns(file, [(name, None) for name in names])
+        found = (
+            Head(file, wrong=EMPTY) if names is None else with_columns(file, Found([(name, None) for name in names]))
+        )
         return head_faults(self.frame, self.types, [found])
 
     @property
