@@ -21,7 +21,7 @@ from rules_engine.lake.lists import taken
 from rules_engine.model.rule_sets import policies_on
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Standing
-from rules_repo.lints import between, warnings
+from rules_repo.lints import between, of_lists, warnings
 from rules_repo.selection import read as selecting
 
 Number = Annotated[int, typer.Argument(metavar="CHANGE", help="The number of the change.")]
@@ -74,6 +74,7 @@ def check(desk: Desk, change: Number) -> None:
         answer = ask(installation, asked, now().date(), lists)
         faults = [*taken(installation.lake, lists), *answer.faults]
         advice = [*_advice(installation, drafts), *between(book.timelines(change)), *answer.warnings]
+        advice += of_lists(each for each in lists if each.name in drafted)
         findings = " ".join(str(fault) for fault in faults) or "no gate refuses anything."
         found = {"change": change, "saw": standing.content_hash, "passed": not faults}
         found |= {"findings": f"{findings} (Asked: {answer.by}.)", **answer.whom}

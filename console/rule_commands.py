@@ -19,7 +19,7 @@ from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused, collected, did_you_mean, raise_all
 from rules_engine.model.rule_sets import policies_on
 from rules_engine.model.rules import EffectivePeriod, Kind, RuleVersion
-from rules_repo.lints import between, warnings
+from rules_repo.lints import between, of_lists, warnings
 from rules_repo.overview import Listed, overview
 from rules_repo.rule_checks import covered, rule_checks
 from rules_repo.selection import read as selecting
@@ -137,8 +137,13 @@ def import_rules(
         proposal = propose(dry_run=dry_run)
     parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
     new = [*parts["added"], *parts["changed"]]
+    texts = of_lists(each for each in contents.reference_lists if each.name in proposal.changes.reference_lists)
     days = between(version for version in contents.versions if version.key in new)
-    for warning in (*warnings(contents.versions, policies_on(now().date(), contents.membership_types), new), *days):
+    for warning in (
+        *warnings(contents.versions, policies_on(now().date(), contents.membership_types), new),
+        *days,
+        *texts,
+    ):
         desk.screen.note(f"Warning: {warning}")
     desk.log("imported", dry_run=dry_run, **{name: len(keys) for name, keys in parts.items()})
     drawn = table("", "how many", "which", right=["how many"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import islice, pairwise
 
 from rules_engine.errors import Fault
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import Kind, MembershipType, RuleVersion
 from rules_repo.timeline import by_key
 
@@ -52,6 +54,16 @@ def between(versions: Iterable[RuleVersion]) -> Iterator[Fault]:
             if end is not None and (end - first).days == 1:
                 what = f"it counts on one day alone, {first}: its end, {end}, is the first day without."
                 yield Fault(f"Rule {key}", what, "Give a later end, if more days are meant.")
+
+
+def of_lists(lists: Iterable[ReferenceList]) -> Iterator[Fault]:
+    """The warnings about the texts of reference lists: at most three of each."""
+    from rules_engine.sql.gate.lint import of_value  # with its lists of words, as below
+
+    for each in lists:
+        texts = ((column, value) for row in each.rows for column, value in row.items() if isinstance(value, str))
+        found = (fault for column, value in texts for fault in of_value(f"'{value[:40]}' of {column}", value))
+        yield from (replace(fault, which=f"Reference list {each.name}") for fault in islice(found, 3))
 
 
 def _alone(version: RuleVersion) -> Iterator[Fault]:

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from rules_engine.sql.literals import is_invisible
+
 QUOTES = dict.fromkeys("‘’‚‛′´ʹʼˈ“”„‟«»″ʺ‹›", "'")
 ALIKE = dict(zip("АВСЕНІЈКМОРЅТХаеіјорсухѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABCEHIJKMOPSTXaeijopcyxsABEZHIKMNOPTYXo", strict=True))
 """Letters of other scripts that look like one of ours."""
@@ -63,27 +65,49 @@ def of_operator(sign: str) -> str:
 
 
 def of_text(text: str) -> tuple[str, str] | None:
-    """
+    r"""
     A text in plain letters, and those of it that only look plain; None where it has none.
 
     A letter of another alphabet is one within a word that has letters of ours, too: a word all of Cyrillic is a word.
+    So are spaces and quotes that nobody types, what is not to be seen, accents by themselves, and UTF-8 read otherwise.
 
     >>> of_text("МADRID ２")
     ('MADRID 2', 'М２')
     >>> of_text("МОСКВА")
+    >>> of_text("OrlÃ©ans"), of_text("Orle\u0301ans")
+    (('Orléans', 'Ã©'), ('Orléans', '\u0301'))
     """
-    plain = []
+    plain: list[str] = []
     for word in re.split(r"(\W+)", text):
         mixed = any(c.isascii() and c.isalpha() for c in word)
-        plain.append("".join(_plain(char, mixed=mixed) for char in word))
-    odd = "".join(char for char, ours in zip(text, "".join(plain), strict=True) if char != ours)
-    return ("".join(plain), odd) if odd else None
+        plain += [_plain(char, mixed=mixed) for char in word]
+    odd = "".join(char for char, ours in zip(text, plain, strict=True) if char != ours)
+    whole = _as_written(unicodedata.normalize("NFC", "".join(plain)))
+    odd += "".join(char for char in "".join(plain) if not char.isascii() and char not in whole)
+    return (whole, odd) if odd else None
+
+
+def _as_written(text: str) -> str:
+    """A text of UTF-8 that was read as one of Windows, as it was written: Orléans, where it reads OrlÃ©ans."""
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def literal_of(text: str) -> str:
+    """How a rule writes a text, with its apostrophes."""
+    return "concat('" + text.replace("'", "', chr(39), '") + "')" if "'" in text else f"'{text}'"
 
 
 def _plain(char: str, *, mixed: bool) -> str:
     if mixed and char in ALIKE:
         return ALIKE[char]
-    return unicodedata.normalize("NFKC", char) if "\uff01" <= char <= "\uff5e" else char
+    if is_odd_space(char):
+        return " "
+    if is_invisible(char) and char not in "\t\r\n":
+        return ""
+    return QUOTES.get(char) or (unicodedata.normalize("NFKC", char) if "\uff01" <= char <= "\uff5e" else char)
 
 
 def is_odd_space(character: str) -> bool:

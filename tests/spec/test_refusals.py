@@ -95,6 +95,12 @@ PREDICATES = """
     country = 'СANADA'                                                           | SQL-907 | the first letter is Cyrillic
     country in ('FR', 'Ｂ')                                                      | SQL-907 | a letter of full width
     name = 'ΑLPHA'                                                               | SQL-907 | a Greek one
+    name = 'OrlÃ©ans'                                                            | SQL-907 | UTF-8 that was read as something else
+    name = 'Orle\u0301ans'                                                            | SQL-907 | an accent by itself
+    name = 'L’Oréal'                                                             | SQL-907 | an apostrophe that a word processor made
+    country = 'FR '                                                              | SQL-909 | a space that nobody sees
+    country in ('FR', ' BE')                                                     | SQL-909 | in a list, too
+    country = 'F%'                                                               | SQL-906 | LIKE was meant
     email = 'jane.doe@example.com'                                               | SQL-903 | a warning: rules are copied into logs
 """
 

@@ -8,8 +8,9 @@ from datetime import date
 
 import pytest
 
+from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import EffectivePeriod, Form, Kind, MembershipType, RuleVersion
-from rules_repo.lints import between, warnings
+from rules_repo.lints import between, of_lists, warnings
 from tests.spec.table import Row, cases
 
 GOLD = MembershipType("GOLD", margin=10)
@@ -61,6 +62,29 @@ def test_what_is_warned_of(case: Row) -> None:
     """The rules of one day, and everything said about them."""
     said = " ".join(map(str, warnings([rule(text.strip()) for text in case["rules"].split(";")], [GOLD])))
     assert re.search(case["says"], said) if case["says"] else not said
+
+
+TEXTS = """
+    value        | says                                                       | because
+    -------------+------------------------------------------------------------+----------------------------------
+    XA           |                                                            | a code as everybody types it
+    Orléans      |                                                            | a letter with its accent
+    Москва       |                                                            | a word all of Cyrillic
+    X\u00a0A          | 'X\u00a0A' of code holds \u00a0 .NO-BREAK SPACE.* type it again: 'X A' | pasted from a web page
+    X\u00adA          | SOFT HYPHEN.* type it again: 'XA'                          | what is not to be seen
+    ХA           | CYRILLIC CAPITAL LETTER HA.* type it again: 'XA'           | a letter that looks like ours
+    “XA”         | LEFT DOUBLE QUOTATION MARK                                 | quotes of a word processor
+    OrlÃ©ans     | type it again: 'Orléans'                                   | another encoding
+    "XA "        | begins or ends with a space.* write 'XA'                   | a space behind it
+"""
+
+
+@pytest.mark.parametrize("case", cases(TEXTS))
+def test_texts_of_lists_are_warned_of(case: Row) -> None:
+    """A text that no text that was typed is equal to is never found in the list."""
+    codes = ReferenceList("codes", {"code": "string"}, ({"code": case["value"].strip('"')},))
+    said = " ".join(map(str, of_lists([codes])))
+    assert re.search(f"^Reference list codes: .*{case['says']}", said) if case["says"] else not said
 
 
 def test_only_the_rules_asked_about_are_warned_of() -> None:

@@ -23,7 +23,7 @@ from rules_engine.sql.gate import result_shape as shape
 from rules_engine.sql.gate.bounded_cost import costs_little
 from rules_engine.sql.gate.early import early_faults
 from rules_engine.sql.gate.function_calls import call_faults, calls, foreign, lengths, place_faults
-from rules_engine.sql.gate.lint import advice
+from rules_engine.sql.gate.lint import advice, of_value
 from rules_engine.sql.gate.name_resolution import Names
 from rules_engine.sql.gate.scopes import Answer, Frames, Relation, Scope
 from rules_engine.sql.gate.syntax import Unreadable, node_faults, parse, position, size_faults
@@ -221,9 +221,16 @@ def _reading(
         functions=frozenset(c.name for c in calls(words) if c.name in allowed().functions and not c.after_as),
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
-        warnings=_named(version, [*advice(nodes, schema), *lengths(words)]),
+        warnings=_named(version, [*advice(nodes, schema), *lengths(words), *_of_values(version, words)]),
         costs_little=costs_little(nodes, answer.scans),
     )
+
+
+def _of_values(version: RuleVersion, words: Sequence[Token]) -> Iterator[Fault]:
+    named = {token.word.removeprefix(":") for token in words if token.kind is Kind.PARAMETER}
+    for name, value in version.parameters.items():
+        if name in named and isinstance(value, str):
+            yield from of_value(f"of :{name}", value)
 
 
 def _named(version: RuleVersion, found: Iterable[Fault]) -> tuple[Fault, ...]:

@@ -12,7 +12,7 @@ from sqlglot import exp
 from rules_engine.errors import Fault
 from rules_engine.model.frames import Schema
 from rules_engine.sql.allow_list import refuse
-from rules_engine.sql.cures import of_text
+from rules_engine.sql.cures import literal_of, of_text
 from rules_engine.sql.gate.syntax import position
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
@@ -27,6 +27,7 @@ def advice(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
         _addresses(nodes),
         _of_nobody(nodes),
         _look_alikes(nodes),
+        _edges(nodes),
         _zeros(nodes),
     ):
         if (fault := next(found, None)) is not None:
@@ -75,6 +76,9 @@ def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
                     yield say(
                         position(node), name=f"a comparison with {node.sql('spark')[:40]}, which is NULL,", hint=hint
                     )
+            case exp.EQ() if (text := node.expression.unnest()).is_string and _LIKE.search(text.name):
+                hint = f"Write LIKE {literal_of(text.name[:40])}, if % is to stand for any letters."
+                yield say(position(node), name=f"= '{text.name[:40]}' where no text has a %", hint=hint)
             case exp.Case() if node.this and any(isinstance(when.this, exp.Null) for when in node.args["ifs"]):
                 yield say(position(node), name="WHEN NULL", hint="Write CASE WHEN x IS NULL THEN … END.")
             case exp.Between() if _is_reversed(node):
@@ -86,6 +90,9 @@ def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
                 hint = "LIKE knows % for any letters and _ for one; for [FD], * and ? write RLIKE '^[FD]'."
                 yield say(position(node), name=f"LIKE '{node.expression.name[:40]}' by its brackets, * or ?", hint=hint)
 
+
+_LIKE = re.compile(r"^%.|[^\d\s%]%$")
+"""Texts that look like patterns of LIKE, and not like a percentage."""
 
 _WILD = re.compile(r"^[^%_]*[*?][^%_]*$|\[[^\]]+\]")
 """Patterns of file names, or of SQL Server."""
@@ -103,9 +110,36 @@ def _is_reversed(between: exp.Between) -> bool:
 def _look_alikes(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
     """Words of two alphabets, and letters and digits of full width: nobody types them."""
     for node in nodes:
-        if isinstance(node, exp.Literal) and node.is_string and (odd := of_text(node.name)):
-            shown = ", ".join(f"{char} ({unicodedata.name(char, 'no name')})" for char in dict.fromkeys(odd[1]))
-            yield refuse("SQL-907", position(node), name=f"'{node.name[:40]}'", found=shown, hint=f"'{odd[0][:40]}'")
+        if isinstance(node, exp.Literal) and node.is_string:
+            yield from _look_alike(f"'{node.name[:40]}'", node.name, position(node))
+
+
+def _look_alike(name: str, text: str, at: int | None = None) -> Iterator[Fault]:
+    if odd := of_text(text):
+        shown = ", ".join(f"{char} ({unicodedata.name(char, 'no name')})" for char in dict.fromkeys(odd[1]))
+        yield refuse("SQL-907", at, name=name, found=shown, hint=literal_of(odd[0][:40]))
+
+
+def _edges(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+    """Texts that are compared whole and have a space before or behind them, or more than one line."""
+    for node in nodes:
+        compared = isinstance(node.parent, exp.EQ | exp.NEQ) or (
+            isinstance(node.parent, exp.In) and node.arg_key != "this"
+        )
+        if isinstance(node, exp.Literal) and node.is_string and compared:
+            yield from _edge(f"'{node.name[:40]}'", node.name, position(node))
+
+
+def _edge(name: str, text: str, at: int | None = None) -> Iterator[Fault]:
+    bare = " ".join(text.split())
+    if bare and (text != text.strip() or set(text) & set("\t\r\n")):
+        yield refuse("SQL-909", at, name=name, hint=literal_of(bare[:40]))
+
+
+def of_value(name: str, text: str) -> Iterator[Fault]:
+    """Warnings about a text that rules compare with and do not write themselves: a parameter's, or one of a list."""
+    yield from _look_alike(name, text)
+    yield from _edge(name, text)
 
 
 def _zeros(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
