@@ -216,6 +216,9 @@ def _drafted(
             raise ChangeRefused(*faults) from refused
         for warning in between(book.timelines(held, key) if held else ()):
             desk.screen.note(f"Warning: {warning}")
+    if not count and held:
+        remedy = f"`rules change show {held}` shows it; `rules change reject {held}` sends it back to its authors."
+        raise RunRefused(Fault(f"Rule {key}", f"change {held} has it, and is no draft of yours.", remedy))
     if not count:
         raise RunRefused(Fault(f"Rule {key}", "there is no such rule, or no such period.", "`rules show` shows both."))
     next_step = f"drafted in change {held}. Hand it in: rules change submit {held} --reason …"

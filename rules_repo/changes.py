@@ -70,6 +70,9 @@ _DRAFTS = f"SELECT {_COLUMNS} FROM rules.draft WHERE change_id = :change AND edi
 
 _HELD = "SELECT max(change_id) FROM rules.draft WHERE rule_key = :key"
 
+_OWN = """SELECT change_id FROM rules.change_overview
+    WHERE state = 'draft' AND session_user::text = ANY (string_to_array(authors, ', '))"""
+
 _WORDINGS = f"""
     SELECT {_COLUMNS} FROM rules.draft WHERE change_id = :change AND rule_key = :key AND edited
     UNION ALL SELECT {_COLUMNS} FROM rules.rule WHERE CAST(:change AS bigint) IS NULL AND rule_key = :key
@@ -194,6 +197,8 @@ class ChangeBook:
                 connection.execute(text("SELECT rules.work_on(:change)"), {"change": change})
             count = connection.execute(text(statement), values).rowcount
             held = connection.execute(text(_HELD), {"key": key}).scalar()
+            if not count and held in {change, *connection.execute(text(_OWN)).scalars()}:  # it is new in this draft
+                count = connection.execute(text(statement.replace("rules.rule", "rules.draft")), values).rowcount
             if count:
                 rows = connection.execute(text(_WORDINGS), {"change": held, "key": key}).mappings()
                 judge(all_of(version_of, [dict(row) for row in rows], "Rule"), self._lists(connection, held)[0])

@@ -71,6 +71,19 @@ def test_rules_are_retired_paused_and_resumed(people: People) -> None:
     assert people.ann.refused("rules", "retire", "GOLD-009", "--on", "2024-06-01")[0] == 5
 
 
+def test_a_rule_that_is_new_in_a_draft_is_edited_there(people: People) -> None:
+    """By its author, as one that is published is; handed in it is edited no more, and that is said."""
+    words = "--kind inclusion --type GOLD --weight 10 --frame customers --from 2024-01-01".split()
+    people.ann.fine("rules", "new", "GOLD-007", *words, "--sql", "country = 'GB'")
+    people.ann.fine("rules", "edit", "GOLD-007", "--weight", 40)
+    assert people.office("ann", "SELECT weight FROM rules.draft WHERE rule_key = 'GOLD-007'") == [(40,)]
+    assert people.bob.refused("rules", "edit", "GOLD-007", "--weight", 50)[0] in (4, 5), "it is ann's"
+    people.ann.fine("change", "submit", 2, "--reason", "a test")
+    _, (fault,) = people.ann.refused("rules", "edit", "GOLD-007", "--weight", 60)
+    assert fault["what"] == "change 2 has it, and is no draft of yours."
+    assert people.office("ann", "SELECT weight FROM rules.draft WHERE rule_key = 'GOLD-007'") == [(40,)]
+
+
 def test_an_import_under_four_eyes_is_a_draft(people: People, tmp_path: Path) -> None:
     """A dry run shows the change set and leaves nothing; the import itself changes nothing that counts."""
     file = tmp_path / "heavier.yaml"
