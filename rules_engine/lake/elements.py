@@ -12,7 +12,7 @@ from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake.breaches import Breach, percent, share
 from rules_engine.lake.codes import NULLS, PATTERN, RANGE, VALUES
 from rules_engine.lake.used import Used
-from rules_engine.model.columns import AS_OF, DAYS, Column
+from rules_engine.model.columns import AS_OF, DAYS, NUMBERS, Column
 from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.masking import masked
 from rules_engine.model.summaries import Summary
@@ -61,15 +61,16 @@ def _of_column(frame: Frame, data: DataFrame, column: Column, as_of: date) -> It
         outside = F.isnan(value) if column.type.lower() in {"float", "double"} else F.lit(False)
         low, high = (_bound(column, text, as_of) for text in (column.low, column.high))
         outside = outside | (value < low) if low is not None else outside
-        outside = outside | (value > high) if high is not None else outside
+        if high is not None:
+            outside = outside | (value >= F.date_add(high, 1) if _whole_day(column) else value > high)
         yield Measure(column, RANGE, outside, 0, f"outside its range, {_range(column)}", _mend("min and max"))
     if column.values:
         listed = ", ".join(column.values[:MOST_LISTED]) + (", …" if len(column.values) > MOST_LISTED else "")
-        among = value.isin([F.lit(text).cast(column.type) for text in column.values])
+        among = value.isin([_literal(column, text) for text in column.values])
         yield Measure(column, VALUES, ~among, 0, f"not among its values ({listed})", _mend("values"))
     if column.pattern:
         _check_pattern(frame, data, column)
-        whole = value.rlike(rf"\A(?:{column.pattern})\z")
+        whole = value.rlike(_whole(column))
         yield Measure(column, PATTERN, ~whole, 0, f"not of its pattern, {column.pattern}", _mend("pattern"))
 
 
@@ -84,13 +85,31 @@ def _bound(column: Column, text: str | None, as_of: date) -> SparkColumn | None:
         return None
     if column.type.lower().startswith(DAYS):
         return F.lit(as_of.isoformat() if text == AS_OF else text).cast(column.type)
-    return F.lit(Decimal(text)) if column.type.lower() not in {"float", "double"} else F.lit(float(text))
+    return _literal(column, text)
+
+
+def _whole_day(column: Column) -> bool:
+    """Whether the greatest of moments is said by the day of the run, all of which it may be."""
+    return column.high == AS_OF and column.type.lower() != "date"
+
+
+def _literal(column: Column, text: str) -> SparkColumn:
+    """A value of the declaration: of exact numbers as it is written, for the type may have fewer digits and rounds."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    exact = column.type.lower().startswith(NUMBERS) and column.type.lower() not in {"float", "double"}
+    return F.lit(Decimal(f"{Decimal(text):f}")) if exact else F.lit(text).cast(column.type)
 
 
 def _range(column: Column) -> str:
     if column.low is None:
         return f"at most {column.high}"
     return f"at least {column.low}" if column.high is None else f"{column.low} to {column.high}"
+
+
+def _whole(column: Column) -> str:
+    """The pattern of a whole text."""
+    return rf"\A(?:{column.pattern})\z"
 
 
 def _check_pattern(frame: Frame, data: DataFrame, column: Column) -> None:
@@ -105,7 +124,8 @@ def _check_pattern(frame: Frame, data: DataFrame, column: Column) -> None:
 
     jvm: Any = data.sparkSession._jvm
     try:
-        jvm.java.util.regex.Pattern.compile(column.pattern)
+        for pattern in (column.pattern, _whole(column)):
+            jvm.java.util.regex.Pattern.compile(pattern)
     except (PySparkException, Py4JError) as problem:
         what = f"its pattern {column.pattern} is no regular expression of Java's."
         raise RunRefused(

@@ -20,6 +20,8 @@ AS_OF = "as_of"
 
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 DAYS = ("date", "timestamp")
+DIGITS = 38
+"""Digits that an exact number has at most."""
 
 
 class OnBreach(StrEnum):
@@ -112,6 +114,10 @@ def _faults(which: str, about: Mapping[str, Any]) -> Iterable[Fault]:
     for word in ("unique", "sensitive"):
         if not isinstance(about.get(word, False), bool):
             yield Fault(which, f"it says {word} = {about[word]!r}.", f"Write {word} = true, or leave it out.")
+    if about.get("unique") is True and "map<" in about["type"].lower():
+        yield Fault(
+            which, f"it says unique and is {about['type']}.", "Maps have no order to compare them by: take it out."
+        )
     if about.get("on_breach", OnBreach.STOP) not in [*OnBreach]:
         yield Fault(which, f"it says on_breach = '{about['on_breach']}', which means nothing.", "Write stop or hold.")
     if not isinstance(about.get("values", [""]), list) or about.get("values") == []:
@@ -155,4 +161,6 @@ def _bound(type_: str, value: Any) -> Any:
         number = Decimal(str(value)) if not isinstance(value, bool | date) else None
     except (ValueError, InvalidOperation):
         return None
-    return number if number is not None and number.is_finite() else None
+    if number is None or not number.is_finite():
+        return None
+    return number if type_ in ("float", "double") or len(f"{number:f}".strip("-").replace(".", "")) <= DIGITS else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +41,11 @@ ELEMENTS = """
     double        | min = 0, max = 1                  | nan, 0.1, 0.2, 1         | LAKE-202 | 1 of 4 rows (25 %) are outside its range, 0 to 1                        | NaN is in no range
     double        | min = 0, owner = "Risk", source = "DWH" | -1, 0, 0, 0        | LAKE-202 | Risk owns it and it comes from DWH. Mend the source, or min and max in  | whom to ask
     decimal(12,2) | min = 0.01                        | 0, 1, 2, 3               | LAKE-202 | 1 of 4 rows (25 %) are outside its range, at least 0.01, such as '0***' | a range of decimals
+    timestamp     | max = "as_of"                     | 2024-06-01T23:59:59+00:00, 2024-06-02T00:00:00+00:00, -, - | LAKE-202 | 1 of 4 rows (25 %) are outside its range, at most as_of | any moment of the day of the run
+    float         | max = 0.1                         | 0.1, 0, -, -             |          |                                                                         | a bound as the type has it
+    int           | values = [1.0, 2]                 | 1, 2, 3, -               | LAKE-203 | 1 of 4 rows (25 %) are not among its values (1.0, 2)                    | a whole number that is written otherwise
+    tinyint       | values = [1, 300]                 | 1, 44, 1, -              | LAKE-203 | 1 of 4 rows (25 %) are not among its values (1, 300)                    | a value that none of the type is
+    decimal(12,2) | values = [1.505]                  | 1.51, 1.50, -, -         | LAKE-203 | 2 of 4 rows (50 %) are not among its values (1.505)                     | a value is not rounded
     string        | nulls = 0.9, pattern = "x+"       | -, -, -, x               |          |                                                                         | all that is expected is met
 """  # fmt: skip
 
@@ -66,6 +71,9 @@ KEYS = """
 READ: Mapping[str, tuple[pa.DataType, Callable[[str], object]]] = {
     "string": (pa.string(), str),
     "int": (pa.int32(), int),
+    "tinyint": (pa.int8(), int),
+    "float": (pa.float32(), float),
+    "timestamp": (pa.timestamp("us", "UTC"), datetime.fromisoformat),
     "bigint": (pa.int64(), int),
     "date": (pa.date32(), date.fromisoformat),
     "double": (pa.float64(), float),
@@ -192,6 +200,13 @@ def test_all_that_is_wrong_is_told_at_once_and_no_value(spark: SparkSession, tmp
     assert "unused" not in str(refused.value)
 
 
+@pytest.mark.parametrize("pattern", ["(FR", r"\QFR", "(?x)FR # France"])
+def test_a_pattern_that_java_does_not_read_is_refused(spark: SparkSession, tmp_path: Path, pattern: str) -> None:
+    """Nor one that swallows what says that it is of the whole text."""
+    with pytest.raises(RunRefused, match="is no regular expression of Java's"):
+        check(spark, lake_of(tmp_path, sound(), country=f", pattern = '{pattern}'"))
+
+
 DECLARATIONS = """
     says                                       | told                                                                | because
     -------------------------------------------+---------------------------------------------------------------------+--------------------------------------
@@ -204,6 +219,8 @@ DECLARATIONS = """
     type = "date", max = "tomorrow"            | its max, 'tomorrow', is no date. Write a value of its type; of days | days are days, or as_of
     type = "int", min = 3, max = 2             | its min 3 is above its max 2.                                       | a range that nothing is in
     type = "int", values = [1, "x"]            | among its values 'x' is no int.                                     | a value of another type
+    type = "decimal(2,1)", max = 1e40          | its max, 1e+40, is no decimal(2,1).                                 | more digits than there are
+    type = "map<string,int>", unique = true    | it says unique and is map<string,int>.                              | maps are not told apart
     type = "int", values = []                  | its values are no list, or an empty one.                            | nothing may be
     type = "int", pattern = "[0-9]"            | it has a pattern and is int.                                        | numbers have no pattern
     type = "int", unique = "yes"               | it says unique = 'yes'. Write unique = true, or leave it out.       | a text is no truth
