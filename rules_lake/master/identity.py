@@ -105,10 +105,11 @@ def assigned(clusters: Sequence[Sequence[Key]], before: Ids, day: str) -> Ids:
     votes = [_votes(cluster, before.now, merged) for cluster in clusters]
     given = _kept(clusters, votes)
     after = Ids(dict(before.now), dict(before.first), list(before.trail), before.next_id)
-    held = {resolved(i, merged) for i in before.now.values()}
+    taken = {resolved(i, merged) for i in before.now.values()} | {*given.values()}
     for place, cluster in sorted(enumerate(clusters), key=lambda each: min(each[1])):
         if place not in given:
-            given[place] = _new_id(cluster, votes[place], after, held | set(given.values()), day)
+            given[place] = _new_id(cluster, votes[place], after, taken, day)
+            taken.add(given[place])
     for place, cluster in enumerate(clusters):
         for key in cluster:
             after.now[key] = given[place]
