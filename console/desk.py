@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import os
@@ -17,11 +18,15 @@ import structlog
 import typer
 
 from console.screen import Screen
-from rules_engine.errors import Fault, RulesError, RunRefused
+from rules_engine.errors import Fault, RulesError, RunInterrupted, RunRefused
 from rules_engine.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, and nothing else on stdout.")]
 History = Annotated[str | None, typer.Option("--history", help="postgres, dynamodb or dynamodb-local.")]
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+MAKE_ROOM = "Make room, and run the same again: it completes what is missing."
 
 
 class Desk:
@@ -103,7 +108,9 @@ def _exit_code(desk: Desk, work: Callable[[], None]) -> int:
         return 130
     except Exception as problem:  # the last stand: one line and the log, never a traceback
         desk.log("unexpected error", error=type(problem).__qualname__, at=_where(problem))
-        unexpected = RulesError(Fault("Unexpected error", _one_line(problem), _see(desk.log_file)))
+        unexpected: RulesError = RulesError(Fault("Unexpected error", _one_line(problem), _see(desk.log_file)))
+        if getattr(problem, "errno", None) in FULL:
+            unexpected = RunInterrupted(Fault("Disk", f"no room is left: {_one_line(problem)}", MAKE_ROOM))
         desk.screen.refuse(unexpected)
         return unexpected.exit_code
     return 0

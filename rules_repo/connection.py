@@ -6,6 +6,8 @@ SQLAlchemy is loaded where it is used. That takes a third of a second, for which
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -32,6 +34,8 @@ BUSY = "55P03"
 NO_VALUE = {"22P02", "22007", "22008"}
 """SQLSTATEs of a text that is no value of its type."""
 
+DISK_FULL = "53100"
+FULL = ("its disk is full", "Make room there, and do the same again: nothing was changed.")
 MISSING = {"3F000", "42P01", "42883"}
 """SQLSTATEs of a schema, table or function that is not there."""
 
@@ -188,7 +192,9 @@ def _in_our_words(error: BaseException | None, invalidated: bool, which: str) ->
         return RunRefused(Fault(which, f"the login lacks a right: {said}.", _who_may(said)))
     if state is None or isinstance(error, psycopg2.OperationalError) or invalidated:
         one_line = " ".join(said.split())
-        return RunRefused(Fault(which, f"it cannot be reached: {one_line}", "Is it up? `rules doctor` looks for it."))
+        full = state == DISK_FULL or os.strerror(errno.ENOSPC) in one_line
+        what, remedy = FULL if full else ("it cannot be reached", "Is it up? `rules doctor` looks for it.")
+        return RunRefused(Fault(which, f"{what}: {one_line.rstrip('.')}.", remedy))
     other = Fault(which, f"it refused the statement: {said}.", "Nothing was changed.")
     return ChangeRefused(_no_value(said) if state in NO_VALUE else other)
 

@@ -146,7 +146,7 @@ def _cell(column: str, cell: str) -> Any:
         return cell
     try:
         return CELLS[column](cell.strip()) if cell.strip() else None
-    except (ValueError, KeyError, ArithmeticError):
+    except (ValueError, KeyError, ArithmeticError, RecursionError):
         return Unreadable(cell) if column in ("value", "row") else cell
 
 

@@ -24,6 +24,9 @@ from rules_engine.errors import Fault, RunRefused
 from rules_repo import listening
 from rules_repo.connection import bare
 
+ROOM = 100_000_000
+"""Bytes that a new server takes, and some."""
+
 DATABASE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
@@ -47,7 +50,7 @@ def start(data_dir: Path, port: int | None = None) -> str:
         _made(data_dir).touch()
         return listening.place(data_dir).url
     except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError, ValueError, IndexError) as problem:
-        raise RunRefused(_fault(data_dir, f"it does not start: {problem}.")) from problem
+        raise RunRefused(_full(data_dir) or _fault(data_dir, f"it does not start: {problem}.")) from problem
 
 
 def listen(data_dir: Path) -> listening.Loopback:
@@ -198,6 +201,15 @@ def _is_postgres(pid: int) -> bool:
         return str(psutil.Process(pid).name()).startswith("postgres")
     except psutil.Error:
         return False
+
+
+def _full(data_dir: Path) -> Fault | None:
+    """The fault of a disk that has no room for a server, where that is why it does not start."""
+    free = shutil.disk_usage(next(each for each in data_dir.parents if each.is_dir())).free
+    if free > ROOM:
+        return None
+    what = f"it does not start, and its disk has {free // 1_000_000} MB left."
+    return Fault(f"Embedded PostgreSQL in {data_dir}", what, "Make room there, or name another folder: RULES_HOME.")
 
 
 def _fault(data_dir: Path, what: str) -> Fault:

@@ -18,6 +18,9 @@ from rules_repo.entries import Entry, WrittenEntry, rule_entry, type_entry
 from rules_repo.shared_values import Parameter, list_entry, parameter_entry
 
 MEND = "Mend the text there; SQL stands best in lines of its own, below `sql: |`."
+LARGEST = 5_000_000
+"""Values in a file: 100,000 rules have half as many, and a few aliases of aliases can stand for any number."""
+
 NESTED = 3
 """An entry's list of rows of columns is as deep as its values stand."""
 
@@ -103,14 +106,28 @@ def entries(text: str, name: str, faults: list[Fault]) -> dict[str, list[tuple[s
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
+        if root is not None and _size(root, {}) > LARGEST:
+            what = "its aliases (*name) stand for more than five million values."
+            faults.append(Fault(name, what, "Write out what is meant."))
+            return found
         for section, node in _sections(root, name, faults):
             for item in node.value:
                 where = f"{name} line {item.start_mark.line + 1}"
                 if (entry := _entry(loader, item, where, faults)) is not None:
                     found[section].append((where, entry))
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, RecursionError) as problem:
         faults.append(_unreadable(problem, name))
     return found
+
+
+def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many values a node stands for, each alias as what it names; one that holds itself is refused later."""
+    if id(node) not in sizes:
+        sizes[id(node)] = 1
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        inner = (each for part in parts for each in (part if isinstance(part, tuple) else (part,)))
+        sizes[id(node)] += sum(_size(each, sizes) for each in inner)
+    return sizes[id(node)]
 
 
 def _sections(root: yaml.Node | None, name: str, faults: list[Fault]) -> Iterator[tuple[str, yaml.SequenceNode]]:

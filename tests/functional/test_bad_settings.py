@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from rules_engine.publication.staging import FolderRunStore
+from rules_repo.connection import _in_our_words
 from tests.functional.rules_command import RulesCommand
 
 
@@ -50,3 +54,23 @@ def test_an_unexpected_error_is_one_line_and_the_log(tmp_path: Path, monkeypatch
     assert str(tmp_path / "log" / "rules.jsonl") in result.stderr
     assert "unexpected error" in log
     assert "Lovelace" not in log
+
+
+def test_a_full_disk_is_no_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, with what to do, wherever the room runs out."""
+
+    def full(_: FolderRunStore) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FolderRunStore, "runs", full)
+    code, (fault,) = RulesCommand(tmp_path).refused("runs")
+    assert (code, fault["which"]) == (6, "Disk")
+    assert fault["remedy"].startswith("Make room, and run the same again")
+
+
+@pytest.mark.parametrize("words", ["could not extend file: No space left on device", "FATAL: No space left on device"])
+def test_a_full_disk_of_the_database_is_no_lost_connection(words: str) -> None:
+    """With a SQLSTATE of its own, or in the words of a server that lets nobody in."""
+    refused = _in_our_words(psycopg2.OperationalError(words), False, "Rules database")
+    assert "its disk is full" in str(refused)
+    assert "Is it up?" not in str(refused)
