@@ -6,7 +6,7 @@ import bz2
 import csv
 import gzip
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -110,11 +110,20 @@ def _csv(stream: BinaryIO, frame: Frame) -> Found:
     if frame.options.get("header", "true").lower() == "false":
         return Found([])
     found = first_bytes.kind(first_of(stream))
-    lines = csv.reader(lines_of(stream, frame, errors="replace"), **dialect(frame))
-    names = next(lines, [])
+    lines = csv.reader(uncommented(lines_of(stream, frame, errors="replace"), frame), **dialect(frame))
+    names = next(filter(None, lines), [])
     if any(each in "".join(names) for each in (LOST, MARK, "\0")):
         raise UnicodeError(found)
-    return Found([(name, None) for name in names])
+    return Found([(_trimmed(name, frame), None) for name in names])
+
+
+def _trimmed(name: str, frame: Frame) -> str:
+    """A name without the blanks that options leave out."""
+    leading, trailing = (
+        frame.options.get(f"ignore{side}WhiteSpace", "false").lower() == "true" for side in ("Leading", "Trailing")
+    )
+    name = name.lstrip() if leading else name
+    return name.rstrip() if trailing else name
 
 
 FEET: Mapping[Format, Callable[[BinaryIO, Frame], Found]] = {Format.PARQUET: _parquet, Format.ORC: _orc}
@@ -131,6 +140,12 @@ def lines_of(stream: BinaryIO, frame: Frame, errors: str = "strict") -> io.TextI
     name = frame.options.get("encoding", "UTF-8")
     encoding = "utf-8-sig" if name.upper().replace("_", "-") in ("UTF-8", "UTF8") else name
     return io.TextIOWrapper(unpacked(stream), encoding=encoding, errors=errors, newline="")
+
+
+def uncommented(lines: Iterable[str], frame: Frame) -> Iterator[str]:
+    """Lines of a text, with blank ones in place of those that options say are comments."""
+    mark = frame.options.get("comment")
+    return ("\n" if mark and line.startswith(mark) else line for line in lines)
 
 
 def first_of(stream: BinaryIO) -> bytes:
@@ -162,9 +177,10 @@ def dialect(frame: Frame) -> dict[str, Any]:
     quote, escape = said.get("quote", '"'), said.get("escape", said.get("quote", '"'))
     return {
         "delimiter": said.get("sep", ",").replace("\\t", "\t"),
-        "quotechar": quote,
+        "quotechar": quote or None,
+        "quoting": csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
         "doublequote": escape == quote,
-        "escapechar": None if escape == quote else escape,
+        "escapechar": None if escape == quote else escape or None,
         "strict": True,
     }
 

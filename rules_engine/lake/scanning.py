@@ -12,7 +12,7 @@ from rules_engine.errors import Fault
 from rules_engine.lake import first_bytes, line_ends
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.hadoop import BLOCK, opened
-from rules_engine.lake.heads import MOST_CELLS, UNPACK, dialect, first_of, lines_of, lost_in, unpacked
+from rules_engine.lake.heads import MOST_CELLS, UNPACK, dialect, first_of, lines_of, lost_in, uncommented, unpacked
 from rules_engine.lake.text_faults import Uneven, cut_fault, packed_fault
 from rules_engine.model.frames import Frame
 
@@ -46,7 +46,7 @@ def line_of(spark: SparkSession, frame: Frame, file: DataFile, at: int, text: st
         records = _records(lines_of(stream, frame), frame)
         try:
             if frame.options.get("header", "true").lower() == "true":
-                next(records, None)
+                next(filter(None, records), None)
             return next((records.line_num for record in records if record[at : at + 1] == [text]), 0)
         except (csv.Error, UnicodeDecodeError):
             return 0
@@ -79,7 +79,7 @@ def header_again(spark: SparkSession, frame: Frame, file: DataFile, names: Seque
     with opened(spark, file) as stream:
         records = _records(lines_of(stream, frame), frame)
         if frame.options.get("header", "true").lower() == "true":
-            next(records, None)
+            next(filter(None, records), None)
         return next((int(records.line_num) for record in records if record == [*names]), 0)
 
 
@@ -97,7 +97,7 @@ def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:
 
 def _records(lines: Iterator[str], frame: Frame) -> csv._reader:  # type: ignore[name-defined]
     csv.field_size_limit(MOST_CELLS)
-    return csv.reader(lines, **dialect(frame))
+    return csv.reader(uncommented(lines, frame), **dialect(frame))
 
 
 TAIL = 2**16

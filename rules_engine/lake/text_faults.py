@@ -17,6 +17,7 @@ NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "double", "float")
 MEND = "Mend the source, or declare the column as string."
 MEND_NUMBER = "Mend the source, or declare a type that holds it, such as decimal(38,2)."
 OF_RECORDS = "Declare the type that its records have, such as boolean, array<int> or struct<x:int>, or mend the source."
+NO_DAY = "Mend the source: there is no such day or time."
 NESTED = "…"
 """What stands for a value of JSON that is neither a text nor a number."""
 NO_VALUES = ("null", "na", "n/a", "#n/a", "nil", "none", "\\n", "-")
@@ -79,7 +80,7 @@ def _remedy(family: str, type_: str, text: str, frame: Frame) -> str:
     if family in NUMBERS:
         return _of_number(family, type_, text, frame)
     if family in ("date", "timestamp", "timestamp_ntz"):
-        return _of_moment(family, text)
+        return _of_moment(family, text, frame)
     if family == "boolean":
         return "Written are true and false; declare the column as string for others."
     return MEND
@@ -111,21 +112,32 @@ def _marks(text: str) -> Iterator[str]:
         yield 'decimal = ","'
 
 
-def _of_moment(family: str, text: str) -> str:
+def _of_moment(family: str, text: str, frame: Frame) -> str:
     option = "dateFormat" if family == "date" else "timestampFormat"
     day, rest = text[:10], text[10:]
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
-        if family == "date" and re.match(r"[ T][0-9]{2}:", rest):
-            return "Declare it as timestamp: hours would be lost."
-        if family != "date" and not rest:
-            return 'Declare it as date, or say options = { timestampFormat = "yyyy-MM-dd" }.'
-        if re.search(r"\.[0-9]{7,}", rest):
-            return "Land it with at most six digits of a second: the others would be lost."
+    if said := next(_of_iso(family, option, day, rest, frame), ""):
+        return said
     for pattern, form in _FORMS:
         if re.fullmatch(pattern, day):
             more = _TIMES.get(re.sub(r"[0-9]", "9", rest), "")
+            if frame.options.get(option) == f"{form}{more}":
+                return NO_DAY
             return f'Say how it is written, such as options = {{ {option} = "{form}{more}" }}.'
     return f"Say how it is written by {option}, such as dd.MM.yyyy, or mend the source."
+
+
+def _of_iso(family: str, option: str, day: str, rest: str, frame: Frame) -> Iterator[str]:
+    """What to do with a day that is written as days are where nothing is said."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+        return
+    if family == "date" and re.match(r"[ T][0-9]{2}:", rest):
+        yield "Declare it as timestamp: hours would be lost."
+    if family != "date" and not rest:
+        yield 'Declare it as date, or say options = { timestampFormat = "yyyy-MM-dd" }.'
+    if re.search(r"\.[0-9]{7,}", rest):
+        yield "Land it with at most six digits of a second: the others would be lost."
+    if family == "date" and not rest:
+        yield f"Leave the option {option} out." if option in frame.options else NO_DAY
 
 
 _FORMS = (

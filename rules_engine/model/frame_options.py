@@ -54,6 +54,8 @@ VALUES = {
     "numbers": ("texts",),
     "missing": ("null",),
 }
+SIGNS = ("sep", "quote", "escape", "comment")
+"""Options that are one character; but for the separator, also none."""
 IN_VAIN = {
     "locale": 'Say decimal = "," and grouping = "." for numbers, dateFormat for days.',
     "mode": "A record that cannot be read always stops the run.",
@@ -86,6 +88,9 @@ def option_faults(which: str, format_: str, options: Mapping[str, str]) -> Itera
             yield Fault(
                 which, f"its option {name} = '{value}' is not one character.", f"Say {known[name]}.", "LAKE-113"
             )
+        elif name in SIGNS and len(value.replace("\\t", "\t")) not in ((1,) if name == "sep" else (0, 1)):
+            what = f"its option {name} = '{value}' is not one character."
+            yield Fault(which, what, f"Say {known[name]}, as one character.", "LAKE-113")
     if options.get("decimal", ".") == options.get("grouping"):
         what = "its options decimal and grouping are the same character, so no number could be read."
         yield Fault(which, what, "Say which of the two the files have.", "LAKE-113")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -202,6 +203,32 @@ def _beside(folder: Path, file: str, content: bytes) -> None:
     if "n=" in file:
         (folder / "customers/n=1").mkdir()
         (folder / "customers/n=1" / Path(file).name).write_bytes(content)
+
+
+OPTIONS = """
+    options                                                         | content                       | because
+    ----------------------------------------------------------------+-------------------------------+--------------------------------------
+    ignoreLeadingWhiteSpace = true, ignoreTrailingWhiteSpace = true | id, country / 1 , FR          | blanks about names are left out, too
+    comment = "#"                                                   | # 1 row / id,country / 1,FR   | a comment is no header
+    quote = ""                                                      | id,country / 1,FR             | no quote means anything
+"""
+
+
+@pytest.mark.parametrize("row", cases(OPTIONS))
+def test_a_header_is_read_as_options_say(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """By the look at heads as by Spark, which found the header and had been refused it."""
+    (tmp_path / "customers").mkdir()
+    (tmp_path / "customers/z.csv").write_text(row["content"].replace(" / ", "\n") + "\n")
+    evaluator = _evaluator(spark, tmp_path, "csv", options=f"options = {{ {row['options']} }}")
+    evaluator.check_lake(AS_OF)
+    assert [tuple(each) for each in evaluator.spark.table("customers").collect()] == [(1, "FR")]
+
+
+@pytest.mark.parametrize("said", ["sep = ''", "sep = '||'", "quote = '||'", "escape = '||'", "comment = '//'"])
+def test_a_sign_is_one_character(spark: SparkSession, tmp_path: Path, said: str) -> None:
+    """Refused where it is declared, before a reader of CSV trips over it."""
+    with pytest.raises(RunRefused, match=rf"its option {re.escape(said)} is not one character"):
+        _evaluator(spark, tmp_path, "csv", options=f"options = {{ {said} }}")
 
 
 def _refusal(spark: SparkSession, folder: Path, format_: str, row: Row, name: str) -> str:

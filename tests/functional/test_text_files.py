@@ -48,7 +48,7 @@ CSV = r"""
     id bigint; born date               |       | 1,05.06.1990                                | options = { dateFormat = "dd.MM.yyyy" }                                                  | a day as Germans write it
     id bigint; born date               |       | 1,06/15/1990                                | options = { dateFormat = "MM/dd/yyyy" }                                                  | a day as Americans write it
     id bigint; born date               | dateFormat=dd/MM/yyyy | 1,06/15/1990                | no date as written                                                                       | another order than was said
-    id bigint; born date               |       | 1,1990-02-30                                | no date as written                                                                       | a day that there is not
+    id bigint; born date               |       | 1,1990-02-30                                | Mend the source: there is no such day or time. [LAKE-110] | a day that there is not
     id bigint; born date               |       | 1,1990-06                                   | no date as written                                                                       | half a day
     id bigint; born date               |       | 1,1990-06-05 12:30:00                       | Declare it as timestamp: hours would be lost.                                            | hours that would be lost
     id bigint; at timestamp            |       | 1,1990-06-05                                | Declare it as date                                                                       | a day where a moment is declared
@@ -64,6 +64,8 @@ CSV = r"""
     id bigint; country string          |       | 1,FR\x0d / 2,DE                             | its lines end in different ways (b.csv, line 2): some with CR LF                         | ends of lines of two systems
     id bigint; country string          |       | 1,FR / 2,DE\x0d / 3,GB                      | its lines end in different ways (b.csv, line 3)                                          | and where only a later one is other
     id bigint; n int                   |       | 1,2 / id,n / 3,4                            | its header stands again among its records (b.csv, line 3)                                | files put one after the other
+    id bigint; born date               | dateFormat=yyyyMMdd | 1,20260230                    | Mend the source: there is no such day or time.                                           | nor in the form that is said
+    id bigint; born date               | dateFormat=dd.MM.yyyy | 1,2026-02-03                | Leave the option dateFormat out.                                                         | a day as it stands where no form is said
     id bigint; n int                   |       | 1,NULL                                      | Where it stands for no value, say options = { nullValue = 'NULL' }.                      | a word for no value
     id bigint; n int                   |       | 1,1e400                                     | (digits shown as 9, letters as x). Mend the source                                       | an exponent parts no thousands
     id bigint; country string          | encoding=ascii | 1,\xe9                             | letters that are no ascii (line 2)                                                       | another encoding than was said
