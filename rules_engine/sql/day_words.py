@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
+from zoneinfo import available_timezones
 
 _LONGEST = MappingProxyType(
     {"y": 6, "M": 4, "L": 4, "d": 2, "D": 3, "E": 4, "a": 1, "S": 9, "G": 4, "Q": 4, "q": 4}
@@ -46,6 +48,30 @@ _WEEKDAYS = frozenset(
     for part in (day, day[:3], day[:2])
 )
 
+_SHORT = frozenset(
+    "ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT EST HST IET IST JST MIT MST NET NST PLT PNT PRT PST SST VST "
+    "Z".split()
+)
+"""Names of zones that Java alone has."""
+
+
+def is_zone(text: str) -> bool:
+    """
+    Whether a text names a zone, or how far one is from UTC; any does on a machine that knows none.
+
+    >>> [is_zone(text) for text in ("Europe/Paris", "Europe/Pari", "UTC", "CET2", "+01:00", "UTC+2", "UTC+25")]
+    [True, False, True, False, True, True, False]
+    """
+    known = _zones()
+    far = re.fullmatch(r"(UTC|GMT|UT)?[+-](0?\d|1[0-7])(:[0-5]\d(:[0-5]\d)?)?|(UTC|GMT|UT)?[+-]18(:00)?", text)
+    return not known or text in known or text in _SHORT or bool(far)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 WORDS: Mapping[str, tuple[Callable[[str], bool], str]] = MappingProxyType(
     {
         "pattern": (
@@ -61,6 +87,7 @@ WORDS: Mapping[str, tuple[Callable[[str], bool], str]] = MappingProxyType(
             "'YEAR', 'QUARTER', 'MONTH', 'WEEK', 'DAY', 'HOUR', 'MINUTE' or 'SECOND'",
         ),
         "unit of days": (lambda text: text.lower() in _UNITS_OF_DAYS, "'YEAR', 'QUARTER', 'MONTH' or 'WEEK'"),
+        "zone": (is_zone, "a zone such as 'Europe/Paris', 'UTC' or '+01:00'"),
         "weekday": (lambda text: text.lower() in _WEEKDAYS, "an English day of the week, 'MON' or 'MONDAY'"),
     }
 )

@@ -35,6 +35,8 @@ CURES = """
     to_date(name, 'EEE d MMM yyyy') > joined                 | such as 'yyyy-MM-dd'            | to_date(name, 'd MMM yyyy') > joined                     | written, but not read
     trunc(joined, 'DD') = joined                             | 'YEAR', 'QUARTER', 'MONTH'      | trunc(joined, 'MONTH') = joined                          | NULL for everybody
     date_trunc('MONHT', joined) = joined                     | 'MONTH', 'WEEK', 'DAY'          | date_trunc('MONTH', joined) = joined                     | NULL for everybody, too
+    from_utc_timestamp(last_seen, 'Europe/Pari') > joined    | such as 'Europe/Paris'          | from_utc_timestamp(last_seen, 'Europe/Paris') > joined   | a city that nobody knows
+    to_utc_timestamp(last_seen, 'UTC+25') > joined           | such as 'Europe/Paris', 'UTC' or '+01:00' | to_utc_timestamp(last_seen, '+01:00') > joined | further than the earth goes round
     next_day(joined, 'MONTAG') = joined                      | 'MON' or 'MONDAY'               | next_day(joined, 'MONDAY') = joined                      | a day in German
     try_to_date(name, 'yyyy-MM-dd') < :as_of                 | CAST(try_to_timestamp(name, 'yyyy-MM-dd') AS DATE) | CAST(try_to_timestamp(name, 'yyyy-MM-dd') AS DATE) < :as_of | Spark 3.5 has no such function
     iff(spend > 5, active, false)                            | if(condition, a, b)             | if(spend > 7, active, false)                             | Snowflake's IF

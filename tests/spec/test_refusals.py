@@ -101,6 +101,8 @@ PREDICATES = """
     country = 'FR '                                                              | SQL-909 | a space that nobody sees
     country in ('FR', ' BE')                                                     | SQL-909 | in a list, too
     country = 'F%'                                                               | SQL-906 | LIKE was meant
+    lower(country) = 'FR'                                                        | SQL-906 | no text in small letters is in capitals
+    upper(country) = 'Fr'                                                        | SQL-906 | nor the other way round
     email = 'jane.doe@example.com'                                               | SQL-903 | a warning: rules are copied into logs
 """
 

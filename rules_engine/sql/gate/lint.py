@@ -76,6 +76,9 @@ def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
                     yield say(
                         position(node), name=f"a comparison with {node.sql('spark')[:40]}, which is NULL,", hint=hint
                     )
+            case exp.EQ() if side := _other_letters(node):
+                hint = f"Write the text in the letters that {side}() makes."
+                yield say(position(node), name=f"'{node.expression.unnest().name[:40]}' beside {side}()", hint=hint)
             case exp.EQ() if (text := node.expression.unnest()).is_string and _LIKE.search(text.name):
                 hint = f"Write LIKE {literal_of(text.name[:40])}, if % is to stand for any letters."
                 yield say(position(node), name=f"= '{text.name[:40]}' where no text has a %", hint=hint)
@@ -89,6 +92,15 @@ def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
             ):
                 hint = "LIKE knows % for any letters and _ for one; for [FD], * and ? write RLIKE '^[FD]'."
                 yield say(position(node), name=f"LIKE '{node.expression.name[:40]}' by its brackets, * or ?", hint=hint)
+
+
+def _other_letters(node: exp.EQ) -> str:
+    """The function by which one side has letters that the text on the other has not: lower(x) = 'FR'."""
+    text, made = node.expression.unnest(), node.this.unnest()
+    if not text.is_string or not isinstance(made, exp.Lower | exp.Upper):
+        return ""
+    wanted = text.name.lower() if isinstance(made, exp.Lower) else text.name.upper()
+    return made.key if wanted != text.name and text.name.isascii() else ""
 
 
 _LIKE = re.compile(r"^%.|[^\d\s%]%$")
