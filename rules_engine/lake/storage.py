@@ -54,6 +54,8 @@ def landed(spark: SparkSession, frame: Frame, as_of: date, naming: Naming = Nami
         past = [day for day in known if day <= as_of]
         if not past:
             raise RunRefused(_nothing_landed(spark, frame, as_of, known))
+        if odd := Layout(frame.path).misspelt(lambda folder: hadoop.names(spark, folder)):
+            raise RunRefused(_misspelt(frame, as_of, odd))
         path = _only(frame, past[-1], known[past[-1]])
         found = _landed_at(spark, frame, path, past[-1].isoformat(), naming)
         if len(past) > 1:
@@ -161,6 +163,14 @@ def _nothing_landed(spark: SparkSession, frame: Frame, as_of: date, known: dict[
     seen = f"there is {_some(there)}" if there else f"there is nothing at {layout.root}"
     what = f"{what}: understood is {layout.understood(as_of)}, and {seen}."
     return Fault(which, what, "Land the data, or mend the path in the lake's declaration.", NOT_LANDED)
+
+
+def _misspelt(frame: Frame, as_of: date, names: list[str]) -> Fault:
+    """Older data would be read in place of it without a word."""
+    layout = Layout(frame.path)
+    understood = f"understood is {layout.understood(as_of)}"
+    what = f"{_some(names)} at {layout.root} looks like a day and is read as none: {understood}."
+    return Fault(f"Frame '{frame.name}'", what, "Name it so, or move it away.", NOT_LANDED)
 
 
 def _no_file(spark: SparkSession, frame: Frame, path: str) -> Fault:

@@ -17,6 +17,9 @@ WRITTEN = {
 }
 """Each placeholder, and what is read as it: a day as 2026-06-05 or 20260605, a month as 06 or 6."""
 
+ALIKE = r"([0-9]{4}([-_. ])[0-9]{1,2}\2[0-9]{1,2}|(19|20)[0-9]{6}|[0-9]{1,2}([-_.])[0-9]{1,2}\4[0-9]{4})"
+"""What looks like a day, in whatever order and with whatever between its parts."""
+
 TOGETHER = ({"day"}, {"yyyy", "mm", "dd"})
 
 Names = Callable[[str], Iterable[str]]
@@ -65,6 +68,17 @@ class Layout:
             if day := _day(said):
                 days.setdefault(day, []).append(folder)
         return dict(sorted(days.items()))
+
+    def misspelt(self, names: Names) -> list[str]:
+        """Names that look like the days that they stand beside, and are written otherwise or are no day."""
+        above, below = self._parts()
+        before, said, after = below[0].partition("{day}") if below else ("", "", "")
+        if not said or PLACEHOLDER.search(before + after):
+            return []
+        alike = re.compile(f"{re.escape(before)}{ALIKE}{re.escape(after)}")
+        found = sorted(name for name in names("/".join(above) or "/") if alike.fullmatch(name))
+        read = _pattern(below[0])
+        return [name for name in found if not ((match := read.fullmatch(name)) and _day(match.groupdict()))]
 
     def understood(self, day: date) -> str:
         """The folders that would be found for a day, in words."""

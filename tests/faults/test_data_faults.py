@@ -178,6 +178,18 @@ def test_a_folder_without_the_mark_of_the_day_before_is_half_a_day(spark: SparkS
         run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
 
 
+@pytest.mark.parametrize("name", ["2024_05_02", "2024-5-2", "02.05.2024", "2024-02-30"])
+def test_a_folder_that_looks_like_a_day_and_is_none_is_named(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    """Else an older day would be read in its place, without a word; other names are nobody's."""
+    lake = faulty_lake.write(tmp_path, holdings="dated/{day}")
+    for folder in ("2024-05-01", "2024-05-01.old", "latest", "202405", name):
+        put(tmp_path / "dated" / folder, held())
+    with pytest.raises(
+        RunRefused, match=f"'{name}' at .* looks like a day and is read as none: understood is 2024-06-01"
+    ):
+        run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
+
+
 def test_what_is_understood_of_a_path_is_said(spark: SparkSession, tmp_path: Path) -> None:
     """Where nothing is found: the folders that would be, and those that are there."""
     lake = faulty_lake.write(tmp_path, holdings="holdings/dt={day}")
