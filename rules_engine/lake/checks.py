@@ -61,7 +61,7 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
     lake, data = opened.declaration, opened.frames[frame.name]
     columns = elements.wanted(lake, frame, uses)
     keys = _keys(lake, frame, columns)
-    raise_all(RunRefused, _missing(frame, keys, data))
+    raise_all(RunRefused, _unusable(frame, keys, data))
     try:
         asked = elements.measures(frame, data, columns, opened.as_of)
         found = list[Breach]()
@@ -89,11 +89,16 @@ def _keys(lake: Lake, frame: Frame, columns: Sequence[Column]) -> list[Key]:
     return keys + [Key((c.name,), c) for c in columns if c.unique and (c.name.lower(),) not in (subject, own)]
 
 
-def _missing(frame: Frame, keys: Sequence[Key], data: DataFrame) -> Iterator[Fault]:
-    known = {name.lower() for name in data.columns}
-    for name in sorted({name for key in keys for name in key.columns if name.lower() not in known}):
-        what = f"its files have no column '{name}', which is declared as its key."
-        yield Fault(f"Frame '{frame.name}'", what, did_you_mean(name, data.columns) or "Mend key = […].", NO_KEY)
+def _unusable(frame: Frame, keys: Sequence[Key], data: DataFrame) -> Iterator[Fault]:
+    """Columns of keys that are not there, or that nothing compares."""
+    types = {name.lower(): type_ for name, type_ in data.dtypes}
+    for name in sorted({name for key in keys for name in key.columns}):
+        if name.lower() not in types:
+            what = f"its files have no column '{name}', which is declared as its key."
+            yield Fault(f"Frame '{frame.name}'", what, did_you_mean(name, data.columns) or "Mend key = […].", NO_KEY)
+        elif "map<" in types[name.lower()]:
+            what = f"its key '{name}' is {types[name.lower()]}, and maps are not compared."
+            yield Fault(f"Frame '{frame.name}'", what, "Mend key = […]: name what tells its rows apart.", NO_KEY)
 
 
 def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, used: Used) -> Iterator[Breach]:

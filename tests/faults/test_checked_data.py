@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -198,6 +199,21 @@ def test_all_that_is_wrong_is_told_at_once_and_no_value(spark: SparkSession, tmp
     assert codes == ["LAKE-205", "LAKE-201", "LAKE-203", "LAKE-205", "LAKE-207"]
     assert "Toulouse" not in str(refused.value)
     assert "unused" not in str(refused.value)
+
+
+def test_a_key_that_is_not_there_or_that_nothing_compares_is_refused(spark: SparkSession, tmp_path: Path) -> None:
+    """Both at once; the message says which type it is."""
+    frames = sound()
+    frames["held"]["tags"] = pa.array([[("a", 1)]] * 4, pa.map_(pa.string(), pa.int32()))
+    lake = lake_of(tmp_path, frames)
+    held = replace(lake.frame("held"), columns=(), key=("number", "tags", "cod"))
+    with pytest.raises(RunRefused) as refused:
+        check(spark, replace(lake, frames=tuple(held if f.name == "held" else f for f in lake.frames)))
+    said = [fault.what for fault in refused.value.faults]
+    assert said == [
+        "its files have no column 'cod', which is declared as its key.",
+        "its key 'tags' is map<string,int>, and maps are not compared.",
+    ]
 
 
 @pytest.mark.parametrize("pattern", ["(FR", r"\QFR", "(?x)FR # France"])
