@@ -89,7 +89,7 @@ def guard_faults(connection: Connection, table: str) -> Iterator[Fault]:
     """Triggers, functions and view that do not stand as they were made, and what was put beside them."""
     names = {"table": table, "chain": f"{table}_chain"}
     drop = f'DROP TRIGGER IF EXISTS insert_only ON history."{table}_chain"'
-    again = f"{FOUND}; then, as owner, to have all of them made again: {drop}; and: rules db upgrade."
+    again = f"{FOUND}; then, to have all of them made again, as owner: {drop}; and: rules db upgrade."
     away = f"{FOUND}, and take it away."
     there = {(row.table, row.name): row[2:] for row in connection.execute(text(TRIGGERS), names)}
     for (of, name), said in _triggers(table).items():

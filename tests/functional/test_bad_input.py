@@ -132,7 +132,7 @@ BAD_FILES = """
     frame: customers | form: predicate             | 3    | frame                 | a predicate is about the rows of a frame
     type: GOLD       | type: SILVER                | 4    | SILVER                | a membership type comes before its rules
     key: GOLD-001    | key: GOLD 001               | 3    | GOLD 001              | a key has no blank
-    2024-01-01       | 2024-13-01                  | 3    | month must be         | there are twelve months
+    2024-01-01       | 2024-13-01                  | 3    | 13-01' is no day      | there are twelve months
     GOLD-001         | GOLD-001, key: GOLD-001     | 3    | key                   | a word said twice would hide one of the two
 """
 
