@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RulesError, RunInterrupted
 from rules_engine.ports import Progress, silent
+from rules_engine.spark.failure.messages import FATAL
 from rules_engine.spark.gate.plan_tree import in_words
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def told() -> Iterator[None]:
         yield
     except RulesError:
         raise
-    except (PySparkException, Py4JError, ConnectionError) as problem:
+    except ConnectionError as problem:
+        what, remedy = "Spark's process has ended.", "Give Spark more memory (RULES_SPARK_MEMORY), and run again."
+        raise RunInterrupted(Fault("The run", what, f"Nothing was published. {remedy}", FATAL)) from problem
+    except (PySparkException, Py4JError) as problem:
         raise RunInterrupted(
             Fault("The run", f"Spark stopped: {in_words(problem)}", "Nothing was published. Mend it and run again.")
         ) from problem

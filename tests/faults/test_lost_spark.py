@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
-from rules_engine.errors import RulesError
+from rules_engine.errors import RulesError, RunInterrupted
 from rules_engine.java import find_java
 from rules_engine.model.failing import Limits, OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
@@ -19,6 +20,7 @@ from rules_engine.spark import timeouts as limits
 from rules_engine.spark.evaluator import SparkEvaluator
 from rules_engine.spark.failure.messages import reason_of
 from rules_engine.spark.gate.plan_tree import in_words
+from rules_engine.spark.progress import told
 from rules_engine.spark.timeouts import TookTooLong, settled, within
 from tests.faults import faulty_lake
 from tests.small_lake import put, rule, rule_set
@@ -147,6 +149,12 @@ def test_what_cannot_be_asked_of_a_spark_that_is_gone_is_its_class() -> None:
 
     assert reason_of(Unasked()).what == "Spark raised Unasked."
     assert in_words(Unasked()) == "Unasked"
+
+
+def test_a_run_whose_spark_does_not_answer_says_so() -> None:
+    """Wherever that is: what to do is not to mend a connection."""
+    with pytest.raises(RunInterrupted, match=r"Spark's process has ended\. .*RULES_SPARK_MEMORY"), told():
+        raise ConnectionRefusedError(111, "Connection refused")
 
 
 def test_where_no_core_comes_free_the_run_stops(tmp_path: Path) -> None:
