@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rules_engine import java
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.lake import declaration
+from rules_engine.lake.keys import WHOLE
 from rules_engine.lake.tables import spark_settings
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import Subject
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from rules_lake.privacy.declared import Declared
     from rules_lake.privacy.dropped import Dropped
     from rules_repo.repository import Repository
-
-WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
 
 class Installation:

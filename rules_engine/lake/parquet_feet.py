@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def summary(metadata: FileMetaData, names: Collection[str]) -> Summary:
     """Of the columns of these names, in small letters: of those in lists and structs nothing is said."""
-    leaves = {metadata.schema.column(at).path.lower(): at for at in range(metadata.num_columns)}
-    places = {name: leaves[name] for name in names if name in leaves}
+    leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
+    flat = [at for at, leaf in enumerate(leaves) if "." not in leaf.path and not leaf.max_repetition_level]
+    places = {name: at for at in flat if (name := leaves[at].path.lower()) in names}
     groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
     return of_parts(_of_group(group, places) for group in groups) or Summary(0, {})
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rules_engine.lake.keys import WHOLE
+
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame
-
-WHOLE = {"tinyint", "smallint", "int", "bigint"}
 
 
 @dataclass(frozen=True, slots=True)

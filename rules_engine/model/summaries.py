@@ -27,13 +27,14 @@ class Summary:
 
 
 def of_parts(parts: Iterable[Summary | None]) -> Summary | None:
-    """What all parts say together; None where one says nothing, or there is none."""
+    """What all parts say together; None where one says nothing, or there is none. One without rows says all of it."""
     each = [*parts]
     known = [part for part in each if part]
     if not known or len(known) < len(each):
         return None
-    names = set[str].intersection(*({*part.columns} for part in known))
-    return Summary(sum(part.rows for part in known), {name: _column(known, name) for name in sorted(names)})
+    filled = [part for part in known if part.rows]
+    names = set[str].intersection(*({*part.columns} for part in filled)) if filled else set[str]()
+    return Summary(sum(part.rows for part in filled), {name: _column(filled, name) for name in sorted(names)})
 
 
 def _column(parts: Iterable[Summary], name: str) -> ColumnSummary:

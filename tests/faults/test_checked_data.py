@@ -66,6 +66,8 @@ KEYS = """
     orphans = 0.0                | 1, 2, 3, 4                  | 1, 2, 3, 99 | LAKE-207 | 1 of 4 rows (25 %) are of no 'customers', and none may be (orphans): 1 values of 'id', such as '**'. | one orphan
     orphans = 0.25               | 1, 2, 3, 4                  | 1, 2, 98, 99| LAKE-207 | 2 of 4 rows (50 %) are of no 'customers', and 25 % may be (orphans): 2 values of 'id'        | a burst of orphans
     orphans = 0.25               | 1, 2, 3, 4                  | 1, 2, 3, -  |          |                                                                                              | a row of nobody is an orphan that may be
+    orphans = 0.0                | 1, 2, 3, 4                  | 1, 2, 3, 5  | LAKE-207 | 1 of 4 rows (25 %) are of no 'customers', and none may be (orphans): 1 values of 'id'         | a number beside those that are known
+    orphans = 0.0                | 1, 2, 3, 4                  | 4, 4, 1, 1  |          |                                                                                              | several rows of one subject
     orphans = 0.0                | 1, 2, 3, 4                  | 1, 2, 3, -  | LAKE-207 | 1 of 4 rows (25 %) are of no 'customers', and none may be (orphans).                         | a row of nobody is an orphan
 """  # fmt: skip
 
