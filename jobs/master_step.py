@@ -18,13 +18,12 @@ from pathlib import Path
 from jobs import mastering
 from jobs.entry import Summary, day, finish, knows_nothing_of, words
 from rules_engine.errors import Fault, RunRefused
-from rules_lake.landing.place import Place, shown
+from rules_lake.landing.manifest import checked
+from rules_lake.landing.place import MANIFEST, Place, shown
 from rules_lake.master import folders
 from rules_lake.master.settings import Settings, parse
 
 NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD", "RULES_TOKEN_SECRET")
-BEGUN_WITH = ("ids/", "trail/", "model.json", folders.MANIFEST)
-"""What a build reads of the one before."""
 
 ARGUMENTS = words(
     __doc__,
@@ -79,6 +78,8 @@ def _copy(uri: str, on: str, target: Path) -> str:
     """Copy a file, a folder, or what a pattern names, of a day; the address of the copy, even where there is none."""
     folder, _, pattern = uri.replace("{day}", on).rpartition("/")
     place = Place(folder)
+    if MANIFEST in place.names():
+        checked(place)
     for name in (each for each in place.names() if fnmatchcase(each, pattern)):
         inside = place.below(name)
         if inside.kind() == "folder":
@@ -95,7 +96,7 @@ def _earlier(there: Place, on: str, here: Path) -> None:
     newest = max((name for name in days if name < on), default=None)
     for name in days:
         for file in there.below(name).files():
-            if file.name == folders.MANIFEST or (name == newest and file.name.startswith(BEGUN_WITH)):
+            if file.name == folders.MANIFEST or (name == newest and file.name.startswith(folders.BEGUN_WITH)):
                 _fetch(there.below(name), file.name, here / name)
 
 

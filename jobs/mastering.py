@@ -89,4 +89,5 @@ def _spark() -> Any:
 
 def decision(said: str, a: Key, b: Key, because: str, who: str | None, at: datetime) -> Override:
     """What somebody decides now."""
-    return Override(said, a, b, because.strip(), who or getpass.getuser(), at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    by = (who or "").strip() or getpass.getuser()
+    return Override(said, a, b, because.strip(), by, at.strftime("%Y-%m-%dT%H:%M:%SZ"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import splink.comparison_level_library as cll
 from splink.blocking_rule_library import CustomRule
 from splink.comparison_library import CustomComparison
+
+from rules_engine.errors import Fault
 
 Levels = list[Any]
 
@@ -180,6 +182,7 @@ def _person(roles: frozenset[str]) -> Any:
             (given, "given name agrees, birth date differs", DOUBTFUL),
             (f"{no_name} AND {no_day}", "neither is known", DOUBTFUL),
             (born, "birth date agrees, given name differs", TWINS),
+            (f"NOT {no_name} AND NOT {no_day}", "given name and birth date differ", NAMESAKES),
         ]
         other = ("neither agrees", HOUSEHOLD)
     levels = [_fixed(cll.CustomLevel(sql), label, share) for sql, label, share in said]
@@ -295,6 +298,24 @@ _BLOCKS = (
 )
 
 
+def blocking_faults(rules: Sequence[str], columns: Sequence[str]) -> Iterator[Fault]:
+    """Rules that cannot be asked of records with these columns."""
+    import duckdb
+    import sqlglot
+    from sqlglot import exp
+
+    empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in columns)
+    for rule in rules:
+        try:
+            parts = sqlglot.parse_one(f"SELECT {rule}", read="duckdb").expressions
+            duckdb.sql(f"SELECT 1 FROM (SELECT {empty}) WHERE {' AND '.join(f'({part}) IS NULL' for part in parts)}")
+            why = "" if all(part.find(exp.Column) for part in parts) else "each of its parts names a column"
+        except (sqlglot.ParseError, duckdb.Error):
+            why = f"it names columns of the records, or expressions of them: {', '.join(columns)}"
+        if why:
+            yield Fault("Master settings, [linking]", f"blocking by '{rule}' means nothing.", f"Mend it: {why}.")
+
+
 def blocking_sql(rule: str, once: bool) -> str:
     """
     A blocking rule in columns or expressions, as a condition on both sides.
@@ -315,7 +336,8 @@ def blocking_sql(rule: str, once: bool) -> str:
             )
             for side in ("l", "r")
         )
-        sides.append(f"{left.sql('duckdb')} = {right.sql('duckdb')}")
+        compound = isinstance(left, exp.Binary | exp.Unary)
+        sides.append(" = ".join(f"({s})" if compound else s for s in (left.sql("duckdb"), right.sql("duckdb"))))
     apart = " AND (l.source <> r.source OR NOT l.single)" if once else ""
     return " AND ".join(sides) + apart
 

@@ -28,7 +28,9 @@ def build_day(settings: Settings, day: str, backend: OpenBackend, again: bool = 
     """
     found, frames = _read(settings, day)
     decided = overrides.read(settings.overrides) if settings.mode is Mode.BUILT_IN else []
-    earlier = folders.before(settings.folder, day) if settings.mode is Mode.BUILT_IN else None
+    earlier = folders.before(settings.folder, day)
+    folders.same_kind(settings, earlier)
+    earlier = earlier if settings.mode is Mode.BUILT_IN else None
     digest = folders.input_digest(settings, found, decided, earlier)
     if said := folders.already(settings.folder, day, digest, again):
         return Outcome(said, True)

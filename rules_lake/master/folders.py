@@ -23,13 +23,15 @@ from rules_lake.master import model as models
 from rules_lake.master.identity import Ids, Step, Trail
 from rules_lake.master.overrides import Override
 from rules_lake.master.records import Records
-from rules_lake.master.settings import Settings
+from rules_lake.master.settings import Mode, Settings
 
 if TYPE_CHECKING:
     from rules_lake.master.building import Build
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+BEGUN_WITH = ("ids/", "trail/", "model.json")
+"""What a build reads of the one before, besides its manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Earlier:
     day: str
     ids: Ids
     model: models.Model | None
+    mode: str
 
 
 def days(folder: str) -> list[str]:
@@ -67,19 +70,36 @@ def _trail(place: Path) -> list[Step]:
     return [Step(row["day"], Trail(row["event"]), row["master_id"], row["other_id"]) for row in steps]
 
 
+def same_kind(settings: Settings, earlier: Earlier | None) -> None:
+    """
+    Ids that are issued here and ids that are given elsewhere never take turns in one folder.
+
+    Raises:
+        RunRefused: If they would: a number could be that of two persons.
+    """
+    if earlier and (was := earlier.mode) != settings.mode and Mode.BUILT_IN in (was, settings.mode):
+        what = f"the build of {earlier.day} has mode {was}, and the settings say {settings.mode}."
+        remedy = "Name another folder for the masters of another mode, and a first_id that nobody has."
+        raise RunRefused(Fault(f"Masters in {settings.folder}", what, remedy))
+
+
 def _earlier(place: Path) -> Earlier:
     said = manifest(place)
+    for name, sha256 in said["files"].items():
+        if name.startswith(BEGUN_WITH) and _sha256(place / name) != sha256:
+            what = f"its file {name} is gone, or not as it was written."
+            raise RunRefused(Fault(f"Master {place}", what, "Bring the folder back from a backup: ids hang on it."))
     model = (
         models.from_text((place / "model.json").read_text(encoding="utf-8"))
         if (place / "model.json").exists()
         else None
     )
     if not (place / "ids").exists():
-        return Earlier(place.name, Ids(next_id=1), model)
+        return Earlier(place.name, Ids(next_id=1), model, said["mode"])
     rows = pq.read_table(place / "ids" / tables.FILE).to_pylist()
     now = {(row["source"], row["source_id"]): row["master_id"] for row in rows}
     first = {(row["source"], row["source_id"]): row["first_id"] for row in rows}
-    return Earlier(place.name, Ids(now, first, _trail(place), said["next_id"]), model)
+    return Earlier(place.name, Ids(now, first, _trail(place), said["next_id"]), model, said["mode"])
 
 
 def manifest(place: Path) -> dict[str, Any]:
@@ -189,7 +209,12 @@ def _table(place: Path, table: pa.Table) -> None:
 
 def _checksums(place: Path) -> dict[str, str]:
     files = sorted(path for path in place.rglob("*") if path.is_file())
-    return {str(path.relative_to(place)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {str(path.relative_to(place)): _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    """The digest of a file's bytes; of one that is not there none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _manifest(

@@ -1,7 +1,8 @@
 """
 Master ids that stay the same while records arrive, change, merge and split.
 
-An id follows most of its records, the older id where two have as many. An id that is merged away leads to the one that
+An id follows most of its records, the older id where two have as many; of two parted halves the one that had it first
+has it. An id that is merged away leads to the one that
 took its records, and comes back with its first records should they be parted again; no id is ever given to others.
 """
 
@@ -103,7 +104,7 @@ def assigned(clusters: Sequence[Sequence[Key]], before: Ids, day: str) -> Ids:
     """
     merged = before.merged()
     votes = [_votes(cluster, before.now, merged) for cluster in clusters]
-    given = _kept(clusters, votes)
+    given = _kept(clusters, votes, before.first)
     after = Ids(dict(before.now), dict(before.first), list(before.trail), before.next_id)
     taken = {resolved(i, merged) for i in before.now.values()} | {*given.values()}
     for place, cluster in sorted(enumerate(clusters), key=lambda each: min(each[1])):
@@ -122,14 +123,20 @@ def _votes(cluster: Sequence[Key], now: Mapping[Key, int], merged: Mapping[int, 
     return Counter(resolved(now[key], merged) for key in cluster if key in now)
 
 
-def _kept(clusters: Sequence[Sequence[Key]], votes: Sequence[Counter[int]]) -> dict[int, int]:
-    """Each id to the cluster that has most of its records, one id a cluster; the older id where two have as many."""
+def _kept(clusters: Sequence[Sequence[Key]], votes: Sequence[Counter[int]], first: Mapping[Key, int]) -> dict[int, int]:
+    """
+    Each id to the cluster that has most of its records, one id a cluster; the older id where two have as many, and of
+    two clusters the one with more records whose first id it is.
+    """
+    firsts = [Counter(first[key] for key in cluster if key in first) for cluster in clusters]
     wishes = [
-        (-n, master_id, min(clusters[place]), place) for place, of in enumerate(votes) for master_id, n in of.items()
+        (-n, master_id, -firsts[place][master_id], min(clusters[place]), place)
+        for place, of in enumerate(votes)
+        for master_id, n in of.items()
     ]
     given: dict[int, int] = {}
     taken: set[int] = set()
-    for _, master_id, _, place in sorted(wishes):
+    for *_, master_id, _, _, place in sorted(wishes):
         if place not in given and master_id not in taken:
             given[place] = master_id
             taken.add(master_id)

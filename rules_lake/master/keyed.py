@@ -57,8 +57,7 @@ def read(settings: Settings, day: str) -> tuple[Rows, ...]:
 
 def _read(frame: Keyed, day: str) -> Rows:
     which = f"Frame '{frame.name}'"
-    if not (files := files_of(frame.path, day)):
-        raise RunRefused(Fault(which, f"there is no file {frame.path} of {day}.", "Land it first."))
+    files = files_of(which, frame.path, day)
     as_source = Source(frame.name, frame.path, frame.format, frame.key, {}, {}, delimiter=frame.delimiter,
                        encoding=frame.encoding)  # fmt: skip
     table = table_of(as_source, files)

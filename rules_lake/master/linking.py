@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import duckdb
 import pyarrow as pa
 
+from rules_engine.errors import RunRefused, raise_all
 from rules_lake.master import comparing
 from rules_lake.master.blocks import bounded
 from rules_lake.master.model import Model, averaged, settled
@@ -119,6 +120,7 @@ class Linkage:
     def __init__(self, records: Records, linking: Linking, roles: frozenset[str], backend: Backend) -> None:
         self._records, self._linking, self._backend = records, linking, backend
         self._roles = roles
+        raise_all(RunRefused, comparing.blocking_faults(self.rules, records.compared.column_names))
         compared, self._bounded = bounded(records.compared, self.rules, linking.largest_block)
         self._single = any(compared["single"].to_pylist())
         self._table = backend.register(compared, "records")

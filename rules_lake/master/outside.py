@@ -27,7 +27,8 @@ def ids(settings: Settings, records: Records, day: str) -> dict[Key, str]:
     table = read_columns(settings.outside, day)
     said = list(zip(*(table[name].to_pylist() for name in ("source", "key", "master")), strict=True))
     raise_all(RunRefused, _faults(settings, records, said))
-    return {(source, key): master for source, key, master in said if (source, key) in set(records.keys)}
+    known = set(records.keys)
+    return {(source, key): master for source, key, master in said if (source, key) in known}
 
 
 def _faults(

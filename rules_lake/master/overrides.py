@@ -44,9 +44,14 @@ def read(path: str) -> list[Override]:
     place = Path(path)
     if not place.exists():
         return []
-    rows = list(csv.reader(io.StringIO(place.read_text(encoding="utf-8"))))
+    try:
+        text = place.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise RunRefused(Fault(f"Overrides {path}", "it is not UTF-8.", "Save it as CSV in UTF-8.")) from problem
+    rows = list(csv.reader(io.StringIO(text)))
     raise_all(RunRefused, _faults(path, rows))
-    return [Override(d, (sa, ka), (sb, kb), because, who, at) for d, sa, ka, sb, kb, because, who, at in rows[1:]]
+    said = filter(None, rows[1:])
+    return [Override(d, (sa, ka), (sb, kb), because, who, at) for d, sa, ka, sb, kb, because, who, at in said]
 
 
 def _faults(path: str, rows: list[list[str]]) -> Iterator[Fault]:
@@ -54,6 +59,8 @@ def _faults(path: str, rows: list[list[str]]) -> Iterator[Fault]:
         yield Fault(f"Overrides {path}", "the first line names other columns.", f"Write {','.join(COLUMNS)}.")
         return
     for number, row in enumerate(rows[1:], 2):
+        if not row:  # an editor's last line
+            continue
         which = f"Overrides {path}, line {number}"
         if len(row) != len(COLUMNS):
             yield Fault(which, f"it has {len(row)} cells.", f"There are {len(COLUMNS)}: {','.join(COLUMNS)}.")
@@ -74,8 +81,10 @@ def append(path: str, override: Override) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         writer.writerow(COLUMNS)
     writer.writerow([override.decision, *override.a, *override.b, override.because, override.who, override.at])
-    with place.open("a", encoding="utf-8", newline="") as file:
-        file.write(text.getvalue())
+    with place.open("a+b") as file:
+        file.seek(max(place.stat().st_size - 1, 0))
+        ended = file.read() in (b"", b"\n")  # an editor may have left the last line open
+        file.write((("" if ended else "\n") + text.getvalue()).encode())
 
 
 def in_force(overrides: Iterable[Override]) -> dict[tuple[Key, Key], Override]:
@@ -111,15 +120,17 @@ def rows_of(found: Mapping[tuple[Key, Key], Override], places: Mapping[Key, int]
     """
     The pairs of rows decided same, and different. Records that are not there today are left out.
 
-    What was decided same by way of an absent record stays so: the group's present records are paired.
+    What was decided same, or different, by way of an absent record stays so: the group's present records stand for it.
     """
     same, different = set(), set()
-    for (a, b), override in found.items():
-        if override.decision == DIFFERENT and a in places and b in places:
-            different.add(_pair(places[a], places[b]))
+    stands = dict(places)
     for group in groups(found):
         rows = sorted(places[key] for key in group if key in places)
         same |= {_pair(a, b) for a, b in pairwise(rows)}
+        stands |= {key: rows[0] for key in group if key not in places and rows}
+    for (a, b), override in found.items():
+        if override.decision == DIFFERENT and a in stands and b in stands:
+            different.add(_pair(stands[a], stands[b]))
     return same, different
 
 

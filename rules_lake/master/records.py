@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,12 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.lake.text_faults import shape
+from rules_lake.landing.manifest import checked
+from rules_lake.landing.place import MANIFEST, Place
 from rules_lake.master.roles import derived, readings
 from rules_lake.master.settings import Outside, Settings, Source
+from rules_lake.master.standardise import moment
 
 Key = tuple[str, str]
 """A record by its source and its key there, as text."""
@@ -55,22 +60,21 @@ def read(settings: Settings, day: str) -> Records:
     faults: list[Fault] = []
     tables, checksums = [], {}
     for source in settings.sources:
-        files = files_of(source.path, day)
-        if not files:
-            faults.append(
-                Fault(f"Source '{source.name}'", f"there is no file {source.path} of {day}.", "Land it first.")
-            )
+        try:
+            files = files_of(f"Source '{source.name}'", source.path, day)
+            table = table_of(source, files)
+        except RunRefused as refused:
+            faults += refused.faults
             continue
-        table = table_of(source, files)
         found = [*_column_faults(source, table)]
         faults += found
         if not found:
             checksums[source.name] = checksum(files)
             tables.append(_raw(source, table, settings.columns))
-            faults += _key_faults(source, tables[-1])
+            faults += _row_faults(source, tables[-1])
     raise_all(RunRefused, faults)
     if settings.outside.path:
-        checksums["[crosswalk]"] = checksum(files_of(settings.outside.path, day))
+        checksums["[crosswalk]"] = checksum(files_of("Crosswalk", settings.outside.path, day))
     return records_of(settings, pa.concat_tables(tables), checksums)
 
 
@@ -81,16 +85,28 @@ def records_of(settings: Settings, raw: pa.Table, checksums: dict[str, str]) -> 
     return Records(raw, _compared(settings, raw), checksums, keys)
 
 
-def files_of(path: str, day: str) -> list[Path]:
-    """The files of a day: a file, a folder's, or a pattern's. What begins with a dot or an underscore is no data."""
-    said = path.replace("{day}", day)
-    found = [Path(said)] if Path(said).is_file() else sorted(Path(said).parent.glob(Path(said).name))
-    inside = [p for each in found or [Path(said)] for p in (sorted(each.rglob("*")) if each.is_dir() else [each])]
-    return [
-        p
-        for p in inside
-        if p.is_file() and not p.name.startswith((".", "_")) and p.suffix in (".csv", ".parquet", ".txt", "")
-    ]
+def files_of(which: str, path: str, day: str) -> list[Path]:
+    """
+    The files of a day: a file, a folder's, or a pattern's. What begins with a dot or an underscore is no data.
+
+    Raises:
+        RunRefused: If there is none, one is of no format that is read here, or a landed folder is not as it landed.
+    """
+    said = Path(path.replace("{day}", day))
+    found = [said] if said.exists() else sorted(said.parent.glob(said.name))
+    files: list[Path] = []
+    for place in found:
+        inside = [p for p in sorted(place.rglob("*")) if p.is_file()] if place.is_dir() else [place]
+        files += [p for p in inside if not any(n.startswith((".", "_")) for n in p.relative_to(place.parent).parts)]
+    if not files:
+        raise RunRefused(Fault(which, f"there is no file {path} of {day}.", "Land it first."))
+    strange = [file for file in files if file.suffix.lower() not in (".csv", ".parquet", ".txt", "")]
+    remedy = "Write it as .csv or .parquet, or move it away; a file that is being written is none yet."
+    raise_all(RunRefused, [Fault(which, f"its file {file.name} would not be read.", remedy) for file in strange])
+    for folder in sorted({file.parent for file in files}):
+        if (folder / MANIFEST).exists():
+            checked(Place(str(folder)))
+    return files
 
 
 def checksum(files: list[Path]) -> str:
@@ -108,9 +124,7 @@ def read_columns(outside: Outside, day: str) -> pa.Table:
     source = Source(
         "crosswalk", outside.path, outside.format, outside.key, {}, {name: (c,) for name, c in said.items()}
     )
-    files = files_of(outside.path, day)
-    if not files:
-        raise RunRefused(Fault(f"Crosswalk {outside.path}", f"there is no file of {day}.", "Land it first."))
+    files = files_of("Crosswalk", outside.path, day)
     table = table_of(source, files)
     raise_all(RunRefused, _column_faults(source, table))
     return pa.table({name: text_of(table[column]) for name, column in said.items()})
@@ -128,10 +142,14 @@ def table_of(source: Source, files: list[Path]) -> pa.Table:
             return pa.concat_tables([pq.read_table(path) for path in files], promote_options="default")
         return pa.concat_tables([_csv(source, path) for path in files], promote_options="default")
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
-        first = str(problem).splitlines()[0]
-        raise RunRefused(
-            Fault(f"Source '{source.name}'", f"it cannot be read: {first}.", "Mend or land the files again.")
-        ) from problem
+        what = _CELLS.sub(r"\1", str(problem).splitlines()[0]).rstrip(".")
+        other = source.format == "parquet" and any(file.suffix.lower() in (".csv", ".txt") for file in files)
+        remedy = 'Write format = "csv".' if other else "Mend or land the files again; of CSV, look at encoding."
+        raise RunRefused(Fault(f"Source '{source.name}'", f"it cannot be read: {what}.", remedy)) from None
+
+
+_CELLS = re.compile(r"(Expected \d+ columns, got \d+): .*")
+"""What Arrow says of a line, with the line itself, which is nobody's to see."""
 
 
 def _csv(source: Source, path: Path) -> pa.Table:
@@ -149,18 +167,33 @@ def _csv(source: Source, path: Path) -> pa.Table:
 def _column_faults(source: Source, table: pa.Table) -> Iterator[Fault]:
     wanted = {source.key, *filter(None, [source.updated])}
     wanted |= {column for columns in (*source.roles.values(), *source.keep.values()) for column in columns}
+    which = f"Source '{source.name}'"
     for column in sorted(wanted - set(table.column_names)):
         what = f"it has no column '{column}'; it has {', '.join(table.column_names)}."
-        yield Fault(f"Source '{source.name}'", what, did_you_mean(column, table.column_names))
+        alone = len(table.column_names) == 1 and "Say by delimiter what parts its cells."
+        yield Fault(which, what, alone or did_you_mean(column, table.column_names))
+    for column in sorted(wanted & set(table.column_names)):
+        try:
+            text_of(table[column])
+        except (pa.ArrowException, UnicodeDecodeError):
+            what = f"its column '{column}' is of type {table.schema.field(column).type}, which is no text."
+            yield Fault(which, what, "Name a column of one plain value, or have the extract write it as text.")
+    if not len(table):
+        yield Fault(which, "it has no rows.", "Land the whole extract, or take the source out of the settings.")
 
 
-def _key_faults(source: Source, raw: pa.Table) -> Iterator[Fault]:
+def _row_faults(source: Source, raw: pa.Table) -> Iterator[Fault]:
+    moments = raw["updated"].combine_chunks().dictionary_encode().dictionary.to_pylist()
+    if strange := [text for text in moments if moment(text, source.day_first) is None]:
+        what = f"its {source.updated} says no moment in {len(strange):,} values, as {shape(min(strange))}."
+        remedy = "Write days as 2024-06-05 or 05/06/2024, with or without 10:00:00, or a whole number that grows."
+        yield Fault(f"Source '{source.name}'", what, remedy)
     keys = raw["key"]
     if keys.null_count:
         yield Fault(
             f"Source '{source.name}'", f"{keys.null_count:,} rows have no {source.key}.", "Every record needs one."
         )
-    counted = keys.value_counts()
+    counted = keys.drop_null().value_counts()
     twice = counted.filter(pc.greater(counted.field("counts"), 1)).field("values")
     if len(twice):
         shown = ", ".join(sorted(map(str, twice.to_pylist()))[:3])
@@ -195,10 +228,15 @@ def _joined(table: pa.Table, columns: tuple[str, ...], between: str) -> pa.Array
 def text_of(column: pa.ChunkedArray) -> pa.Array:
     """Cells as text: a whole number without a fraction, a moment in its own spelling."""
     cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_floating(cells.type) and pc.all(pc.equal(pc.round(cells), cells)).as_py():
+    whole = pc.and_(pc.equal(pc.round(cells), cells), pc.less(pc.abs(cells), 2.0**53)) if _fraction(cells) else None
+    if whole is not None and pc.all(whole).as_py():
         cells = pc.cast(cells, pa.int64())
     cells = pc.cast(cells, pa.string())
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), None, pc.utf8_trim_whitespace(cells))
+
+
+def _fraction(cells: pa.Array) -> bool:
+    return bool(pa.types.is_floating(cells.type))
 
 
 def _compared(settings: Settings, raw: pa.Table) -> pa.Table:
@@ -206,8 +244,28 @@ def _compared(settings: Settings, raw: pa.Table) -> pa.Table:
     roles = frozenset(settings.linking.compare) or settings.roles
     sources = sorted(settings.sources, key=lambda source: source.name)
     parts = [_of_source(source, raw.filter(pc.equal(raw["source"], source.name)), roles) for source in sources]
-    table = pa.concat_tables(parts)
+    table = pa.concat_tables(parts).combine_chunks()
+    for role, share in OWN.items():
+        if role in roles:
+            most = max(settings.linking.largest, int(len(table) * share))
+            table = table.set_column(table.column_names.index(role), role, _own(table[role], most))
+    for column in derived(roles):
+        inputs = (table[name].to_pylist() for name in column.needs)
+        table = table.append_column(column.name, pa.array(map(column.make, *inputs), pa.string()))
     return table.add_column(0, "rid", pa.array(range(len(table)), pa.int64())).combine_chunks()
+
+
+OWN = {"birth_date": 0.005, "email": 0.0, "phone": 0.0, "national_id": 0.0, "identifier": 0.0}
+"""
+What is somebody's own, and which share of all records may have one value of it besides as many as one master may have:
+what more have is what a system writes for want of a value, such as 123456789.
+"""
+
+
+def _own(column: pa.ChunkedArray, most: int) -> pa.ChunkedArray:
+    counted = column.value_counts()
+    crowded = counted.filter(pc.greater(counted.field("counts"), most)).field("values").drop_null()
+    return pc.if_else(pc.is_in(column, crowded), None, column)
 
 
 def _of_source(source: Source, raw: pa.Table, roles: frozenset[str]) -> pa.Table:
@@ -218,7 +276,4 @@ def _of_source(source: Source, raw: pa.Table, roles: frozenset[str]) -> pa.Table
             values = raw[role].combine_chunks().dictionary_encode()
             read_values = pa.array(map(read, values.dictionary.to_pylist()), pa.string())
             cells[role] = pc.take(read_values, values.indices)
-    for column in derived(roles):
-        inputs = (cells[name].to_pylist() for name in column.needs)
-        cells[column.name] = pa.array(map(column.make, *inputs), pa.string())
     return pa.table(cells)

@@ -52,8 +52,7 @@ def newest(settings: Settings, day: str | None) -> str:
 def questions(settings: Settings, day: str) -> list[Question]:
     """The pairs of a build that nobody decided since, the likeliest first."""
     if settings.mode is not Mode.BUILT_IN:
-        what = f"its mode is {settings.mode}: nothing is linked here, so there is nothing to decide."
-        raise RunRefused(Fault("Master settings", what, "Decide it where the ids are made."))
+        raise _nothing_to_decide(settings)
     decided = {override.pair for override in overrides.read(settings.overrides)}
     found = []
     for row in pq.read_table(Path(settings.folder) / day / "pairs" / tables.FILE).to_pylist():
@@ -61,6 +60,11 @@ def questions(settings: Settings, day: str) -> list[Question]:
         if row["outcome"] in TO_DECIDE and (min(a, b), max(a, b)) not in decided:
             found.append(Question(a, b, row["probability"], row["outcome"], (row["master_a"], row["master_b"])))
     return sorted(found, key=lambda question: (-question.probability, question.a, question.b))
+
+
+def _nothing_to_decide(settings: Settings) -> RunRefused:
+    what = f"its mode is {settings.mode}: nothing is linked here, so there is nothing to decide."
+    return RunRefused(Fault("Master settings", what, "Decide it where the ids are made."))
 
 
 def side_by_side(settings: Settings, records: Records, pair: tuple[Key, Key], show: bool) -> dict[str, tuple[str, str]]:
@@ -114,6 +118,10 @@ def decide(settings: Settings, records: Records, made: Override) -> Mapping[str,
     Raises:
         RunRefused: If a record is not there, or the decision cannot hold beside others; nothing is remembered.
     """
+    if settings.mode is not Mode.BUILT_IN:
+        raise _nothing_to_decide(settings)
+    if made.a == made.b:
+        raise RunRefused(Fault(f"Record {spelt(made.a)}", "it is named twice.", "Name two records."))
     for key in made.pair:
         row_of(records, key)
     earlier = overrides.read(settings.overrides)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_lake.master.form import SEE, text_file, typed, unknown
 from rules_lake.master.roles import ROLES
-
-SEE = "See docs/master.md for the form of the file."
 
 
 class Mode(StrEnum):
@@ -128,8 +128,6 @@ class Settings:
 
 
 WORDS = set("mode folder overrides sources frames linking survivorship crosswalk golden first_id".split())
-SOURCE_WORDS = {field.name for field in fields(Source)} - {"name"}
-FRAME_WORDS = {field.name for field in fields(Keyed)} - {"name"}
 FORMATS = ("parquet", "csv")
 
 
@@ -197,83 +195,70 @@ def _columns(said: str | list[str]) -> tuple[str, ...]:
 
 
 def _faults(body: Mapping[str, Any]) -> Iterator[Fault]:
-    yield from _unknown("Master settings", body, WORDS)
+    yield from unknown("Master settings", body, WORDS)
+    yield from typed("Master settings", {word: body[word] for word in body if word in _PLAIN}, Settings)
     if body.get("mode", "built-in") not in [*Mode]:
         yield Fault("Master settings", f"there is no mode '{body['mode']}'.", f"Say one of {', '.join(Mode)}.")
     for part, known in (("linking", Linking), ("crosswalk", Outside)):
-        yield from _typed(f"Master settings, [{part}]", body.get(part, {}), known)
+        yield from typed(f"Master settings, [{part}]", body.get(part, {}), known)
+    yield from _table_faults(body)
+
+
+_PLAIN = ("folder", "overrides", "golden", "first_id")
+
+
+def _table_faults(body: Mapping[str, Any]) -> Iterator[Fault]:
+    tables = [word for word in ("survivorship", "sources", "frames") if not isinstance(body.get(word, {}), Mapping)]
+    for word in tables:
+        yield Fault("Master settings", f"{word} = {body[word]!r}.", f"Write a table, [{word}]. {SEE}")
+    if not body.get("sources"):
+        yield Fault("Master settings", "they name no source.", "Write a table [sources.NAME] with path, key and roles.")
+    if tables or not body.get("sources"):
+        return
     for name, how in body.get("survivorship", {}).items():
         if how not in [*Survivor]:
             what = f"column '{name}' survives by '{how}', which means nothing."
             yield Fault("Master settings, [survivorship]", what, f"Say one of {', '.join(Survivor)}.")
-    if not isinstance(body.get("sources", {}), Mapping) or not body.get("sources"):
-        yield Fault("Master settings", "they name no source.", "Write a table [sources.NAME] with path, key and roles.")
-        return
     for name, said in body["sources"].items():
         yield from _source_faults(f"Source '{name}'", said)
     for name, said in body.get("frames", {}).items():
         yield from _frame_faults(f"Frame '{name}'", said, body["sources"])
 
 
-def _source_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
-    yield from _unknown(which, said, SOURCE_WORDS)
-    for word in ("path", "key"):
-        if not isinstance(said.get(word), str) or not said[word]:
+def _source_faults(which: str, said: Any, kind: type = Source) -> Iterator[Fault]:
+    yield from typed(which, said, kind)
+    if not isinstance(said, Mapping):
+        return
+    for word in ("path", "key", *(["source"] if kind is Keyed else [])):
+        if not said.get(word):
             yield Fault(which, f"it says no {word}.", f'Write {word} = "...". {SEE}')
     if said.get("format", "csv") not in FORMATS:
         yield Fault(which, f"there is no format '{said['format']}'.", f"Say one of {', '.join(FORMATS)}.")
-    for word, kind in (("priority", int), ("single", bool), ("day_first", bool), ("updated", str)):
-        if word in said and type(said[word]) is not kind:
-            yield Fault(
-                which,
-                f"its {word} is {said[word]!r}.",
-                f"Write {'true or false' if kind is bool else f'{kind.__name__} value'}.",
-            )
+    yield from text_file(which, said)
     yield from _column_faults(which, said)
 
 
 def _frame_faults(which: str, said: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[Fault]:
-    yield from _unknown(which, said, FRAME_WORDS)
-    for word in ("path", "source", "key"):
-        if not isinstance(said.get(word), str) or not said[word]:
-            yield Fault(which, f"it says no {word}.", f'Write {word} = "...". {SEE}')
-    if said.get("source") and said["source"] not in sources:
+    yield from _source_faults(which, said, Keyed)
+    if isinstance(said, Mapping) and said.get("source") and said["source"] not in sources:
         hint = did_you_mean(str(said["source"]), sources) or f"There are: {', '.join(sources)}."
         yield Fault(which, f"there is no source '{said['source']}', whose keys it has.", hint)
-    if said.get("format", "csv") not in FORMATS:
-        yield Fault(which, f"there is no format '{said['format']}'.", f"Say one of {', '.join(FORMATS)}.")
 
 
 def _column_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
-    for role in said.get("roles", {}):
+    parts = {part: said.get(part, {}) for part in ("roles", "keep") if isinstance(said.get(part, {}), Mapping)}
+    for role in parts.get("roles", {}):
         if role not in ROLES:
             remedy = did_you_mean(role, ROLES) or f"There are: {', '.join(ROLES)}; others go to keep."
             yield Fault(which, f"there is no role '{role}'.", remedy)
-    for part in ("roles", "keep"):
-        for name, columns in said.get(part, {}).items():
-            if not columns or not all(isinstance(c, str) for c in _columns(columns)):
-                yield Fault(
-                    which, f"its {part} say {columns!r} for '{name}'.", "Write a column's name, or a list of them."
-                )
+    for part, of in parts.items():
+        for name, columns in of.items():
+            if not columns or not isinstance(columns, str | list) or not all(isinstance(c, str) for c in columns):
+                what = f"its {part} say {columns!r} for '{name}'."
+                yield Fault(which, what, "Write a column's name, or a list of them.")
 
 
-def _unknown(which: str, said: Mapping[str, Any], known: set[str]) -> Iterator[Fault]:
-    for word in sorted(set(said) - known):
-        remedy = did_you_mean(word, known) or f"There are: {', '.join(sorted(known))}."
-        yield Fault(which, f"it says '{word}', which means nothing.", remedy)
-
-
-def _typed(which: str, said: Mapping[str, Any], kind: type) -> Iterator[Fault]:
-    """Words that the table does not have, and values of another type than its default's."""
-    known = kind()
-    yield from _unknown(which, said, {field.name for field in fields(kind)})
-    for field in fields(kind):
-        if field.name in said:
-            wanted, value = getattr(known, field.name), said[field.name]
-            fits = isinstance(value, list) if isinstance(wanted, tuple) else isinstance(value, type(wanted) | int)
-            if not fits or isinstance(value, bool) or (isinstance(wanted, str) and not isinstance(value, str)):
-                like = "a list" if isinstance(wanted, tuple) else f"a value like {wanted!r}"
-                yield Fault(which, f"{field.name} = {value!r} is of another type.", f"Write {like}.")
+_LEAST = {"threads": 0, "seed": 0, "u_pairs": 1, "em_pairs": 1, "largest": 2, "largest_block": 2}
 
 
 def _disagreements(settings: Settings) -> Iterator[Fault]:
@@ -282,6 +267,7 @@ def _disagreements(settings: Settings) -> Iterator[Fault]:
     if not 0 < linking.review <= linking.match < 1:
         what = f"review = {linking.review} and match = {linking.match}."
         yield Fault("Master settings, [linking]", what, "Choose 0 < review <= match < 1.")
+    yield from _amounts(linking)
     if linking.backend not in ("duckdb", "spark"):
         yield Fault("Master settings, [linking]", f"there is no backend '{linking.backend}'.", "Say duckdb or spark.")
     if linking.train not in ("once", "always"):
@@ -296,7 +282,20 @@ def _disagreements(settings: Settings) -> Iterator[Fault]:
             yield Fault(
                 "Master settings, [linking]", f"it compares '{role}', which no source has.", did_you_mean(role, ROLES)
             )
+    if not 0 < settings.first_id < 2**62:
+        yield Fault("Master settings", f"first_id = {settings.first_id}.", "Write a whole number above zero.")
     yield from _mode_faults(settings, names)
+
+
+def _amounts(linking: Linking) -> Iterator[Fault]:
+    which = "Master settings, [linking]"
+    for word, least in _LEAST.items():
+        if getattr(linking, word) < least:
+            yield Fault(which, f"{word} = {getattr(linking, word)}.", f"The least that it can be is {least}.")
+    if not 0 <= linking.weakest <= linking.match:
+        yield Fault(which, f"weakest = {linking.weakest}.", "Choose 0 <= weakest <= match.")
+    if linking.memory and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", linking.memory):
+        yield Fault(which, f"memory = '{linking.memory}'.", "Write an amount such as 8GB.")
 
 
 def _mode_faults(settings: Settings, names: list[str]) -> Iterator[Fault]:

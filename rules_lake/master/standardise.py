@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.resources import files
 
@@ -21,11 +21,12 @@ PLACEHOLDERS = frozenset(
     "-|.|?|0|na|n a|nan|nil|none|null|unknown|not known|not given|not available|unbekannt|inconnu|onbekend|test|x|xx"
     "|xxx|dummy|anonymous|tba|tbc".split("|")
 )
+_PLACEHOLDERS_JOINED = frozenset(each.replace(" ", "") for each in PLACEHOLDERS)
 NO_BIRTH_DATES = frozenset("00000000 00010101 19000101 99991231 11111111".split())
 EARLIEST, LATEST = 1850, 2150
 
-_APOSTROPHES = re.compile(r"['’`´]")
-_NOT_WORD = re.compile(r"[^0-9a-z]+")
+_APOSTROPHES = re.compile(r"['’‘`´ʼʻ]")
+_NOT_WORD = re.compile(r"[\W_]+")
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ı": "i"})
 _VOWELS = frozenset("aeiouyhw")
 
@@ -42,15 +43,21 @@ def folded(text: str | None) -> str | None:
     """
     Small letters and digits, one space between words: no accents, no punctuation.
 
-    >>> folded(" O'Neill-Müßig,  José ")
-    'oneill mussig jose'
+    >>> folded(" O'Neill-Müßig,  José "), folded("Улица Мира, 5"), folded("हिंदी-2")
+    ('oneill mussig jose', 'улица мира 5', 'हिंदी 2')
     """
     if text is None:
         return None
     small = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text.casefold().translate(_LETTERS)))
     plain = "".join(c for c in small if not unicodedata.combining(c))
-    found = " ".join(_NOT_WORD.sub(" ", plain).split()) or " ".join(plain.split())
+    words_alone = _NOT_WORD.sub(" ", plain) if plain.isascii() else "".join(c if _in_word(c) else " " for c in plain)
+    found = " ".join(words_alone.split()) or " ".join(plain.split())
     return None if not found or found in PLACEHOLDERS else found
+
+
+def _in_word(sign: str) -> bool:
+    """A letter or digit of any script, or the vowel of one that writes them as marks."""
+    return sign.isalnum() or unicodedata.category(sign).startswith("M")
 
 
 @lru_cache(maxsize=MEMORY)
@@ -106,13 +113,14 @@ def code(text: str | None) -> str | None:
     """
     An identifier, post code or the like: capitals and digits alone; one sign over and over is none.
 
-    >>> code(" ab-12 34 "), code("000000000"), code("2000.0")
-    ('AB1234', None, '2000')
+    >>> code(" ab-12 34 "), code("000000000"), code("2000.0"), code("not known"), code("АВ 12")
+    ('AB1234', None, '2000', None, 'АВ12')
     """
     if text is None:
         return None
-    found = re.sub(r"[^0-9A-Z]", "", re.sub(r"\.0+$", "", text.strip()).upper())
-    blank = not found or found.lower() in PLACEHOLDERS or (len(found) > 2 and len(set(found)) == 1)
+    plain = unicodedata.normalize("NFKC", text).strip().upper()
+    found = _NOT_WORD.sub("", re.sub(r"\.0+$", "", plain))
+    blank = not found or found.lower() in _PLACEHOLDERS_JOINED or (len(found) > 2 and len(set(found)) == 1)
     return None if blank else found
 
 
@@ -121,12 +129,12 @@ def email(text: str | None) -> str | None:
     """
     An e-mail address in small letters, or None where it is none, or nobody's.
 
-    >>> email(" Ann@Example.ORG "), email("none@example.org"), email("ann at home")
-    ('ann@example.org', None, None)
+    >>> email(" Ann@Example.ORG "), email("none@example.org"), email("no.email@example.org"), email("ann at home")
+    ('ann@example.org', None, None, None)
     """
     found = (text or "").strip().lower()
     person, _, place = found.partition("@")
-    nobody = folded(person) is None or person.replace("-", "") in {"noemail", "noreply", "nomail"}
+    nobody = folded(person) is None or _NOT_WORD.sub("", person) in {"noemail", "noreply", "nomail"}
     return None if nobody or "." not in place or " " in found else found
 
 
@@ -138,7 +146,7 @@ def phone(text: str | None) -> str | None:
     >>> phone("+31 (0)20 624 11 11"), phone("0031206241111"), phone("020-6241111")
     ('206241111', '206241111', '206241111')
     """
-    digits = re.sub(r"\D", "", (text or "").replace("(0)", ""))
+    digits = re.sub(r"\D", "", unicodedata.normalize("NFKC", text or "").replace("(0)", ""))
     found = digits.lstrip("0")[-9:]
     return found if len(found) >= 6 and len(set(found)) > 1 else None
 
@@ -192,6 +200,35 @@ def iso_day(digits: str | None) -> date | None:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])) if digits else None
     except ValueError:
         return None
+
+
+_MOMENT = re.compile(
+    r"(?:(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})|(\d{4})(\d\d)(\d\d)|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}))"
+    r"(?:[T ]+(\d{1,2}):(.+))?"
+)
+
+
+def moment(text: str, day_first: bool) -> str | None:
+    """
+    A moment, or a number that grows, as text whose order is that of time; None where it says neither.
+
+    >>> moment("31/12/2023 9:30", True), moment("2024-1-1T10:00:00+02:00", True), moment("20240101", True)
+    ('2023-12-31 09:30:00.000000', '2024-01-01 08:00:00.000000', '2024-01-01 00:00:00.000000')
+    >>> moment("17", True), moment("3 May 2024", True)
+    ('00000000000000000017', None)
+    """
+    found = _MOMENT.fullmatch(text)
+    if not found:
+        return f"{text:0>20}" if text.isdecimal() else None
+    *parts, hour, rest = found.groups()
+    year, month, day = (part for part in parts if part)
+    if parts[8]:
+        year, month, day = (day, month, year) if day_first else (day, year, month)
+    try:
+        said = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{hour or '0':0>2}:{rest or '00'}")
+    except ValueError:
+        return None
+    return (said.astimezone(UTC) if said.tzinfo else said).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 @lru_cache(maxsize=MEMORY)

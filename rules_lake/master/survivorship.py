@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from rules_lake.master.records import Records
 from rules_lake.master.roles import ROLES, readings
 from rules_lake.master.settings import Settings, Survivor
+from rules_lake.master.standardise import moment
 
 ADDRESS = tuple("house_number street street_2 city region postcode country".split())
 """These survive together, from one record: the street of one and the town of another is nobody's address."""
@@ -40,7 +40,7 @@ class Survivorship:
         self._priority = {source.name: source.priority for source in settings.sources}
         day_first = {source.name: source.day_first for source in settings.sources}
         moments = zip(records.raw["updated"].to_pylist(), (key[0] for key in records.keys), strict=True)
-        self._moments = [moment(text, day_first[source]) for text, source in moments]
+        self._moments = [moment(text or "", day_first[source]) or "" for text, source in moments]
         self._read = readings(all(day_first.values()))
         asked = {name: how for name, how in settings.survivorship.items() if name in ADDRESS}
         self._address = () if asked else tuple(name for name in ADDRESS if name in settings.columns)
@@ -55,13 +55,16 @@ class Survivorship:
 
     def _fullest(self, rows: Sequence[int]) -> int:
         """The record whose address is taken: of those that have most of it to within a cell, the newest."""
-        filled = {row: sum(self._cells[name][row] is not None for name in self._address) for row in rows}
+        cells = [(self._read[name], self._cells[name]) for name in self._address]
+        filled = {row: sum(read(column[row]) is not None for read, column in cells) for row in rows}
         most = max(filled.values())
         return min((row for row in rows if filled[row] >= most - 1 and filled[row]), key=self._newest, default=rows[0])
 
     def _kept(self, name: str, rows: Sequence[int]) -> Kept:
         cells = self._cells[name]
-        known = [row for row in rows if cells[row] is not None]
+        read = self._read.get(name, _as_it_is)
+        filled = [row for row in rows if cells[row] is not None]
+        known = [row for row in filled if read(cells[row]) is not None] or filled
         if not known:
             return Kept(None, None)
         row = min(known, key=self._order(name, known))
@@ -77,7 +80,7 @@ class Survivorship:
             return lambda row: (self._priority[self._keys[row][0]], *self._newest(row))
         read = self._read.get(name, _as_it_is)
         counted = Counter(read(cells[row]) for row in known)
-        return lambda row: (read(cells[row]) is None, -counted[read(cells[row])], *self._newest(row))
+        return lambda row: (-counted[read(cells[row])], *self._newest(row))
 
     def _newest(self, row: int) -> tuple[object, ...]:
         """Newest first; then the source that is believed first, then the first key."""
@@ -99,20 +102,3 @@ def _how(settings: Settings, name: str) -> Survivor:
 def _backwards(text: str) -> tuple[int, ...]:
     """A text's characters so that later texts come first; the empty one comes last."""
     return tuple(-ord(c) for c in text) or (0,)
-
-
-def moment(text: str | None, day_first: bool) -> str:
-    """
-    A moment as text whose order is that of time; empty if there is none.
-
-    >>> moment("31/12/2023 10:00", True), moment("2024-01-01", True), moment(None, True)
-    ('2023-12-31 10:00', '2024-01-01', '')
-    """
-    if not text:
-        return ""
-    found = re.match(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})(.*)", text)
-    if not found:
-        return text
-    first, second, year, rest = found.groups()
-    day, month = (first, second) if day_first else (second, first)
-    return f"{year}-{month:0>2}-{day:0>2}{rest}"

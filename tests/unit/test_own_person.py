@@ -24,7 +24,9 @@ PAIRS = """
     William, Reed, 1950-01-02, reed@a.example    | William, Reed, 1981-09-30, reed@a.example    | given name agrees, birth date differs           | of one address it is not known
     William, Reed, 1950-01-02, bill@a.example    | William, Reed, 1950-02-01, will.r@b.example  | birth date agrees                               | day and month have changed places
     Reed, William, 1950-01-02, bill@a.example    | William, Reed, 1950-01-02, will.r@b.example  | birth date agrees                               | so have the names
-    Ann, Reed, 1950-01-02, ann@a.example         | William, Reed, 1981-09-30, will@b.example    | neither agrees                                  | a household
+    Ann, Reed, 1950-01-02, ann@a.example         | William, Reed, 1981-09-30, will@b.example    | given name and birth date differ                | a household
+    Ann, Reed, 1950-01-02, reed@a.example        | William, Reed, 1981-09-30, reed@a.example    | given name and birth date differ                | one that shares all it can
+    Ann, Reed, -, reed@a.example                 | William, Reed, 1981-09-30, reed@a.example    | neither agrees                                  | a day that nobody gave says less
 """
 
 ADDRESSES = """

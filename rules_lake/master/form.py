@@ -1,0 +1,53 @@
+"""What a table of TOML says, against the fields of the class that takes it."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from rules_engine.errors import Fault, did_you_mean
+
+SEE = "See docs/master.md for the form of the file."
+
+
+def unknown(which: str, said: Mapping[str, Any], known: set[str]) -> Iterator[Fault]:
+    """Words that mean nothing there."""
+    for word in sorted(set(said) - known):
+        remedy = did_you_mean(word, known) or f"There are: {', '.join(sorted(known))}."
+        yield Fault(which, f"it says '{word}', which means nothing.", remedy)
+
+
+FITS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "str": (str, "a text in quotes"),
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "tuple[str, ...]": (list, "a list of texts"),
+    "Mapping[str, tuple[str, ...]]": (Mapping, "a table of columns"),
+}
+"""What a field's type takes of TOML, and what to write."""
+
+
+def typed(which: str, said: Any, kind: type) -> Iterator[Fault]:
+    """What is no table, words that it does not have, and values of another type than its fields."""
+    if not isinstance(said, Mapping):
+        yield Fault(which, f"it is {said!r}, and no table.", f"Write it as a table in brackets. {SEE}")
+        return
+    yield from unknown(which, said, {field.name for field in fields(kind)} - {"name"})
+    for field in (field for field in fields(kind) if field.name in said):
+        (wanted, like), value = FITS[str(field.type)], said[field.name]
+        fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
+        if not fits or (wanted is list and not all(isinstance(each, str) for each in value)):
+            yield Fault(which, f"{field.name} = {value!r} is of another type.", f"Write {like}.")
+
+
+def text_file(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
+    """How a text file is written, where no file can be so."""
+    if isinstance(delimiter := said.get("delimiter", ","), str) and len(delimiter) != 1:
+        yield Fault(which, f"its delimiter is {delimiter!r}.", "Write one character.")
+    try:
+        codecs.lookup(str(said.get("encoding", "utf-8")))
+    except LookupError:
+        yield Fault(which, f"there is no encoding '{said['encoding']}'.", "Write one such as utf-8 or windows-1252.")
