@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from rules_engine.sql.day_words import HOURLY_MONTHS, LONE_MINUTES
 from rules_engine.sql.literals import is_invisible
 
 QUOTES = dict.fromkeys("‘’‚‛′´ʹʼˈ“”„‟«»″ʺ‹›", "'")
@@ -252,10 +253,10 @@ _PATTERNS = (
         ("%H", "HH"),
         ("%M", "mm"),
         ("%S", "ss"),
-        ("YYYY", "yyyy"),
+        ("YYYY|rrrr|RRRR", "yyyy"),
         ("YY", "yy"),
     ),
-    *(("HH24", "HH"), ("MI", "mm"), ("SS", "ss"), ("MON", "MMM"), ("DD", "dd"), ("rrrr", "yyyy"), ("RRRR", "yyyy")),
+    *(("(HH|hh)24", "HH"), ("MI|mi", "mm"), ("MON", "MMM"), ("(?<!S)SS(?!S)", "ss"), ("(?<!D)DD(?!D)", "dd")),
 )
 
 
@@ -263,9 +264,9 @@ def of_pattern(written: str) -> str:
     """A pattern of days as other databases write it, in Spark's letters; empty where nothing is another."""
     plain = written
     for theirs, ours in _PATTERNS:
-        plain = plain.replace(theirs, ours)
-    if re.fullmatch(r"[^a-zA-Z]*(yyyy|dd|mm)[^a-zA-Z]+(yyyy|dd|mm)[^a-zA-Z]+(yyyy|dd|mm)[^a-zA-Z]*", plain):
-        plain = plain.replace("mm", "MM")  # minutes beside no hours were meant as months
+        plain = re.sub(theirs, ours, plain)
+    plain = HOURLY_MONTHS.sub(r"\1mm", LONE_MINUTES.sub(lambda found: found[0].upper(), plain))
+    plain = plain if "a" in plain else re.sub("h+|K+", "HH", plain)  # half a day, and not which
     return plain if plain != written else ""
 
 

@@ -40,6 +40,33 @@ def _is_run(run: str, length: int, read: bool) -> bool:
     return length <= _LONGEST.get(letter, 0) and length in _FIXED.get(letter, (length,))
 
 
+LONE_MINUTES = re.compile(r"(?<![HhKkm])(?<![HhKk][^A-Za-z])(?<![HhKk]\[[^A-Za-z])m+(?!m)(?![^A-Za-z]?s)")
+"""Minutes that follow no hour and go before no second: months were meant."""
+
+HOURLY_MONTHS = re.compile(r"(?<=[HhKk])([^A-Za-z]?)MM?(?!M)")
+"""Months behind an hour: minutes were meant."""
+
+
+def is_mixed(text: str) -> bool:
+    """
+    Whether letters of a pattern are not meant as they stand: they give a value, and another one than was meant.
+
+    >>> [is_mixed(text) for text in ("yyyy-mm-dd", "yyyy-MM-DD", "HH:MM", "hh:mm", "HH:mm:SS", "yyyy-MM-dd hh:mm a")]
+    [True, True, True, True, True, False]
+    """
+    plain = _QUOTED.sub("", text)
+    runs = [run[0] for run in _RUN.finditer(plain)]
+    letters, hour = set("".join(runs)), set("HhKk") & set(plain)
+    return bool(
+        LONE_MINUTES.search(plain)
+        or HOURLY_MONTHS.search(plain)
+        or ("S" in letters and hour and "s" not in letters)  # fractions of no second
+        or (letters & set("hK") and "a" not in letters)  # half a day, and not which
+        or "DD" in runs  # fails from the hundredth day of a year on
+        or letters >= set("yMD")  # the day of a year beside its month
+    )
+
+
 _UNITS_OF_DAYS = frozenset("year yyyy yy quarter month mm mon week".split())
 _UNITS = _UNITS_OF_DAYS | frozenset("day dd hour minute second millisecond microsecond".split())
 _WEEKDAYS = frozenset(
@@ -75,11 +102,11 @@ def _zones() -> frozenset[str]:
 WORDS: Mapping[str, tuple[Callable[[str], bool], str]] = MappingProxyType(
     {
         "pattern": (
-            is_pattern,
+            lambda text: is_pattern(text) and not is_mixed(text),
             "a pattern such as 'yyyy-MM-dd': y year, M month, d day, E weekday, H hour, m minute, s second",
         ),
         "reading": (
-            lambda text: is_pattern(text, read=True),
+            lambda text: is_pattern(text, read=True) and not is_mixed(text),
             "a pattern such as 'yyyy-MM-dd': y year, M month, d day, H hour, m minute, s second",
         ),
         "unit": (
