@@ -23,7 +23,7 @@ from rules_repo.governance import in_force, require_approvals
 Day = Annotated[str | None, typer.Option("--as-of", help="Day whose rules are frozen; today without it.")]
 Known = Annotated[str | None, typer.Option("--known-at", help="Moment as of which they are known; now without it.")]
 Out = Annotated[str, typer.Option("--out", help="Folder, file:///… or s3://bucket/prefix; the digest names the file.")]
-Key = Annotated[str | None, typer.Argument(metavar="KEY", help="Only what concerns this rule.")]
+Key = Annotated[str | None, typer.Argument(metavar="NAME", help="Only this rule, membership type, parameter or list.")]
 Last = Annotated[int, typer.Option("--last", min=1, help="How many entries, the newest ones.")]
 Approvals = Annotated[
     int, typer.Option("--approvals", min=0, max=9, help="How many other people must approve a change.")
@@ -55,7 +55,7 @@ def freeze(desk: Desk, out: Out, as_of: Day = None, known_at: Known = None) -> N
 
 @at_desk
 def log(desk: Desk, key: Key = None, last: Last = 50) -> None:
-    """Show the newest audit entries: who changed what, when and why; of one rule its story, before and after."""
+    """Show the newest audit entries: who changed what, when and why; of one name its story, before and after."""
     if key is not None:
         return _story(desk, key, last)
     with opened(desk.settings()) as installation:

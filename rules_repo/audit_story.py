@@ -1,4 +1,7 @@
-"""The story of one rule, told from the audit: who drafted, checked, approved, published or paused it, when and why."""
+"""
+The story of one rule, type, parameter or list, told from the audit: who drafted, checked, approved, published or paused
+it, when and why.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ MOVES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one login did to a rule in one commit, and the fields of the rule that it changed; ``change`` may be 0."""
+    """What one login did to a rule in one commit, and the fields that it changed; ``change`` may be 0."""
 
     at: datetime
     login: str
@@ -41,29 +44,33 @@ class Step:
     fields: tuple[Difference, ...] = ()
 
 
-def story(url: str, key: str) -> tuple[Step, ...]:
+def story(url: str, name: str) -> tuple[Step, ...]:
     """
-    Every step of a rule's life, oldest first.
+    Every step of the life of what has this name, oldest first.
 
     Raises:
-        RunRefused: If the audit knows no such rule, or the database cannot be reached.
+        RunRefused: If the audit knows nothing of that name, or the database cannot be reached.
     """
     with snapshot(connected(url)) as connection:
-        entries = [dict(row) for row in connection.execute(text(_ENTRIES), {"key": key}).mappings()]
+        entries = [dict(row) for row in connection.execute(text(_ENTRIES), {"name": name}).mappings()]
     if not entries:
-        raise RunRefused(Fault(f"Rule {key}", "the audit knows no such rule.", "`rules list` lists all."))
-    return tuple(_steps(entries, f"rule {key}"))
+        what = "the audit knows no rule, membership type, parameter or reference list of that name."
+        raise RunRefused(Fault(f"Name {name}", what, "`rules list` lists the rules."))
+    return tuple(_steps(entries, name))
 
 
 _ENTRIES = """
-    WITH rule AS (SELECT id::text FROM rules.rule_identity WHERE key = :key), changes AS (
-        SELECT DISTINCT coalesce(e.after, e.before) ->> 'change_id' AS id FROM rules.audit_entry AS e
-        WHERE e.relation = 'draft_rule' AND coalesce(e.after, e.before) ->> 'rule_id' IN (SELECT id FROM rule))
+    WITH rule AS (SELECT id::text FROM rules.rule_identity WHERE key = :name),
+    entry AS (SELECT *, coalesce(after, before) AS row FROM rules.audit_entry),
+    policy AS (SELECT * FROM entry
+        WHERE relation = 'draft_policy' AND :name IN (row ->> 'key', row -> 'content' ->> 'key')),
+    changes AS (SELECT row ->> 'change_id' AS id FROM policy UNION SELECT row ->> 'change_id' FROM entry
+        WHERE relation = 'draft_rule' AND row ->> 'rule_id' IN (SELECT id FROM rule))
     SELECT e.at, e.login, e.transaction, e.relation, e.operation, e.before, e.after, e.reason
-    FROM rules.audit_entry AS e
-    WHERE e.relation IN ('draft_row', 'rule_pause')
-            AND coalesce(e.after, e.before) ->> 'rule_id' IN (SELECT id FROM rule)
-        OR e.relation = 'change' AND coalesce(e.after, e.before) ->> 'id' IN (SELECT id FROM changes)
+    FROM entry AS e
+    WHERE e.relation IN ('draft_row', 'rule_pause') AND e.row ->> 'rule_id' IN (SELECT id FROM rule)
+        OR e.relation = 'draft_policy' AND e.position IN (SELECT position FROM policy)
+        OR e.relation = 'change' AND e.row ->> 'id' IN (SELECT id FROM changes)
         OR e.relation IN ('approval', 'check_result', 'plan_result')
             AND e.after ->> 'change_id' IN (SELECT id FROM changes)
     ORDER BY e.position
@@ -72,9 +79,9 @@ _ENTRIES = """
 
 @dataclass(slots=True)
 class _Drafts:
-    """The rows of the rule's drafts by change, and those that were published last."""
+    """The rows of the drafts of one thing by change, and those that were published last."""
 
-    key: str
+    which: str
     rows: dict[int, dict[int, Row]] = field(default_factory=dict)
     published: tuple[Row, ...] = ()
 
@@ -83,7 +90,7 @@ class _Drafts:
         there = self.rows.setdefault(change, {})
         before = list(there.values()) or list(self.published)
         for entry in entries:
-            row = entry["after"] or entry["before"]
+            row = entry["row"]
             if entry["operation"] == "DELETE":
                 there.pop(row["id"], None)
             else:
@@ -103,7 +110,7 @@ class _Drafts:
             one = before.get(name, "") if was else None
             other = after.get(name, "") if becomes else None
             if one != other and (one or other):
-                yield Difference(self.key, (becomes or was or {})["effective"], name, one, other)
+                yield Difference(self.which, (becomes or was or {})["effective"], name, one, other)
 
 
 def _same(one: Row, other: Row) -> bool:
@@ -121,8 +128,10 @@ def _said(row: Row | None) -> dict[str, str]:
     """What a draft says, field by field as text; nothing of no draft."""
     if row is None:
         return {}
-    first, end = row["effective"].strip("[)").split(",")
     said = {name: _shown(value) for name, value in row.items() if name not in UNSAID | {"effective"}}
+    if not row["effective"]:
+        return said
+    first, end = row["effective"].strip("[)").split(",")
     return said | {"effective_from": first, "effective_to": end}
 
 
@@ -132,29 +141,43 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else canonical_json(value)
 
 
-def _steps(entries: Iterable[Row], key: str) -> Iterator[Step]:
-    drafts = _Drafts(key)
+def _steps(entries: Iterable[Row], name: str) -> Iterator[Step]:
+    drafts: dict[str, _Drafts] = {}
     for _, several in groupby(entries, key=lambda e: e["transaction"]):
         commit = list(several)
-        edits: dict[int, list[Row]] = {}
+        edits: dict[tuple[int, str], list[Row]] = {}
         for entry in commit:
-            if entry["relation"] == "draft_row":
-                edits.setdefault(_row(entry)["change_id"], []).append(entry)
-        for change, about in edits.items():
-            known = change in drafts.rows
-            what = "amended its draft" if known else "drafted it"
-            if changed := drafts.edited(change, about):
-                yield Step(about[0]["at"], about[0]["login"], what, change, "", changed)
-            elif known and not drafts.rows[change]:
+            if entry["relation"] in ("draft_row", "draft_policy"):
+                which, row = _drafted(entry, name)
+                edits.setdefault((row["change_id"], which), []).append({**entry, "row": row})
+        for (change, which), about in edits.items():
+            of = drafts.setdefault(which, _Drafts(which))
+            known = bool(of.rows.get(change))
+            changed = of.edited(change, about)
+            if known and not of.rows[change]:
                 yield Step(about[0]["at"], about[0]["login"], "took its draft back", change, "")
+            elif changed:
+                what = "amended its draft" if known else "drafted it"
+                yield Step(about[0]["at"], about[0]["login"], what, change, "", changed)
         if pauses := [entry for entry in commit if entry["relation"] == "rule_pause"]:
             yield _paused(pauses)
+        rejected = {_row(e)["change_id"] for e in commit if e["relation"] == "approval" and not _row(e)["granted"]}
         for entry in commit:
-            yield from _moved(entry, drafts)
+            if entry["relation"] != "change" or _row(entry)["id"] not in rejected:  # the verdict says that it moved
+                yield from _moved(entry, drafts.values())
 
 
 def _row(entry: Row) -> Row:
     return entry["after"] or entry["before"]  # type: ignore[no-any-return]
+
+
+def _drafted(entry: Row, name: str) -> tuple[str, Row]:
+    """Of what an entry about a draft tells, and its row: a policy or shared value becomes one like a rule's."""
+    row = _row(entry)
+    if entry["relation"] == "draft_row":
+        return f"rule {name}", row
+    of_rule = {"id": 0, "change_id": row["change_id"], "derived_from": None, "edited": True, "effective": ""}
+    return f"{row['object']} {row['key']}", {**row["content"], **of_rule}
 
 
 def _paused(entries: list[Row]) -> Step:
@@ -166,20 +189,25 @@ def _paused(entries: list[Row]) -> Step:
     return Step(first["at"], first["login"], what, 0, next(iter(rows.values()))["reason"])
 
 
-def _moved(entry: Row, drafts: _Drafts) -> Iterator[Step]:
-    """What an entry of a change, a check or a verdict says of the rules in it."""
+def _moved(entry: Row, drafts: Iterable[_Drafts]) -> Iterator[Step]:
+    """What an entry of a change, a check or a verdict says of what the story is of, while the change holds it."""
     row, was, who = _row(entry), entry["before"] or {}, (entry["at"], entry["login"])
+    change: int = row["id"] if entry["relation"] == "change" else row.get("change_id", 0)
+    held = [each for each in drafts if each.rows.get(change)]
+    if not held:
+        return
     match entry["relation"]:
         case "change" if was and was["state"] != row["state"]:
             if row["state"] == "scheduled":
-                drafts.published = tuple(drafts.rows.get(row["id"], {}).values())
+                for each in held:
+                    each.published = tuple(each.rows[change].values())
             if row["state"] != "approved":  # the approval says it
                 what = MOVES.get((was["state"], row["state"]), f"moved it to '{row['state']}'")
-                yield Step(*who, what, row["id"], row["reason"])
+                yield Step(*who, what, change, row["reason"])
         case "approval":
-            yield Step(*who, "approved" if row["granted"] else "rejected", row["change_id"], row["reason"])
+            yield Step(*who, "approved" if row["granted"] else "rejected", change, row["reason"])
         case "check_result":
             what = f"checked: {'passed' if row['passed'] else 'failed'}"
-            yield Step(*who, what, row["change_id"], row["findings"])
+            yield Step(*who, what, change, row["findings"])
         case "plan_result":
-            yield Step(*who, "planned", row["change_id"], str(row["said"].get("words", "")))
+            yield Step(*who, "planned", change, str(row["said"].get("words", "")))
