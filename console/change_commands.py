@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -57,10 +57,13 @@ def show(desk: Desk, change: Number) -> None:
     with opened(desk.settings()) as installation:
         book = ChangeBook(installation.database_url)
         standing, differences = _standing(book, change), book.diff(change)
+        rejections = book.rejections(change)
         held = of_standing(installation, standing)
     content = asdict(standing) | {"differences": [asdict(each) for each in differences]}
-    content |= {"first_run": held and asdict(held)}
-    desk.screen.answer(content, *_told(standing), *((*beside(held), "") if held else ()), *told(differences))
+    content |= {"rejections": rejections, "first_run": held and asdict(held)}
+    desk.screen.answer(
+        content, *_told(standing, rejections), *((*beside(held), "") if held else ()), *told(differences)
+    )
 
 
 @at_desk
@@ -182,7 +185,7 @@ def _standing(book: ChangeBook, change: int) -> Standing:
     raise RunRefused(Fault(f"Change {change}", "there is none.", "`rules change list` lists them."))
 
 
-def _told(standing: Standing) -> tuple[str, ...]:
+def _told(standing: Standing, rejections: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     passed = {None: "not checked", True: "check passed", False: "check failed"}[standing.check_passed]
     approved = f"approved by {standing.approved_by}" if standing.approved_by else "not approved"
     return (
@@ -190,6 +193,7 @@ def _told(standing: Standing) -> tuple[str, ...]:
         f"Reason: {standing.reason or 'none yet'}",
         f"{passed}, {approved}, {standing.approvals_needed} needed",
         *map(_asked, standing.checks or ()),
+        *(f"  rejected: by {r['approver']} on {r['approved_at']:%Y-%m-%d}: {r['reason']}" for r in rejections),
         *_planned(standing),
         f"It says {standing.content_hash}\n",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -52,7 +53,7 @@ class Screen:
             return
         for piece in drawn:
             if isinstance(piece, str):
-                self.out.file.write(piece + "\n")
+                self.out.file.write(seen(piece) + "\n")
             else:
                 self.out.print(_fitting(piece, self.out), markup=False)
 
@@ -69,7 +70,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Something on the way; never part of the answer."""
-        self.err.print(Text(text, style="dim"), soft_wrap=True)
+        self.err.print(Text(seen(text), style="dim"), soft_wrap=True)
 
     def refuse(self, error: RulesError) -> None:
         """Every fault of an error: which, what, what to do. A panel for eyes, lines for logs."""
@@ -83,7 +84,7 @@ class Screen:
             self.err.print(Panel(Group(*_drawn(error.faults)), title=title, border_style="red", title_align="left"))
         elif not self.as_json:
             for line in (title, *map(str, error.faults)):
-                self.err.print(Text(line), soft_wrap=True)
+                self.err.print(Text(seen(line)), soft_wrap=True)
 
     def warn(self, faults: Sequence[Fault], title: str = "Accepted, and worth a look") -> None:
         """What was done and may not be what was meant; on stderr, for the answer holds it too."""
@@ -91,7 +92,7 @@ class Screen:
             self.err.print(Panel(Group(*_drawn(faults)), title=title, border_style="yellow", title_align="left"))
         elif faults and not self.as_json:
             for line in (title, *map(str, faults)):
-                self.err.print(Text(line), soft_wrap=True)
+                self.err.print(Text(seen(line)), soft_wrap=True)
 
     @contextmanager
     def progress(self) -> Iterator[ports.Progress]:
@@ -181,7 +182,15 @@ def _longest_word(column: Column) -> int:
 
 def row(drawn: Table, *cells: object, style: str = "") -> None:
     """Add a row; text from the database is never read as markup, and nothing is an empty cell."""
-    drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in cells), style=style)
+    drawn.add_row(*(Text("" if cell is None else seen(str(cell))) for cell in cells), style=style)
+
+
+def seen(text: str) -> str:
+    """What steers a terminal, or turns letters around, as its number: what somebody decides by hides nothing."""
+    return _STEERS.sub(lambda found: f"\\u{ord(found[0]):04X}", text.replace("\r\n", "\n"))
+
+
+_STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def _lines(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[str]) -> str:
@@ -208,8 +217,8 @@ def fault_rows(faults: Iterable[Fault]) -> list[dict[str, Any]]:
 
 def _drawn(faults: Iterable[Fault]) -> Iterator[Text]:
     for fault in faults:
-        text = Text.assemble((fault.which, "bold"), ": ", fault.what)
-        text.append(f" {fault.remedy}" if fault.remedy else "", style="green")
+        text = Text.assemble((seen(fault.which), "bold"), ": ", seen(fault.what))
+        text.append(f" {seen(fault.remedy)}" if fault.remedy else "", style="green")
         text.append(f" [{fault.code}]" if fault.code else "", style="dim")
         yield text
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from rules_engine.errors import ChangeRefused, Fault
 from rules_engine.model.canonical import ParameterValue, decode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
@@ -73,6 +74,8 @@ _HELD = "SELECT max(change_id) FROM rules.draft WHERE rule_key = :key"
 _OWN = """SELECT change_id FROM rules.change_overview
     WHERE state = 'draft' AND session_user::text = ANY (string_to_array(authors, ', '))"""
 
+_PUBLISHED = "SELECT r.* FROM rules.rule AS r WHERE rule_key = :key ORDER BY effective_from"
+
 _WORDINGS = f"""
     SELECT {_COLUMNS} FROM rules.draft WHERE change_id = :change AND rule_key = :key AND edited
     UNION ALL SELECT {_COLUMNS} FROM rules.rule WHERE CAST(:change AS bigint) IS NULL AND rule_key = :key
@@ -112,6 +115,13 @@ class ChangeBook:
         with snapshot(self._engine) as connection:
             found = connection.execute(text(f"SELECT * FROM rules.change_overview {which}"), values).mappings()
             return tuple(Standing(**row) for row in found)
+
+    def rejections(self, change: int) -> tuple[Mapping[str, Any], ...]:
+        """Who sent a change back, when and why, oldest first."""
+        query = "SELECT approver, approved_at, reason FROM rules.approval WHERE change_id = :change AND NOT granted"
+        with snapshot(self._engine) as connection:
+            found = connection.execute(text(f"{query} ORDER BY id"), {"change": change}).mappings()
+            return tuple(dict(row) for row in found)
 
     def diff(self, change: int) -> tuple[Difference, ...]:
         """What a change changes."""
@@ -183,23 +193,37 @@ class ChangeBook:
         begin: tuple[str, str] | None = None,
     ) -> tuple[int, int | None]:
         """
-        Edit a rule within a chosen change; without it in the login's own open one, or one begun with title and reason.
+        Edit a rule within a chosen change; without it in the login's own draft of it, else in one begun with title and
+        reason, else in the login's own open one.
 
         ``judge`` is asked about the rule's wordings as they then are; what it raises takes the edit back.
 
         Returns how many rows were edited, and the change that holds the draft: None where it was published at once.
+
+        Raises:
+            ChangeRefused: If the database refuses it, or the rule says just that already.
         """
         with translated(self._engine), self._engine.begin() as connection:
-            if change is None and begin is not None:
+            own = {*connection.execute(text(_OWN)).scalars()}
+            known = connection.execute(text(_PUBLISHED), {"key": key}).all()
+            if (
+                change is None
+                and begin is not None
+                and connection.execute(text(_HELD), {"key": key}).scalar() not in own
+            ):
                 said = dict(zip(("title", "reason"), begin, strict=True))
                 change = connection.execute(text("SELECT rules.begin_change(:title, :reason)"), said).scalar_one()
             if change is not None:
                 connection.execute(text("SELECT rules.work_on(:change)"), {"change": change})
             count = connection.execute(text(statement), values).rowcount
             held = connection.execute(text(_HELD), {"key": key}).scalar()
-            if not count and held in {change, *connection.execute(text(_OWN)).scalars()}:  # it is new in this draft
+            if not count and held in {change, *own}:  # it is new in this draft
                 count = connection.execute(text(statement.replace("rules.rule", "rules.draft")), values).rowcount
-            if count:
+            if not count:
+                connection.rollback()  # with the change that was begun for it
+            elif held is None and connection.execute(text(_PUBLISHED), {"key": key}).all() == known:
+                raise ChangeRefused(Fault(f"Rule {key}", "it says just that already.", f"`rules show {key}` shows it."))
+            else:
                 rows = connection.execute(text(_WORDINGS), {"change": held, "key": key}).mappings()
                 judge(all_of(version_of, [dict(row) for row in rows], "Rule"), self._lists(connection, held)[0])
             return count, held

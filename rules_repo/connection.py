@@ -205,7 +205,22 @@ def _who_may(said: str) -> str:
         return "Auditors may: ask an administrator for rules_auditor."
     if said.endswith("schema rules"):
         return "Ask an administrator for rules_analyst, rules_approver or rules_auditor, by what you are to do."
-    return "docs/security.md has what each role may do: ask an administrator for the one that may."
+    if found := re.search(r"for (?:view|function) (\w+)$", said):
+        return next((remedy for names, remedy in MAY.items() if found[1] in names.split()), ROLES)
+    return ROLES
+
+
+ROLES = "docs/security.md has what each role may do: ask an administrator for the one that may."
+MAY = {
+    "rule": "Analysts insert and update (rules_analyst); nobody deletes a rule or changes its key or version. Retire"
+    " it: UPDATE rules.rule SET effective_to = …; take a draft back: DELETE FROM rules.draft WHERE ….",
+    "membership_type parameter reference_list": "Analysts insert and update (rules_analyst); nobody deletes one or"
+    " changes its key: past decisions name it.",
+    "draft": "Analysts amend and take back drafts (rules_analyst).",
+    "approve reject": "Approvers may: ask an administrator for rules_approver.",
+    "begin_change work_on submit": "Analysts may: ask an administrator for rules_analyst.",
+}
+"""By the names of views and functions: who may, and what nobody may."""
 
 
 def _no_value(said: str) -> Fault:
