@@ -16,12 +16,12 @@ from rules_engine.index.aggregates import Aggregate, aggregate
 from rules_engine.index.builder import is_looked_up
 from rules_engine.index.predicate_index import BoundPredicate
 from rules_engine.index.value_types import MOST_DIGITS, ComparisonType, comparison_type, scaled
-from rules_engine.index.window_values import columns_of, is_ordered, type_of
+from rules_engine.index.window_values import columns_of, is_ordered
 from rules_engine.logical.arithmetic import Against, Numeric, of_type
 from rules_engine.logical.condition import Conjunct, Constants
 from rules_engine.logical.condition_reader import parts
 from rules_engine.logical.values import NotIndexable
-from rules_engine.logical.window_query import RowValue, WindowQuery
+from rules_engine.logical.window_query import RowValue, WindowQuery, type_of
 
 
 class FilteredPredicate(NamedTuple):
@@ -29,6 +29,27 @@ class FilteredPredicate(NamedTuple):
 
     bound: BoundPredicate
     filter: int | None
+
+
+class PlacedRows(NamedTuple):
+    """Rows that meet a filter, by its number, and those of their subject that they are placed among, by another."""
+
+    among: int | None
+    filter: int | None
+
+
+class PlacedPredicate(NamedTuple):
+    """A condition on what a row comes to among others."""
+
+    bound: BoundPredicate
+    rows: PlacedRows
+
+
+class PlacedValue(NamedTuple):
+    """What a row comes to among the rows of its subject that meet a filter, by its number; None for all rows."""
+
+    value: RowValue
+    among: int | None
 
 
 class AggregateComparison(NamedTuple):
@@ -53,9 +74,9 @@ class Groups:
     aggregates: tuple[Aggregate, ...]
     conditions: tuple[FilteredPredicate, ...]
     """A question is asked of the rows that meet one filter, and true of no subject without any."""
-    values: tuple[RowValue, ...] = ()
+    values: tuple[PlacedValue, ...] = ()
     """What rows come to among the rows of their subject: ``w0``, ``w1``, … in :attr:`ranked`."""
-    ranked: tuple[FilteredPredicate, ...] = ()
+    ranked: tuple[PlacedPredicate, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     """Of the frame's columns."""
     against: tuple[AggregateComparison, ...] = ()
@@ -65,12 +86,12 @@ class Groups:
     def columns(self) -> tuple[str, ...]:
         """The columns that are added up, counted, ordered by or looked for in other rows."""
         added = {each.column for each in self.aggregates if each.column}
-        return tuple(sorted(added.union(*map(columns_of, self.values))))
+        return tuple(sorted(added.union(*(columns_of(each.value) for each in self.values))))
 
     @property
     def every(self) -> bool:
         """Whether something is asked of all rows, whatever is in them."""
-        return bool(self.values) or any(each.filter is None for each in self.aggregates)
+        return any(each.among is None for each in self.values) or any(each.filter is None for each in self.aggregates)
 
     def said(self, name: str) -> str:
         """What goes by a name in conditions, in words."""
@@ -78,10 +99,14 @@ class Groups:
             held = self.against[int(name[1:])]
             return f"{self.said(f'a{held.aggregate}')} {held.sign} {held.expression}"
         if name.startswith("w"):
-            return str(self.values[int(name[1:])])
+            placed = self.values[int(name[1:])]
+            return f"{placed.value}{self.where(' (among rows where {})', placed.among)}"
         each = self.aggregates[int(name[1:])]
-        filtered = f" of rows where {self.filters[each.filter]}" if each.filter is not None else ""
-        return f"{each}{filtered}"
+        return f"{each}{self.where(' of rows where {}', each.filter)}"
+
+    def where(self, said: str, number: int | None) -> str:
+        """Which rows are meant, with their filter's words in the place of ``{}``; nothing where all are."""
+        return "" if number is None else said.format(self.filters[number])
 
 
 @dataclass
@@ -93,22 +118,24 @@ class AggregatePushDown:
     _filters: dict[str, int] = field(default_factory=dict)
     _aggregates: dict[Aggregate, int] = field(default_factory=dict)
     _conditions: list[FilteredPredicate] = field(default_factory=list)
-    _values: dict[RowValue, int] = field(default_factory=dict)
-    _ranked: list[FilteredPredicate] = field(default_factory=list)
+    _values: dict[PlacedValue, int] = field(default_factory=dict)
+    _ranked: list[PlacedPredicate] = field(default_factory=list)
     _against: dict[AggregateComparison, int] = field(default_factory=dict)
 
     def takes_ranked(self, asked: WindowQuery, bound: BoundPredicate) -> bool:
         """Take a question about a row's place among its subject's rows, if all of it can be answered."""
         if not all(is_ordered(self.columns[column]) for of in asked.values for column in columns_of(of)):
             return False
-        values = dict(self._values)
-        own = (f"w{values.setdefault(of, len(values))}" for of in asked.values)
+        filters, values = dict(self._filters), dict(self._values)
+        among = filters.setdefault(asked.before, len(filters)) if asked.before else None
+        own = (f"w{values.setdefault(PlacedValue(of, among), len(values))}" for of in asked.values)
         placed = "".join(text for pair in zip(asked.pieces, (*own, ""), strict=True) for text in pair)
         if read(placed, of_values(values, self.columns)) is None:
             return False
-        self._values = values
-        number = self._filters.setdefault(asked.where, len(self._filters)) if asked.where else None
-        self._ranked.append(FilteredPredicate(bound._replace(sql=placed), number))
+        where = " AND ".join(filter(None, (asked.before, asked.where)))
+        number = filters.setdefault(where, len(filters)) if where else None
+        self._filters, self._values = filters, values
+        self._ranked.append(PlacedPredicate(bound._replace(sql=placed), PlacedRows(among, number)))
         return True
 
     def takes(
@@ -194,12 +221,16 @@ def _places(of: Aggregate, number: Numeric) -> int | None:
     return number.scale - own.scale
 
 
-def of_values(values: Iterable[RowValue], columns: Mapping[str, str]) -> Named:
+def of_values(values: Iterable[PlacedValue], columns: Mapping[str, str]) -> Named:
     """Places of rows by ``w0``, ``w1``, …; ``columns`` are the types of the frame's."""
-    types = {f"w{number}": type_of(value, columns) for number, value in enumerate(values)}
-    return Named(
-        types, {name: ComparisonType(comparison_type(type_).scalar, scaled(0).array) for name, type_ in types.items()}
-    )
+    types = {f"w{number}": type_of(each.value, columns) for number, each in enumerate(values)}
+    return Named(types, {name: _as_worked_out(type_) for name, type_ in types.items()})
+
+
+def _as_worked_out(type_: str) -> ComparisonType:
+    """How values of a type are compared that come as the whole numbers that they are looked up as."""
+    of = comparison_type(type_)
+    return of if type_ == "boolean" else ComparisonType(of.scalar, scaled(0).array)
 
 
 def read(condition: str, named: Named) -> tuple[Conjunct, ...] | None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-from rules_engine.index.aggregate_predicates import FilteredPredicate, Groups, Named, of_aggregates, of_values, read
+from rules_engine.index.aggregate_predicates import Groups, Named, PlacedRows, of_aggregates, of_values, read
 from rules_engine.index.bit_layout import BitRemap, in_order, packed, remaps
 from rules_engine.index.builder import assembled
 from rules_engine.index.predicate_index import BoundPredicate, IndexExplanation, PredicateIndex, Source
 from rules_engine.index.words import hit_word
 from rules_engine.model.hitmatrix import BITS, Cell
 
-if TYPE_CHECKING:
-    pass
+Rows = TypeVar("Rows")
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class GroupedIndex:
     of_rows: PredicateIndex
     of_groups: Mapping[int | None, PredicateIndex]
     """Of each filter, by its number: what is asked of what the rows that meet it come to."""
-    of_ranks: Mapping[int | None, PredicateIndex]
-    """Of each filter: what is asked of the place of a row that meets it."""
+    of_ranks: Mapping[PlacedRows, PredicateIndex]
+    """What is asked of the place of rows among others."""
     groups: Groups
     own: int
     conditions: tuple[BoundPredicate, ...]
@@ -93,19 +92,19 @@ def filters(groups: Groups, own: int) -> Iterator[BoundPredicate]:
 
 def index_of_groups(source: Source, groups: Groups) -> dict[int | None, PredicateIndex]:
     """The indexes over conditions on aggregates, by their filter."""
-    return _by_filter(source, groups.conditions, of_aggregates(groups.aggregates, groups.against))
+    return _by_rows(source, groups.conditions, of_aggregates(groups.aggregates, groups.against))
 
 
-def index_of_ranks(source: Source, groups: Groups) -> dict[int | None, PredicateIndex]:
-    """The indexes over conditions on what rows come to among others, by their filter."""
-    return _by_filter(source, groups.ranked, of_values(groups.values, groups.types))
+def index_of_ranks(source: Source, groups: Groups) -> dict[PlacedRows, PredicateIndex]:
+    """The indexes over conditions on what rows come to among others, by these rows."""
+    return _by_rows(source, groups.ranked, of_values(groups.values, groups.types))
 
 
-def _by_filter(source: Source, placed: Iterable[FilteredPredicate], named: Named) -> dict[int | None, PredicateIndex]:
-    several: dict[int | None, list[BoundPredicate]] = {}
-    for each in placed:
-        several.setdefault(each.filter, []).append(each.bound)
-    return {number: _index(source, conditions, named) for number, conditions in several.items()}
+def _by_rows(source: Source, asked: Iterable[tuple[BoundPredicate, Rows]], named: Named) -> dict[Rows, PredicateIndex]:
+    several: dict[Rows, list[BoundPredicate]] = {}
+    for bound, rows in asked:
+        several.setdefault(rows, []).append(bound)
+    return {rows: _index(source, conditions, named) for rows, conditions in several.items()}
 
 
 def _index(source: Source, conditions: Sequence[BoundPredicate], named: Named) -> PredicateIndex:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rules_engine.index.aggregates import ORDERED
 from rules_engine.index.value_types import is_whole
-from rules_engine.logical.window_query import Days, RowValue, Window
+from rules_engine.logical.window_query import Comparison, Days, RowValue
 
 
 def is_ordered(type_: str) -> bool:
@@ -14,15 +12,12 @@ def is_ordered(type_: str) -> bool:
     return is_whole(type_) or type_ in ORDERED
 
 
-def type_of(value: RowValue, columns: Mapping[str, str]) -> str:
-    """Spark's type of a value, the types of columns given."""
-    return columns[value.column] if isinstance(value, Window) and value.column else "int"
-
-
 def columns_of(of: RowValue | str) -> frozenset[str]:
     """The columns that a value is made of."""
     if isinstance(of, str):
         return frozenset({of})
+    if isinstance(of, Comparison):
+        return frozenset().union(*(columns_of(each.value) for each in (*of.left.terms, *of.right.terms)))
     if isinstance(of, Days):
         return columns_of(of.until) | columns_of(of.since)
     return frozenset({by.column for by in of.order} | ({of.column} if of.column else set()))

@@ -206,7 +206,7 @@ class FormReader:
         if any(tables(condition) != {alias} for condition in (*others, *before)):
             raise NotUnderstoodError("a condition on a window and another relation")
         reader, frame = WindowReader(self.tree, self.schema), block.frames[alias]
-        ranked = None if before else reader.of_workers(frame, others)
+        ranked = reader.of_workers(frame, others, before)
         return NormalForm(subject, placed=reader.of_spark(frame, others, before), ranked=ranked)
 
     def _grouped(self, block: Block, returned: exp.Expr) -> NormalForm:

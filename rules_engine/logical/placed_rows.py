@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
-from rules_engine.logical.window_query import MOST_BACK, Days, RowValue, SortKey, Window, WindowQuery
+from rules_engine.logical.window_arithmetic import ComparisonReader
+from rules_engine.logical.window_query import MOST_BACK, Comparison, Days, SortKey, Window, WindowQuery, type_of
 from rules_engine.model.frames import Schema
 
 _DAYS_BETWEEN = {"datediff", "date_diff"}
@@ -53,16 +54,18 @@ class WindowReader:
             raise NotUnderstoodError
         return Placed(frame, self._texts(before), around.pieces, tuple(map(self._window, around.values)))
 
-    def of_workers(self, frame: str, conditions: Sequence[exp.Expr]) -> WindowQuery | None:
-        """The same where each window is of a subject's rows, and no column is held against one."""
+    def of_workers(self, frame: str, conditions: Sequence[exp.Expr], before: Sequence[exp.Expr]) -> WindowQuery | None:
+        """The same where each window is of a subject's rows, and what is asked is exact; None for any other."""
         placed = [condition for condition in conditions if condition.find(exp.Window)]
-        where = self._texts([condition for condition in conditions if condition not in placed])
+        rows = self._texts(before), self._texts([condition for condition in conditions if condition not in placed])
         types = self.schema.types_of(frame)
-        around = self.tree.around(placed, lambda node: self._value(node, frame))
-        if around is None or (where and not raises_nowhere(where, types, frame)):
+        reader = ComparisonReader(types, lambda node: self._value(node, frame))
+        around = self.tree.around(placed, lambda node: reader.comparison(node) or self._value(node, frame))
+        if around is None or not all(raises_nowhere(text, types, frame) for text in rows if text):
             return None
-        values = tuple(value for value in around.values if isinstance(value, Window | Days))
-        return WindowQuery(frame, where, around.pieces, values) if len(values) == len(around.values) else None
+        values = tuple(value for value in around.values if isinstance(value, Window | Days | Comparison))
+        found = WindowQuery(frame, *rows, around.pieces, values)
+        return found if len(values) == len(around.values) else None
 
     def _window(self, node: exp.Expr) -> SparkWindow:
         order = node.args.get("order")
@@ -80,16 +83,16 @@ class WindowReader:
             raise NotUnderstoodError
         return around.pieces[0]
 
-    def _value(self, node: exp.Expr, frame: str) -> RowValue | str | None:
+    def _value(self, node: exp.Expr, frame: str) -> Window | Days | str | None:
         """What workers work out, or the name of a plain column."""
         if isinstance(node, exp.Column):
             return node.name.lower() if node.table else None
         if self.tree.called(node) in _DAYS_BETWEEN and len(node.expressions) == 2:
             types = self.schema.types_of(frame)
-            ends = [self._value(end.unnest(), frame) for end in node.expressions]
-            of = [types.get(end.column if isinstance(end, Window) else str(end), "") for end in ends]
-            until, since = (None if isinstance(end, Days) else end for end in ends)
-            return Days(until, since) if until and since and of == ["date", "date"] else None
+            until, since = (self._value(end.unnest(), frame) for end in node.expressions)
+            if not isinstance(until, str | Window) or not isinstance(since, str | Window):
+                return None
+            return Days(until, since) if [type_of(end, types) for end in (until, since)] == ["date", "date"] else None
         return self._ranked(node, frame) if isinstance(node, exp.Window) else None
 
     def _ranked(self, node: exp.Window, frame: str) -> Window | str:

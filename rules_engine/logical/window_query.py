@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 MOST_BACK = 1_000
@@ -45,18 +47,61 @@ class Days(NamedTuple):
         return f"datediff({self.until}, {self.since})"
 
 
-RowValue = Window | Days
+class Term(NamedTuple):
+    """A column, or what a window comes to, of so many decimal places; and how many times."""
+
+    value: str | Window | Days
+    places: int
+    times: Decimal
+
+    def __str__(self) -> str:
+        return str(self.value) if self.times == 1 else f"{self.times} * {self.value}"
+
+
+class Sum(NamedTuple):
+    """Terms and a number, added up."""
+
+    terms: tuple[Term, ...]
+    number: Decimal
+
+    def __str__(self) -> str:
+        return " + ".join(map(str, (*self.terms, *([self.number] if self.number or not self.terms else []))))
+
+
+class Comparison(NamedTuple):
+    """Sums held against each other as whole numbers of the last of so many decimal places: true, false or unknown."""
+
+    left: Sum
+    sign: str
+    right: Sum
+    places: int
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.sign} {self.right}"
+
+
+RowValue = Window | Days | Comparison
+
+
+def type_of(value: RowValue | str, columns: Mapping[str, str]) -> str:
+    """Spark's type of a value, the types of columns given; empty for a column that is not there."""
+    if isinstance(value, Comparison):
+        return "boolean"
+    name = value.column if isinstance(value, Window) else value if isinstance(value, str) else ""
+    return columns.get(name, "") if name else "int"
 
 
 @dataclass(frozen=True, slots=True)
 class WindowQuery:
     """
-    What is asked of a row of a frame, and of its place among its subject's rows.
+    What is asked of a row of a frame, and of its place among its subject's rows that meet ``before``.
 
+    ``where`` is asked of the row besides, whatever its place.
     ``pieces`` is the text of a condition around the ``values``, one more of them.
     """
 
     frame: str
+    before: str
     where: str
     pieces: tuple[str, ...]
     values: tuple[RowValue, ...]

@@ -25,7 +25,7 @@ from rules_engine.worker.index_probe import IndexProbe
 from rules_engine.worker.window_functions import Ranking
 
 if TYPE_CHECKING:
-    from rules_engine.index.aggregate_predicates import AggregateComparison
+    from rules_engine.index.aggregate_predicates import AggregateComparison, PlacedRows
     from rules_engine.index.aggregates import Aggregate
     from rules_engine.index.grouped_index import GroupedIndex
     from rules_engine.index.predicate_index import PredicateIndex
@@ -186,21 +186,22 @@ class GroupAggregator:
 
     def _keep_ranked(self, found: Words, rows: Rows) -> None:
         """Set the bits that the place of any row of a subject sets."""
-        ranked = {number: self.chosen(rows, rows.meeting(number)) for number in self._of_ranks}
-        values, places = self._ranked(rows, [chosen.subjects for chosen in ranked.values()])
-        for number, chosen in ranked.items():
-            if len(chosen.subjects):
-                worker, at = self._of_ranks[number], pa.array(places[chosen.at])
-                of_rows = _looked_up(worker, {name: column.take(at) for name, column in values.items()}, len(at))
-                self._keep(found, chosen.subjects, of_rows, chosen.starts, worker.index)
+        for among in dict.fromkeys(of.among for of in self._of_ranks):
+            ranked = {of: self.chosen(rows, rows.meeting(of.filter)) for of in self._of_ranks if of.among == among}
+            placed, values = self._ranked(rows, among, [chosen.subjects for chosen in ranked.values()])
+            for of, chosen in ranked.items():
+                if len(chosen.subjects):
+                    worker, at = self._of_ranks[of], pa.array(np.searchsorted(placed, chosen.at))
+                    of_rows = _looked_up(worker, {name: column.take(at) for name, column in values.items()}, len(at))
+                    self._keep(found, chosen.subjects, of_rows, chosen.starts, worker.index)
 
     @cached_property
     def _of_groups(self) -> Mapping[int | None, IndexProbe]:
         return {number: IndexProbe(index) for number, index in self.index.of_groups.items()}
 
     @cached_property
-    def _of_ranks(self) -> Mapping[int | None, IndexProbe]:
-        return {number: IndexProbe(index) for number, index in self.index.of_ranks.items()}
+    def _of_ranks(self) -> Mapping[PlacedRows, IndexProbe]:
+        return {rows: IndexProbe(index) for rows, index in self.index.of_ranks.items()}
 
     def _aggregated(self, worker: IndexProbe, chosen: FilteredGroups, own: Mapping[str, pa.Array]) -> Words:
         """Grain: subject with a chosen row × word. What conditions on aggregates of these rows say."""
@@ -218,22 +219,24 @@ class GroupAggregator:
     def _aggregate(self, chosen: FilteredGroups, of: Aggregate) -> pa.Array:
         return chosen.aggregate(of)
 
-    def _ranked(self, rows: Rows, subjects: Sequence[Bits]) -> tuple[dict[str, pa.Array], Bits]:
+    def _ranked(
+        self, rows: Rows, among: int | None, subjects: Sequence[Bits]
+    ) -> tuple[NDArray[np.intp], dict[str, pa.Array]]:
         """
-        What the rows of some subjects come to among them, by name, and the place there of each row.
+        The rows of some subjects that meet a filter, and what each comes to among them, by name.
 
         Nothing is asked of the place of others' rows, so that they need not be put in order.
         """
         wanted: Flags = np.zeros(len(rows.starts), dtype=bool)
         for several in subjects:
             wanted[several] = True
-        of = wanted[rows.subject]
-        at = np.flatnonzero(of)
+        at = rows.meeting(among)
+        at = at[wanted[rows.subject[at]]]
         columns = {name: column.take(pa.array(at)) for name, column in rows.columns.items()}
         starts = np.flatnonzero(np.diff(rows.subject[at], prepend=-1))
         ranking = self.ranking(columns, self.index.groups.types, starts, len(at))
-        values = {f"w{number}": ranking.aggregate(value) for number, value in enumerate(self.index.groups.values)}
-        return values, np.cumsum(of) - 1
+        placed = {f"w{number}": each for number, each in enumerate(self.index.groups.values) if each.among == among}
+        return at, {name: ranking.aggregate(each.value) for name, each in placed.items()}
 
     def _keep_rows(self, found: Words, words: Words, starts: NDArray[np.intp]) -> None:
         """Set the bits that any row of a subject sets."""

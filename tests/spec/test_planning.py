@@ -20,7 +20,14 @@ SCHEMA = Schema(
     "customer_id",
     {
         "customers": dict.fromkeys(["customer_id", "country", "spend", "date"], "int"),
-        "Holdings": dict.fromkeys(["customer_id", "product", "balance", "role", "rate", "w0"], "int"),
+        "Holdings": dict.fromkeys(["customer_id", "product", "balance", "role", "rate", "w0"], "int")
+        | {
+            "amount": "decimal(12,2)",
+            "fee": "decimal(9,4)",
+            "huge": "decimal(17,0)",
+            "share": "double",
+            "since": "date",
+        },
         "products": dict.fromkeys(["product", "type"], "int"),
     },
     {"customers": "customer_id", "Holdings": "customer_id"},
@@ -117,12 +124,22 @@ TOGETHER_WITH_ROWS = (
     {R} row_number() OVER (PARTITION BY role ORDER BY balance) AS n FROM holdings) t WHERE t.n = 1 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY role ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): placed_0 = 1 | parts that are no subjects
     {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance + 1) AS n FROM holdings) t WHERE t.n = 1 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance + 1) AS placed_0 FROM `Holdings`) AS placed): placed_0 = 1 | an order by an expression
     {R} rank() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n = 1 | (SELECT * FROM (SELECT *, RANK() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): placed_0 = 1 | another function
-    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings WHERE role = 1) t WHERE t.n = 1 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM (SELECT * FROM `Holdings` WHERE role = 1)) AS placed): placed_0 = 1 | rows left out before they are counted
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings WHERE role = 1) t WHERE t.n = 1 | `Holdings`: row_number() by balance (among rows where role = 1) = 1 of rows where role = 1 | rows left out before they are counted
     {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n = 1 AND 10 / t.role > 1 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): placed_0 = 1 AND 10 / role > 1 | a condition that could raise on rows of other places
-    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= t.role | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): placed_0 <= role | a place held against a column
-    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.rate > 5 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): (placed_0 <= 2 OR rate > 5) | a plain column beside a place
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= t.role | `Holdings`: row_number() by balance <= role | a place held against a column
+    {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.rate > 5 | `Holdings`: (row_number() by balance <= 2 OR rate > 5) | a plain column beside a place
     {R} row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE CASE WHEN t.n = 1 THEN 'w7' ELSE 'x' END = 'w7' | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): CASE WHEN placed_0 = 1 THEN 'w7' ELSE 'x' END = 'w7' | a text that looks like a name of ours
-    SELECT t.customer_id FROM (SELECT customer_id, w0, row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.w0 > 5 | (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): (placed_0 <= 2 OR w0 > 5) | a column that does
+    SELECT t.customer_id FROM (SELECT customer_id, w0, row_number() OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n <= 2 OR t.w0 > 5 | `Holdings`: (row_number() by balance <= 2 OR w0 > 5) | a column that does
+    {R} amount, lag(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings WHERE role = 1) t WHERE t.amount > t.n * 5 AND t.amount > 18 | `Holdings`: amount > 5 * lag(amount, 1) by balance (among rows where role = 1) of rows where role = 1 AND amount > 18 | so many times what it was
+    {R} amount, lag(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.amount - t.n >= 100.5 | `Holdings`: amount + -1 * lag(amount, 1) by balance >= 100.5 | so much more than it was
+    {R} amount, fee, lag(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n * 0.05 < t.fee - 1 OR t.n IS NULL | `Holdings`: (0.05 * lag(amount, 1) by balance < fee + -1 OR lag(amount, 1) by balance IS NULL) | numbers of other places
+    {R} since, lag(since) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.since = t.n | `Holdings`: since = lag(since, 1) by balance | two days
+    {R}  lag(balance) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.n * 2 > t.rate | (SELECT * FROM (SELECT *, LAG(balance) OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): placed_0 * 2 > rate | whole numbers that can overflow
+    {R} huge, lag(huge) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.huge > t.n * 50 | (SELECT * FROM (SELECT *, LAG(huge) OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): huge > placed_0 * 50 | more than 64 bits
+    {R} amount, lag(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.amount > t.n * t.rate | (SELECT * FROM (SELECT *, LAG(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): amount > placed_0 * rate | a product of columns
+    {R} amount, lag(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.amount / 2 > t.n | (SELECT * FROM (SELECT *, LAG(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): amount / 2 > placed_0 | a quotient
+    {R} share, lag(share) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings) t WHERE t.share > t.n * 2 | (SELECT * FROM (SELECT *, LAG(share) OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM `Holdings`) AS placed): share > placed_0 * 2 | numbers that are not exact
+    {R} amount, lag(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS n FROM holdings WHERE 10 / role > 1) t WHERE t.amount > t.n | (SELECT * FROM (SELECT *, LAG(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS placed_0 FROM (SELECT * FROM `Holdings` WHERE 10 / role > 1)) AS placed): amount > placed_0 | a guard of rows that are left out
     {T} sum(balance) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > 5 AND c.country = 1 | customers: country = 1 ;; `Holdings`: count(*) > 0 AND (sum(balance) > 5) | totals, and the subject's row
     {T} max(balance) AS total FROM holdings WHERE role = 1 GROUP BY customer_id) {C} WHERE t.total >= c.spend | customers:  ;; `Holdings`: count(*) of rows where role = 1 > 0 AND max(balance) of rows where role = 1 >= spend | one held against the other
     {T} count(*) AS total FROM holdings GROUP BY customer_id) {C} WHERE t.total > c.spend * 2 |                                           | a number that can overflow
@@ -166,12 +183,8 @@ def _of_groups(groups: Groups | None) -> list[str]:
     if groups is None:
         return []
     of_groups = [of.bound.sql for of in groups.conditions]
-    of_ranks = [f"{of.bound.sql}{_filtered(groups, of.filter)}" for of in groups.ranked]
+    of_ranks = [f"{of.bound.sql}{groups.where(' of rows where {}', of.rows.filter)}" for of in groups.ranked]
     return [re.sub(r"\b[avw]\d+\b", lambda name: groups.said(name[0]), sql) for sql in (*of_groups, *of_ranks)]
-
-
-def _filtered(groups: Groups, number: int | None) -> str:
-    return "" if number is None else f" of rows where {groups.filters[number]}"
 
 
 @pytest.mark.parametrize("case", cases(WHERE))
