@@ -27,14 +27,19 @@ FEW = {
 SAME_FOR_ALL = ("count(*) over ()", "max({x}) over ()", "min({x}) over ()", "(select max({x}) from {frame})", "(select count(*) from {frame})", "max({x} is null) over ()",
                 "rank() over (order by {x} is null)", "max({x}) over (partition by {x} is null)", "dense_rank() over (order by {x} is null)", "max({x} is null) over (partition by {x})",
                 "(select max({x}) from {frame} where {x} is not null)", "ntile(2) over (order by {key})", "min({x}) over (partition by 1)", "max({x}) over (partition by {key} * 0)",
-                "first_value({x}) over (partition by {x} is null order by {key})", "coalesce(max({x}) over (), {x})", "max({x}) over () || ''", "greatest(max({x}) over (), max({x}) over ())")
+                "first_value({x}) over (partition by {x} is null order by {key})", "coalesce(max({x}) over (), {x})", "max({x}) over () || ''", "greatest(max({x}) over (), max({x}) over ())",
+                "max_by({x}, {key}) over (order by {key} desc)", "last_value({x}) over (order by {key} rows between current row and unbounded following)",
+                "lag({x}, 1000000, (select max({x}) from {frame})) over (order by {key})", "sum({key}) over (order by {key} is null)",
+                "avg({key}) over (order by {key} range between unbounded preceding and 1000000000 following)")
 LOST = {
     "number": ("floor({x} / 1000000)", "cast({x} / 1000000 as int)", "ceil({x} * 0.0000001)", "bigint({x} / 1e9)", "cast({x} / 10000000 as decimal(10,0))", "{x} + 1e300", "round({x} / 1e9)",
                "{x} / 1000000 / 1000000 / 1000000 / 1000000 / 1000000", "{x} * 0.000000000000000000000000000001", "coalesce({x} + null, 0)", "nvl({x} - null, 5)", "{x} * 1e-300 * 1e-300",
-               "coalesce(if({x} is null, {x}, null), 0)", "named_struct('a', {x} * 0, 'b', {x}).a", "element_at(array({x} * 0, {x}), 1)", "coalesce(try_divide({x}, 0), 1)", "floor({x} * 1e-9)"),
+               "coalesce(if({x} is null, {x}, null), 0)", "named_struct('a', {x} * 0, 'b', {x}).a", "element_at(array({x} * 0, {x}), 1)", "coalesce(try_divide({x}, 0), 1)", "floor({x} * 1e-9)",
+               "{x} + double('NaN')", "{x} - double('Infinity')", "cast({x} + 1000000000 as float)", "concat_ws(string({x}), 'k')"),
     "text": ("trim(both 'abcdefghijklmnopqrstuvwxyz0123456789' from {x})", "btrim({x}, 'abcdefghijklmnopqrstuvwxyz0123456789')", "coalesce(try_cast({x} as int), 0)",
              "coalesce(concat({x}, null), 'a')", "nvl(concat({x}, nullif({x}, {x})), 'a')", "coalesce(left({x}, 0), {x})", "coalesce(cast(null as string), 'a', {x})", "ltrim('abcdefghij0123456789', left({x}, 1))",
-             "coalesce(try_to_timestamp({x}, 'yyyy-MM-dd'), timestamp '2024-01-01 00:00:00')", "substring({x}, 900)", "concat(left({x}, 0), space(3))", "coalesce(if({x} is null, {x}, null), 'a')"),
+             "coalesce(try_to_timestamp({x}, 'yyyy-MM-dd'), timestamp '2024-01-01 00:00:00')", "substring({x}, 900)", "concat(left({x}, 0), space(3))", "coalesce(if({x} is null, {x}, null), 'a')",
+             "concat_ws({x}, 'k')", "struct(if({x} is null, {x}, null))", "array(if({x} is null, {x}, null))", "concat_ws('-', if({x} is null, {x}, null), 'k')"),
     "day": ("coalesce(date_add({x}, null), date '2024-01-01')", "coalesce(nullif({x}, {x}), date '2024-01-01')", "trunc({x}, 'YEAR')", "date_sub({x}, datediff({x}, date '2024-01-01'))"),
     "any": ("coalesce(nullif({x}, {x}), {x}) is null",),
 }

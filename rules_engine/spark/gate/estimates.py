@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules_engine.spark.gate.dependence import grouped
 from rules_engine.spark.gate.effort import Patterns
@@ -19,6 +19,7 @@ from rules_engine.spark.gate.reliance import short
 from rules_engine.spark.gate.sizes import MOST, Size, largest, of_type, several, text
 from rules_engine.spark.gate.spark_trees import Written
 from rules_engine.spark.gate.spread import Spread, Spreads, join_type
+from rules_engine.spark.gate.spread_names import KEEPING
 from rules_engine.spark.gate.value_estimates import Made, Values
 from rules_engine.spark.gate.window_frames import steps_in_frame
 from rules_engine.sql.allow_list import allowed
@@ -41,6 +42,15 @@ class Rows:
         return Rows(self.columns, min(MOST, self.times * times), self.steps)
 
 
+@dataclass(frozen=True, slots=True)
+class _Repeats:
+    """A column of VALUES: which table's, the most of its rows with one value, and all of them."""
+
+    table: object
+    repeats: int
+    rows: int
+
+
 class Estimates:
     """What is known of one plan, or of a condition."""
 
@@ -50,8 +60,8 @@ class Estimates:
         self._spreads, self._written = spreads, written
         self._exploded = set[int]()
         """Columns that tell the rows apart that were made of one."""
-        self._repeats = dict[int, tuple[object, int]]()
-        """Of columns of VALUES: which table, and the most of its rows with one value."""
+        self._repeats = dict[int, _Repeats]()
+        """Of columns of VALUES."""
         self._queries = dict[int, Rows]()
 
     def query(self, root: Node) -> Rows:
@@ -79,7 +89,7 @@ class Estimates:
         for column in plan.beside:
             at, size = number(column) or 0, of_type(column.fields.get("dataType"))
             if (cells := self._written.get(at)) is not None:
-                self._repeats[at] = cells.table, cells.repeats
+                self._repeats[at] = _Repeats(cells.table, cells.repeats, cells.rows)
                 own = text(max(size.own, cells.characters))
                 count = max(size.count, cells.elements)
                 size = several(count, size.element, keyed=size.keyed) if size.element is not None else own
@@ -98,7 +108,7 @@ class Estimates:
         for item, size in zip(items, sizes, strict=True):
             if short(item) == "Alias" and (column := number(item)) is not None:
                 self.values.sizes[column] = size
-                if (repeated := self._repeats.get(number(item.children[0]) or 0)) is not None:
+                if (repeated := self._repeated_in(item.children[0])) is not None:
                     self._repeats[column] = repeated
                 if self._is_exploded(item):
                     self._exploded.add(column)
@@ -112,9 +122,18 @@ class Estimates:
         least = dict[object, int]()
         for term in conjuncts(conditions):
             if short(term) in {"EqualTo", "EqualNullSafe"}:
-                for table, repeats in filter(None, (self._repeats.get(number(side) or 0) for side in term.children)):
-                    least[table] = min(repeats, least.get(table, repeats))
+                for met in filter(None, map(self._repeated_in, term.children)):
+                    least[met.table] = min(met.repeats, least.get(met.table, met.repeats))
         return math.prod(least.values())
+
+    def _repeated_in(self, node: Node) -> _Repeats | None:
+        """What a value has of a column of VALUES: a function may make one of any of its values."""
+        while node.name in KEEPING and node.children:
+            node = node.children[0]
+        if (known := self._repeats.get(number(node) or 0)) is not None:
+            return known
+        found = (self._repeats.get(number(part) or 0) for part, _ in walk(node)) if self._repeats else ()
+        return next((replace(repeated, repeats=repeated.rows) for repeated in found if repeated), None)
 
     def _aggregated(self, plan: Node, given: Rows, _: Sequence[Rows]) -> Rows:
         groups, items = grouped(plan)
@@ -180,7 +199,7 @@ class Estimates:
             if own in self._exploded:
                 self._exploded.add(column)
             if (repeated := self._repeats.get(own)) is not None:
-                self._repeats[column] = (repeated[0], id(plan)), repeated[1]
+                self._repeats[column] = replace(repeated, table=(repeated.table, id(plan)))
         return Rows(given.columns, known.times, known.steps)
 
     _READERS: Mapping[str, Callable[[Estimates, Node, Rows, Sequence[Rows]], Rows]] = {

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault
 from rules_engine.spark.gate.plan_tree import Node, held, number
-from rules_engine.spark.gate.spread import ATTRIBUTE, EXPRESSIONS, LOGICAL, Spread, Spreads, asks_outside, join_type
+from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL, Spread, Spreads, asks_outside, join_type
+from rules_engine.spark.gate.spread_names import EXPRESSIONS
 from rules_engine.sql.allow_list import refuse
 
 EQUAL = {f"{EXPRESSIONS}EqualTo", f"{EXPRESSIONS}EqualNullSafe"}

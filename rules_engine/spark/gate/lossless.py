@@ -9,8 +9,8 @@ from rules_engine.spark.gate.plan_tree import Node
 from rules_engine.spark.gate.texts import is_text
 
 ATTRIBUTE, LITERAL = "expressions.AttributeReference", "expressions.Literal"
-LARGEST, FACTORS = 1e9, (1e-6, 1e6)
-"""What may be added to a number, and the least and the largest by which it may be multiplied or divided."""
+LARGEST, LARGEST_FLOAT, FACTORS = 1e9, 1e3, (1e-6, 1e6)
+"""What may be added to a number, to one of seven digits, and the least and the largest factor of one."""
 
 _DIGITS = {"byte": 3, "short": 5, "integer": 10, "long": 19}
 _WHOLE = [*_DIGITS]
@@ -24,7 +24,7 @@ def keeps_all(child: Node, target: Any) -> bool:
     if source == target or is_text(target):
         return True
     if source is None:
-        return target in {"double", "float"} | _MOMENTS or not is_scaled(child)
+        return target in {"double", *_MOMENTS} or (target != "float" and not is_scaled(child))
     if target in _MOMENTS:
         return source == "date" or source in _MOMENTS
     if target in {"double", "float"}:
@@ -54,7 +54,9 @@ def is_scaled(node: Node) -> bool:
 def is_near(node: Node) -> bool:
     """Whether something written out may be added: beside a huge number others vanish, and NULL makes all NULL."""
     value = _number(node)
-    return written(node) != "null" if value is None else abs(value) <= LARGEST
+    if value is None:  # of floating numbers: 'NaN' or 'Infinity'
+        return written(node) != "null" and node.fields.get("dataType") not in {"double", "float"}
+    return abs(value) <= (LARGEST_FLOAT if node.fields.get("dataType") == "float" else LARGEST)
 
 
 def is_factor(node: Node) -> bool:

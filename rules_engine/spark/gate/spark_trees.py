@@ -61,11 +61,12 @@ def each(found: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A column of VALUES: the most characters and elements of a cell, and the most rows with one value."""
+    """A column of VALUES: the most characters and elements of a cell, the most rows with one value, and all rows."""
 
     characters: int
     elements: int
     repeats: int
+    rows: int
     table: int
 
 
@@ -85,8 +86,8 @@ def _columns(printed: str, columns: list[int]) -> list[Written]:
     cells = [row[1:-1].split(",") for row in rows]
     longest, commas = max(map(len, rows)), max(row.count(",") for row in rows)
     if any(len(row) != len(columns) for row in cells):
-        return [Written(longest, commas + 1, len(rows), columns[0])] * len(columns)
+        return [Written(longest, commas + 1, len(rows), len(rows), columns[0])] * len(columns)
     return [
-        Written(max(map(len, column)), 1, max(Counter(column).values()), columns[0])
+        Written(max(map(len, column)), 1, max(Counter(column).values()), len(rows), columns[0])
         for column in zip(*cells, strict=True)
     ]

@@ -12,9 +12,30 @@ from enum import IntEnum
 
 from rules_engine.spark.gate.lossless import is_factor, is_near, is_scaled, keeps_all, written
 from rules_engine.spark.gate.plan_tree import Node, held, number
+from rules_engine.spark.gate.spread_names import (
+    CHOSEN,
+    COMBINED,
+    COMPARED,
+    COUNTED,
+    CUT,
+    EXPRESSIONS,
+    JOINED,
+    NULL_AS_ONE,
+    OF_ANOTHER_ROW,
+    ONE_OF_PART,
+    PICKED,
+    REPLACED,
+    ROUNDED,
+    SAME,
+    SCALED,
+    SHIFTED,
+    SHORTENED,
+    TRIMMED,
+)
+from rules_engine.spark.gate.window_frames import moves
 from rules_engine.spark.gate.written_rows import is_list
 
-LOGICAL, EXPRESSIONS = "plans.logical.", "expressions."
+LOGICAL = "plans.logical."
 
 
 class Spread(IntEnum):
@@ -25,53 +46,6 @@ class Spread(IntEnum):
     MANY = 2
 
 
-def _names(words: str) -> frozenset[str]:
-    return frozenset(f"{EXPRESSIONS}{word}" for word in words.split())
-
-
-SAME = _names(
-    "Alias Lower Upper InitCap Reverse Md5 Sha1 Sha2 UnaryMinus UnaryPositive ParseToDate ParseToTimestamp Abs "
-    "OuterReference KnownNotNull"
-)
-"""Of as many values as their first argument."""
-TRIMMED = _names("StringTrim StringTrimLeft StringTrimRight StringTrimBoth")
-"""Likewise, where blanks are cut off; a few where it is said what, for that may be all."""
-ROUNDED = _names("Floor Ceil")
-"""Likewise, but for a number that was scaled."""
-REPLACED = _names("Coalesce Nvl")
-"""Likewise, where the first is NULL no more often than a column; else all may be what stands in its place."""
-SHIFTED = _names(
-    "Add Subtract TryAdd TrySubtract DateAdd DateSub AddMonths TimestampAdd DateAddInterval DateAddYMInterval TimeAdd "
-    "TimestampAddInterval TimestampAddYMInterval DatetimeSub NullIf"
-)
-"""Likewise, where every other argument is written out and not so large that the first vanishes beside it."""
-SCALED = _names("Multiply Divide TryMultiply TryDivide")
-"""Likewise, where the other argument is a number that leaves digits to tell values apart by."""
-JOINED = _names("Concat ConcatWs CreateNamedStruct CreateArray")
-"""As many as the argument of most."""
-SHORTENED = _names(
-    "Year Quarter Month WeekOfYear DayOfYear DayOfMonth DayOfWeek WeekDay Hour YearOfWeek LastDay NextDay TruncDate "
-    "TruncTimestamp DateFormatClass Length Round BRound ElementAt GetArrayItem SoundEx Ascii Extract Remainder Pmod "
-    "SplitPart SubstringIndex StringTranslate StringReplace IntegralDivide"
-)
-"""A few, if their first argument has many, and the others are written out."""
-CUT = _names("Left Right Substring StringLPad StringRPad")
-"""Likewise, where a length is written out that is not 0."""
-CHOSEN = _names("If CaseWhen")
-"""As few as their branches have."""
-COMBINED = _names("And Or Not")
-COMPARED = _names(
-    "EqualTo EqualNullSafe LessThan LessThanOrEqual GreaterThan GreaterThanOrEqual In InSet Like StartsWith"
-)
-"""Tests of a value against what is written out."""
-PICKED = frozenset(
-    f"{EXPRESSIONS}{word}"
-    for word in "aggregate.Max aggregate.Min aggregate.MaxBy aggregate.MinBy aggregate.Sum aggregate.Average "
-    "aggregate.First aggregate.Last Lag Lead NthValue".split()
-)
-_ONE_OF_PART = {"Max", "Min", "First", "NthValue"}
-"""Of a part's rows in their order they may pick the same from first to last."""
-COUNTED = _names("RowNumber Rank DenseRank NTile aggregate.Count aggregate.CountIf CumeDist PercentRank")
 ATTRIBUTE, LITERAL = f"{EXPRESSIONS}AttributeReference", f"{EXPRESSIONS}Literal"
 
 
@@ -102,6 +76,7 @@ class Spreads:
                 self._known.update(dict.fromkeys(columns, Spread.FEW))
             return columns
         if name == "Join" and join_type(plan) not in {"LeftSemi", "LeftAnti"}:
+            self._given.difference_update(*(below[side] for side in _FILLED_UP.get(join_type(plan), ())))
             return [*below[0], *below[1]]
         return below[0] if below else ()
 
@@ -125,7 +100,8 @@ class Spreads:
         if name in SAME | TRIMMED | ROUNDED | REPLACED and parts:
             return self._of_first(name, parts)
         if name in SHIFTED:
-            return self._beside_written(parts, is_near)
+            twice = any(part.name in SHIFTED and is_scaled(part) for part in parts)
+            return min(self._beside_written(parts, is_near), Spread.FEW if twice else Spread.MANY)
         if name in SCALED:
             return self._beside_written(parts, is_factor, once=True)
         return self._fewer(node, parts)
@@ -154,8 +130,7 @@ class Spreads:
     def _fewer(self, node: Node, parts: Sequence[Node]) -> Spread:
         name = node.name
         if name in JOINED:
-            spread = max(map(self.of, parts), default=Spread.ONE)
-            return spread if all(map(self._may_stand_beside, parts)) else Spread.ONE
+            return self._of_joined(name, parts)
         if name == f"{EXPRESSIONS}GetStructField":
             return self._field(parts[0], int(node.fields.get("ordinal", 0)))
         if name in SHORTENED and all(written(part) is not None for part in parts[1:]):
@@ -163,6 +138,19 @@ class Spreads:
         if name in CUT and written(parts[-1 if len(parts) == 2 or "Sub" in name else 1]) not in {None, "0"}:
             return min(Spread.FEW, self.of(parts[0]))
         return self._chosen(name, parts) if name in CHOSEN else Spread.ONE
+
+    def _of_joined(self, name: str, parts: Sequence[Node]) -> Spread:
+        """Of the parts of a text, a struct or an array; of CONCAT_WS not what stands between them."""
+        if not all(map(self._may_stand_beside, parts)):
+            return Spread.ONE
+        told = parts[1:] if name.endswith("ConcatWs") else parts
+        given = [self.of(part) for part in told if name not in NULL_AS_ONE or self.is_given(part)]
+        if name.endswith("CreateArray"):
+            structs = [part for part in told if part.name.endswith("CreateNamedStruct")]
+            given += [self.of(value) for struct in structs for value in struct.children[1::2]]
+            made = any(type(part.fields.get("dataType")) is dict for part in told)
+            return min(given, default=Spread.ONE) if len(given) >= len(told) and not made else Spread.ONE
+        return max(given, default=Spread.ONE)
 
     def _chosen(self, name: str, parts: Sequence[Node]) -> Spread:
         """Of IF and CASE: that of the branch with the fewest; NULL may stand for a part of the rows, not for any."""
@@ -230,6 +218,8 @@ class Spreads:
 
     def _computed(self, node: Node) -> Spread:
         """Of an aggregate or a window function: that of what it picks; a few where it counts."""
+        if node.name in OF_ANOTHER_ROW and written(node.children[2]) != "null":
+            return min(map(self.of, node.children[::2]))
         if node.name in PICKED:
             return self.of(node.children[0])
         if node.name in COUNTED:
@@ -243,12 +233,14 @@ class Spreads:
     def _of_parts(self, function: Node, specification: Node) -> Spread:
         """How many values a window function may at least be held to: where it has one for each part, as its parts."""
         *by, frame = specification.children
-        name = (function.children[0] if function.name.endswith(".AggregateExpression") else function).name
-        parts = [part for part in by if not part.name.endswith(".SortOrder")]
-        bounds = {bound.name.rpartition(".")[2] for bound in frame.children}
-        whole = len(parts) == len(by) or bounds == {"UnboundedPreceding$", "UnboundedFollowing$"}
-        if not whole and name.rpartition(".")[2] not in _ONE_OF_PART:
+        if function.name in OF_ANOTHER_ROW:
             return Spread.MANY
+        name = (function.children[0] if function.name.endswith(".AggregateExpression") else function).name
+        orders = [part for part in by if part.name.endswith(".SortOrder")]
+        parts = [part for part in by if part not in orders]
+        if moves(frame, last=name.endswith(".Last")) and name.rpartition(".")[2] not in ONE_OF_PART:
+            ranged = "RangeFrame" in str(frame.fields.get("frameType"))
+            return max(map(self.of, [*parts, *orders])) if ranged else Spread.MANY
         return max(map(self.of, parts), default=Spread.ONE)
 
     def generated(self, plan: Node) -> Sequence[int]:
@@ -257,6 +249,8 @@ class Spreads:
         made = held(plan, "generator")
         source = self.of(made[0].children[0]) if made and made[0].children else Spread.ONE
         self._known.update({number(column) or 0: source for column in columns})
+        if made and made[0].name.endswith("PosExplode"):
+            self._known[number(columns[0]) or 0] = Spread.FEW
         return [number(column) or 0 for column in columns]
 
     def united(self, below: Sequence[Sequence[int]]) -> Sequence[int]:
@@ -303,6 +297,8 @@ def join_type(plan: Node) -> str:
     return str(said.get("object", said.get("product-class", ""))).rpartition(".")[2].strip("$")
 
 
+_FILLED_UP = {"LeftOuter": (1,), "RightOuter": (0,), "FullOuter": (0, 1)}
+"""The sides whose columns an outer join fills up with NULL."""
 _OWN: Mapping[str, Callable[[Spreads, Node], Sequence[int]]] = {
     "Project": Spreads.projected,
     "Aggregate": Spreads.aggregated,

@@ -10,6 +10,8 @@ from rules_engine.sql.allow_list import allowed
 AGAIN, SORTED = 12, 500
 """Steps for a row that is looked at again, and for one of an aggregate that sorts what it holds for every answer."""
 
+NEAR = 1000
+"""Rows by which a frame may end after the current one, or begin before it, and still differ from row to row."""
 _PICKING = frozenset("CumeDist DenseRank First Lag Last Lead NTile NthValue PercentRank Rank RowNumber".split())
 """They look at a few rows, whatever the frame."""
 _SORTING = frozenset("Percentile Median PercentileCont PercentileDisc HyperLogLogPlusPlus".split())
@@ -38,3 +40,12 @@ def steps_in_frame(expression: Node, rows: float) -> float:
     if places[0] is None or places[1] is None:
         return each * rows
     return each * min(rows, max(1, places[1] - places[0] + 1))
+
+
+def moves(frame: Node, *, last: bool) -> bool:
+    """Whether a frame begins or ends near the current row; asked of the ``last`` row, whether it ends so."""
+    ranged = "RangeFrame" in str(frame.fields.get("frameType"))
+    return any(
+        short(bound) == "CurrentRow$" or (not ranged and abs(whole_number(bound) or NEAR + 1) <= NEAR)
+        for bound in frame.children[1 if last else 0 :]
+    )
