@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from rules_engine.errors import Fault, RunRefused
-from rules_repo import audit_anchors, audit_catalogue, audit_contents, audit_rows, schema
+from rules_repo import audit_anchors, audit_catalogue, audit_contents, audit_reach, audit_rows, schema
 from rules_repo.audit_anchors import Anchor
 from rules_repo.audit_chain import Links, parsed
 from rules_repo.audit_faults import Findings
@@ -102,6 +102,7 @@ def verify(url: str, anchors: Collection[Anchor] = (), most: int = 5) -> Verdict
         if not audit_contents.NEEDED & odd.keys():
             audit_contents.judge(connection, findings)
         audit_catalogue.judge(connection, replay.catalogue, findings)
+        audit_reach.judge(connection, findings)
     audit_anchors.compare(anchors, links.met, links.entries, findings)
     return Verdict(links.entries, links.head, tuple(findings.told()), findings.total, links.withheld)
 

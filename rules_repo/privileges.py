@@ -34,6 +34,8 @@ _EVERYBODY = """
     WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type IN ('TEMPORARY', 'CREATE') ORDER BY 1
 """
 
+_SENT = "SELECT DISTINCT pubname FROM pg_publication_tables WHERE schemaname = 'rules' ORDER BY 1"
+
 _LOGINS = f"""
     SELECT r.rolname AS login, r.rolsuper AS super, r.rolcreaterole AS createrole, r.rolbypassrls AS bypassrls,
         r.rolreplication AS replication,
@@ -83,6 +85,9 @@ def _of_everybody(connection: Connection) -> Iterator[Fault]:
         what = "make temporary tables" if row.privilege == "TEMPORARY" else "make schemas"
         remedy = f"As its owner: REVOKE {row.privilege} ON DATABASE {row.place} FROM PUBLIC."
         yield Fault(f"Database {row.place}", f"everybody may {what} in it.", remedy)
+    for row in _rows(connection, _SENT):
+        what = "it sends the rows of every tenant's rules to whoever subscribes to it."
+        yield Fault(f"Publication {row.pubname}", what, f"DROP PUBLICATION {row.pubname}.")
 
 
 def _of_logins(connection: Connection) -> Iterator[Fault]:

@@ -98,6 +98,7 @@ EXCESSES = """
     GRANT TEMPORARY ON DATABASE many TO ann                | REVOKE TEMPORARY ON DATABASE many FROM ann                 | Login ann: it has TEMPORARY              | objects of one's own begin an attack
     GRANT CREATE ON DATABASE many TO ann                   | REVOKE CREATE ON DATABASE many FROM ann                    | Login ann: it has CREATE                 | so do schemas
     GRANT TEMPORARY ON DATABASE many TO PUBLIC             | REVOKE TEMPORARY ON DATABASE many FROM PUBLIC              | everybody may make temporary tables      | the default of PostgreSQL
+    CREATE PUBLICATION many FOR TABLE rules.rule_version   | DROP PUBLICATION IF EXISTS many                            | Publication many: it sends the rows of every tenant | whoever subscribes sees no walls
     GRANT rules_owner TO olga                              | REVOKE rules_owner FROM olga                               | Login olga: it is the owner of the rules | an owner switches triggers off
     ALTER TABLE rules.approval OWNER TO adam               | ALTER TABLE rules.approval OWNER TO rules_owner            | rules.approval: it belongs to adam       | an owner needs no grant
     ALTER SCHEMA rules OWNER TO adam                       | ALTER SCHEMA rules OWNER TO rules_owner                    | rules.schema: it belongs to adam         | nor does the schema's
@@ -124,7 +125,7 @@ def test_too_much_is_named_with_what_takes_it_away(many: str, case: Row) -> None
         faults = privileges.excesses(many)
         assert any(case["says"] in str(fault) for fault in faults), faults
         for fault in faults:
-            if fault.remedy.startswith(("ALTER", "REVOKE")):
+            if fault.remedy.startswith(("ALTER", "REVOKE", "DROP")):
                 as_superuser(many, fault.remedy.rstrip("."))
         if "superuser" not in case["says"] and "belongs" not in case["says"] and "everybody" not in case["says"]:
             assert not any(case["says"] in str(fault) for fault in privileges.excesses(many))

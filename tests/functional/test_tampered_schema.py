@@ -47,6 +47,39 @@ SCHEMA = """
 """
 
 
+REACHES = """
+    statement                                                                              | says                                                                 | cure | because
+    ---------------------------------------------------------------------------------------+----------------------------------------------------------------------+------+---
+    CREATE TABLE public.mine () INHERITS (rules.rule_version); INSERT INTO public.mine SELECT * FROM rules.rule_version | Table public.mine: its rows show in rules.rule_version, and nobody audits them | ALTER TABLE public.mine NO INHERIT rules.rule_version | versions that nobody published
+    CREATE TABLE public.mine (LIKE rules.approval); ALTER TABLE rules.approval INHERIT public.mine | Table rules.approval: its rows show in public.mine, beside the walls between tenants | ALTER TABLE rules.approval NO INHERIT public.mine | a table that shows all tenants
+    GRANT SELECT ON rules.rule TO rules_analyst WITH GRANT OPTION                          | Role rules_analyst: it may hand SELECT on TABLE rules.rule on to others | REVOKE GRANT OPTION FOR SELECT ON TABLE rules.rule FROM rules_analyst CASCADE | a right that is handed on
+    GRANT UPDATE (title) ON rules.change TO rules_analyst WITH GRANT OPTION                | Role rules_analyst: it may hand UPDATE on TABLE rules.change on to others | REVOKE GRANT OPTION FOR UPDATE (title) ON TABLE rules.change FROM rules_analyst CASCADE | of a column
+    GRANT EXECUTE ON FUNCTION rules.resume TO rules_approver WITH GRANT OPTION             | Role rules_approver: it may hand EXECUTE on FUNCTION rules.resume(text,text) on to others | REVOKE GRANT OPTION FOR EXECUTE ON FUNCTION rules.resume(text,text) FROM rules_approver CASCADE | of a function
+    GRANT USAGE ON SCHEMA rules TO rules_analyst WITH GRANT OPTION                         | Role rules_analyst: it may hand USAGE on SCHEMA rules on to others   | REVOKE GRANT OPTION FOR USAGE ON SCHEMA rules FROM rules_analyst CASCADE | of the schema
+    CREATE FUNCTION pg_catalog.cardinality(text[]) RETURNS integer LANGUAGE sql AS 'SELECT 0' | PostgreSQL's own schema: ROUTINE pg_catalog.cardinality(text[]): PostgreSQL has none such | DROP ROUTINE pg_catalog.cardinality(text[]) | every guard asks it
+    CREATE AGGREGATE pg_catalog.array_agg(text) (SFUNC = array_append, STYPE = text[])     | PostgreSQL's own schema: ROUTINE pg_catalog.array_agg(text): PostgreSQL has none such | DROP ROUTINE pg_catalog.array_agg(text) | every view asks it
+    CREATE FUNCTION f(text, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT true'; CREATE OPERATOR pg_catalog.<> (FUNCTION = f, LEFTARG = text, RIGHTARG = varchar) | PostgreSQL's own schema: OPERATOR pg_catalog.<> (text, character varying): PostgreSQL has none such | DROP OPERATOR pg_catalog.<> (text, character varying) | an operator
+    CREATE OPERATOR rules.=== (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text)         | Schema rules: operator rules.===(pg_catalog.text,pg_catalog.text): no migration made it    | DROP OPERATOR rules.===(pg_catalog.text,pg_catalog.text) | an operator among the rules
+    CREATE TEXT SEARCH CONFIGURATION rules.mine (COPY = pg_catalog.english)                | Schema rules: text search configuration rules.mine: no migration made it | DROP TEXT SEARCH CONFIGURATION rules.mine | anything else among them
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$ | session_replication_role=replica is set for everybody, by which references are not checked |  | references are off in every session
+    ALTER TABLE rules.rule_version ALTER COLUMN sql SET STATISTICS 100                     | Column rule_version.sql: the planner keeps samples of it             | ALTER TABLE rules.rule_version ALTER COLUMN sql SET STATISTICS 0; ANALYZE rules.rule_version | the catalogue shows what rules say
+    UPDATE pg_index SET indisready = false WHERE indexrelid = 'rules.draft_rule_one_open'::regclass | Index rules.draft_rule_one_open: it is not kept              | REINDEX INDEX rules.draft_rule_one_open | one change has a rule no longer
+"""
+
+
+@pytest.mark.parametrize("case", cases(REACHES))
+def test_what_reaches_into_the_schema_from_beside_it_is_named(lived_in: Office, case: Row) -> None:
+    """Tables, routines, rights and settings that lie elsewhere and have a say here; what is advised takes them away."""
+    assert told(lived_in) == ""
+    lived_in("postgres", f"SET allow_system_table_mods = on; {case['statement']}")
+    found = told(lived_in)
+    assert case["says"] in found
+    assert case["cure"] in found
+    if case["cure"]:
+        lived_in("postgres", case["cure"])
+        assert told(lived_in) == ""
+
+
 @pytest.mark.parametrize("case", cases(SCHEMA))
 def test_an_altered_schema_is_named(lived_in: Office, case: Row) -> None:
     """Owners, rights, functions, triggers, policies, views: each difference to a fresh migration is a fault by its name."""
@@ -58,6 +91,7 @@ ROLES = """
     statement                      | undone                             | says                                             | because
     -------------------------------+------------------------------------+--------------------------------------------------+-----------------------------
     GRANT rules_owner TO ann       | REVOKE rules_owner FROM ann        | Role rules_owner: ann is a member of it          | an owner made of an analyst
+    GRANT rules_admin TO rules_analyst | REVOKE rules_admin FROM rules_analyst | Role rules_analyst: all of it can do what rules_admin can | admins made of all analysts
     ALTER ROLE rules_owner LOGIN   | ALTER ROLE rules_owner NOLOGIN     | Role rules_owner: it is not as the migrations make it: login=t | an owner who logs in
     ALTER ROLE rules_views BYPASSRLS | ALTER ROLE rules_views NOBYPASSRLS | Role rules_views: it is not as the migrations make it: bypassrls=t | views that see all tenants
 """

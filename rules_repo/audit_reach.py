@@ -1,0 +1,117 @@
+"""What reaches into the schema from beside it, of which its own lines (:mod:`audit_catalogue`) say nothing.
+
+A table that inherits from one of the schema adds rows to it, a function in PostgreSQL's own schema is asked in place of
+its namesake, a right with a grant option is handed on, and a setting of a database lets references go unchecked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rules_repo.audit_faults import Findings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Bare  # noqa: N812  the driver's connection
+
+OWN = 16_384
+"""The first number of an object that somebody made; those of PostgreSQL itself are lower."""
+
+HEIRS = """
+    SELECT h.inhrelid::regclass::text, h.inhparent::regclass::text, c.relnamespace = 'rules'::regnamespace
+    FROM pg_inherits AS h JOIN pg_class AS c ON c.oid = h.inhrelid JOIN pg_class AS p ON p.oid = h.inhparent
+    WHERE 'rules'::regnamespace IN (c.relnamespace, p.relnamespace) ORDER BY 1, 2
+"""
+HANDED_ON = """
+    SELECT g.kind || g.named, g.holder, g.privilege_type FROM (
+        SELECT 'TABLE rules.' AS kind, quote_ident(c.relname) AS named, c.relowner AS owner, a.* FROM pg_class AS c,
+            aclexplode(c.relacl) AS a WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind IN ('r', 'v')
+        UNION ALL SELECT 'SEQUENCE rules.', quote_ident(c.relname), c.relowner, a.* FROM pg_class AS c,
+            aclexplode(c.relacl) AS a WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind = 'S'
+        UNION ALL SELECT format('(%I) ON TABLE rules.', t.attname), quote_ident(c.relname), c.relowner, a.*
+            FROM pg_class AS c JOIN pg_attribute AS t ON t.attrelid = c.oid, aclexplode(t.attacl) AS a
+            WHERE c.relnamespace = 'rules'::regnamespace AND NOT t.attisdropped
+        UNION ALL SELECT 'FUNCTION ', p.oid::regprocedure::text, p.proowner, a.* FROM pg_proc AS p,
+            aclexplode(p.proacl) AS a WHERE p.pronamespace = 'rules'::regnamespace
+        UNION ALL SELECT 'SCHEMA ', n.nspname, n.nspowner, a.* FROM pg_namespace AS n, aclexplode(n.nspacl) AS a
+            WHERE n.nspname = 'rules'
+    ) AS o, LATERAL (SELECT o.kind, o.named, pg_get_userbyid(o.grantee) AS holder, o.privilege_type) AS g
+    WHERE o.is_grantable AND o.grantee <> o.owner ORDER BY 1, 2, 3
+"""
+NAMESAKES = f"""
+    SELECT 'ROUTINE pg_catalog.' || p.oid::regprocedure FROM pg_proc AS p
+    WHERE p.oid >= {OWN} AND p.pronamespace = 'pg_catalog'::regnamespace
+        AND EXISTS (SELECT FROM pg_proc AS o WHERE o.proname = p.proname AND o.oid < {OWN})
+        AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL SELECT format('OPERATOR pg_catalog.%s (%s, %s)', p.oprname, nullif(p.oprleft, 0)::regtype,
+        p.oprright::regtype) FROM pg_operator AS p
+    WHERE p.oid >= {OWN} AND p.oprnamespace = 'pg_catalog'::regnamespace
+        AND EXISTS (SELECT FROM pg_operator AS o WHERE o.oprname = p.oprname AND o.oid < {OWN})
+        AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
+    ORDER BY 1
+"""
+OTHERS = """
+    SELECT replace(o.type, ' object', ''), o.identity
+    FROM pg_depend AS d, pg_identify_object(d.classid, d.objid, 0) AS o
+    WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'rules'::regnamespace AND d.classid NOT IN
+        ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_default_acl'::regclass) ORDER BY 1, 2
+"""
+UNCHECKED = """
+    SELECT CASE s.setrole WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(s.setrole)::text END, o.setting,
+        CASE WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', d.datname) WHEN s.setdatabase = 0
+            THEN format('ALTER ROLE %I', pg_get_userbyid(s.setrole))
+            ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), d.datname) END
+    FROM pg_db_role_setting AS s LEFT JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(s.setconfig) AS o (setting)
+    WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND o.setting ~ '^session_replication_role=(?!origin)'
+    ORDER BY 1
+"""
+SAMPLED = """
+    SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped AND a.attname <> 'tenant'
+        AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype) AND coalesce(a.attstattarget, -1) > 0 ORDER BY 1, 2
+"""
+IDLE = """
+    SELECT x.indexrelid::regclass::text FROM pg_index AS x JOIN pg_class AS c ON c.oid = x.indrelid
+    WHERE c.relnamespace = 'rules'::regnamespace AND NOT (x.indisready AND x.indislive) ORDER BY 1
+"""
+NESTED = """
+    SELECT pg_get_userbyid(m.roleid), pg_get_userbyid(m.member) FROM pg_auth_members AS m
+    WHERE pg_get_userbyid(m.member) IN ('rules_analyst', 'rules_approver', 'rules_engine', 'rules_auditor',
+        'rules_admin', 'rules_owner', 'rules_views') ORDER BY 1, 2
+"""
+
+
+def judge(connection: Bare, findings: Findings) -> None:
+    """Find what was put beside the schema and has a say in it."""
+    about = "The schema (beside it)"
+    for heir, parent, inside in _rows(connection, HEIRS):
+        what = f"its rows show in {parent}, " + (
+            "beside the walls between tenants." if inside else "and nobody audits them."
+        )
+        findings.add(about, f"Table {heir}", what, f"ALTER TABLE {heir} NO INHERIT {parent};")
+    for thing, holder, right in _rows(connection, HANDED_ON):
+        column, _, table = thing.rpartition(" ON ")
+        revoke = f"REVOKE GRANT OPTION FOR {right}{' ' + column if column else ''} ON {table} FROM {holder} CASCADE;"
+        findings.add(about, f"Role {holder}", f"it may hand {right} on {table} on to others.", revoke)
+    for (thing,) in _rows(connection, NAMESAKES):
+        what = "PostgreSQL has none such, and it is asked in place of its namesake."
+        findings.add(about, f"PostgreSQL's own schema: {thing}", what, f"DROP {thing};")
+    for kind, thing in _rows(connection, OTHERS):
+        findings.add(about, f"Schema rules: {kind} {thing}", "no migration made it.", f"DROP {kind.upper()} {thing};")
+    for whose, setting, alter in _rows(connection, UNCHECKED):
+        what = f"{setting} is set for {whose}, by which references are not checked."
+        findings.add(about, "The database", what, f"{alter} RESET session_replication_role;")
+    for table, column in _rows(connection, SAMPLED):
+        what = "the planner keeps samples of it, which whoever reads all catalogues reads of every tenant."
+        cure = f"ALTER TABLE rules.{table} ALTER COLUMN {column} SET STATISTICS 0; ANALYZE rules.{table};"
+        findings.add(about, f"Column {table}.{column}", what, cure)
+    for (index,) in _rows(connection, IDLE):
+        findings.add(about, f"Index {index}", "it is not kept.", f"REINDEX INDEX {index};")
+    for role, member in _rows(connection, NESTED):
+        what = f"all of it can do what {role} can."
+        findings.add(about, f"Role {member}", what, f"REVOKE {role} FROM {member};")
+
+
+def _rows(connection: Bare, query: str) -> list[tuple[str, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor)
