@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,12 +115,17 @@ def missing(name: str, others: Sequence[str]) -> Said:
     )
 
 
+def toml_key(name: str) -> str:
+    """A column's name as a key of a declaration."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+
+
 def undeclared(name: str, declared: Iterable[str]) -> Said:
     """What is said of a column of a text file that is not declared."""
     if not name.strip():
         what = "its {file} {has} a column without a name, as where a separator ends the header."
         return Said(what, "Name it and declare it, or land it without.", codes.COLUMN)
-    remedy = did_you_mean(name, declared) or f'Declare it with its type: {name} = "string".'
+    remedy = did_you_mean(name, declared) or f'Declare it with its type: {toml_key(name)} = "string".'
     return Said(f"its {{file}} {{has}} a column '{name}', which is not declared.", remedy, codes.COLUMN)
 
 
@@ -217,7 +223,10 @@ def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head
         example = f"{name}={min(values)}"
         if name not in wanted:
             what = f"its folders say a column '{name}' ({example}), which is not declared."
-            hint = did_you_mean(name, wanted, cutoff=0.8) or f'Declare it with its type, such as {name} = "string".'
+            hint = (
+                did_you_mean(name, wanted, cutoff=0.8)
+                or f'Declare it with its type, such as {toml_key(name)} = "string".'
+            )
             yield Fault(which, what, hint, codes.COLUMN)
             continue
         bad = [value for value in values if value != NO_VALUE and not _says(value, wanted[name])]

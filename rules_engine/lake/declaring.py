@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.lake import heads
+from rules_engine.lake.agreement import toml_key
 from rules_engine.lake.arrow_types import Unreadable
 from rules_engine.lake.guessing import LOOKED_AT, columns_of_json, type_of_texts
 from rules_engine.lake.json_records import Pairs, Written
@@ -261,13 +262,9 @@ def written(subject: str, frames: Sequence[Frame]) -> str:
             said = ", ".join(f"{name} = {_toml(value)}" for name, value in frame.options.items())
             lines.append(f"options = {{ {said} }}")
         lines.append(f"[frames.{frame.name}.columns]")
-        lines += [f"{_name(column.name)} = {_toml(column.type)}" for column in frame.columns]
+        lines += [f"{toml_key(column.name)} = {_toml(column.type)}" for column in frame.columns]
     return "\n".join(lines) + "\n"
 
 
 def _toml(text: Any) -> str:
     return json.dumps(str(text), ensure_ascii=False)
-
-
-def _name(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

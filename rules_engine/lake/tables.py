@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ NEEDED = {
     (Format.ICEBERG, "4.1"): "org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.11.0",
 }
 """Packages of Maven Central that a Spark reads a format by."""
+
+GZIP = b"\x1f\x8b"
 
 OF_DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -82,17 +85,17 @@ def _of_delta(spark: SparkSession, path: str, wanted: str) -> Version | None:
 
 
 def _of_iceberg(spark: SparkSession, path: str, wanted: str) -> Version | None:
-    """By the newest metadata, as the table's hint or the number in the file's name says."""
-    logged = _log(spark, path, "metadata")
-    known = {file.name: file for file in logged if METADATA.fullmatch(file.name)}
+    """By the newest metadata, as the number in the file's name says; a hint of the table may lag behind it."""
+    known = {file.name: file for file in _log(spark, path, "metadata") if METADATA.fullmatch(file.name)}
     if not known:
         return None
     newest = max(known, key=_number)
-    hint = next((file for file in logged if file.name == "version-hint.text"), None)
-    if hint:
-        said = _read(spark, hint).decode().strip()
-        newest = next((name for name in known if _number(name) == int(said)), newest)
-    metadata = json.loads(_read(spark, known[newest]))
+    if several := [name for name in sorted(known) if _number(name) == _number(newest) and name != newest]:
+        raise ValueError(
+            f"{newest} and {several[0]} both say that they are the newest, and which is, its catalog knows"
+        )
+    content = _read(spark, known[newest])
+    metadata = json.loads(gzip.decompress(content) if content[:2] == GZIP else content)
     snapshots = {str(each["snapshot-id"]) for each in metadata.get("snapshots", ())}
     number = wanted or str(metadata.get("current-snapshot-id"))
     return Version(known[newest].uri, number, f"snapshot {number}") if number in snapshots else None
@@ -140,6 +143,7 @@ def not_there(spark: SparkSession, frame: Frame, path: str) -> Fault:
     if exists(spark, f"{path.rstrip('/')}/{log}"):
         said = next(iter(frame.options.values()), "")
         what = f"its table at {path} has no {'version ' + said if said else 'version'} that could be read."
-        return Fault(which, what, "Take one that the table's log has, or leave the option out.", NOT_LANDED)
+        remedy = "Take one that the table's log has, or leave the option out." if said else "Write to it first."
+        return Fault(which, what, remedy, NOT_LANDED)
     what = f"there is no {frame.format.value} table at {path}: it has no folder {log}."
     return Fault(which, what, "Write the table, or mend the path in the lake's declaration.", NOT_LANDED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from rules_engine.errors import Fault, did_you_mean
@@ -60,6 +61,7 @@ IN_VAIN = {
     "locale": 'Say decimal = "," and grouping = "." for numbers, dateFormat for days.',
     "mode": "A record that cannot be read always stops the run.",
     "inferSchema": "Types are those of the declared columns.",
+    "timestampAsOf": "A run names what it read: say version of Delta, snapshot of Iceberg.",
     "mergeSchema": "All files of a frame must have the same columns.",
     "encoding": "JSON is UTF-8, as its standard has it: land it so.",
     "enforceSchema": "The header of every file is compared with the declared columns.",
@@ -84,6 +86,8 @@ def option_faults(which: str, format_: str, options: Mapping[str, str]) -> Itera
         elif name in VALUES and value.lower() not in VALUES[name]:
             what = f"its option {name} = '{value}' means nothing."
             yield Fault(which, what, f"There are: {', '.join(VALUES[name])}.", "LAKE-113")
+        elif name in ("version", "snapshot") and not re.fullmatch("[0-9]{1,19}", value):
+            yield Fault(which, f"its option {name} = '{value}' is no number.", f"Say {known[name]}.", "LAKE-113")
         elif name in ("decimal", "grouping") and (len(value) != 1 or value.isdigit() or value in "+-"):
             yield Fault(
                 which, f"its option {name} = '{value}' is not one character.", f"Say {known[name]}.", "LAKE-113"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
@@ -74,11 +75,14 @@ def _floor(width: Any, number: Any) -> Any:
     """
     The lower end of a number's band, below zero too.
 
-    >>> _floor(10, 47), _floor(10, -3), _floor(0.5, Decimal("1.70")), _floor(2.5, 6.0)
-    (40, -10, Decimal('1.5'), 5.0)
+    >>> _floor(10, 47), _floor(10, -3), _floor(0.5, Decimal("1.70")), _floor(0.1, 0.3), _floor(10, float("inf"))
+    (40, -10, Decimal('1.5'), 0.3, inf)
+    >>> _floor(10, Decimal("1234567890123456789012345678901234.99"))
+    Decimal('1234567890123456789012345678901230')
     """
-    if isinstance(number, float):
-        return number // width * width if number == number else number  # noqa: PLR0124  NaN stays
+    if isinstance(number, float) and not isfinite(number):
+        return number
     exact = Decimal(str(width))
-    found = (Decimal(number) / exact).to_integral_value(rounding="ROUND_FLOOR") * exact
-    return found if isinstance(number, Decimal) else int(found)
+    with localcontext(prec=400):  # a decimal of 38 digits, a double of 308, and what a width parts them into
+        found = (Decimal(str(number)) / exact).to_integral_value(rounding="ROUND_FLOOR") * exact
+    return type(number)(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from rules_engine.model.frame_options import OPTIONS
 from rules_engine.model.frames import Format, Frame
 from tests.formats import decided, rewritten
 from tests.small_lake import AS_OF, rule, rule_set, write
+from tests.spec.table import Row, cases
 
 RULES = rule_set(
     rule("GB", "country = 'GB'"),
@@ -55,6 +57,36 @@ def test_a_table_without_its_library_says_which_packages_to_give(spark: SparkSes
     (fault,) = refused.value.faults
     assert fault.code == PACKAGES
     assert "RULES_SPARK_PACKAGES=io.delta:delta-spark_" in fault.remedy
+
+
+ICEBERG = """
+    files                                            | hint | read       | because
+    -------------------------------------------------+------+------------+------------------------------------------------
+    v1.metadata.json v2.metadata.json                | 2    | snapshot 2 | as it is written
+    v1.metadata.json v2.metadata.json                | 1    | snapshot 2 | the hint is written after the commit, or never
+    v1.metadata.json v2.metadata.json                | x    | snapshot 2 | it is a hint
+    v9.metadata.json v10.metadata.json               |      | snapshot 2 | ten is after nine
+    v1.gz.metadata.json v2.gz.metadata.json          | 2    | snapshot 2 | packed, as a property of the table may say
+    00001-a.metadata.json 00002-b.metadata.json      |      | snapshot 2 | as catalogs write it
+    00002-a.metadata.json 00002-b.metadata.json      |      |            | one is left of a commit that failed
+"""
+
+
+@pytest.mark.parametrize("row", cases(ICEBERG))
+def test_which_metadata_of_an_iceberg_table_is_the_newest(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """By the numbers of its files; where two have the newest, nobody here knows."""
+    (log := tmp_path / "metadata").mkdir()
+    for number, name in enumerate(row["files"].split(), 1):
+        text = f'{{"current-snapshot-id": {number}, "snapshots": [{{"snapshot-id": {number}}}]}}'.encode()
+        (log / name).write_bytes(gzip.compress(text) if ".gz." in name else text)
+    if row["hint"]:
+        (log / "version-hint.text").write_text(row["hint"])
+    frame = Frame("customers", str(tmp_path), Format.ICEBERG)
+    if not row["read"]:
+        with pytest.raises(RunRefused, match=r"00002-a\.metadata\.json and 00002-b\.metadata\.json both say"):
+            landed(spark, frame, AS_OF)
+        return
+    assert landed(spark, frame, AS_OF).snapshot == row["read"]
 
 
 def test_every_option_stands_in_the_manual() -> None:

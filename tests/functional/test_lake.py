@@ -36,6 +36,8 @@ DECLARATIONS = """
     subject = "a"\\n[frames.a]\\npath = "x/{dt}"                       | its path says {dt}, which names no day     | days are said in two ways
     subject = "a"\\n[frames.a]\\npath = "x/{yyyy}/{mm}"                | says {yyyy} {mm}, which names no day       | a month is no day
     subject = "a"\\n[frames.a]\\npath = "x"\\noptions = {mode = "DROPMALFORMED"} | 'mode' means nothing for parquet   | rows would be lost
+    subject = "a"\\n[frames.a]\\npath = "x"\\nformat = "delta"\\noptions = {version = "abc"} | version = 'abc' is no number    | a version is
+    subject = "a"\\n[frames.a]\\npath = "x"\\nformat = "delta"\\noptions = {timestampAsOf = "2024-01-01"} | say version of Delta | a moment is said by no run
     subject                                                            | it is not TOML                             | not TOML at all
 """
 
