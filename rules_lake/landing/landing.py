@@ -102,11 +102,27 @@ def landed_days(frame: Frame) -> list[date]:
     return [*Layout(frame.path).landed(lambda folder: Place(folder).names())]
 
 
+def snapshot(frame: Frame, day: date) -> Manifest:
+    """
+    The manifest of a frame's snapshot of a day, as it landed.
+
+    Raises:
+        RunRefused: If it is not as it landed, or landed for another day.
+    """
+    place = place_of(frame, day)
+    found = checked(place)
+    if found.day != day:
+        what = f"it landed for {found.day}: it was moved, or its manifest altered."
+        remedy = f"Move it back, or land the extract of {day}."
+        raise RunRefused(Fault(f"Landed snapshot {place.uri}", what, remedy))
+    return found
+
+
 def verify(frame: Frame) -> Iterator[tuple[date, Manifest | None, tuple[Fault, ...]]]:
     """Every landed snapshot of a frame: its manifest, or what is wrong with it."""
     for day in landed_days(frame):
         try:
-            yield day, checked(place_of(frame, day)), ()
+            yield day, snapshot(frame, day), ()
         except RunRefused as refused:
             yield day, None, refused.faults
 
@@ -199,6 +215,7 @@ def _faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fa
         [WRITER_AT_WORK] if WRITER_AT_WORK in extract.names() else []
     ):
         yield Fault(which, f"its writer has not ended: there is {at_work[0]}.", "Land it once it has ended.")
+    yield from _strays(which, extract, files)
     own = {Path(f.name).name for f in files}
     kept = sorted(name for name in own if BOOKKEEPING.fullmatch(name))
     if kept and FINISHED not in own:
@@ -212,6 +229,27 @@ def _faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fa
         if suffixes and fitting and suffixes[-1] not in fitting:
             what = f"its file {file.name} is called neither {' nor '.join(fitting)}: half-written, or something else."
             yield Fault(which, what, "Land it once it has its name, or a folder without it.")
+
+
+OF_A_DAY = re.compile(r"(?:[^=]+=)?[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
+
+
+def _strays(which: str, extract: Place, files: list[FoundFile]) -> Iterator[Fault]:
+    """Files of several days; links that lead nowhere, or to what is there already; what is no file."""
+    of_days = sorted(f.name for f in _data(files) if any(map(OF_A_DAY.fullmatch, Path(f.name).parts[:-1])))
+    if of_days:
+        what = f"its file {of_days[0]} lies in a folder of a day, and an extract is of one day."
+        yield Fault(which, what, f"Land that folder: {extract.uri}/{Path(of_days[0]).parent}.")
+    if not extract.is_local or extract.kind() != "folder":
+        return
+    root = Path(extract.root)
+    for path in sorted(p for p in root.rglob("*") if not p.is_file() and not p.is_dir()):
+        yield Fault(which, f"its {path.relative_to(root)} is no file, or leads to none.", "Put the file there.")
+    real: dict[Path, str] = {}
+    for name in sorted((file.name for file in _data(files)), key=len):
+        if (other := real.setdefault((root / name).resolve(), name)) != name:
+            yield Fault(which, f"its file {name} is {other} again, by a link.", "Remove the link.")
+            return
 
 
 def _listed_faults(which: str, extract: Place, files: list[FoundFile], digests: Mapping[str, str]) -> Iterator[Fault]:

@@ -81,10 +81,9 @@ def manifest_of(place: Place) -> Manifest | None:
     Raises:
         RunRefused: If it is not one, or does not give the digest that it names.
     """
-    text = place.text(MANIFEST)
-    if text is None:
-        return None
     try:
+        if (text := place.text(MANIFEST)) is None:
+            return None
         said = json.loads(text)
         found = Manifest(
             said["frame"],

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.canonical import canonical_json
 from rules_engine.model.frames import Frame
-from rules_lake.landing.landing import place_of
+from rules_lake.landing.landing import place_of, snapshot
 from rules_lake.landing.manifest import Manifest, checked, manifest_of
 from rules_lake.landing.place import MANIFEST, Place
 from rules_lake.landing.records import Records
@@ -75,7 +75,7 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
     inputs, before = _inputs(known, columns, tokens), _before(target)
     if before is not None and before["inputs"] == inputs:
         return Curated(frame.name, day, before["rows"], _described(frame, columns), "")
-    manifest = checked(landed)
+    manifest = snapshot(frame, day)
     aside = lake.below(f"{frame.name}/.curating-{uuid.uuid4().hex[:12]}")
     try:
         rows, made = _written(frame, landed, manifest, columns, tokens, aside)

@@ -1,0 +1,60 @@
+"""Extracts that would land many times, or not whole, and snapshots of another day (R-LAKE-3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rules_engine.errors import RunRefused
+from rules_lake.landing.landing import land, verify
+from tests.extracts import DAY, NOW, declared, written
+
+
+def days_in_folders(source: Path) -> None:
+    for day in ("2024-06-01", "2024-06-02"):
+        written(source / day)
+
+
+def a_link_round(source: Path) -> None:
+    (written(source) / "loop").symlink_to(source)
+
+
+def a_link_to_nothing(source: Path) -> None:
+    (written(source) / "more.csv").symlink_to(source / "gone.csv")
+
+
+def a_pipe(source: Path) -> None:
+    os.mkfifo(written(source) / "more.csv")
+
+
+STRAYS: list[tuple[Callable[[Path], None], str]] = [
+    (days_in_folders, r"its file 2024-06-01/people.csv lies in a folder of a day.*extract/2024-06-01\."),
+    (a_link_round, "its file loop/people.csv is people.csv again, by a link"),
+    (a_link_to_nothing, "its more.csv is no file, or leads to none"),
+    (a_pipe, "its more.csv is no file, or leads to none"),
+]
+
+
+@pytest.mark.parametrize(("made", "said"), STRAYS)
+def test_what_would_land_many_times_or_not_at_all(tmp_path: Path, made: Callable[[Path], None], said: str) -> None:
+    """Two days in one, a folder that holds itself, files that are none: nothing lands."""
+    made(tmp_path / "extract")
+    with pytest.raises(RunRefused, match=said):
+        land(str(tmp_path / "extract"), declared(tmp_path / "landed").frame("customers"), DAY, NOW)
+    assert not (tmp_path / "landed/customers").exists()
+
+
+def test_a_snapshot_is_of_the_day_that_it_landed_for(tmp_path: Path) -> None:
+    """One that was moved is not news, and a manifest that is no text is one that was altered."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    landed = Path(land(str(written(tmp_path / "extract")), frame, DAY, NOW).place)
+    moved = landed.rename(landed.with_name("2024-06-09"))
+    ((_, _, (fault,)),) = verify(frame)
+    assert fault.what.startswith("it landed for 2024-06-01")
+    (moved / "_manifest.json").chmod(0o644)
+    (moved / "_manifest.json").write_bytes(b"\xff\xfe")
+    ((_, _, (fault,)),) = verify(frame)
+    assert fault.what == "its manifest does not read as one."
