@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from rules_engine.logical.rewrites import plainly
+from rules_engine.sql.allow_list import Category, allowed
 from rules_engine.sql.tokens import Kind, Token, tokens
 
 
@@ -125,13 +126,16 @@ def query_tree(sql: str) -> QueryTree:
     A bound statement's tree.
 
     Raises:
-        NotUnderstoodError: If sqlglot makes nothing of it.
+        NotUnderstoodError: If sqlglot makes nothing of it, or it holds an aggregate that is not read as one.
     """
     numbers = dict[str, int]()  # a rule may hold tens of thousands of texts
     pieces, at = list[str](), 0
     for first, after in _opaque(sql):
         text = sql[first:after]
         same = _SAME.get(text.lower())
+        called = allowed().functions.get(text.lower())
+        if same is None and called is not None and called.category is Category.AGGREGATE:
+            raise NotUnderstoodError(f"the aggregate {text.lower()}")  # it would be read as a call about one row
         pieces += [sql[at:first], same or f"__stand_in_{numbers.setdefault(text, len(numbers))}__"]
         at = after
     try:

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from sqlglot import exp
 
+from rules_engine.logical.query_tree import NotUnderstoodError, query_tree
 from rules_engine.model.decisions import Decision, Event, Reason, Standing, Tally, decide
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, MembershipType, Strategy, Tie, WhenUnknown
 from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.sql.allow_list import Category, allowed
 from rules_engine.worker.weighing import EVENTS, REASONS, STANDINGS, Numbers, Sides, Weighing, decided
 from tests import naive
 from tests.small_lake import rule, rule_set, write
@@ -177,6 +180,40 @@ def test_hits_are_counted_once_per_subject_and_unknown_apart(place: Place, tmp_p
         hits = true | unknown if version.when_unknown is WhenUnknown.HIT else true
         assert evaluation.hits_per_rule[version.id] == len(hits), version
     assert evaluation.evaluated_pairs == 60 * 50
+
+
+RARE = """
+    percentile(balance, 0.5) > 1 | approx_count_distinct(product) > 1 | stddev(balance) > 1 | corr(balance, holding_id) > 0
+    size(collect_set(product)) > 1 | abs(try_sum(balance)) > 5 | median(balance) > 1 AND count(*) > 1
+"""
+
+
+def test_rare_aggregates_are_asked_of_groups(place: Place, tmp_path: Path) -> None:
+    """What the logical reading does not know as an aggregate is no call about one row: such a rule runs alone."""
+    evaluator, asked = place
+    texts = [f"SELECT customer_id FROM holdings GROUP BY customer_id HAVING {each.strip()}" for each in split(RARE)]
+    rules = rule_set(*(rule(f"R-{number}", text) for number, text in enumerate([*texts, *STATEMENTS[:2]])))
+    evaluator.check(rules)
+    evaluation = evaluator.evaluate(rules, HitMatrix.of(rules), str(tmp_path / "run"), None)
+    for version in rules.versions:
+        true, _ = naive.outcomes(evaluator.spark, evaluator.lake, version, rules, asked)
+        assert evaluation.hits_per_rule[version.id] == len(true) > 0, version.sql
+
+
+def split(text: str) -> list[str]:
+    return [each for line in text.strip().split("\n") for each in line.split("|")]
+
+
+def test_no_aggregate_is_read_as_a_call_about_one_row() -> None:
+    """Each of the list is one that the logical reading knows, or its statement is not read."""
+    aggregates = [name for name, known in allowed().functions.items() if known.category is Category.AGGREGATE]
+    for name in aggregates:
+        try:
+            root = query_tree(f"SELECT k FROM t GROUP BY k HAVING {name}(x) > 1").root
+        except NotUnderstoodError:
+            continue
+        assert list(root.find_all(exp.AggFunc)), name
+    assert len(aggregates) > 30
 
 
 def _standing(row: object) -> Standing:
