@@ -93,6 +93,11 @@ QUERIES = """
     select customer_id from (select customer_id, spend, row_number() over (order by joined, customer_id) as p, row_number() over (order by spend, customer_id) as q from customer) where p = q | | two windows
     select customer_id from (select customer_id, spend, row_number() over (order by customer_id) as p from (select customer_id, spend from customer union all select customer_id, amount from orders)) where p = 1 | SQL-344 | a key twice over
     select customer_id from (select c.customer_id, o.amount, row_number() over (partition by c.customer_id order by c.country) as p from customer c left join orders o on o.customer_id = c.customer_id) where p = 1 and amount > 5 | SQL-344 | what follows from the key
+    select max(customer_id) as customer_id from customer having try_sum(customer_id) is null                 | SQL-910 | a sum that overflows in one order alone
+    select customer_id from (select customer_id, try_sum(customer_id) over () as s from customer) where s is null | SQL-910 | of a window
+    select customer_id from customer where spend > (select try_avg(cast(amount as decimal(38, 2))) from orders) | SQL-910 | a mean of as many digits as there are
+    select customer_id from customer group by customer_id having try_sum(cast(customer_id as decimal(28, 2))) > 5 |   | digits to spare
+    select customer_id from orders group by customer_id having try_sum(amount) > 5 and try_avg(customer_id) > 5 |      | room enough
 """
 
 

@@ -218,8 +218,8 @@ UNREACHED = {"SQL-199"}
 """The gate breaking is a defect: tests look for it everywhere and find none."""
 
 
-SPARKS = ("SQL-3", "SQL-4", "SQL-904")
-"""Codes of what Spark is asked: their rows are in test_spark_gates.py, test_join_keys.py and test_emptiness.py of tests/functional."""
+SPARKS = ("SQL-3", "SQL-4", "SQL-904", "SQL-910")
+"""Codes of what Spark is asked: their rows are in test_spark_gates.py, test_join_keys.py, test_orders_that_tie.py and test_emptiness.py of tests/functional."""
 
 
 def test_every_refusal_has_a_row() -> None:

@@ -23,6 +23,7 @@ from rules_engine.spark.gate.growth import growth_faults
 from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.membership import membership_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings
+from rules_engine.spark.gate.overflow import TRIED, overflow_warnings
 from rules_engine.spark.gate.parsed_plan import Parsed, broken, named, read
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, in_words, tree, view_name, walk
 from rules_engine.spark.sandbox import active, handles, printed, rows_of
@@ -53,14 +54,16 @@ def faults(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: dat
 
 def warnings(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: date) -> tuple[Fault, ...]:
     """What is said of an accepted rule and does not refuse it; it is analysed again, where it may pick among rows."""
-    if not _PICKING & {token.word for token in tokens(version.sql)}:
+    words = {token.word for token in tokens(version.sql)}
+    if not _PICKING & words:
         return ()
     with active(spark):
         plan = _analysed(spark, read(spark, version, as_of), version)
-        return named(version, order_warnings(tree(printed(spark, plan)), schema))
+        root = tree(printed(spark, plan))
+        return named(version, [*order_warnings(root, schema), *overflow_warnings(spark, plan, words)])
 
 
-_PICKING = {"over", "max_by", "min_by"}
+_PICKING = {"over", "max_by", "min_by", *TRIED}
 
 
 def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:

@@ -21,8 +21,8 @@ _MOMENTS = {"timestamp", "timestamp_ntz"}
 def keeps_all(child: Node, target: Any) -> bool:
     """Whether a cast to a type, as Spark prints it, keeps values apart; of a text to a number it does not."""
     source = child.fields.get("dataType") if child.name in {ATTRIBUTE, LITERAL} else None
-    if source == target or is_text(target):
-        return True
+    if source == target or is_text(target) or not isinstance(target, str):
+        return source == target or is_text(target)  # the elements of an array may become anything
     if source is None:
         return target in {"double", *_MOMENTS} or (target != "float" and not is_scaled(child))
     if target in _MOMENTS:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 
 from rules_engine.spark.gate.lossless import is_factor, is_near, is_scaled, keeps_all, written
-from rules_engine.spark.gate.plan_tree import Node, held, number
+from rules_engine.spark.gate.plan_tree import Node, held, number, walk
 from rules_engine.spark.gate.spread_names import (
     CHOSEN,
     COMBINED,
@@ -192,7 +192,8 @@ class Spreads:
             at = number(column) or 0
             if column.name != ATTRIBUTE:
                 self._known[at] = Spread.ONE if asks_outside(column) else spread(column)
-                self._given |= {at} if self.is_given(column) else set()
+                made = any(part.name.endswith("CreateNamedStruct") for part, _ in walk(column))
+                self._given |= {at} if self.is_given(column) and not made else set()
             numbers.append(at)
         return numbers
 
