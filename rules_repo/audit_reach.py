@@ -62,6 +62,9 @@ UNCHECKED = """
             ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), d.datname) END
     FROM pg_db_role_setting AS s LEFT JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(s.setconfig) AS o (setting)
     WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND o.setting ~ '^session_replication_role=(?!origin)'
+    UNION ALL SELECT 'the whole server', name || '=' || reset_val, 'ALTER SYSTEM' FROM pg_settings
+    WHERE name = 'session_replication_role' AND reset_val <> 'origin'
+        AND source IN ('configuration file', 'command line')
     ORDER BY 1
 """
 SAMPLED = """
@@ -69,10 +72,32 @@ SAMPLED = """
     WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped AND a.attname <> 'tenant'
         AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype) AND coalesce(a.attstattarget, -1) > 0 ORDER BY 1, 2
 """
-IDLE = """
-    SELECT x.indexrelid::regclass::text FROM pg_index AS x JOIN pg_class AS c ON c.oid = x.indrelid
-    WHERE c.relnamespace = 'rules'::regnamespace AND NOT (x.indisready AND x.indislive) ORDER BY 1
+OFF = """
+    SELECT 'Index ' || x.indexrelid::regclass, 'it is not kept, or checked too late' FROM pg_index AS x
+    JOIN pg_class AS c ON c.oid = x.indrelid WHERE c.relnamespace = 'rules'::regnamespace
+        AND NOT (x.indisready AND x.indislive AND (x.indimmediate
+            OR EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = x.indexrelid AND k.condeferrable)))
+    UNION ALL SELECT 'Function ' || p.oid::regprocedure, 'it does something else than its text says' FROM pg_proc AS p
+    WHERE p.pronamespace = 'rules'::regnamespace AND (p.prosqlbody IS NOT NULL OR p.prosupport <> 0)
+    UNION ALL SELECT format('Trigger %s.%s', c.relname, t.tgname), 'it is hidden, and no migration made it'
+    FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE c.relnamespace = 'rules'::regnamespace AND t.tgisinternal
+        AND (t.tgconstraint = 0 OR p.pronamespace <> 'pg_catalog'::regnamespace)
+    UNION ALL SELECT format('Constraint %s.%s', c.relname, k.conname), 'it is not checked any more'
+    FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid WHERE k.contype = 'f'
+        AND c.relnamespace = 'rules'::regnamespace AND 4 > (SELECT count(*) FROM pg_trigger WHERE tgconstraint = k.oid)
+    UNION ALL SELECT 'Relation rules.' || c.relname, 'its triggers, checks, rules or indexes are off' FROM pg_class AS c
+    WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind IN ('r', 'v')
+        AND (NOT c.relhastriggers AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid)
+            OR NOT c.relhasindex AND EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid)
+            OR NOT c.relhasrules AND EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid)
+            OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_enabled <> 'O')
+            OR c.relchecks <> (SELECT count(*) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'))
+    ORDER BY 1
 """
+BY_HAND = (
+    "Somebody edited PostgreSQL's own catalogue: restore a backup, or its rows into a database that is upgraded anew."
+)
 NESTED = """
     SELECT pg_get_userbyid(m.roleid), pg_get_userbyid(m.member) FROM pg_auth_members AS m
     WHERE pg_get_userbyid(m.member) IN ('rules_analyst', 'rules_approver', 'rules_engine', 'rules_auditor',
@@ -104,8 +129,8 @@ def judge(connection: Bare, findings: Findings) -> None:
         what = "the planner keeps samples of it, which whoever reads all catalogues reads of every tenant."
         cure = f"ALTER TABLE rules.{table} ALTER COLUMN {column} SET STATISTICS 0; ANALYZE rules.{table};"
         findings.add(about, f"Column {table}.{column}", what, cure)
-    for (index,) in _rows(connection, IDLE):
-        findings.add(about, f"Index {index}", "it is not kept.", f"REINDEX INDEX {index};")
+    for thing, what in _rows(connection, OFF):
+        findings.add(about, thing, f"{what}.", BY_HAND)
     for role, member in _rows(connection, NESTED):
         what = f"all of it can do what {role} can."
         findings.add(about, f"Role {member}", what, f"REVOKE {role} FROM {member};")

@@ -36,6 +36,16 @@ _EVERYBODY = """
 
 _SENT = "SELECT DISTINCT pubname FROM pg_publication_tables WHERE schemaname = 'rules' ORDER BY 1"
 
+_SHOWN = f"""
+    SELECT DISTINCT c.oid::regclass::text AS named, c.relkind::text AS kind, o.rolname AS owner FROM pg_depend AS d
+    JOIN pg_class AS t ON t.oid = d.refobjid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_rewrite AS w ON w.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_class AS c ON c.oid = w.ev_class JOIN pg_roles AS o ON o.oid = c.relowner
+    WHERE t.relnamespace = 'rules'::regnamespace AND c.relnamespace <> t.relnamespace
+        AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false)
+        AND (o.rolsuper OR o.rolbypassrls OR o.rolname IN {OWNERS}) ORDER BY 1
+"""
+
 _LOGINS = f"""
     SELECT r.rolname AS login, r.rolsuper AS super, r.rolcreaterole AS createrole, r.rolbypassrls AS bypassrls,
         r.rolreplication AS replication,
@@ -85,6 +95,13 @@ def _of_everybody(connection: Connection) -> Iterator[Fault]:
         what = "make temporary tables" if row.privilege == "TEMPORARY" else "make schemas"
         remedy = f"As its owner: REVOKE {row.privilege} ON DATABASE {row.place} FROM PUBLIC."
         yield Fault(f"Database {row.place}", f"everybody may {what} in it.", remedy)
+    for row in _rows(connection, _SHOWN):
+        kind = "MATERIALIZED VIEW" if row.kind == "m" else "VIEW"
+        what = f"it shows rules of every tenant with the rights of {row.owner}, to whoever may read it."
+        cure = (
+            f"ALTER VIEW {row.named} SET (security_invoker = true)" if row.kind == "v" else f"DROP {kind} {row.named}"
+        )
+        yield Fault(f"{kind.capitalize()} {row.named}", what, f"{cure}.")
     for row in _rows(connection, _SENT):
         what = "it sends the rows of every tenant's rules to whoever subscribes to it."
         yield Fault(f"Publication {row.pubname}", what, f"DROP PUBLICATION {row.pubname}.")

@@ -98,6 +98,8 @@ EXCESSES = """
     GRANT TEMPORARY ON DATABASE many TO ann                | REVOKE TEMPORARY ON DATABASE many FROM ann                 | Login ann: it has TEMPORARY              | objects of one's own begin an attack
     GRANT CREATE ON DATABASE many TO ann                   | REVOKE CREATE ON DATABASE many FROM ann                    | Login ann: it has CREATE                 | so do schemas
     GRANT TEMPORARY ON DATABASE many TO PUBLIC             | REVOKE TEMPORARY ON DATABASE many FROM PUBLIC              | everybody may make temporary tables      | the default of PostgreSQL
+    CREATE VIEW seen AS SELECT * FROM rules.rule_version   | DROP VIEW IF EXISTS seen                                   | View seen: it shows rules of every tenant with the rights of | a report beside the walls
+    CREATE MATERIALIZED VIEW kept AS SELECT * FROM rules.rule_version | DROP MATERIALIZED VIEW IF EXISTS kept           | Materialized view kept: it shows         | one that is stored
     CREATE PUBLICATION many FOR TABLE rules.rule_version   | DROP PUBLICATION IF EXISTS many                            | Publication many: it sends the rows of every tenant | whoever subscribes sees no walls
     GRANT rules_owner TO olga                              | REVOKE rules_owner FROM olga                               | Login olga: it is the owner of the rules | an owner switches triggers off
     ALTER TABLE rules.approval OWNER TO adam               | ALTER TABLE rules.approval OWNER TO rules_owner            | rules.approval: it belongs to adam       | an owner needs no grant

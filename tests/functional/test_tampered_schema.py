@@ -63,8 +63,30 @@ REACHES = """
     CREATE TEXT SEARCH CONFIGURATION rules.mine (COPY = pg_catalog.english)                | Schema rules: text search configuration rules.mine: no migration made it | DROP TEXT SEARCH CONFIGURATION rules.mine | anything else among them
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$ | session_replication_role=replica is set for everybody, by which references are not checked |  | references are off in every session
     ALTER TABLE rules.rule_version ALTER COLUMN sql SET STATISTICS 100                     | Column rule_version.sql: the planner keeps samples of it             | ALTER TABLE rules.rule_version ALTER COLUMN sql SET STATISTICS 0; ANALYZE rules.rule_version | the catalogue shows what rules say
-    UPDATE pg_index SET indisready = false WHERE indexrelid = 'rules.draft_rule_one_open'::regclass | Index rules.draft_rule_one_open: it is not kept              | REINDEX INDEX rules.draft_rule_one_open | one change has a rule no longer
 """
+
+
+BY_HAND = """
+    statement                                                                              | says                                                       | because
+    ---------------------------------------------------------------------------------------+------------------------------------------------------------+---
+    UPDATE pg_index SET indisready = false WHERE indexrelid = 'rules.draft_rule_one_open'::regclass | Index rules.draft_rule_one_open: it is not kept      | one change has a rule no longer
+    UPDATE pg_index SET indimmediate = false WHERE indexrelid = 'rules.approval_pkey'::regclass | Index rules.approval_pkey: it is not kept, or checked too late | a key that is checked by nobody
+    CREATE FUNCTION f(c rules.change) RETURNS text[] LANGUAGE sql STABLE BEGIN ATOMIC SELECT '{zoe}'::text[]; END; UPDATE pg_proc SET prosqlbody = (SELECT prosqlbody FROM pg_proc WHERE proname = 'f') WHERE oid = 'rules.valid_approvals'::regproc | Function rules.valid_approvals(rules.change): it does something else than its text says | a body beside its text
+    ALTER FUNCTION rules.published_by SUPPORT array_unnest_support                         | it does something else than its text says                  | a function that plans for it
+    CREATE TRIGGER mine BEFORE INSERT ON rules.approval FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); UPDATE pg_trigger SET tgisinternal = true WHERE tgname = 'mine' | Trigger approval.mine: it is hidden | a trigger that passes for PostgreSQL's
+    DELETE FROM pg_trigger WHERE tgrelid = 'rules.rule_period'::regclass AND tgisinternal  | Constraint rule_period.rule_period_version_fkey: it is not checked | references without triggers
+    UPDATE pg_class SET relhastriggers = false WHERE oid = 'rules.approval'::regclass      | Relation rules.approval: its triggers, checks, rules or indexes are off | all triggers at once
+    UPDATE pg_class SET relchecks = 0 WHERE oid = 'rules.change'::regclass                 | Relation rules.change: its triggers, checks                | all checks at once
+    UPDATE pg_class SET relhasindex = false WHERE oid = 'rules.draft_rule'::regclass       | Relation rules.draft_rule: its triggers, checks            | all keys at once
+    UPDATE pg_rewrite SET ev_enabled = 'D' WHERE ev_class = 'rules.rule'::regclass         | Relation rules.rule: its triggers, checks                  | a view without its query
+"""
+
+
+@pytest.mark.parametrize("case", cases(BY_HAND))
+def test_an_edited_catalogue_is_named(lived_in: Office, case: Row) -> None:
+    """What PostgreSQL prints of the schema is as it was, and yet it does something else."""
+    lived_in("postgres", f"SET allow_system_table_mods = on; {case['statement']}")
+    assert case["says"] in told(lived_in)
 
 
 @pytest.mark.parametrize("case", cases(REACHES))
