@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused
-from rules_lake.master import model, overrides, tables
+from rules_lake.master import folders, model, overrides, tables
 from rules_lake.master.overrides import Override
 from rules_lake.master.records import Key, Records
-from rules_lake.master.reviewing import row_of
+from rules_lake.master.reviewing import linked_here, row_of
 from rules_lake.master.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,9 +59,14 @@ def explain(settings: Settings, records: Records, day: str, linkage: Linkage, a:
     Raises:
         RunRefused: If a record is not there, or was not in the build.
     """
+    linked_here(settings)
     rows = row_of(records, a), row_of(records, b)
     place = Path(settings.folder) / day
+    folders.as_written(place, ("model.json", "crosswalk/", "pairs/"))
     used = model.from_text((place / "model.json").read_text(encoding="utf-8"))
+    if not linkage.fits(used):
+        what = f"they compare other columns than the build of {day} did."
+        raise RunRefused(Fault("Master settings", what, "Build a day by them, or explain by the settings of then."))
     said = linkage.details(used, min(rows), max(rows))
     parts = (Part("before anything is compared", "", _bits(used.prior)), *_parts(used, said))
     crosswalk = {(r["source"], r["source_id"]): r for r in pq.read_table(place / "crosswalk" / tables.FILE).to_pylist()}

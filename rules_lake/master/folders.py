@@ -83,12 +83,23 @@ def same_kind(settings: Settings, earlier: Earlier | None) -> None:
         raise RunRefused(Fault(f"Masters in {settings.folder}", what, remedy))
 
 
-def _earlier(place: Path) -> Earlier:
+def as_written(place: Path, parts: tuple[str, ...] = BEGUN_WITH) -> dict[str, Any]:
+    """
+    The manifest of a build whose files below these names are as they were written.
+
+    Raises:
+        RunRefused: If there is no build, or one of them is not.
+    """
     said = manifest(place)
     for name, sha256 in said["files"].items():
-        if name.startswith(BEGUN_WITH) and _sha256(place / name) != sha256:
+        if name.startswith(parts) and _sha256(place / name) != sha256:
             what = f"its file {name} is gone, or not as it was written."
             raise RunRefused(Fault(f"Master {place}", what, "Bring the folder back from a backup: ids hang on it."))
+    return said
+
+
+def _earlier(place: Path) -> Earlier:
+    said = as_written(place)
     model = (
         models.from_text((place / "model.json").read_text(encoding="utf-8"))
         if (place / "model.json").exists()
@@ -111,7 +122,8 @@ def manifest(place: Path) -> dict[str, Any]:
     """
     try:
         said: dict[str, Any] = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
+        dict(said["files"])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
         what = f"it has no manifest that reads: {problem}."
         raise RunRefused(Fault(f"Master {place}", what, "Build that day: rules master build --day DAY.")) from problem
     return said

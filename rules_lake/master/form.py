@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
@@ -51,3 +52,18 @@ def text_file(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
         codecs.lookup(str(said.get("encoding", "utf-8")))
     except LookupError:
         yield Fault(which, f"there is no encoding '{said['encoding']}'.", "Write one such as utf-8 or windows-1252.")
+
+
+LEAST = {"threads": 0, "seed": 0, "u_pairs": 1, "em_pairs": 1, "largest": 2, "largest_block": 2}
+
+
+def amounts(linking: Any) -> Iterator[Fault]:
+    """Amounts of linking that none can be."""
+    which = "Master settings, [linking]"
+    for word, least in LEAST.items():
+        if getattr(linking, word) < least:
+            yield Fault(which, f"{word} = {getattr(linking, word)}.", f"The least that it can be is {least}.")
+    if not 0 <= linking.weakest <= linking.match:
+        yield Fault(which, f"weakest = {linking.weakest}.", "Choose 0 <= weakest <= match.")
+    if linking.memory and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", linking.memory):
+        yield Fault(which, f"memory = '{linking.memory}'.", "Write an amount such as 8GB.")

@@ -138,14 +138,24 @@ def table_of(source: Source, files: list[Path]) -> pa.Table:
         RunRefused: If one cannot be read.
     """
     try:
-        if source.format == "parquet":
-            return pa.concat_tables([pq.read_table(path) for path in files], promote_options="default")
-        return pa.concat_tables([_csv(source, path) for path in files], promote_options="default")
+        found = [pq.read_table(path) if source.format == "parquet" else _csv(source, path) for path in files]
+        raise_all(RunRefused, _unlike(source, files, [table.column_names for table in found]))
+        return pa.concat_tables(found, promote_options="default")
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         what = _CELLS.sub(r"\1", str(problem).splitlines()[0]).rstrip(".")
         other = source.format == "parquet" and any(file.suffix.lower() in (".csv", ".txt") for file in files)
         remedy = 'Write format = "csv".' if other else "Mend or land the files again; of CSV, look at encoding."
         raise RunRefused(Fault(f"Source '{source.name}'", f"it cannot be read: {what}.", remedy)) from None
+
+
+def _unlike(source: Source, files: list[Path], names: list[list[str]]) -> Iterator[Fault]:
+    """Columns that one file has and another has not: they would be taken for cells without a value."""
+    for file, own in zip(files, names, strict=True):
+        for column in sorted({*names[0]} ^ {*own}):
+            has, lacks = (files[0], file) if column in names[0] else (file, files[0])
+            what = f"its file {has.name} has a column '{column}', and {lacks.name} has none."
+            remedy = did_you_mean(column, own if lacks is file else names[0]) or "Have all files written alike."
+            yield Fault(f"Source '{source.name}'", what, remedy)
 
 
 _CELLS = re.compile(r"(Expected \d+ columns, got \d+): .*")
@@ -189,6 +199,8 @@ def _row_faults(source: Source, raw: pa.Table) -> Iterator[Fault]:
         remedy = "Write days as 2024-06-05 or 05/06/2024, with or without 10:00:00, or a whole number that grows."
         yield Fault(f"Source '{source.name}'", what, remedy)
     keys = raw["key"]
+    if pc.any(pc.equal(keys, source.key)).as_py():
+        yield Fault(f"Source '{source.name}'", "a header stands among its records.", "Land each file with one header.")
     if keys.null_count:
         yield Fault(
             f"Source '{source.name}'", f"{keys.null_count:,} rows have no {source.key}.", "Every record needs one."

@@ -51,8 +51,8 @@ def newest(settings: Settings, day: str | None) -> str:
 
 def questions(settings: Settings, day: str) -> list[Question]:
     """The pairs of a build that nobody decided since, the likeliest first."""
-    if settings.mode is not Mode.BUILT_IN:
-        raise _nothing_to_decide(settings)
+    linked_here(settings)
+    folders.as_written(Path(settings.folder) / day, ("pairs/",))
     decided = {override.pair for override in overrides.read(settings.overrides)}
     found = []
     for row in pq.read_table(Path(settings.folder) / day / "pairs" / tables.FILE).to_pylist():
@@ -62,9 +62,16 @@ def questions(settings: Settings, day: str) -> list[Question]:
     return sorted(found, key=lambda question: (-question.probability, question.a, question.b))
 
 
-def _nothing_to_decide(settings: Settings) -> RunRefused:
-    what = f"its mode is {settings.mode}: nothing is linked here, so there is nothing to decide."
-    return RunRefused(Fault("Master settings", what, "Decide it where the ids are made."))
+def linked_here(settings: Settings) -> None:
+    """
+    That there is something to decide and to explain.
+
+    Raises:
+        RunRefused: If ids are given elsewhere.
+    """
+    if settings.mode is not Mode.BUILT_IN:
+        what = f"its mode is {settings.mode}: nothing is linked here, so there is nothing to decide."
+        raise RunRefused(Fault("Master settings", what, "Decide it where the ids are made."))
 
 
 def side_by_side(settings: Settings, records: Records, pair: tuple[Key, Key], show: bool) -> dict[str, tuple[str, str]]:
@@ -118,8 +125,7 @@ def decide(settings: Settings, records: Records, made: Override) -> Mapping[str,
     Raises:
         RunRefused: If a record is not there, or the decision cannot hold beside others; nothing is remembered.
     """
-    if settings.mode is not Mode.BUILT_IN:
-        raise _nothing_to_decide(settings)
+    linked_here(settings)
     if made.a == made.b:
         raise RunRefused(Fault(f"Record {spelt(made.a)}", "it is named twice.", "Name two records."))
     for key in made.pair:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_lake.master.form import SEE, text_file, typed, unknown
+from rules_lake.master.form import SEE, amounts, text_file, typed, unknown
 from rules_lake.master.roles import ROLES
 
 
@@ -129,6 +129,8 @@ class Settings:
 
 WORDS = set("mode folder overrides sources frames linking survivorship crosswalk golden first_id".split())
 FORMATS = ("parquet", "csv")
+OWN = ("master_id", "records", "sources")
+"""Columns that every master has."""
 
 
 def load(path: Path) -> Settings:
@@ -240,6 +242,8 @@ def _source_faults(which: str, said: Any, kind: type = Source) -> Iterator[Fault
 
 def _frame_faults(which: str, said: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _source_faults(which, said, Keyed)
+    if not re.fullmatch(r"Frame '\w[\w.-]*'", which):
+        yield Fault(which, "its name is none of a folder.", "Use letters, digits, '_' and '-'.")
     if isinstance(said, Mapping) and said.get("source") and said["source"] not in sources:
         hint = did_you_mean(str(said["source"]), sources) or f"There are: {', '.join(sources)}."
         yield Fault(which, f"there is no source '{said['source']}', whose keys it has.", hint)
@@ -251,14 +255,15 @@ def _column_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
         if role not in ROLES:
             remedy = did_you_mean(role, ROLES) or f"There are: {', '.join(ROLES)}; others go to keep."
             yield Fault(which, f"there is no role '{role}'.", remedy)
+    for name in parts.get("keep", {}):
+        if name in ROLES or name in OWN:
+            remedy = "Write it below roles." if name in ROLES else "Keep it under another name."
+            yield Fault(which, f"it keeps '{name}', which is {'a role' if name in ROLES else 'its own'}.", remedy)
     for part, of in parts.items():
         for name, columns in of.items():
             if not columns or not isinstance(columns, str | list) or not all(isinstance(c, str) for c in columns):
                 what = f"its {part} say {columns!r} for '{name}'."
                 yield Fault(which, what, "Write a column's name, or a list of them.")
-
-
-_LEAST = {"threads": 0, "seed": 0, "u_pairs": 1, "em_pairs": 1, "largest": 2, "largest_block": 2}
 
 
 def _disagreements(settings: Settings) -> Iterator[Fault]:
@@ -267,7 +272,7 @@ def _disagreements(settings: Settings) -> Iterator[Fault]:
     if not 0 < linking.review <= linking.match < 1:
         what = f"review = {linking.review} and match = {linking.match}."
         yield Fault("Master settings, [linking]", what, "Choose 0 < review <= match < 1.")
-    yield from _amounts(linking)
+    yield from amounts(linking)
     if linking.backend not in ("duckdb", "spark"):
         yield Fault("Master settings, [linking]", f"there is no backend '{linking.backend}'.", "Say duckdb or spark.")
     if linking.train not in ("once", "always"):
@@ -285,17 +290,6 @@ def _disagreements(settings: Settings) -> Iterator[Fault]:
     if not 0 < settings.first_id < 2**62:
         yield Fault("Master settings", f"first_id = {settings.first_id}.", "Write a whole number above zero.")
     yield from _mode_faults(settings, names)
-
-
-def _amounts(linking: Linking) -> Iterator[Fault]:
-    which = "Master settings, [linking]"
-    for word, least in _LEAST.items():
-        if getattr(linking, word) < least:
-            yield Fault(which, f"{word} = {getattr(linking, word)}.", f"The least that it can be is {least}.")
-    if not 0 <= linking.weakest <= linking.match:
-        yield Fault(which, f"weakest = {linking.weakest}.", "Choose 0 <= weakest <= match.")
-    if linking.memory and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", linking.memory):
-        yield Fault(which, f"memory = '{linking.memory}'.", "Write an amount such as 8GB.")
 
 
 def _mode_faults(settings: Settings, names: list[str]) -> Iterator[Fault]:

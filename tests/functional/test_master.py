@@ -193,6 +193,10 @@ def test_commands_build_ask_decide_and_explain(tmp_path: Path) -> None:
     assert why["decided"] == {"decision": "same", "who": "ann", "because": "they telephoned"}
     assert why["masters"][0] == why["masters"][1]
     assert why["bits"] == pytest.approx(sum(part["bits"] for part in why["parts"]), abs=0.1)
+    (tmp_path / "master.toml").write_text(
+        (tmp_path / "master.toml").read_text("utf-8").replace('email = "email"\n', ""), encoding="utf-8"
+    )
+    assert "compare other columns" in str(rules.refused("master", "why", "crm:c1", "crm:c31"))
     page = (tmp_path / "why.html").read_text(encoding="utf-8")
     assert "<svg" in page
     assert str(twin.family) not in page

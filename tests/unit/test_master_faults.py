@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs import mastering
 from rules_engine.errors import RunRefused
 from rules_lake.landing.landing import land
 from rules_lake.master import comparing, day, folders, outside, overrides, records, reviewing
@@ -52,6 +53,9 @@ SETTINGS = """
     sources.web.encoding = "utf-9"      | there is no encoding 'utf-9'
     sources.web.delimiter = ";;"        | its delimiter is ';;'
     survivorship = 3                    | survivorship = 3. Write a table
+    sources.web.keep.phone = "tel"      | it keeps 'phone', which is a role. Write it below roles
+    sources.web.keep.records = "n"      | it keeps 'records', which is its own
+    frames."../x".key = "k"             | its name is none of a folder
     linking.threads = -1                | threads = -1. The least that it can be is 0
     linking.largest = 1                 | largest = 1. The least that it can be is 2
     linking.memory = "much"             | Write an amount such as 8GB
@@ -103,6 +107,12 @@ EXTRACTS = [
     ("crm", {"crm/a.csv": GOOD}, 'Write format = "csv"'),
     ("crm", {"crm/a.csv": GOOD, "crm/b.csv.gz": b"x"}, "its file b.csv.gz would not be read"),
     ("crm", {"crm/_temporary/0/a.csv": GOOD}, "there is no file"),
+    (
+        "crm/*.csv",
+        {"crm/a.csv": GOOD, "crm/b.csv": GOOD.replace("mail", "Mail")},
+        "b.csv has none. Did you mean 'Mail'",
+    ),
+    ("crm.csv", {"crm.csv": GOOD + GOOD.replace("1,Ann", "2,Ann")}, "a header stands among its records"),
     ("p.parquet", {"p.parquet": pa.table(COLUMNS | {"first": [{"a": 1}]})}, "of type struct<a: int64>"),
     ("p.parquet", {"p.parquet": pa.table(COLUMNS | {"first": [b"\xff"]})}, "of type binary"),
 ]
@@ -225,6 +235,11 @@ def test_a_build_begins_with_what_the_one_before_wrote(tmp_path: Path) -> None:
         day.build_day(settings(tmp_path), "2024-06-04", unopened)
     manifest = tmp_path / "master" / DAY / folders.MANIFEST
     told = json.loads(manifest.read_text(encoding="utf-8"))
+    with pytest.raises(RunRefused, match="nothing to decide"):
+        mastering.explained(said, DAY, ("crm", "1"), ("crm", "1"))
+    manifest.write_text("{}", encoding="utf-8")
+    with pytest.raises(RunRefused, match="it has no manifest that reads"):
+        day.build_day(said, "2024-06-04", unopened)
     manifest.write_text(json.dumps(told | {"files": {"ids/part-00000.parquet": "0"}}), encoding="utf-8")
     with pytest.raises(RunRefused, match=r"ids/part-00000.parquet is gone, or not as it was written"):
         day.build_day(said, "2024-06-04", unopened)
