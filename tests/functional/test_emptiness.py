@@ -160,6 +160,36 @@ def test_a_key_of_text(spark: SparkSession) -> None:
     assert said(spark, *told, schema=schema) == {"EMPTY": "SQL-401"}
 
 
+CONSTANTS = """
+    rule                                                                   | said    | because
+    -----------------------------------------------------------------------+---------+------------------------------------------
+    joined > make_date(2024, 13, 1)                                        | SQL-404 | no month
+    make_date(2024, 2, 29) < joined                                        |         | a day that there is
+    spend > 1 / 0                                                          | SQL-404 | no value
+    CASE WHEN spend > 5 THEN 1 / 0 > 1 ELSE active END                     |         | a branch may be met by nobody
+    spend > 2147483647 + 1                                                 | SQL-404 | the sum of two INTs is one
+    spend > 2147483647L + 1                                                |         | a BIGINT holds it
+    spend > CAST(12345.67 AS DECIMAL(4, 2))                                | SQL-404 | too narrow
+    spend > 99999999999999999999999999999999999999                         | SQL-404 | no room for two decimals beside it
+    joined > to_date('2024-13-01', 'yyyy-MM-dd')                           | SQL-404 | Spark reads it while it plans
+    joined <= add_months(:as_of, -24)                                      |         | what most rules work out
+    SELECT customer_id FROM holdings WHERE balance > abs(-2147483648)      | SQL-404 | in a statement, too
+"""
+"""Values that rules write out, and Spark works out whatever the data."""
+
+
+def test_a_constant_that_cannot_be_worked_out_is_refused(spark: SparkSession) -> None:
+    """What ends every run is refused before the first, among others and by its own name; advice is what a rule can do."""
+    table = rows(CONSTANTS)
+    told = [rule(f"R-{number}", row["rule"]) for number, row in enumerate(table)]
+    assert said(spark, *told) == {f"R-{number}": row["said"] for number, row in enumerate(table) if row["said"]}
+    (fault,) = null_input(spark, SMALL, rule_set(told[0])).refusals
+    assert fault.what.startswith(
+        "it fails whatever the data, for a value that it writes out: Invalid value for MonthOf"
+    )
+    assert "ansi" not in fault.what
+
+
 def test_one_that_fails_hides_no_other(spark: SparkSession) -> None:
     """Rules share a plan; what fails is found among them, and the others are judged as if alone."""
     told = [rule(f"GOOD-{n}", f"spend > {n}") for n in range(20)]

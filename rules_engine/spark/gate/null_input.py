@@ -26,6 +26,7 @@ from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, RuleVersion
 from rules_engine.plan.standalone import runs_alone
+from rules_engine.spark.gate.plan_tree import in_words
 from rules_engine.spark.gate.plausible import ROWS, columns
 from rules_engine.spark.gate.trying import Rules, Trial, Tried
 from rules_engine.spark.sandbox import active, returns_rows
@@ -101,6 +102,8 @@ def null_input(spark: SparkSession, schema: Schema, rule_set: RuleSet, limits: L
     found += worlds.statements([v for v in rule_set.versions if runs_alone(v)])
     refused = {version.key for version, fault in found if fault.code != WARNED}
     found += worlds.plausible([v for v in rule_set.versions if v.key not in refused and not costs_little(v, schema)])
+    refused = {version.key for version, fault in found if fault.code != WARNED}
+    found += worlds.constants([v for v in rule_set.versions if v.key not in refused])
     order = {version.key: place for place, version in enumerate(rule_set.versions)}
     said = [replace(fault, which=f"Rule {v.key}") for v, fault in sorted(found, key=lambda f: order[f[0].key])]
     return NullInput(
@@ -137,6 +140,44 @@ class _Worlds:
         conditions = self._conditions([v for v in versions if not runs_alone(v)], self._filled, rows=ROWS)
         yield from conditions.failed
         yield from self._true_in([v for v in versions if runs_alone(v)], self._filled, rows=ROWS).failed
+
+    def constants(self, versions: Rules) -> Iterator[tuple[RuleVersion, Fault]]:
+        """Those whose plan Spark cannot make for a constant in it that it cannot work out; nothing is run."""
+        readings = [(version, gate.reading(version, self._schema)) for version in versions]
+        versions = [version for version, said in readings if said is not None and said.works_out_constants]
+        if not versions:
+            return
+        own = pin(self._spark)
+        for frame in self._schema.columns:
+            items = ", ".join(self._filled(frame, "id"))
+            own.sql(f"SELECT {items} FROM range(0, {ROWS}, 1, 1)").createOrReplaceTempView(frame)
+        for version in versions:
+            if version.form is Form.STATEMENT:
+                yield from self._unplanned(own, [version])
+        for frame in sorted({v.frame.lower() for v in versions} - {""}):
+            yield from self._unplanned(own, [v for v in versions if v.frame.lower() == frame])
+
+    def _unplanned(self, own: SparkSession, versions: Rules) -> Iterator[tuple[RuleVersion, Fault]]:
+        """Conditions of one frame together, by halves where one fails; a statement alone."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+        from pyspark.sql import functions as F  # noqa: N812
+
+        try:
+            with active(own):
+                if versions[0].form is Form.STATEMENT:
+                    planned = statement(own, versions[0], self._as_of, self._schema)
+                else:
+                    texts = [bind(v.sql, v.parameters, self._as_of) for v in versions]
+                    planned = own.table(versions[0].frame).select(*map(F.expr, texts))
+                planned._jdf.queryExecution().optimizedPlan()
+        except (PySparkException, Py4JError) as problem:
+            if len(versions) == 1:
+                yield versions[0], refuse("SQL-404", name=in_words(problem))
+                return
+            middle = len(versions) // 2
+            yield from self._unplanned(own, versions[:middle])
+            yield from self._unplanned(own, versions[middle:])
 
     def _of_statement(self, version: RuleVersion, *, whatever: bool) -> Fault | None:
         """What is said of a rule that is true where every frame holds an empty row; ``whatever`` the others hold."""

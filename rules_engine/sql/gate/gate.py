@@ -21,6 +21,7 @@ from rules_engine.sql import lexer
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.gate import result_shape as shape
 from rules_engine.sql.gate.bounded_cost import costs_little
+from rules_engine.sql.gate.constants import works_out_constants
 from rules_engine.sql.gate.early import early_faults
 from rules_engine.sql.gate.function_calls import call_faults, calls, foreign, lengths, place_faults
 from rules_engine.sql.gate.lint import advice, of_value
@@ -40,7 +41,8 @@ class Reading:
 
     ``output`` is the column that a statement returns as the subject's key, where it has a name.
     ``warnings`` are not refusals: the rule runs, and may not mean what it seems to.
-    ``costs_little`` says that a few rows cannot be too much for it, whatever stands in them.
+    ``costs_little`` says that a few rows cannot be too much for it, whatever stands in them; ``works_out_constants``
+    that Spark may fail at it while it plans.
     """
 
     frames: tuple[str, ...]
@@ -51,6 +53,7 @@ class Reading:
     output: str | None = None
     warnings: tuple[Fault, ...] = ()
     costs_little: bool = False
+    works_out_constants: bool = False
 
 
 def check(rule_set: RuleSet, schema: Schema, subject_column: str | None = None) -> tuple[Fault, ...]:
@@ -223,6 +226,7 @@ def _reading(
         output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
         warnings=_named(version, [*advice(nodes, schema), *lengths(words), *_of_values(version, words)]),
         costs_little=costs_little(nodes, answer.scans),
+        works_out_constants=works_out_constants(nodes),
     )
 
 
