@@ -134,7 +134,7 @@ def unread(frame: Frame, problem: Exception) -> Fault:
     file = f"its file {unquote(named[0]).rstrip('.').rsplit('/', 1)[-1]}" if named else "a file of it"
     if "AccessControlException" in said or "AccessDenied" in said or "Permission denied" in said:
         return Fault(which, f"{file} may not be read by this login.", "Give it the right to read.", codes.BROKEN)
-    if "FileNotFoundException" in said or "PATH_NOT_FOUND" in said or "FILE_NOT_EXIST" in said:
+    if "NotFoundException: " in said or "PATH_NOT_FOUND" in said or "FILE_NOT_EXIST" in said:
         if frame.format.is_table:
             what = f"{file} is gone, which the version that is read needs: it was vacuumed or expired, or is lost."
             return Fault(which, what, "Read a version that is kept, or write the table again.", codes.BROKEN)

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from rules_engine.errors import RunRefused
 from rules_engine.lake.codes import PACKAGES
-from rules_engine.lake.opening import opened
+from rules_engine.lake.opening import opened, unread
 from rules_engine.lake.storage import landed
 from rules_engine.model.frame_options import OPTIONS
 from rules_engine.model.frames import Format, Frame
@@ -87,6 +87,22 @@ def test_which_metadata_of_an_iceberg_table_is_the_newest(spark: SparkSession, t
             landed(spark, frame, AS_OF)
         return
     assert landed(spark, frame, AS_OF).snapshot == row["read"]
+
+
+GONE = "org.apache.iceberg.exceptions.NotFoundException: File does not exist: /lake/c/data/00000.parquet"
+GONE_OF_SPARK = (
+    "[FAILED_READ_FILE.FILE_NOT_EXIST] Encountered error while reading file file:/lake/c/part-0.parquet. File"
+)
+
+
+@pytest.mark.parametrize("said", [GONE, GONE_OF_SPARK])
+def test_a_file_that_a_version_needs_does_not_come_back(said: str) -> None:
+    """Of a table it was vacuumed or expired, and running again helps nobody; of a folder somebody is landing."""
+    table, folder = (unread(Frame("c", "/lake/c", kind), ValueError(said)) for kind in (Format.ICEBERG, Format.ORC))
+    assert (table.remedy, folder.remedy) == (
+        "Read a version that is kept, or write the table again.",
+        "Run again once the landing is over.",
+    )
 
 
 def test_every_option_stands_in_the_manual() -> None:
