@@ -68,7 +68,10 @@ def _verify(desk: Desk, lake: Lake, *words: str | None) -> None:
         assert manifest is not None
         row(drawn, frame.name, on, f"{manifest.rows:,}", len(manifest.files), manifest.digest[:12])
         content.append({"frame": frame.name, "day": on, "rows": manifest.rows, "digest": manifest.digest})
-    desk.screen.answer(content, drawn, f"{len(content)} snapshots are as they landed.")
+    told = [
+        f"Left by a landing that was stopped, or under way: {place}" for each in chosen for place in landing.left(each)
+    ]
+    desk.screen.answer(content, drawn, f"{len(content)} snapshots are as they landed.", *told)
 
 
 Change = Annotated[int | None, typer.Option("--change", help="Let go on what the drafts of this change read, too.")]

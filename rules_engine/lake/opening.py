@@ -32,6 +32,8 @@ FORMS = ("dateFormat", "timestampFormat")
 
 FILE = re.compile(r"[a-z0-9]+:/[^\s,)\]]+")
 CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)(?:\.[A-Z0-9_]+)*\]")
+GONE = ("FileNotFoundException", "NotFoundException: ", "PATH_NOT_FOUND", "FILE_NOT_EXIST")
+"""What Spark's errors say where a file is not there any more, Iceberg's among them."""
 DAMAGED = (
     "CANNOT_READ_FILE_FOOTER", "is not a Parquet file", "Could not read footer", "CRC checksum verification failed",
     "ChecksumException", "ParquetDecodingException", "Malformed", "corrupt", "Corrupt", "Decompression error",
@@ -134,7 +136,7 @@ def unread(frame: Frame, problem: Exception) -> Fault:
     file = f"its file {unquote(named[0]).rstrip('.').rsplit('/', 1)[-1]}" if named else "a file of it"
     if "AccessControlException" in said or "AccessDenied" in said or "Permission denied" in said:
         return Fault(which, f"{file} may not be read by this login.", "Give it the right to read.", codes.BROKEN)
-    if "NotFoundException: " in said or "PATH_NOT_FOUND" in said or "FILE_NOT_EXIST" in said:
+    if any(word in said for word in GONE):
         if frame.format.is_table:
             what = f"{file} is gone, which the version that is read needs: it was vacuumed or expired, or is lost."
             return Fault(which, what, "Read a version that is kept, or write the table again.", codes.BROKEN)

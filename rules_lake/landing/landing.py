@@ -55,7 +55,7 @@ def land(
     target, extract = place_of(frame, day), Place(source)
     before = extract.files()
     raise_all(RunRefused, _faults(extract, before, frame))
-    aside = target.beside(f".landing-{uuid.uuid4().hex[:12]}")
+    aside = target.beside(f"{ASIDE}{uuid.uuid4().hex[:12]}")
     try:
         manifest = _copied(extract, before, aside, frame, day, now, tell, unended=unended)
         there = manifest_of(target)
@@ -116,6 +116,12 @@ def snapshot(frame: Frame, day: date) -> Manifest:
         remedy = f"Move it back, or land the extract of {day}."
         raise RunRefused(Fault(f"Landed snapshot {place.uri}", what, remedy))
     return found
+
+
+def left(frame: Frame) -> list[str]:
+    """Folders that landings left beside a frame's snapshots when they were stopped, or that are being landed in."""
+    beside = {place.uri: place for place in (place_of(frame, d).beside("") for d in (date.min, *landed_days(frame)))}
+    return [f"{uri}/{name}" for uri, each in sorted(beside.items()) for name in each.names() if name.startswith(ASIDE)]
 
 
 def verify(frame: Frame) -> Iterator[tuple[date, Manifest | None, tuple[Fault, ...]]]:
@@ -231,6 +237,7 @@ def _faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fa
             yield Fault(which, what, "Land it once it has its name, or a folder without it.")
 
 
+ASIDE = ".landing-"
 OF_A_DAY = re.compile(r"(?:[^=]+=)?[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 
 

@@ -208,6 +208,7 @@ _MOMENT = re.compile(
 )
 
 
+@lru_cache(maxsize=MEMORY)
 def moment(text: str, day_first: bool) -> str | None:
     """
     A moment, or a number that grows, as text whose order is that of time; None where it says neither.

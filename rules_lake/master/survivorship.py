@@ -64,7 +64,8 @@ class Survivorship:
         cells = self._cells[name]
         read = self._read.get(name, _as_it_is)
         filled = [row for row in rows if cells[row] is not None]
-        known = [row for row in filled if read(cells[row]) is not None] or filled
+        known = [row for row in filled if read(cells[row]) is not None] if len(filled) > 1 else filled
+        known = known or filled
         if not known:
             return Kept(None, None)
         row = min(known, key=self._order(name, known))

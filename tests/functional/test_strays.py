@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rules_engine.errors import RunRefused
-from rules_lake.landing.landing import land, verify
+from rules_lake.landing.landing import land, left, verify
 from tests.extracts import DAY, NOW, declared, written
 
 
@@ -45,6 +45,15 @@ def test_what_would_land_many_times_or_not_at_all(tmp_path: Path, made: Callable
     with pytest.raises(RunRefused, match=said):
         land(str(tmp_path / "extract"), declared(tmp_path / "landed").frame("customers"), DAY, NOW)
     assert not (tmp_path / "landed/customers").exists()
+
+
+def test_what_a_landing_left_is_told(tmp_path: Path) -> None:
+    """A process that was killed leaves what it copied, which nobody else would find."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    (tmp_path / "landed/customers/.landing-0123").mkdir(parents=True)
+    assert left(frame) == [f"{tmp_path}/landed/customers/.landing-0123"]
+    land(str(written(tmp_path / "extract")), frame, DAY, NOW)
+    assert len(left(frame)) == 1
 
 
 def test_a_snapshot_is_of_the_day_that_it_landed_for(tmp_path: Path) -> None:
