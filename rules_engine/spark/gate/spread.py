@@ -100,7 +100,8 @@ class Spreads:
         if name in SAME | TRIMMED | ROUNDED | REPLACED and parts:
             return self._of_first(name, parts)
         if name in SHIFTED:
-            twice = any(part.name in SHIFTED and is_scaled(part) for part in parts)
+            short = any(part.fields.get("dataType") == "float" for part in parts)
+            twice = any((short or part.name in SHIFTED) and is_scaled(part) for part in parts)
             return min(self._beside_written(parts, is_near), Spread.FEW if twice else Spread.MANY)
         if name in SCALED:
             return self._beside_written(parts, is_factor, once=True)

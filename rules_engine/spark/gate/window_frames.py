@@ -10,7 +10,7 @@ from rules_engine.sql.allow_list import allowed
 AGAIN, SORTED = 12, 500
 """Steps for a row that is looked at again, and for one of an aggregate that sorts what it holds for every answer."""
 
-NEAR = 1000
+NEAR = 10
 """Rows by which a frame may end after the current one, or begin before it, and still differ from row to row."""
 _PICKING = frozenset("CumeDist DenseRank First Lag Last Lead NTile NthValue PercentRank Rank RowNumber".split())
 """They look at a few rows, whatever the frame."""
