@@ -7,6 +7,7 @@ words stay.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -23,6 +24,9 @@ from rules_engine.sql.lexer import blanked
 from rules_engine.sql.tokens import tokens
 
 STARS = "***"
+_COUNT = re.compile(r"count\s*\(\s*\*\s*\)[\s<>=!0-9.]*", re.IGNORECASE)
+"""A clause on how many rows there are, whatever the rest of its statement names."""
+
 Named = TypeVar("Named", Cause, Flips)
 
 
@@ -89,7 +93,7 @@ class Masks:
         return replace(seen, clauses=tuple(self._clause(c, whole=whole) for c in seen.clauses), columns=columns)
 
     def _clause(self, seen: ClauseSeen, *, whole: bool) -> ClauseSeen:
-        if not (whole or self._names(seen.sql, star=False)):
+        if _COUNT.fullmatch(seen.sql) or not (whole or self._names(seen.sql, star=False)):
             return seen
         return replace(seen, read=self._value(seen.read, hide=True), needed=STARS if seen.needed else "")
 

@@ -11,6 +11,7 @@ from rules_engine.model.frames import Lake
 from rules_engine.review.effect import Cause
 from rules_engine.review.masks import Masks
 from rules_engine.review.preview import Preview
+from rules_engine.review.seen import ClauseSeen
 from tests.small_lake import rule
 from tests.spec.table import Row, cases
 
@@ -60,6 +61,24 @@ def test_subjects_are_unnamed_where_their_key_is_sensitive() -> None:
     assert found.samples == ({"subject": "***"},)
     cause = Cause(("R-1",), 2, 1, (7, 8), (9,))
     assert masks._unnamed(cause) == replace(cause, gains=("***", "***"), losses=("***",))
+
+
+CLAUSES = """
+    clause                   | read | because
+    -------------------------+------+------------------------------------------------
+    COUNT(*) >= 3            | 5    | how many rows there are is nobody's value
+    count( * ) > 1           | 5    | however it is written
+    COUNT(email) > 1         | ***  | of a column that is sensitive
+    max(e) > 1               | ***  | the statement may have given it another name
+    COUNT(*) > length(e)     | ***  | it is held against one
+"""
+
+
+@pytest.mark.parametrize("row", cases(CLAUSES))
+def test_counts_stay_in_statements_that_name_a_sensitive_column(row: Row) -> None:
+    """Of the clauses of a group, one on the number of its rows shows it."""
+    seen = Masks.of(lake(), sees=False)._clause(ClauseSeen(row["clause"], True, read="5", needed="3"), whole=True)
+    assert seen.read == row["read"]
 
 
 def test_nothing_sensitive_is_nothing_masked() -> None:
