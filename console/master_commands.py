@@ -51,6 +51,8 @@ def build(
     steps = ", ".join(f"{n:,} {event}" for event, n in manifest["trail"].items())
     pieces = [told, *([f"Ids: {steps}"] if steps else []), *(["It was built before."] if outcome.was_there else [])]
     pieces += frames
+    if absent := manifest.get("overrides_of_absent"):
+        pieces.append(f"{absent:,} decisions name records that no source has on that day.")
     if to_decide:
         pieces.append(f"{to_decide:,} pairs are to be decided: rules master review")
     desk.screen.answer(content | {"to_decide": to_decide}, *pieces)

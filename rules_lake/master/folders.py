@@ -244,6 +244,7 @@ def _manifest(
         "sources": records.checksums,
         "before": earlier.day if earlier else None,
         "overrides": len(decided),
+        "overrides_of_absent": sum(None in map(records.place, each.pair) for each in decided),
         "records": _by_source(key[0] for key in records.keys),
         "masters": len(made.masters),
         "sizes": {str(size): sizes[size] for size in sorted(sizes)},

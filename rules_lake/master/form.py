@@ -10,6 +10,7 @@ from typing import Any
 
 from rules_engine.errors import Fault, did_you_mean
 
+FORMATS = ("parquet", "csv")
 SEE = "See docs/master.md for the form of the file."
 
 
@@ -45,7 +46,9 @@ def typed(which: str, said: Any, kind: type) -> Iterator[Fault]:
 
 
 def text_file(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
-    """How a text file is written, where no file can be so."""
+    """How a file is written, where none is read that is so."""
+    if said.get("format", "csv") not in FORMATS:
+        yield Fault(which, f"there is no format '{said['format']}'.", f"Say one of {', '.join(FORMATS)}.")
     if isinstance(delimiter := said.get("delimiter", ","), str) and len(delimiter) != 1:
         yield Fault(which, f"its delimiter is {delimiter!r}.", "Write one character.")
     try:

@@ -121,9 +121,9 @@ def checksum(files: list[Path]) -> str:
 def read_columns(outside: Outside, day: str) -> pa.Table:
     """An outside table's columns source, key and master, as text."""
     said = {"source": outside.source, "key": outside.key, "master": outside.master}
-    source = Source(
-        "crosswalk", outside.path, outside.format, outside.key, {}, {name: (c,) for name, c in said.items()}
-    )
+    keep = {name: (column,) for name, column in said.items()}
+    source = Source("crosswalk", outside.path, outside.format, outside.key, {}, keep, delimiter=outside.delimiter,
+                    encoding=outside.encoding)  # fmt: skip
     files = files_of("Crosswalk", outside.path, day)
     table = table_of(source, files)
     raise_all(RunRefused, _column_faults(source, table))

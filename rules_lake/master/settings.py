@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,8 @@ class Outside:
     source: str = "source"
     key: str = "source_id"
     master: str = "master_id"
+    delimiter: str = ","
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,6 @@ class Settings:
 
 
 WORDS = set("mode folder overrides sources frames linking survivorship crosswalk golden first_id".split())
-FORMATS = ("parquet", "csv")
 OWN = ("master_id", "records", "sources")
 """Columns that every master has."""
 
@@ -162,7 +163,7 @@ def parse(body: Mapping[str, Any], base: str, text: str = "") -> Settings:
         sources=sources,
         linking=Linking(**linking),
         survivorship={name: Survivor(how) for name, how in body.get("survivorship", {}).items()},
-        outside=Outside(_placed(outside.path, base), outside.format, outside.source, outside.key, outside.master),
+        outside=replace(outside, path=_placed(outside.path, base)),
         frames=tuple(_keyed(name, said, base) for name, said in body.get("frames", {}).items()),
         golden=str(body.get("golden", "")),
         first_id=int(body.get("first_id", 1_000_001)),
@@ -203,6 +204,8 @@ def _faults(body: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("Master settings", f"there is no mode '{body['mode']}'.", f"Say one of {', '.join(Mode)}.")
     for part, known in (("linking", Linking), ("crosswalk", Outside)):
         yield from typed(f"Master settings, [{part}]", body.get(part, {}), known)
+    if isinstance(crosswalk := body.get("crosswalk", {}), Mapping):
+        yield from text_file("Master settings, [crosswalk]", crosswalk)
     yield from _table_faults(body)
 
 
@@ -234,8 +237,6 @@ def _source_faults(which: str, said: Any, kind: type = Source) -> Iterator[Fault
     for word in ("path", "key", *(["source"] if kind is Keyed else [])):
         if not said.get(word):
             yield Fault(which, f"it says no {word}.", f'Write {word} = "...". {SEE}')
-    if said.get("format", "csv") not in FORMATS:
-        yield Fault(which, f"there is no format '{said['format']}'.", f"Say one of {', '.join(FORMATS)}.")
     yield from text_file(which, said)
     yield from _column_faults(which, said)
 

@@ -56,6 +56,8 @@ SETTINGS = """
     sources.web.keep.phone = "tel"      | it keeps 'phone', which is a role. Write it below roles
     sources.web.keep.records = "n"      | it keeps 'records', which is its own
     frames."../x".key = "k"             | its name is none of a folder
+    crosswalk.format = "xlsx"           | there is no format 'xlsx'
+    crosswalk.delimiter = ""            | its delimiter is ''
     linking.threads = -1                | threads = -1. The least that it can be is 0
     linking.largest = 1                 | largest = 1. The least that it can be is 2
     linking.memory = "much"             | Write an amount such as 8GB
@@ -217,9 +219,9 @@ class Counted(list[Key]):
 
 def test_an_outside_table_is_gone_through_once(tmp_path: Path) -> None:
     """Not the records once more for each of its rows."""
-    rows = "".join(f"crm,{n},{n}\n" for n in range(50))
-    (tmp_path / "ids.csv").write_text(f"source,source_id,master_id\n{rows}", encoding="utf-8")
-    said = settings(tmp_path, mode="crosswalk", crosswalk={"path": "ids.csv", "format": "csv"})
+    rows = "".join(f"crm;{n};{n}\n" for n in range(50))
+    (tmp_path / "ids.csv").write_text(f"source;source_id;master_id\n{rows}", encoding="utf-8")
+    said = settings(tmp_path, mode="crosswalk", crosswalk={"path": "ids.csv", "format": "csv", "delimiter": ";"})
     found = read(tmp_path, {"crm.csv": GOOD.splitlines()[0] + "\n" + "".join(f"{n},A,B,,\n" for n in range(50))})
     keys = Counted(found.keys)
     assert len(outside.ids(said, replace(found, keys=keys), DAY)) == 50
