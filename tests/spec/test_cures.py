@@ -16,6 +16,7 @@ CURES = """
     charindex('a', name) > 0                                 | locate('x', name)               | locate('a', name) > 0                                    | SQL Server
     strpos(name, 'a') > 0                                    | instr(name, 'x')                | instr(name, 'a') > 0                                     | PostgreSQL
     name like 'a\\_%'                                         | LIKE 'a!_%' ESCAPE '!'          | name LIKE 'a!_%' ESCAPE '!'                              | a back-slash in LIKE
+    name LIKE 'a!b%' ESCAPE '!'                              | write '!!' for the sign itself   | name LIKE 'a!!b%' ESCAPE '!'                             | an escape before a letter
     isnull(spend, 0) > 5                                     | coalesce(x, 0)                  | coalesce(spend, 0) > 5                                   | two arguments
     spend > 5 && active                                      | AND for '&&'                    | spend > 5 AND active                                     | C
     !active                                                  | NOT for '!'                     | NOT active                                               | C, too

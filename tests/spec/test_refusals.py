@@ -61,6 +61,8 @@ PREDICATES = """
     round(spend, 2000000000) > 1                                                 | SQL-114 | too many digits
     name like '%a%a%a%a%b'                                                       | SQL-115 | more than three wildcards
     name like country                                                            | SQL-115 | a pattern from the data
+    name like '50!x' escape '!'                                                  | SQL-115 | an escape before a letter ends the run
+    name like 'x!' escape '!'                                                    | SQL-115 | an escape that stands last
     joined < date 'today'                                                        | SQL-116 | the clock as a date
     joined < date '2024-02-30'                                                   | SQL-116 | a day that never was
     cast(name as binary) is null                                                 | SQL-117 | a type without a use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -232,6 +233,14 @@ def _pattern_faults(node: exp.Like | exp.ILike, parameters: Mapping[str, Paramet
             yield refuse("SQL-115", position(node), limit=limit, name="this one is computed")
         elif found.count("%") > limit:
             yield refuse("SQL-115", position(node), limit=limit, name=f"this one has {found.count('%')}")
+        elif (sign := _escape(node)) and sign in re.sub(f"{re.escape(sign)}[%_{re.escape(sign)}]", "", found):
+            name = f"in this one '{sign}' stands before no '%' or '_'; write '{sign}{sign}' for the sign itself"
+            yield refuse("SQL-115", position(node), limit=limit, name=name)
+
+
+def _escape(node: exp.Like | exp.ILike) -> str:
+    """The sign of ESCAPE; Spark ends the run at one that stands before another letter, or last."""
+    return node.parent.expression.name if isinstance(node.parent, exp.Escape) else ""
 
 
 def _expression_faults(node: exp.RegexpLike, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
