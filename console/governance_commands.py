@@ -154,7 +154,7 @@ def govern(
         f", and a plan that is no older than {stands.plan_days} days" if stands.plan_days and stands.approvals else ""
     )
     checked = "A check without Spark is enough." if stands.without_spark else "A check has to ask Spark."
-    said = f"Changes need {stands.approvals} approvals{planned}. {checked}"
+    said = f"Changes need {stands.approvals} approval{'s' * (stands.approvals != 1)}{planned}. {checked}"
     wanted = approvals, plan_days, without_spark
     if any(value not in (None, now_) for value, now_ in zip(wanted, astuple(stands), strict=True)):
         said += " What was asked is proposed and counts once another admin says the same within 7 days."

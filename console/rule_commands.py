@@ -135,15 +135,15 @@ def import_rules(
             collected(lambda: propose(dry_run=True), faults)
             raise InvalidRule(*faults) from refused
         proposal = propose(dry_run=dry_run)
+        named, today = {version.key for version in contents.versions}, now().date()
+        others = [version for version in installation.repository.rules(today) if version.key not in named]
+        policies = policies_on(today, installation.repository.membership_types())
     parts = {name: list(keys) for name, keys in asdict(proposal.changes).items()}
     new = [*parts["added"], *parts["changed"]]
     texts = of_lists(each for each in contents.reference_lists if each.name in proposal.changes.reference_lists)
     days = between(version for version in contents.versions if version.key in new)
-    for warning in (
-        *warnings(contents.versions, policies_on(now().date(), contents.membership_types), new),
-        *days,
-        *texts,
-    ):
+    policies += policies_on(today, contents.membership_types)
+    for warning in (*warnings([*others, *contents.versions], policies, new), *days, *texts):
         desk.screen.note(f"Warning: {warning}")
     desk.log("imported", dry_run=dry_run, **{name: len(keys) for name, keys in parts.items()})
     drawn = table("", "how many", "which", right=["how many"])

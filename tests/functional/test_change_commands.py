@@ -93,6 +93,9 @@ def test_an_import_under_four_eyes_is_a_draft(people: People, tmp_path: Path) ->
     assert people.ann.json("import", file, "--dry-run")["changed"] == ["GOLD-001"]
     assert people.office("postgres", numbers) == used, "a dry run uses up no number"
     assert states(people) == ["live"]
+    part = tmp_path / "part.yaml"  # what it does not name stays, and includes people in GOLD
+    part.write_text("rules:\n" + RULES[RULES.index("  - key: GOLD-002") :].replace("weight: 25", "weight: 30"))
+    assert "cannot matter" not in people.ann("import", part, "--dry-run").stderr
     result = people.ann("import", file)
     assert "Drafted in change 2." in result.stdout
     (tmp_path / "other.yaml").write_text(RULES.replace("weight: 30", "weight: 46"), encoding="utf-8")
