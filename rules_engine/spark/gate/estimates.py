@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from rules_engine.spark.gate.dependence import grouped
 from rules_engine.spark.gate.effort import Patterns
 from rules_engine.spark.gate.join_keys import conjuncts
-from rules_engine.spark.gate.plan_tree import VIEW, Node, number, walk
+from rules_engine.spark.gate.plan_tree import VIEW, Node, join_type, number, walk
 from rules_engine.spark.gate.reliance import short
 from rules_engine.spark.gate.sizes import MOST, Size, largest, of_type, several, text
 from rules_engine.spark.gate.spark_trees import Written
-from rules_engine.spark.gate.spread import Spread, Spreads, join_type
+from rules_engine.spark.gate.spread import Spread, Spreads
 from rules_engine.spark.gate.spread_names import KEEPING
 from rules_engine.spark.gate.value_estimates import Made, Values
 from rules_engine.spark.gate.window_frames import steps_in_frame

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault
-from rules_engine.spark.gate.plan_tree import Node, held, number
-from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL, Spread, Spreads, asks_outside, join_type
+from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type, number
+from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL, Spread, Spreads
 from rules_engine.spark.gate.spread_names import EXPRESSIONS
 from rules_engine.sql.allow_list import refuse
 

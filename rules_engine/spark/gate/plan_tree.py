@@ -106,3 +106,19 @@ def number(node: Node) -> int | None:
     """The number by which an attribute or an alias is known in its plan."""
     found = node.fields.get("exprId")
     return int(found["id"]) if type(found) is dict and "id" in found else None
+
+
+def asks_outside(node: Node) -> bool:
+    """Whether a value is of the row outside: in a sub-query it is the same for all rows."""
+    return node.name == "expressions.OuterReference" or any(map(asks_outside, node.children))
+
+
+def rows_of(view: Node) -> Node:
+    """What lies under a frame's view."""
+    return view.children[0] if view.children else view
+
+
+def join_type(plan: Node) -> str:
+    """``Inner``, ``LeftOuter`` and so on."""
+    said = plan.fields.get("joinType") or {}
+    return str(said.get("object", said.get("product-class", ""))).rpartition(".")[2].strip("$")

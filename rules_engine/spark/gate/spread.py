@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 
 from rules_engine.spark.gate.lossless import is_factor, is_near, is_scaled, keeps_all, written
-from rules_engine.spark.gate.plan_tree import Node, held, number, walk
+from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type, number, rows_of, walk
 from rules_engine.spark.gate.spread_names import (
     CHOSEN,
     COMBINED,
@@ -19,6 +19,7 @@ from rules_engine.spark.gate.spread_names import (
     COUNTED,
     CUT,
     EXPRESSIONS,
+    FILLED_UP,
     JOINED,
     NULL_AS_ONE,
     OF_ANOTHER_ROW,
@@ -76,7 +77,7 @@ class Spreads:
                 self._known.update(dict.fromkeys(columns, Spread.FEW))
             return columns
         if name == "Join" and join_type(plan) not in {"LeftSemi", "LeftAnti"}:
-            self._given.difference_update(*(below[side] for side in _FILLED_UP.get(join_type(plan), ())))
+            self._given.difference_update(*(below[side] for side in FILLED_UP.get(join_type(plan), ())))
             return [*below[0], *below[1]]
         return below[0] if below else ()
 
@@ -283,31 +284,13 @@ def _cast(child: Node, target: object) -> Spread:
     return Spread.ONE if target == "boolean" else Spread.MANY if keeps_all(child, target) else Spread.FEW
 
 
-def asks_outside(node: Node) -> bool:
-    """Whether a value is of the row outside: in a sub-query it is the same for all rows."""
-    return node.name == f"{EXPRESSIONS}OuterReference" or any(map(asks_outside, node.children))
-
-
-def _rows_of(view: Node) -> Node:
-    """What lies under a frame's view."""
-    return view.children[0] if view.children else view
-
-
-def join_type(plan: Node) -> str:
-    """``Inner``, ``LeftOuter`` and so on."""
-    said = plan.fields.get("joinType") or {}
-    return str(said.get("object", said.get("product-class", ""))).rpartition(".")[2].strip("$")
-
-
-_FILLED_UP = {"LeftOuter": (1,), "RightOuter": (0,), "FullOuter": (0, 1)}
-"""The sides whose columns an outer join fills up with NULL."""
 _OWN: Mapping[str, Callable[[Spreads, Node], Sequence[int]]] = {
     "Project": Spreads.projected,
     "Aggregate": Spreads.aggregated,
     "Expand": Spreads.expanded,
     "CTERelationRef": Spreads.referred,
     "LocalRelation": lambda spreads, plan: spreads.listed(plan, Spread.FEW),
-    "View": lambda spreads, plan: spreads.listed(_rows_of(plan), Spread.MANY),
+    "View": lambda spreads, plan: spreads.listed(rows_of(plan), Spread.MANY),
 }
 """Steps that show the columns they make, and no others."""
 _MORE: Mapping[str, Callable[[Spreads, Node], Sequence[int]]] = {

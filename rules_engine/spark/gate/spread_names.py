@@ -58,3 +58,5 @@ OF_ANOTHER_ROW = _names("Lag Lead")
 COUNTED = _names("RowNumber Rank DenseRank NTile aggregate.Count aggregate.CountIf CumeDist PercentRank")
 KEEPING = SAME | TRIMMED | SHIFTED | _names("Cast")
 """What may be read as keeping values apart, where a few more of one value are no harm."""
+FILLED_UP = {"LeftOuter": (1,), "RightOuter": (0,), "FullOuter": (0, 1)}
+"""The sides whose columns an outer join fills up with NULL."""
