@@ -51,6 +51,9 @@ def build(
     steps = ", ".join(f"{n:,} {event}" for event, n in manifest["trail"].items())
     pieces = [told, *([f"Ids: {steps}"] if steps else []), *(["It was built before."] if outcome.was_there else [])]
     pieces += frames
+    for source, said_no in manifest.get("no_birth_days", {}).items():
+        how = f"as '{said_no['as']}' (digits shown as 9, letters as x): they are unknown"
+        pieces.append(f"Source '{source}': {said_no['records']:,} birth dates say no day, {how}.")
     if absent := manifest.get("overrides_of_absent"):
         pieces.append(f"{absent:,} decisions name records that no source has on that day.")
     if to_decide:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import splink.comparison_level_library as cll
-from splink.blocking_rule_library import CustomRule
 from splink.comparison_library import CustomComparison
-
-from rules_engine.errors import Fault
 
 Levels = list[Any]
 
@@ -270,78 +267,3 @@ def _near(column: str, threshold: float) -> Any:
 def _spelt(column: str) -> Any:
     """One slip, or a long name that begins alike."""
     return cll.Or(cll.DamerauLevenshteinLevel(column, 1), cll.JaroWinklerLevel(column, 0.92))
-
-
-def blocking(roles: frozenset[str]) -> tuple[str, ...]:
-    """The default blocking rules: pairs that agree on one of these are compared."""
-    return tuple(rule for needs, rule in _BLOCKS if roles.issuperset(needs.split()))
-
-
-_BLOCKS = (
-    ("national_id", "national_id"),
-    ("email", "email"),
-    ("phone", "phone"),
-    ("given_name family_name", "name_key"),
-    ("given_name family_name birth_date", "name_sound, substr(birth_date, 1, 4)"),
-    ("given_name family_name postcode", "name_sound, postcode"),
-    ("family_name birth_date", "family_name, birth_date"),
-    ("given_name birth_date", "given_name, birth_date"),
-    ("birth_date postcode", "birth_date, postcode"),
-    ("birth_date street", "birth_date, street_line"),
-    ("street house_number", "street_line, house_number"),
-    ("family_name postcode", "family_name, postcode"),
-    ("given_name postcode", "given_name, postcode"),
-    ("family_name street", "family_name, street_line"),
-    ("given_name street", "given_name, street_line"),
-    ("birth_date house_number", "birth_date, house_number"),
-    ("email family_name", "mailbox, family_name"),
-)
-
-
-def blocking_faults(rules: Sequence[str], columns: Sequence[str]) -> Iterator[Fault]:
-    """Rules that cannot be asked of records with these columns."""
-    import duckdb
-    import sqlglot
-    from sqlglot import exp
-
-    empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {name}" for name in columns)
-    for rule in rules:
-        try:
-            parts = sqlglot.parse_one(f"SELECT {rule}", read="duckdb").expressions
-            duckdb.sql(f"SELECT 1 FROM (SELECT {empty}) WHERE {' AND '.join(f'({part}) IS NULL' for part in parts)}")
-            why = "" if all(part.find(exp.Column) for part in parts) else "each of its parts names a column"
-        except (sqlglot.ParseError, duckdb.Error):
-            why = f"it names columns of the records, or expressions of them: {', '.join(columns)}"
-        if why:
-            yield Fault("Master settings, [linking]", f"blocking by '{rule}' means nothing.", f"Mend it: {why}.")
-
-
-def blocking_sql(rule: str, once: bool) -> str:
-    """
-    A blocking rule in columns or expressions, as a condition on both sides.
-
-    ``once`` never compares two records of a source that has no doubles.
-
-    >>> blocking_sql("family_name, substr(birth_date, 1, 4)", once=False)
-    'l.family_name = r.family_name AND SUBSTRING(l.birth_date, 1, 4) = SUBSTRING(r.birth_date, 1, 4)'
-    """
-    import sqlglot
-    from sqlglot import exp
-
-    sides = []
-    for part in sqlglot.parse_one(f"SELECT {rule}", read="duckdb").expressions:
-        left, right = (
-            part.transform(
-                lambda node, side=side: exp.column(node.name, side) if isinstance(node, exp.Column) else node
-            )
-            for side in ("l", "r")
-        )
-        compound = isinstance(left, exp.Binary | exp.Unary)
-        sides.append(" = ".join(f"({s})" if compound else s for s in (left.sql("duckdb"), right.sql("duckdb"))))
-    apart = " AND (l.source <> r.source OR NOT l.single)" if once else ""
-    return " AND ".join(sides) + apart
-
-
-def rule_of(rule: str, once: bool) -> Any:
-    """A blocking rule as Splink takes it."""
-    return CustomRule(blocking_sql(rule, once), sql_dialect="duckdb")

@@ -246,6 +246,7 @@ def _manifest(
         "overrides": len(decided),
         "overrides_of_absent": sum(None in map(records.place, each.pair) for each in decided),
         "records": _by_source(key[0] for key in records.keys),
+        "no_birth_days": tables.no_days(settings, records),
         "masters": len(made.masters),
         "sizes": {str(size): sizes[size] for size in sorted(sizes)},
         "pairs": {outcome: outcomes[outcome] for outcome in sorted(outcomes)},

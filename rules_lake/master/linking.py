@@ -16,8 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from rules_engine.errors import RunRefused, raise_all
-from rules_lake.master import comparing
-from rules_lake.master.blocks import bounded
+from rules_lake.master import blocks, comparing
 from rules_lake.master.model import Model, averaged, settled
 from rules_lake.master.records import Records
 from rules_lake.master.settings import Linking
@@ -120,8 +119,8 @@ class Linkage:
     def __init__(self, records: Records, linking: Linking, roles: frozenset[str], backend: Backend) -> None:
         self._records, self._linking, self._backend = records, linking, backend
         self._roles = roles
-        raise_all(RunRefused, comparing.blocking_faults(self.rules, records.compared.column_names))
-        compared, self._bounded = bounded(records.compared, self.rules, linking.largest_block)
+        raise_all(RunRefused, blocks.blocking_faults(self.rules, records.compared.column_names))
+        compared, self._bounded = blocks.bounded(records.compared, self.rules, linking.largest_block)
         self._single = any(compared["single"].to_pylist())
         self._table = backend.register(compared, "records")
         self._linkers = 0
@@ -129,7 +128,7 @@ class Linkage:
     @property
     def rules(self) -> tuple[str, ...]:
         """The blocking rules in force."""
-        return self._linking.blocking or comparing.blocking(self._roles)
+        return self._linking.blocking or blocks.blocking(self._roles)
 
     def fits(self, model: Model) -> bool:
         """Whether a model compares what these settings compare."""
@@ -143,7 +142,7 @@ class Linkage:
             linker = self._linker(self._fresh())
             learnt = linker.training
             if agreeing:
-                rules = [comparing.rule_of(rule, self._single) for rule in sure]
+                rules = [blocks.rule_of(rule, self._single) for rule in sure]
                 learnt.estimate_probability_two_random_records_match(rules, recall=0.8)
             if len(self._records.keys) > 2:
                 learnt.estimate_u_using_random_sampling(max_pairs=self._linking.u_pairs, seed=self._linking.seed)
@@ -157,7 +156,7 @@ class Linkage:
         from splink.internals.exceptions import EMTrainingException
 
         linker = self._linker(deepcopy(begun))
-        blocked = comparing.rule_of(rule, self._single)
+        blocked = blocks.rule_of(rule, self._single)
         try:
             linker.training.estimate_parameters_using_expectation_maximisation(
                 blocked, fix_probability_two_random_records_match=False, max_pairs=self._linking.em_pairs
@@ -173,7 +172,7 @@ class Linkage:
             return []
         said = [*rules] or [*self.rules]
         with quiet():
-            rules = [comparing.blocking_sql(r, self._single) + self._that_fit(r) for r in said]
+            rules = [blocks.blocking_sql(r, self._single) + self._that_fit(r) for r in said]
             retained = ["source", "single", *self._bounded.values()]
             linker = self._linker({**model.with_rules(rules), "additional_columns_to_retain": retained})
             found = linker.inference.predict(threshold_match_probability=least or None).as_pyarrow_table()
@@ -225,7 +224,7 @@ class Linkage:
             link_type="dedupe_only",
             unique_id_column_name="rid",
             comparisons=comparing.comparisons(self._roles),
-            blocking_rules_to_generate_predictions=[comparing.rule_of(rule, self._single) for rule in self.rules],
+            blocking_rules_to_generate_predictions=[blocks.rule_of(rule, self._single) for rule in self.rules],
             retain_matching_columns=False,
             additional_columns_to_retain=["source", "single"],
             linker_uid="master",

@@ -168,6 +168,17 @@ def birth_date(day_first: bool) -> Callable[[str | None], str | None]:
     return read
 
 
+def says_no_day(text: str, day_first: bool) -> bool:
+    """
+    Whether a cell is no placeholder and says no day of a calendar: a master does not have it.
+
+    >>> [says_no_day(text, True) for text in ("5 May 1977", "1977-13-41", "1977-05-01", "n/a", "01.01.1900")]
+    [True, True, False, False, False]
+    """
+    found = _eight_digits(text.strip(), day_first)
+    return folded(text) is not None and found not in NO_BIRTH_DATES and iso_day(found) is None
+
+
 def _eight_digits(text: str, day_first: bool) -> str | None:
     if re.fullmatch(r"\d{8}(\.0+)?", text):
         year_last = not EARLIEST <= int(text[:4]) <= LATEST and EARLIEST <= int(text[4:8]) <= LATEST

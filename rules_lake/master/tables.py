@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from rules_engine.lake.text_faults import shape
 from rules_lake.master import standardise
 from rules_lake.master.records import Records
 from rules_lake.master.settings import Settings
@@ -52,6 +53,18 @@ def master(settings: Settings, records: Records, made: Build) -> pa.Table:
     cells["records"] = pa.array(map(len, of), pa.int32())
     cells["sources"] = pa.array((",".join(sorted(set(names))) for names in of), pa.string())
     return pa.table(cells)
+
+
+def no_days(settings: Settings, records: Records) -> dict[str, dict[str, Any]]:
+    """Of each source how many birth dates say no day, and how one of them is written, without what it says."""
+    found: dict[str, dict[str, Any]] = {}
+    if "birth_date" in settings.columns:
+        day_first = {source.name: source.day_first for source in settings.sources}
+        for (source, _), text in zip(records.keys, records.raw["birth_date"].to_pylist(), strict=True):
+            if text is not None and standardise.says_no_day(text, day_first[source]):
+                said = found.setdefault(source, {"records": 0, "as": shape(text)})
+                said["records"] += 1
+    return found
 
 
 def crosswalk(made: Build) -> pa.Table:

@@ -16,7 +16,7 @@ import pytest
 from jobs import mastering
 from rules_engine.errors import RunRefused
 from rules_lake.landing.landing import land
-from rules_lake.master import comparing, day, folders, outside, overrides, records, reviewing
+from rules_lake.master import blocks, day, folders, outside, overrides, records, reviewing
 from rules_lake.master.identity import Ids, assigned
 from rules_lake.master.linking import Backend
 from rules_lake.master.overrides import Override
@@ -78,7 +78,7 @@ def test_settings_that_cannot_be_meant(row: Row) -> None:
 @pytest.mark.parametrize("rule", ["street", "count(*)", "random()", "email) OR (1 = 1"])
 def test_a_blocking_rule_that_no_record_can_answer(rule: str) -> None:
     """A column that no role brings, an aggregate, or what hangs on no column."""
-    (fault,) = comparing.blocking_faults((rule, "email, substr(phone, 1, 3)"), ["email", "phone"])
+    (fault,) = blocks.blocking_faults((rule, "email, substr(phone, 1, 3)"), ["email", "phone"])
     assert f"'{rule}'" in fault.what
 
 
@@ -230,13 +230,15 @@ def test_an_outside_table_is_gone_through_once(tmp_path: Path) -> None:
 
 def test_a_build_begins_with_what_the_one_before_wrote(tmp_path: Path) -> None:
     """Ids that were altered, or that another mode gave, would be those of other persons."""
-    said = settings(tmp_path, mode="golden", golden="crm")
-    (tmp_path / "crm.csv").write_text(GOOD, encoding="utf-8")
+    text = SOURCE.replace('email = "mail"', 'birth_date = "mail"')
+    said = parse(tomllib.loads(text) | {"mode": "golden", "golden": "crm"}, str(tmp_path))
+    (tmp_path / "crm.csv").write_text(GOOD.replace("a@x.example", "3 May 2024"), encoding="utf-8")
     day.build_day(said, DAY, unopened)
     with pytest.raises(RunRefused, match=r"has mode golden, and the settings say built-in"):
         day.build_day(settings(tmp_path), "2024-06-04", unopened)
     manifest = tmp_path / "master" / DAY / folders.MANIFEST
     told = json.loads(manifest.read_text(encoding="utf-8"))
+    assert folders.manifest(tmp_path / "master" / DAY)["no_birth_days"] == {"crm": {"records": 1, "as": "9 xxx 9999"}}
     with pytest.raises(RunRefused, match="nothing to decide"):
         mastering.explained(said, DAY, ("crm", "1"), ("crm", "1"))
     manifest.write_text("{}", encoding="utf-8")
