@@ -31,6 +31,9 @@ _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct
 class BlockReader(JoinReader):
     """Reads queries into blocks."""
 
+    grouping: bool = True
+    """Whether a window over each subject's rows is read as a query that groups of it: else rows are placed by it."""
+
     def query(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
         """
         A query as a block; ``named`` are WITH queries, ``outer`` what a query around it can name.
@@ -248,7 +251,7 @@ class BlockReader(JoinReader):
         if block.key is not None:
             raise NotUnderstoodError("a window over groups")
         keys = {key.sql(): key for key in map(self._of_subject, over.values(), repeat(block)) if key}
-        if len(keys) != 1 or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values()):
+        if not self.grouping or len(keys) != 1 or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values()):
             place(block)
             return
         (block.key,) = keys.values()

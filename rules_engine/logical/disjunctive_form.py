@@ -67,14 +67,17 @@ class _Reader:
     def of(self, query: exp.Expr, named: Named) -> Disjunction:
         """One question where the query has a normal form that joins no rows, or else what its parts ask."""
         try:
-            block = BlockReader(self.tree, self.schema).query(query.copy(), named, {})
-            form = FormReader(self.tree, self.schema).of(block)
+            form = self._form(query, named)
             if form.joined is not None and _joins_groups(self.tree.root):
                 raise NotUnderstoodError("groups that are joined with rows, which repeat them")
         except NotUnderstoodError as problem:
             return self._of_parts(query, named, problem)
         apart = self._without_a_join(query, named) if form.joined is not None else None
         return apart or ((Question(form),),)
+
+    def _form(self, query: exp.Expr, named: Named, *, grouping: bool = True) -> NormalForm:
+        block = BlockReader(self.tree, self.schema, grouping=grouping).query(query.copy(), named, {})
+        return FormReader(self.tree, self.schema).of(block)
 
     def _of_parts(self, query: exp.Expr, named: Named, problem: NotUnderstoodError) -> Disjunction:
         """What the parts of a query ask; as one where a row is held against aggregates, and it can be."""
@@ -86,6 +89,9 @@ class _Reader:
             with suppress(NotUnderstoodError):
                 held = SubjectAggregateReader(self.tree, self.schema).of(query.copy(), named)
                 return ((Question(NormalForm(JoinSide(self.schema.subject.lower()), held=held)),),)
+        if found is None and query.find(exp.Window):
+            with suppress(NotUnderstoodError):
+                return ((Question(self._form(query, named, grouping=False)),),)
         if found is None:
             raise problem
         if _are_too_many(found):
