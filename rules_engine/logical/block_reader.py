@@ -251,7 +251,11 @@ class BlockReader(JoinReader):
         if block.key is not None:
             raise NotUnderstoodError("a window over groups")
         keys = {key.sql(): key for key in map(self._of_subject, over.values(), repeat(block)) if key}
-        if not self.grouping or len(keys) != 1 or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values()):
+        if (
+            not self.grouping
+            or len(keys) != 1
+            or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values())
+        ):
             place(block)
             return
         (block.key,) = keys.values()

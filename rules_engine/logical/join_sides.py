@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -66,10 +66,19 @@ class SideReader:
     schema: Schema
 
     def sides(
-        self, frames: Mapping[str, str], conditions: Sequence[exp.Expr], own: str | None, *, once: bool
+        self,
+        frames: Mapping[str, str],
+        conditions: Sequence[exp.Expr],
+        own: str | None,
+        *,
+        once: bool,
+        asked: Set[str] = frozenset(),
     ) -> tuple[JoinSide, JoinSide | None]:
         """
         What is asked of the subject's own row, and of a row of the one other frame of subjects, if there is one.
+
+        With ``once`` no row of another relation may repeat what it is joined with; of those that are ``asked``, not
+        joined, any number may be there.
 
         Raises:
             NotUnderstoodError: If anything else is asked, or a condition could raise on a row that a join leaves out.
@@ -87,7 +96,9 @@ class SideReader:
             if len(tables(condition)) != 1 or not tables(condition) <= {*frames}:
                 of, column, alias, key = self._tied(condition, frames, {*among}, joined)
                 frame = joined.pop(alias).frame
-                among[of].append((column, DimensionInList(frame, key, " AND ".join(said[alias]), once)))
+                among[of].append(
+                    (column, DimensionInList(frame, key, " AND ".join(said[alias]), once and alias not in asked))
+                )
         if joined:
             raise NotUnderstoodError("a frame that nothing ties to the others")
         sides = {alias: JoinSide(frames[alias].lower(), said[alias], tuple(among[alias])) for alias in among}

@@ -23,7 +23,7 @@ from rules_engine.logical.comparisons import aggregates, tables
 from rules_engine.logical.join_sides import DimensionInList, JoinSide, SideReader
 from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
-from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, as_one
+from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, as_one, asked_of_rows
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
@@ -211,8 +211,8 @@ class FormReader:
 
     def _grouped(self, block: Block, returned: exp.Expr) -> NormalForm:
         """What the rows of a subject come to."""
-        own = self._own(block)
-        if block.asked or block.lost or block.before:
+        own, (frames, where) = self._own(block), asked_of_rows(block)
+        if block.lost or block.before or any(map(self.schema.subject_key_of, frames.values())):
             raise NotUnderstoodError("groups of rows that are DISTINCT, or ask others")
         for node in (returned, block.key):
             assert node is not None
@@ -220,11 +220,12 @@ class FormReader:
         try:
             _only_by_subject(block)
             conditions, having = filtered(block.having)
-            subject, rows = self._sides.sides(block.frames, [*block.where, *conditions], own, once=True)
+            known, asked = block.frames | frames, [*block.where, *where, *conditions]
+            subject, rows = self._sides.sides(known, asked, own, once=True, asked={*frames})
             return self._aggregated(NormalForm(subject, rows), having, block, own)
         except NotUnderstoodError:
             keys = [block.key, *block.by]
-            if returned not in keys:
+            if returned not in keys or block.asked:
                 raise
             by = [each for each in keys if each is not None and each != returned]
             return self._joined(replace(block, by=by), block.where, block.having, returned)

@@ -79,6 +79,19 @@ def refuse_totals(block: Block, tree: QueryTree) -> None:
             raise NotUnderstoodError("one row of all rows")
 
 
+def asked_of_rows(block: Block) -> tuple[dict[str, str], list[exp.Expr]]:
+    """The relations of sub-queries in which each row that is grouped is to have a row, and the conditions there."""
+    frames, where = dict[str, str](), list[exp.Expr]()
+    for asked in block.asked:
+        inner = asked.block
+        more = inner.key or inner.having or inner.asked or inner.before or inner.groups or inner.left or inner.lost
+        if asked.negated or asked.comparison or asked.given or more:
+            raise NotUnderstoodError("groups of rows that ask others")
+        frames |= inner.frames
+        where += inner.where
+    return frames, where
+
+
 def as_one(block: Block, one: tuple[str, str], other: tuple[str, str]) -> Block:
     """With two relations that are held equal by a key as one; the key is then given."""
     tie = next((condition for condition in block.where if ties(condition, one, other)), None)

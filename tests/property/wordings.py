@@ -178,6 +178,21 @@ MEANINGS = {
         "spend >= 0 AND (SELECT count(*) FROM holdings h JOIN products p ON p.product = h.product WHERE h.customer_id = customers.customer_id AND p.type IN ('bond', 'fund')) >= 1",
         f"{C} WHERE c.spend >= 0 AND EXISTS (SELECT 1 FROM holdings h JOIN products p ON p.product = h.product WHERE h.customer_id = c.customer_id AND (p.type = 'bond' OR p.type = 'fund'))",
     ],
+    "so many rows of kinds that a small frame tells": [
+        "SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type IN ('bond', 'fund') GROUP BY h.customer_id HAVING count(*) >= 2",
+        "SELECT customer_id FROM holdings WHERE product IN (SELECT product FROM products WHERE type IN ('bond', 'fund')) GROUP BY customer_id HAVING count(*) >= 2",
+        "SELECT h.customer_id FROM holdings h WHERE EXISTS (SELECT 1 FROM products p WHERE p.product = h.product AND (p.type = 'bond' OR p.type = 'fund')) GROUP BY h.customer_id HAVING count(*) > 1",
+        "SELECT h.customer_id FROM holdings h LEFT SEMI JOIN products p ON p.product = h.product AND p.type IN ('bond', 'fund') GROUP BY h.customer_id HAVING count(*) >= 2",
+        f"{C} WHERE (SELECT count(*) FROM {H} AND h.product IN (SELECT product FROM products WHERE type IN ('fund', 'bond'))) >= 2",
+        "WITH t AS (SELECT customer_id, count(*) AS n FROM holdings WHERE product IN (SELECT product FROM products WHERE type IN ('bond', 'fund')) GROUP BY customer_id) SELECT customer_id FROM t WHERE n >= 2",
+    ],
+    "a row of a subject with several": [
+        "SELECT DISTINCT customer_id FROM (SELECT customer_id, role, count(*) OVER (PARTITION BY customer_id) AS n FROM holdings) t WHERE n >= 2 AND role = 'PRIMARY'",
+        "SELECT t.customer_id FROM (SELECT h.*, count(*) OVER (PARTITION BY customer_id) AS n FROM holdings h) t WHERE t.n > 1 AND t.role = 'PRIMARY'",
+        "SELECT customer_id FROM holdings WHERE customer_id IS NOT NULL GROUP BY customer_id HAVING count(*) >= 2 AND count_if(role = 'PRIMARY') > 0",
+        "WITH t AS (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) SELECT h.customer_id FROM holdings h JOIN t ON t.customer_id = h.customer_id WHERE t.n >= 2 AND h.role = 'PRIMARY'",
+        f"{C} WHERE EXISTS (SELECT 1 FROM {H} AND h.role = 'PRIMARY') AND (SELECT count(*) FROM {H}) >= 2",
+    ],
     "a greatest value": [
         "SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(balance) >= 10.01",
         f"{C} WHERE (SELECT max(h.balance) FROM {H}) >= 10.01",
