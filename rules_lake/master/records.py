@@ -97,7 +97,8 @@ def files_of(which: str, path: str, day: str) -> list[Path]:
     files: list[Path] = []
     for place in found:
         inside = [p for p in sorted(place.rglob("*")) if p.is_file()] if place.is_dir() else [place]
-        files += [p for p in inside if not any(n.startswith((".", "_")) for n in p.relative_to(place.parent).parts)]
+        start = place if place == said else place.parent
+        files += [p for p in inside if not any(n.startswith((".", "_")) for n in p.relative_to(start).parts)]
     if not files:
         raise RunRefused(Fault(which, f"there is no file {path} of {day}.", "Land it first."))
     strange = [file for file in files if file.suffix.lower() not in (".csv", ".parquet", ".txt", "")]

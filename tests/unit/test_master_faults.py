@@ -129,6 +129,12 @@ def test_an_extract_that_is_not_believed(tmp_path: Path, path: str, files: dict[
     assert "Canary" not in str(refused.value)
 
 
+def test_a_folder_is_read_whatever_its_name(tmp_path: Path) -> None:
+    """What begins with a dot or an underscore is no data within a folder; the folder that is named is meant."""
+    found = read(tmp_path, {"_crm/a.csv": GOOD, "_crm/_b.csv": GOOD, "_crm/.c/d.csv": GOOD}, '_crm"\nformat = "csv')
+    assert len(found.keys) == 1
+
+
 def test_numbers_that_no_whole_number_holds_stay_texts(tmp_path: Path) -> None:
     """An infinite telephone or a key of 1e300 is read as it is written."""
     found = read(tmp_path, {"p.parquet": pa.table(COLUMNS | {"id": [1e300], "mail": [float("inf")]})}, "p.parquet")
