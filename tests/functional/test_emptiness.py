@@ -167,8 +167,8 @@ CONSTANTS = """
     make_date(2024, 2, 29) < joined                                        |         | a day that there is
     spend > 1 / 0                                                          | SQL-404 | no value
     CASE WHEN spend > 5 THEN 1 / 0 > 1 ELSE active END                     |         | a branch may be met by nobody
-    spend > 2147483647 + 1                                                 | SQL-404 | the sum of two INTs is one
-    spend > 2147483647L + 1                                                |         | a BIGINT holds it
+    spend > CAST(300 AS TINYINT)                                           | SQL-404 | too large
+    spend > CAST(300 AS SMALLINT)                                          |         | a SMALLINT holds it
     spend > CAST(12345.67 AS DECIMAL(4, 2))                                | SQL-404 | too narrow
     spend > 99999999999999999999999999999999999999                         | SQL-404 | no room for two decimals beside it
     joined > to_date('2024-13-01', 'yyyy-MM-dd')                           | SQL-404 | Spark reads it while it plans

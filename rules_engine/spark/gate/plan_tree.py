@@ -56,7 +56,7 @@ def in_words(problem: Exception) -> str:
     """Spark's message without its plan, class prefix and position block."""
     text = text_of(problem).split("\n== SQL")[0].split(";\n")[0].split("\n\n")[0]
     text = re.sub(r"\s*SQLSTATE: \w+", "", re.sub(r"^\[[A-Z_.0-9]+\]\s*", "", text))
-    text = re.sub(r'\s*If necessary set "spark[^.]*(\.\w+)+" to "false" to bypass this error\.', "", text)
+    text = re.sub(r'\s*If necessary set "?spark[\w.]+"? to "?false"? to bypass this error\.', "", text)
     return " ".join(text.split())[:500]
 
 
