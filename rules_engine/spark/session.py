@@ -38,6 +38,8 @@ PINNED = {
     "spark.sql.csv.parser.columnPruning.enabled": "false",
     "spark.sql.csv.filterPushdown.enabled": "false",
     "spark.sql.json.filterPushdown.enabled": "false",
+    "spark.sql.parquet.filterPushdown": "false",
+    "spark.sql.inMemoryColumnarStorage.partitionPruning": "false",
     "spark.sql.icu.caseMappings.enabled": "false",
     "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate": "true",
     "spark.sql.legacy.ctePrecedencePolicy": "CORRECTED",
@@ -59,6 +61,9 @@ found. Those of case mappings and fraction digits are of Spark 4 and make it ans
 case by Java's tables, and of two decimals whose common type has more than 38 digits the fraction is kept (a value that
 no longer fits is an error, where Spark 4 would drop the fraction and find 1.4 equal to 1).
 
+Statistics of Parquet files that others than Spark wrote, and of rows that Spark holds in memory, leave NaN out, which is
+more than every number: by them Spark would leave out rows that a condition on a double is true of.
+
 What two conditions have in common Spark would work out before the guards of either: ``a <> 0 AND b / a > 2`` then fails
 beside ``a <> 0 AND b / a < 9``, and ``a <> 0 AND b / a BETWEEN 2 AND 9`` by itself.
 """
@@ -72,7 +77,7 @@ OF_THE_PLACE = (
     "spark.sql.extensions spark.sql.files.max spark.sql.files.min spark.sql.files.openCostInBytes "
     "spark.sql.hive.metastore spark.sql.join. spark.sql.maxBroadcastTableSize spark.sql.maxSinglePartitionBytes "
     "spark.sql.parquet.columnarReaderBatchSize spark.sql.parquet.compression.codec spark.sql.parquet.output. "
-    "spark.sql.parquet.filterPushdown spark.sql.parquet.fs. spark.sql.shuffle. spark.sql.sources.commitProtocolClass "
+    "spark.sql.parquet.fs. spark.sql.shuffle. spark.sql.sources.commitProtocolClass "
     "spark.sql.sources.outputCommitterClass spark.sql.sources.parallelPartitionDiscovery. spark.sql.statistics. "
     "spark.sql.streaming. spark.sql.ui. spark.sql.warehouse.dir spark.sql.emr. spark.sql.queryExecutionListeners "
     "spark.sql.redaction. spark.sql.event."

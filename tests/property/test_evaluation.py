@@ -11,6 +11,7 @@ from operator import xor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
@@ -24,7 +25,7 @@ from rules_engine.spark.evaluator import SparkEvaluator
 from rules_engine.sql.allow_list import Category, allowed
 from rules_engine.worker.weighing import EVENTS, REASONS, STANDINGS, Numbers, Sides, Weighing, decided
 from tests import naive
-from tests.small_lake import rule, rule_set, write
+from tests.small_lake import put, rule, rule_set, write
 
 SQL_OF_CUSTOMERS = [
     "country = 'GB'",
@@ -198,6 +199,27 @@ def test_rare_aggregates_are_asked_of_groups(place: Place, tmp_path: Path) -> No
     for version in rules.versions:
         true, _ = naive.outcomes(evaluator.spark, evaluator.lake, version, rules, asked)
         assert evaluation.hits_per_rule[version.id] == len(true) > 0, version.sql
+
+
+def test_nan_is_more_than_every_number_whoever_wrote_the_file(spark: SparkSession, tmp_path: Path) -> None:
+    """Alone as in a shared pass: the statistics of a Parquet file need not count NaN."""
+    lake = write(tmp_path / "lake")
+    put(
+        tmp_path / "lake" / "customers",
+        {
+            "customer_id": pa.array(range(1, 9), pa.int64()),
+            "country": pa.array(["GB"] * 8),
+            "joined": pa.array([None] * 8, pa.date32()),
+            "spend": pa.array([None] * 8, pa.decimal128(12, 2)),
+            "score": pa.array([1.5, float("nan")] * 4),
+        },
+    )
+    evaluator = SparkEvaluator(spark, lake)
+    shared, alone = "SELECT customer_id FROM customers WHERE score > 5", " EXCEPT ALL SELECT customer_id FROM holdings"
+    rules = rule_set(rule("R-1", shared), rule("R-2", f"{shared}{alone} WHERE balance > 1e9"))
+    evaluation = evaluator.evaluate(rules, HitMatrix.of(rules), str(tmp_path / "run"), None)
+    assert [*evaluation.hits_per_rule.values()] == [4, 4]
+    assert evaluator.spark.sql(shared).count() == 4, "of files that are not held in memory"
 
 
 def split(text: str) -> list[str]:
