@@ -163,9 +163,9 @@ ANALYSED = """
     concat_ws(',', array(rate)) = '0.5'                              | SQL-324 | in an array
     exists (select 1 from orders where string(cast(amount as double) / 3) = kind) | SQL-324 | in a sub-query
     element_at(map(rate, 1), 0.0D) = 1                               | SQL-324 | floating keys: -0.0 is 0.0 to some
-    to_char(joined, 'yyyy') = '2024'                                 | SQL-324 | days as text on Spark 4 alone
-    to_char(last_seen, 'HH') = '12'                                  | SQL-324 | moments as text on Spark 4 alone
-    select person_id from (select person_id, sum(spend) over (order by joined range between interval 30 days preceding and current row) as s from people) where s > 5 | SQL-324 | days by an interval of days
+    to_char(joined, 'yyyy') = '2024'                                 | SQL-324, SQL-311 on 3.5 | days as text that Spark 3.5 does not make
+    to_char(last_seen, 'HH') = '12'                                  | SQL-324, SQL-311 on 3.5 | moments as text that Spark 3.5 does not make
+    select person_id from (select person_id, sum(spend) over (order by joined range between interval 30 days preceding and current row) as s from people) where s > 5 | SQL-324, SQL-311 on 3.5 | days by an interval of days, which Spark 3.5 does not know
     select name as person_id from people                             | SQL-314 | a key of another type
     select person_id from people order by rand()                     | SQL-311 | chance
     select first_value(person_id) from people                        | SQL-323 | any row's value
@@ -177,7 +177,9 @@ def test_what_spark_resolves_is_on_the_lists(session: SparkSession, row: Row) ->
     """Gate 2b knows types, relations and what names without brackets stand for."""
     form = Form.STATEMENT if row["rule"].startswith("select") else Form.PREDICATE
     found = analysed_plan.faults(session, example_rule(form, row["rule"]), example_schema(), AS_OF)
-    assert row["code"] in {fault.code for fault in found}
+    code, _, before = row["code"].removesuffix(" on 3.5").partition(", ")
+    wanted = before if before and session.version.startswith("3.5") else code
+    assert wanted in {fault.code for fault in found}
 
 
 @pytest.mark.parametrize("text", ["é" * 9_000, "\\\\ \\n'' 😀" * 3_000, "short"], ids=["long", "of pairs", "short"])
