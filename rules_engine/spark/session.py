@@ -61,8 +61,8 @@ found. Those of case mappings and fraction digits are of Spark 4 and make it ans
 case by Java's tables, and of two decimals whose common type has more than 38 digits the fraction is kept (a value that
 no longer fits is an error, where Spark 4 would drop the fraction and find 1.4 equal to 1).
 
-Statistics of Parquet files that others than Spark wrote, and of rows that Spark holds in memory, leave NaN out, which is
-more than every number: by them Spark would leave out rows that a condition on a double is true of.
+Statistics of Parquet files that others than Spark wrote, and of rows that Spark holds in memory, leave NaN out, which
+is more than every number: by them Spark would leave out rows that a condition on a double is true of.
 
 What two conditions have in common Spark would work out before the guards of either: ``a <> 0 AND b / a > 2`` then fails
 beside ``a <> 0 AND b / a < 9``, and ``a <> 0 AND b / a BETWEEN 2 AND 9`` by itself.

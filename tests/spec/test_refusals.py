@@ -94,6 +94,9 @@ PREDICATES = """
     country like 'FR*'                                                           | SQL-906 | stars are those of file names
     spend / 0 > 1                                                                | SQL-908 | it ends every run
     mod(visits, 0) = 1 or active                                                 | SQL-908 | so does a remainder
+    pmod(visits, 0) = 1                                                          | SQL-908 | by another name
+    split_part(name, ' ', 0) = 'Mary'                                            | SQL-908 | parts are numbered from 1
+    element_at(tags, 0) = 'gold'                                                 | SQL-908 | so are the elements of a list
     country = 'СANADA'                                                           | SQL-907 | the first letter is Cyrillic
     country in ('FR', 'Ｂ')                                                      | SQL-907 | a letter of full width
     name = 'ΑLPHA'                                                               | SQL-907 | a Greek one

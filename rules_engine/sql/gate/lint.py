@@ -28,7 +28,7 @@ def advice(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
         _of_nobody(nodes),
         _look_alikes(nodes),
         _edges(nodes),
-        _zeros(nodes),
+        _zeros(nodes, schema),
     ):
         if (fault := next(found, None)) is not None:
             yield fault
@@ -154,8 +154,25 @@ def of_value(name: str, text: str) -> Iterator[Fault]:
     yield from _edge(name, text)
 
 
-def _zeros(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+def _zeros(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
+    """Zeros that end a run; the first element of a list is 1, of a map 0 is a key like others."""
+    types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
+    lists = {name for name, type_ in types if type_.lower().startswith("array")}
+    divides, numbered = "it divides by zero", "Count from 1, or from the end by -1."
     for node in nodes:
-        divisor = node.expression.unnest() if isinstance(node, exp.Div | exp.IntDiv | exp.Mod) else None
-        if isinstance(divisor, exp.Literal) and not divisor.is_string and not float(divisor.name):
-            yield refuse("SQL-908", position(node))
+        match node:
+            case exp.Div():
+                zero, name, hint = node.expression, divides, "Write another divisor, or try_divide(a, b)."
+            case exp.IntDiv() | exp.Mod():
+                zero, name, hint = node.expression, divides, "Write another divisor."
+            case exp.Anonymous() if node.name.lower() == "pmod" and len(node.expressions) == 2:
+                zero, name, hint = node.expressions[1], divides, "Write another divisor."
+            case exp.SplitPart():
+                zero, name, hint = node.args["part_index"], "it asks for part 0 of a text", numbered
+            case exp.Bracket() if node.args.get("offset") == 1 and node.this.name.lower() in lists:
+                zero, name, hint = node.expressions[0], "it asks for element 0 of a list", numbered
+            case _:
+                continue
+        bare = zero.unnest()
+        if isinstance(bare, exp.Literal) and not bare.is_string and not float(bare.name):
+            yield refuse("SQL-908", position(node), name=name, hint=hint)
