@@ -118,7 +118,26 @@ def _read(spark: SparkSession, file: DataFile) -> bytes:
 
 def read(spark: SparkSession, frame: Frame, version: Version) -> DataFrame:
     """A table exactly as of a version; both formats take that by Spark's own option."""
-    return spark.read.format(frame.format.value).option("versionAsOf", version.number).load(version.path)
+    rows = spark.read.format(frame.format.value).option("versionAsOf", version.number).load(version.path)
+    return without_skipping(rows)
+
+
+def without_skipping(rows: DataFrame) -> DataFrame:
+    """
+    Rows of which none is left out by what a table's log says of floating numbers in its files: that leaves NaN out.
+
+    NaN is more than every number. Conditions on what is made of a column are asked of its rows, and of no log.
+    """
+    return rows.selectExpr(*(_asked_of_rows(field.name, field.dataType.simpleString()) for field in rows.schema.fields))
+
+
+def _asked_of_rows(name: str, type_: str) -> str:
+    """A column that may hold floating numbers as an expression of the same values; another as it is."""
+    column = f"`{name.replace('`', '``')}`"
+    if type_ in ("double", "float"):
+        return f"nanvl({column}, CAST('NaN' AS {type_})) AS {column}"
+    floats = re.search(r"\b(double|float)\b", type_)
+    return f"IF({column} IS NULL, NULL, {column}) AS {column}" if floats else column
 
 
 def missing(spark: SparkSession, frame: Frame, said: str) -> Fault | None:

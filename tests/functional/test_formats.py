@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
@@ -13,6 +14,7 @@ from rules_engine.errors import RunRefused
 from rules_engine.lake.codes import PACKAGES
 from rules_engine.lake.opening import opened, unread
 from rules_engine.lake.storage import landed
+from rules_engine.lake.tables import without_skipping
 from rules_engine.model.frame_options import OPTIONS
 from rules_engine.model.frames import Format, Frame
 from tests.formats import decided, rewritten
@@ -87,6 +89,20 @@ def test_which_metadata_of_an_iceberg_table_is_the_newest(spark: SparkSession, t
             landed(spark, frame, AS_OF)
         return
     assert landed(spark, frame, AS_OF).snapshot == row["read"]
+
+
+def test_no_row_with_nan_is_left_out_by_what_is_said_of_its_file(spark: SparkSession, tmp_path: Path) -> None:
+    """Asked as a table's own library asks its log: with the statistics of files, which leave NaN out."""
+    some = [float("nan"), 1.5] * 4
+    columns = {"d": pa.array(some), "f": pa.array(some, pa.float32()), "s": pa.array([{"x": each} for each in some])}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    asking = spark.newSession()
+    asking.conf.set("spark.sql.parquet.filterPushdown", "true")
+    rows = asking.read.parquet(str(tmp_path / "a.parquet"))
+    kept = without_skipping(rows)
+    assert kept.schema == rows.schema
+    for condition in ("d > 5", "f > 5", "s.x > 5"):
+        assert (rows.where(condition).count(), kept.where(condition).count()) == (0, 4), condition
 
 
 GONE = "org.apache.iceberg.exceptions.NotFoundException: File does not exist: /lake/c/data/00000.parquet"
