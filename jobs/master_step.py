@@ -78,9 +78,10 @@ def _copy(uri: str, on: str, target: Path) -> str:
     """Copy a file, a folder, or what a pattern names, of a day; the address of the copy, even where there is none."""
     folder, _, pattern = uri.replace("{day}", on).rpartition("/")
     place = Place(folder)
-    if MANIFEST in place.names():
+    names = place.names()
+    if MANIFEST in names:
         checked(place)
-    for name in (each for each in place.names() if fnmatchcase(each, pattern)):
+    for name in (each for each in names if fnmatchcase(each, pattern)):
         inside = place.below(name)
         if inside.kind() == "folder":
             for file in inside.files():

@@ -15,6 +15,7 @@ COMPARE: dict[type[exp.Expr], Callable[[Decimal, Decimal], bool]] = {
     exp.GT: operator.gt, exp.GTE: operator.ge, exp.LT: operator.lt, exp.LTE: operator.le, exp.EQ: operator.eq,
     exp.NEQ: operator.ne,
 }  # fmt: skip
+SIGNS: dict[type[exp.Expr], str] = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.EQ: "=", exp.NEQ: "<>"}
 _HOLE = "__value__"
 
 

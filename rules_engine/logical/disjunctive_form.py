@@ -68,8 +68,6 @@ class _Reader:
         """One question where the query has a normal form that joins no rows, or else what its parts ask."""
         try:
             form = self._form(query, named)
-            if form.joined is not None and _joins_groups(self.tree.root):
-                raise NotUnderstoodError("groups that are joined with rows, which repeat them")
         except NotUnderstoodError as problem:
             return self._of_parts(query, named, problem)
         apart = self._without_a_join(query, named) if form.joined is not None else None
@@ -77,7 +75,10 @@ class _Reader:
 
     def _form(self, query: exp.Expr, named: Named, *, grouping: bool = True) -> NormalForm:
         block = BlockReader(self.tree, self.schema, grouping=grouping).query(query.copy(), named, {})
-        return FormReader(self.tree, self.schema).of(block)
+        form = FormReader(self.tree, self.schema).of(block)
+        if form.joined is not None and _joins_groups(self.tree.root):
+            raise NotUnderstoodError("groups that are joined with rows, which repeat them")
+        return form
 
     def _of_parts(self, query: exp.Expr, named: Named, problem: NotUnderstoodError) -> Disjunction:
         """What the parts of a query ask; as one where a row is held against aggregates, and it can be."""

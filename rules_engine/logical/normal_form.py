@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from rules_engine.logical.aggregate_conditions import counted, filtered
 from rules_engine.logical.arithmetic import Against, exact_number
-from rules_engine.logical.comparisons import aggregates, tables
+from rules_engine.logical.comparisons import SIGNS, aggregates, tables
 from rules_engine.logical.join_sides import DimensionInList, JoinSide, SideReader
 from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
@@ -28,8 +28,6 @@ from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
 from rules_engine.model.frames import Schema
-
-_SIGNS: dict[type[exp.Expr], str] = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.EQ: "=", exp.NEQ: "<>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +256,7 @@ class FormReader:
     def _against(self, condition: exp.Expr, rows: str) -> Against:
         """An aggregate held against a number of the subject's own row that can be worked out for everybody."""
         bare = condition.unnest()
-        if type(bare) not in _SIGNS:
+        if type(bare) not in SIGNS:
             raise NotUnderstoodError
         call, other, kind = bare.this.unnest(), bare.expression, type(bare)
         if not isinstance(call, exp.AggFunc):
@@ -268,7 +266,7 @@ class FormReader:
         number = exact_number(expression, self.schema.types_of(self.schema.subject))
         if text is None or number is None or aggregates(other) or rows in tables(other):
             raise NotUnderstoodError
-        return Against(text, _SIGNS[kind], expression, number)
+        return Against(text, SIGNS[kind], expression, number)
 
     @property
     def _sides(self) -> SideReader:

@@ -128,12 +128,12 @@ def query_tree(sql: str) -> QueryTree:
     Raises:
         NotUnderstoodError: If sqlglot makes nothing of it, or it holds an aggregate that is not read as one.
     """
-    numbers = dict[str, int]()  # a rule may hold tens of thousands of texts
+    functions, numbers = allowed().functions, dict[str, int]()  # a rule may hold tens of thousands of texts
     pieces, at = list[str](), 0
     for first, after in _opaque(sql):
         text = sql[first:after]
         same = _SAME.get(text.lower())
-        called = allowed().functions.get(text.lower())
+        called = functions.get(text.lower())
         if same is None and called is not None and called.category is Category.AGGREGATE:
             raise NotUnderstoodError(f"the aggregate {text.lower()}")  # it would be read as a call about one row
         pieces += [sql[at:first], same or f"__stand_in_{numbers.setdefault(text, len(numbers))}__"]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, localcontext
 from typing import NamedTuple
 
 from sqlglot import exp
 
 from rules_engine.logical.arithmetic import Numeric, number, of_literal, of_type
+from rules_engine.logical.comparisons import SIGNS
 from rules_engine.logical.values import NotIndexable
 from rules_engine.logical.window_query import Comparison, Days, Sum, Term, Window, type_of
 
 FAR = 2**62
 """No sum is as far from zero."""
 
-_SIGNS: dict[type[exp.Expr], str] = {exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=", exp.EQ: "=", exp.NEQ: "<>"}
+_EXACT = Context(prec=200, traps=[Inexact])
+"""Numbers of 38 digits are added and multiplied without losing any."""
 
 
 class _Typed(NamedTuple):
@@ -36,12 +38,13 @@ class ComparisonReader:
 
     def comparison(self, node: exp.Expr) -> Comparison | None:
         """What a node says; None for what is none, and for a window held against a number: that is looked up."""
-        sign = _SIGNS.get(type(node))
+        sign = SIGNS.get(type(node))
         if sign is None or not isinstance(node, exp.Binary):
             return None
         try:
-            return self._same_type(node, sign) or self._numbers(node, sign)
-        except NotIndexable:
+            with localcontext(_EXACT):
+                return self._same_type(node, sign) or self._numbers(node, sign)
+        except (NotIndexable, Inexact):
             return None
 
     def _same_type(self, node: exp.Binary, sign: str) -> Comparison | None:

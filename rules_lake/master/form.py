@@ -60,9 +60,16 @@ def text_file(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
 LEAST = {"threads": 0, "seed": 0, "u_pairs": 1, "em_pairs": 1, "largest": 2, "largest_block": 2}
 
 
-def amounts(linking: Any) -> Iterator[Fault]:
-    """Amounts of linking that none can be."""
+def linking_faults(linking: Any) -> Iterator[Fault]:
+    """Words and amounts of linking that none can be."""
     which = "Master settings, [linking]"
+    if not 0 < linking.review <= linking.match < 1:
+        what = f"review = {linking.review} and match = {linking.match}."
+        yield Fault(which, what, "Choose 0 < review <= match < 1.")
+    if linking.backend not in ("duckdb", "spark"):
+        yield Fault(which, f"there is no backend '{linking.backend}'.", "Say duckdb or spark.")
+    if linking.train not in ("once", "always"):
+        yield Fault(which, f"train = '{linking.train}' means nothing.", "Say once or always.")
     for word, least in LEAST.items():
         if getattr(linking, word) < least:
             yield Fault(which, f"{word} = {getattr(linking, word)}.", f"The least that it can be is {least}.")

@@ -241,15 +241,12 @@ def _joined(table: pa.Table, columns: tuple[str, ...], between: str) -> pa.Array
 def text_of(column: pa.ChunkedArray) -> pa.Array:
     """Cells as text: a whole number without a fraction, a moment in its own spelling."""
     cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    whole = pc.and_(pc.equal(pc.round(cells), cells), pc.less(pc.abs(cells), 2.0**53)) if _fraction(cells) else None
+    is_floating = pa.types.is_floating(cells.type)
+    whole = pc.and_(pc.equal(pc.round(cells), cells), pc.less(pc.abs(cells), 2.0**53)) if is_floating else None
     if whole is not None and pc.all(whole).as_py():
         cells = pc.cast(cells, pa.int64())
     cells = pc.cast(cells, pa.string())
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), None, pc.utf8_trim_whitespace(cells))
-
-
-def _fraction(cells: pa.Array) -> bool:
-    return bool(pa.types.is_floating(cells.type))
 
 
 def _compared(settings: Settings, raw: pa.Table) -> pa.Table:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_lake.master.form import SEE, amounts, text_file, typed, unknown
+from rules_lake.master.form import SEE, linking_faults, text_file, typed, unknown
 from rules_lake.master.roles import ROLES
 
 
@@ -270,14 +270,7 @@ def _column_faults(which: str, said: Mapping[str, Any]) -> Iterator[Fault]:
 def _disagreements(settings: Settings) -> Iterator[Fault]:
     """What is well formed and cannot be meant."""
     linking, names = settings.linking, [source.name for source in settings.sources]
-    if not 0 < linking.review <= linking.match < 1:
-        what = f"review = {linking.review} and match = {linking.match}."
-        yield Fault("Master settings, [linking]", what, "Choose 0 < review <= match < 1.")
-    yield from amounts(linking)
-    if linking.backend not in ("duckdb", "spark"):
-        yield Fault("Master settings, [linking]", f"there is no backend '{linking.backend}'.", "Say duckdb or spark.")
-    if linking.train not in ("once", "always"):
-        yield Fault("Master settings, [linking]", f"train = '{linking.train}' means nothing.", "Say once or always.")
+    yield from linking_faults(linking)
     for name in settings.survivorship:
         if name not in settings.columns:
             yield Fault(
