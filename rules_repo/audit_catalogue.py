@@ -4,6 +4,7 @@ The schema itself as part of what is verified: owners, rights, functions, trigge
 It is asked by a query that this program carries, the text that the function of the migration has, and never by the
 function, which whoever tampers could replace. What is found is compared with the lines that a fresh migration leaves,
 which are shipped: those that every server writes alike, and for some versions of PostgreSQL those that it words itself.
+With them goes what the schema asks of PostgreSQL itself (:mod:`audit_built_in`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from rules_repo import audit_built_in
 from rules_repo.audit_faults import Findings
 
 if TYPE_CHECKING:
@@ -64,12 +66,13 @@ def lines(connection: Bare) -> frozenset[str]:
     """What the schema is on this server; names are looked up in PostgreSQL's own schema alone."""
     with connection.cursor() as cursor:
         cursor.execute(query())
-        return frozenset(line for (line,) in cursor)
+        return frozenset(line for (line,) in cursor) | audit_built_in.lines(connection)
 
 
 def digest(found: frozenset[str]) -> str:
-    """What the migration writes into the audit: SHA-256 of the lines in their order."""
-    return hashlib.sha256("\n".join(sorted(found, key=lambda line: line.encode())).encode()).hexdigest()
+    """What the migration writes into the audit: SHA-256 of the lines in their order, but those of PostgreSQL itself."""
+    own = (line for line in found if not line.startswith(audit_built_in.MARK))
+    return hashlib.sha256("\n".join(sorted(own, key=lambda line: line.encode())).encode()).hexdigest()
 
 
 def shipped(major: int) -> Shipped:
@@ -138,6 +141,9 @@ def _named(found: frozenset[str], wanted: frozenset[str], findings: Findings) ->
         if about not in meant:
             if kind in ("relation", "function") or rest.partition(".")[0] not in added:
                 findings.add(f"{ABOUT} ({kind}, added)", _which(about), "no migration made it.", REMEDY)
+        elif kind == audit_built_in.MARK:
+            what = "they are not those that PostgreSQL brings: somebody replaced or edited one that the schema asks."
+            findings.add(f"{ABOUT} ({kind})", _which(about), what, audit_built_in.REMEDY)
         elif about not in there:
             findings.add(f"{ABOUT} ({kind}, gone)", _which(about), "it is gone.", REMEDY)
         else:

@@ -1,20 +1,19 @@
 """What reaches into the schema from beside it, of which its own lines (:mod:`audit_catalogue`) say nothing.
 
 A table that inherits from one of the schema adds rows to it, a function in PostgreSQL's own schema is asked in place of
-its namesake, a right with a grant option is handed on, and a setting of a database lets references go unchecked.
+its namesake, a right with a grant option is handed on, and a setting of a database, or what runs at a login, lets
+references go unchecked.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rules_repo.audit_built_in import OWN
 from rules_repo.audit_faults import Findings
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Bare  # noqa: N812  the driver's connection
-
-OWN = 16_384
-"""The first number of an object that somebody made; those of PostgreSQL itself are lower."""
 
 HEIRS = """
     SELECT h.inhrelid::regclass::text, h.inhparent::regclass::text, c.relnamespace = 'rules'::regnamespace
@@ -48,6 +47,51 @@ NAMESAKES = f"""
         AND EXISTS (SELECT FROM pg_operator AS o WHERE o.oprname = p.oprname AND o.oid < {OWN})
         AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
     ORDER BY 1
+"""
+BESIDE = f"""
+    SELECT format('Cast from %s to %s', c.castsource::regtype, c.casttarget::regtype),
+        'PostgreSQL has none such, and values are read by it',
+        format('DROP CAST (%s AS %s);', c.castsource::regtype, c.casttarget::regtype) FROM pg_cast AS c
+    WHERE c.oid >= {OWN} AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype = 'e')
+        AND NOT EXISTS (SELECT FROM pg_type AS t WHERE t.oid IN (c.castsource, c.casttarget)
+            AND t.typnamespace NOT IN ('pg_catalog'::regnamespace, 'rules'::regnamespace))
+    UNION ALL SELECT format('Event trigger %I', e.evtname),
+        format('at each %s it runs %s, which may switch checks off', e.evtevent, e.evtfoid::regprocedure),
+        format('DROP EVENT TRIGGER %I;', e.evtname) FROM pg_event_trigger AS e WHERE e.evtenabled <> 'D'
+        AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = e.oid AND d.deptype = 'e')
+    UNION ALL SELECT 'Function ' || p.oid::regprocedure, 'its costs are not those that the migrations give it',
+        format('ALTER FUNCTION %s COST 100%s PARALLEL UNSAFE;', p.oid::regprocedure,
+            CASE WHEN p.proretset THEN ' ROWS 1000' ELSE '' END)
+    FROM pg_proc AS p WHERE p.pronamespace = 'rules'::regnamespace AND (p.proparallel <> 'u' OR p.procost <> 100
+        OR p.prorows <> CASE WHEN p.proretset THEN 1000 ELSE 0 END)
+    UNION ALL SELECT 'Sequence ' || s.seqrelid::regclass, 'it does not count one by one from 1',
+        format('ALTER SEQUENCE %s START 1 INCREMENT 1 NO MINVALUE NO MAXVALUE CACHE 1 NO CYCLE;', s.seqrelid::regclass)
+    FROM pg_sequence AS s JOIN pg_class AS c ON c.oid = s.seqrelid WHERE c.relnamespace = 'rules'::regnamespace
+        AND (s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle)
+            <> (1, 1, 1, 9223372036854775807, 1, false)
+    UNION ALL SELECT format('Column %s.%s', c.relname, a.attname), 'its texts are not compared byte by byte',
+        format('ALTER TABLE rules.%I ALTER COLUMN %I TYPE text COLLATE "default";', c.relname, a.attname)
+    FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+        AND a.attcollation <> t.typcollation
+    UNION ALL SELECT format('Statistics %I', s.stxname), 'the planner keeps samples by it of rules.' || c.relname,
+        format('DROP STATISTICS %s.%I;', s.stxnamespace::regnamespace, s.stxname)
+    FROM pg_statistic_ext AS s JOIN pg_class AS c ON c.oid = s.stxrelid WHERE c.relnamespace = 'rules'::regnamespace
+    UNION ALL SELECT format('Role %I', o.name), format('what it will make in the schema is open to %s', o.whom),
+        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA rules REVOKE ALL ON %s FROM %s;', o.name, o.kind, o.whom)
+    FROM (SELECT pg_get_userbyid(d.defaclrole) AS name, CASE a.grantee WHEN 0 THEN 'PUBLIC'
+            ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS whom, CASE d.defaclobjtype WHEN 'r' THEN 'TABLES'
+            WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' ELSE 'TYPES' END AS kind
+        FROM pg_default_acl AS d, aclexplode(d.defaclacl) AS a WHERE d.defaclnamespace = 'rules'::regnamespace
+            AND a.grantee <> d.defaclrole) AS o WHERE o.name NOT IN ('rules_owner', 'rules_views')
+    ORDER BY 1, 2, 3
+"""
+NUMBERED = """
+    SELECT s.seqrelid::regclass::text, t.oid::regclass::text, a.attname,
+        CASE WHEN has_sequence_privilege(s.seqrelid, 'SELECT') THEN coalesce(pg_sequence_last_value(s.seqrelid), 0) END
+    FROM pg_sequence AS s JOIN pg_depend AS d ON d.objid = s.seqrelid AND d.deptype = 'i'
+    JOIN pg_class AS t ON t.oid = d.refobjid JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+    WHERE t.relnamespace = 'rules'::regnamespace ORDER BY 1
 """
 OTHERS = """
     SELECT replace(o.type, ' object', ''), o.identity
@@ -120,6 +164,7 @@ def judge(connection: Bare, findings: Findings) -> None:
     for (thing,) in _rows(connection, NAMESAKES):
         what = "PostgreSQL has none such, and it is asked in place of its namesake."
         findings.add(about, f"PostgreSQL's own schema: {thing}", what, f"DROP {thing};")
+    _judge_more(connection, findings, about)
     for kind, thing in _rows(connection, OTHERS):
         findings.add(about, f"Schema rules: {kind} {thing}", "no migration made it.", f"DROP {kind.upper()} {thing};")
     for whose, setting, alter in _rows(connection, UNCHECKED):
@@ -136,7 +181,18 @@ def judge(connection: Bare, findings: Findings) -> None:
         findings.add(about, f"Role {member}", what, f"REVOKE {role} FROM {member};")
 
 
-def _rows(connection: Bare, query: str) -> list[tuple[str, ...]]:
+def _judge_more(connection: Bare, findings: Findings, about: str) -> None:
+    """What a query says in full; and sequences that stand below a number that is given. Higher ones are not known."""
+    for thing, what, cure in _rows(connection, BESIDE):
+        findings.add(about, thing, f"{what}.", cure)
+    for sequence, table, column, last in _rows(connection, NUMBERED):
+        ((given,),) = _rows(connection, f"SELECT coalesce(max({column}), 0) FROM ONLY {table}")
+        if last is not None and last < given:
+            cure = f"SELECT setval('{sequence}', {given});"
+            findings.add(about, f"Sequence {sequence}", f"it stands at {last}, and {given} is given already.", cure)
+
+
+def _rows(connection: Bare, query: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return list(cursor)

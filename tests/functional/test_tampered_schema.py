@@ -63,6 +63,15 @@ REACHES = """
     CREATE TEXT SEARCH CONFIGURATION rules.mine (COPY = pg_catalog.english)                | Schema rules: text search configuration rules.mine: no migration made it | DROP TEXT SEARCH CONFIGURATION rules.mine | anything else among them
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$ | session_replication_role=replica is set for everybody, by which references are not checked |  | references are off in every session
     ALTER TABLE rules.rule_version ALTER COLUMN sql SET STATISTICS 100                     | Column rule_version.sql: the planner keeps samples of it             | ALTER TABLE rules.rule_version ALTER COLUMN sql SET STATISTICS 0; ANALYZE rules.rule_version | the catalogue shows what rules say
+    CREATE STATISTICS public.mine ON tenant, sql FROM rules.rule_version                   | Statistics mine: the planner keeps samples by it of rules.rule_version | DROP STATISTICS public.mine | likewise, of several columns
+    CREATE CAST (text AS date) WITH INOUT AS IMPLICIT                                      | Cast from text to date: PostgreSQL has none such                     | DROP CAST (text AS date) | texts that pass for days
+    CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER mine ON ddl_command_end EXECUTE FUNCTION f() | Event trigger mine: at each ddl_command_end it runs public.f(), which may switch checks off | DROP EVENT TRIGGER mine | what runs beside every session
+    ALTER FUNCTION rules.tenants COST 0.001 PARALLEL SAFE                                  | Function rules.tenants(): its costs are not those                    | ALTER FUNCTION rules.tenants() COST 100 PARALLEL UNSAFE | a function that is planned otherwise
+    ALTER FUNCTION rules.rule_set(date, timestamptz) ROWS 1                                | Function rules.rule_set(date,timestamp with time zone): its costs are not those | ALTER FUNCTION rules.rule_set(date,timestamp with time zone) COST 100 ROWS 1000 PARALLEL UNSAFE | likewise
+    ALTER SEQUENCE rules.change_id_seq INCREMENT 100 CYCLE                                 | Sequence rules.change_id_seq: it does not count one by one from 1    | ALTER SEQUENCE rules.change_id_seq START 1 INCREMENT 1 NO MINVALUE NO MAXVALUE CACHE 1 NO CYCLE | numbers that skip
+    SELECT setval('rules.change_id_seq', 1)                                                | Sequence rules.change_id_seq: it stands at 1, and 3 is given already | SELECT setval('rules.change_id_seq', 3) | numbers that come again
+    ALTER TABLE rules.tenant_login ALTER COLUMN login TYPE text COLLATE "POSIX"            | Column tenant_login.login: its texts are not compared byte by byte   | ALTER TABLE rules.tenant_login ALTER COLUMN login TYPE text COLLATE "default" | logins that are alike
+    ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA rules GRANT SELECT ON TABLES TO PUBLIC | Role postgres: what it will make in the schema is open to PUBLIC | ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA rules REVOKE ALL ON TABLES FROM PUBLIC | tables of later migrations
 """
 
 
@@ -80,6 +89,25 @@ BY_HAND = """
     UPDATE pg_class SET relhasindex = false WHERE oid = 'rules.draft_rule'::regclass       | Relation rules.draft_rule: its triggers, checks            | all keys at once
     UPDATE pg_rewrite SET ev_enabled = 'D' WHERE ev_class = 'rules.rule'::regclass         | Relation rules.rule: its triggers, checks                  | a view without its query
 """
+
+
+BUILT_IN = """
+    statement                                                                              | says       | because
+    ---------------------------------------------------------------------------------------+------------+---
+    CREATE OR REPLACE FUNCTION pg_catalog.cardinality(anyarray) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS 'SELECT 9' | functions | every guard asks it
+    ALTER FUNCTION pg_catalog.textlike(text, text) LEAKPROOF                               | functions  | an error quotes what a barrier hides
+    ALTER FUNCTION pg_catalog.clock_timestamp() IMMUTABLE                                  | functions  | a clock that stands still
+    UPDATE pg_operator SET oprcode = 'textne'::regproc WHERE oprcode = 'texteq'::regproc AND oprleft = 'text'::regtype | operators | equal is another
+    UPDATE pg_cast SET castcontext = 'i' WHERE castsource = 'bigint'::regtype AND casttarget = 'integer'::regtype | casts | numbers cut short
+    UPDATE pg_aggregate SET agginitval = '{zoe}' WHERE aggfnoid = 'array_agg(anynonarray)'::regprocedure | aggregates | an approver more, wherever they are listed
+"""
+
+
+@pytest.mark.parametrize("case", cases(BUILT_IN))
+def test_what_postgresql_brings_and_was_replaced_in_place_is_named(lived_in: Office, case: Row) -> None:
+    """Functions, operators and casts that the schema asks, edited where they stand."""
+    lived_in("postgres", case["statement"])
+    assert f"Built-in {case['says']}: they are not those that PostgreSQL brings" in told(lived_in)
 
 
 @pytest.mark.parametrize("case", cases(BY_HAND))
