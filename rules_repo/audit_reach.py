@@ -86,6 +86,8 @@ BESIDE = f"""
             AND a.grantee <> d.defaclrole) AS o WHERE o.name NOT IN ('rules_owner', 'rules_views')
     ORDER BY 1, 2, 3
 """
+USED_UP = 2**62
+"""From here on somebody set a sequence, so that it will give no number any more."""
 NUMBERED = """
     SELECT s.seqrelid::regclass::text, t.oid::regclass::text, a.attname,
         CASE WHEN has_sequence_privilege(s.seqrelid, 'SELECT') THEN coalesce(pg_sequence_last_value(s.seqrelid), 0) END
@@ -182,12 +184,12 @@ def judge(connection: Bare, findings: Findings) -> None:
 
 
 def _judge_more(connection: Bare, findings: Findings, about: str) -> None:
-    """What a query says in full; and sequences that stand below a number that is given. Higher ones are not known."""
+    """What a query says in full; and sequences that stand below a number that is given, or are used up."""
     for thing, what, cure in _rows(connection, BESIDE):
         findings.add(about, thing, f"{what}.", cure)
     for sequence, table, column, last in _rows(connection, NUMBERED):
         ((given,),) = _rows(connection, f"SELECT coalesce(max({column}), 0) FROM ONLY {table}")
-        if last is not None and last < given:
+        if last is not None and not given <= last < USED_UP:
             cure = f"SELECT setval('{sequence}', {given});"
             findings.add(about, f"Sequence {sequence}", f"it stands at {last}, and {given} is given already.", cure)
 

@@ -28,6 +28,7 @@ RIGHTS = {
     ),
     "writes": ("GRANT pg_write_all_data TO {login}",),
     "reads": ("GRANT pg_read_all_data TO {login}",),
+    "tends": ("GRANT pg_maintain, pg_monitor, pg_signal_backend, pg_checkpoint TO {login}",),
     "two roles": ("GRANT rules_analyst, rules_approver TO {login}",),
     "roles": ("ALTER ROLE {login} CREATEROLE",),
 }
@@ -38,6 +39,7 @@ TAKEN_BACK = {
     ),
     "writes": ("REVOKE pg_write_all_data FROM {login}",),
     "reads": ("REVOKE pg_read_all_data FROM {login}",),
+    "tends": ("REVOKE pg_maintain, pg_monitor, pg_signal_backend, pg_checkpoint FROM {login}",),
     "roles": ("ALTER ROLE {login} NOCREATEROLE",),
 }
 
