@@ -174,7 +174,7 @@ def ours(data: Labelled, said: dict[str, Any]) -> set[Pair]:
         for number, table in enumerate(data.tables)
     ]
     records = master_records.records_of(settings, pa.concat_tables(parts), {})
-    made = build(settings, records, "2024-06-03", backend=lambda: InDuckDB(settings.linking))
+    made = build(settings, records, "2024-06-03", backend=lambda: InDuckDB(settings.linking), progress=told)
     found = set()
     for rows in made.masters.values():
         for a, b in combinations([records.keys[row] for row in rows], 2):
@@ -201,6 +201,12 @@ def _cells(table: pd.DataFrame, columns: str | list[str], role: str) -> pa.Array
         (None if all(pd.isna(c) for c in row) else between.join(str(c) for c in row if not pd.isna(c)) for row in rows),
         pa.string(),
     )
+
+
+def told(what: str, _: float) -> None:
+    """A step on stderr, with the moment and the memory that was held at most until then."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    typer.echo(f"{time.strftime('%H:%M:%S')}  {what}  (CPU {time.process_time():.0f} s, peak {peak:.1f} GB)", err=True)
 
 
 def scored(data: Labelled, contestant: str, work: Callable[[], Iterable[Pair]]) -> Score:

@@ -35,8 +35,7 @@ def build(
     chosen = desks.day(on, "--day") or now().date()
     said = mastering.load(settings)
     with desk.screen.progress() as progress:
-        progress("Linking records", 0.1)
-        outcome = mastering.built(said, chosen.isoformat(), replace)
+        outcome = mastering.built(said, chosen.isoformat(), replace, progress)
     manifest = outcome.manifest
     to_decide = sum(n for outcome_, n in manifest["pairs"].items() if outcome_ in reviewing.TO_DECIDE)
     content = {name: manifest[name] for name in ("day", "records", "masters", "sizes", "pairs", "trail", "input")}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.ports import Progress, silent
 from rules_lake.master import settings as master_settings
 from rules_lake.master.overrides import Override
 from rules_lake.master.records import Key
@@ -36,11 +37,11 @@ def life(subject: object) -> list[str]:
     return identity.life(subject, folders.trail(load(path).folder)) if path.exists() else []
 
 
-def built(settings: Settings, day: str, replace: bool = False) -> Outcome:
+def built(settings: Settings, day: str, replace: bool = False, progress: Progress = silent) -> Outcome:
     """Build a day's master."""
     from rules_lake.master.day import build_day
 
-    return build_day(settings, day, backend_of(settings), replace)
+    return build_day(settings, day, backend_of(settings), replace, progress)
 
 
 def to_decide() -> frozenset[str]:

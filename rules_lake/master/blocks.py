@@ -15,16 +15,41 @@ from splink.blocking_rule_library import CustomRule
 
 from rules_engine.errors import Fault
 
+MOST_PAIRS, FEW_PAIRS = 100, 10_000_000
+"""Pairs that the rules may bring together for each record; up to so many in all are never too many."""
+
 FITS = "fits_{}"
 """The column of a rule that has such blocks: 1 where a record's own is none of them, else nothing."""
+
+
+def within(compared: pa.Table, rules: Sequence[str], largest: int) -> tuple[int, int]:
+    """
+    The size up to which blocks are compared, ``largest`` at most, and the pairs that come of it, counted for each rule.
+
+    Below ``largest`` pairs still grow with the square of the records: the largest blocks go until what is left is
+    proportionate, whichever rule they are of.
+    """
+    blocks = (f"SELECT count(*) AS size FROM records WHERE {_all_known(rule)} GROUP BY {rule}" for rule in rules)
+    of_sizes = (
+        f"SELECT size, (size * (size - 1) // 2 * count(*))::BIGINT FROM ({' UNION ALL '.join(blocks)}) "
+        f"WHERE size BETWEEN 2 AND {largest} GROUP BY size ORDER BY size"
+    )
+    with duckdb.connect() as connection:
+        connection.register("records", compared)
+        found = connection.execute(of_sizes).fetchall()
+    allowed, pairs = max(FEW_PAIRS, MOST_PAIRS * len(compared)), 0
+    for size, more in found:
+        if pairs + more > allowed:
+            return size - 1, pairs
+        pairs += more
+    return largest, pairs
 
 
 def bounded(compared: pa.Table, rules: Sequence[str], largest: int) -> tuple[pa.Table, dict[str, str]]:
     """
     Records with a column for each rule of which a block has more than ``largest`` records; and the rules' columns.
 
-    Pairs of a block grow with its square, and blocks with the records: bounded, pairs grow as records do. What a block
-    would have brought together, another rule's may.
+    What a block would have brought together, another rule's may.
     """
     found: dict[str, str] = {}
     with duckdb.connect() as connection:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.ports import Progress, silent
 from rules_lake.master import outside, overrides
-from rules_lake.master.clusters import Clusters, Link, Pair, Refusal, joined
-from rules_lake.master.identity import Ids, Step, assigned
+from rules_lake.master.clusters import Clusters, Link, Pair, Refusal, joined, parted
+from rules_lake.master.identity import Ids, Step, assigned, resolved
 from rules_lake.master.linking import Backend, Linkage, Scored
 from rules_lake.master.model import Model
 from rules_lake.master.overrides import Override
@@ -17,6 +18,9 @@ from rules_lake.master.settings import Mode, Settings
 from rules_lake.master.survivorship import Kept, Survivorship
 
 MasterId = int | str
+
+TOGETHER = "one master before"
+"""What brought a pair together that no blocking rule did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ def build(
     before: Ids | None = None,
     model: Model | None = None,
     backend: OpenBackend | None = None,
+    progress: Progress = silent,
 ) -> Build:
     """
     The master of a day, from its records, what people decided, and the ids and the model of the build before.
@@ -73,15 +78,27 @@ def build(
     if backend is None:
         raise RunRefused(Fault("Master", "no backend was opened to link by.", "Set backend in [linking]."))
     in_force = overrides.in_force(decided)
-    linkage = Linkage(records, settings.linking, frozenset(settings.linking.compare) or settings.roles, backend())
+    compared = frozenset(settings.linking.compare) or settings.roles
+    linkage = Linkage(records, settings.linking, compared, backend(), progress)
     model = model if model and linkage.fits(model) else linkage.trained()
     scored = linkage.scored(model, settings.linking.review)
+    before = before or Ids(next_id=settings.first_id)
+    apart = _parted(records, before, scored, settings.linking.match)
+    scored += [p for p in linkage.of_pairs(model, apart, TOGETHER) if p.probability >= settings.linking.match]
+    scored.sort(key=lambda pair: (pair.left, pair.right))
+    progress(f"Joining {len(scored):,} pairs", 0.8)
     places = {key: place for place, key in enumerate(records.keys)}
     same, different = overrides.rows_of(in_force, places)
-    clusters = _clusters(settings, records, scored, (same, different), lambda pairs: linkage.of_pairs(model, pairs))
+    clusters = _clusters(
+        settings,
+        records,
+        scored,
+        (same, different),
+        lambda pairs: {(p.left, p.right): p.probability for p in linkage.of_pairs(model, pairs)},
+    )
     of_rows = clusters.members()
     keys = [[records.keys[row] for row in rows] for rows in of_rows.values()]
-    before = before or Ids(next_id=settings.first_id)
+    progress(f"Choosing what survives in {len(of_rows):,} masters", 0.85)
     ids = assigned(keys, before, day)
     masters: dict[MasterId, list[int]] = {ids.now[records.keys[rows[0]]]: rows for rows in of_rows.values()}
     return Build(
@@ -94,6 +111,20 @@ def build(
         ids.trail[len(before.trail) :],
         model,
     )
+
+
+def _parted(records: Records, before: Ids, scored: Sequence[Scored], match: float) -> list[Pair]:
+    """
+    Pairs of one master before that no link joins now.
+
+    A block that grew too large brings nobody together any more; that others arrived parts nobody.
+    """
+    groups: dict[int, list[int]] = {}
+    merged = before.merged()
+    for row, key in enumerate(records.keys):
+        if key in before.now:
+            groups.setdefault(resolved(before.now[key], merged), []).append(row)
+    return parted(len(records.keys), ((p.left, p.right) for p in scored if p.probability >= match), groups.values())
 
 
 def _clusters(

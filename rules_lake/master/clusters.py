@@ -172,6 +172,21 @@ def _refused(joining: _Joining, link: Link, decided: set[Pair], largest: int) ->
     return None
 
 
+def parted(rows: int, links: Iterable[Pair], groups: Iterable[Sequence[int]]) -> list[Pair]:
+    """
+    Pairs of a group's rows that no chain of links joins.
+
+    >>> parted(5, [(0, 1), (2, 3)], [[0, 1], [1, 2, 3]])
+    [(1, 2), (1, 3)]
+    """
+    joining = _Joining(rows, [None] * rows)
+    for a, b in links:
+        if (one := joining.root[a]) != (other := joining.root[b]):
+            joining.join(one, other)
+    pairs = (pair for group in groups if len(group) <= LOOKED_INTO for pair in combinations(sorted(group), 2))
+    return [(a, b) for a, b in pairs if joining.root[a] != joining.root[b]]
+
+
 def _chained_pairs(rows: int, links: Sequence[Link]) -> list[Pair]:
     """
     Pairs that are together by way of others, were every link to join.

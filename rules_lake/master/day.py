@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.ports import Progress, silent
 from rules_lake.master import folders, keyed, overrides, records
 from rules_lake.master.building import OpenBackend, build
 from rules_lake.master.settings import Mode, Settings
@@ -19,13 +20,16 @@ class Outcome:
     was_there: bool
 
 
-def build_day(settings: Settings, day: str, backend: OpenBackend, again: bool = False) -> Outcome:
+def build_day(
+    settings: Settings, day: str, backend: OpenBackend, again: bool = False, progress: Progress = silent
+) -> Outcome:
     """
     Build a day's master and write it, or find that it is written.
 
     Raises:
         RunRefused: For what is wrong with sources, decisions or days; nothing is written.
     """
+    progress("Reading the sources", 0.0)
     found, frames = _read(settings, day)
     decided = overrides.read(settings.overrides) if settings.mode is Mode.BUILT_IN else []
     earlier = folders.before(settings.folder, day)
@@ -35,7 +39,8 @@ def build_day(settings: Settings, day: str, backend: OpenBackend, again: bool = 
     if said := folders.already(settings.folder, day, digest, again):
         return Outcome(said, True)
     model = earlier.model if earlier and settings.linking.train == "once" else None
-    made = build(settings, found, day, decided, earlier.ids if earlier else None, model, backend)
+    made = build(settings, found, day, decided, earlier.ids if earlier else None, model, backend, progress)
+    progress(f"Writing {len(made.masters):,} masters", 0.95)
     return Outcome(folders.write(settings, found, made, decided, earlier, day, frames), False)
 
 

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from rules_engine.errors import RunRefused, raise_all
+from rules_engine.ports import Progress, silent
 from rules_lake.master import blocks, comparing
 from rules_lake.master.model import Model, averaged, settled
 from rules_lake.master.records import Records
@@ -23,6 +24,9 @@ from rules_lake.master.settings import Linking
 
 FEWEST_PAIRS = 25
 """Of a block with fewer pairs nothing is learnt: the model keeps what it begins with."""
+
+AT_ONCE = 10_000_000
+"""Pairs that are compared in one go: what they take of memory is the same however many there are."""
 
 PASSES = (
     "given_name, family_name",
@@ -52,6 +56,15 @@ class Scored:
     probability: float
     weight: float
     rule: str
+
+
+SAID = ("rid_l", "rid_r", "match_probability", "match_weight", "match_key")
+
+
+def _scored(said: Mapping[str, Any], rule: str) -> Scored:
+    """A pair as Splink says it."""
+    rows = said["rid_l"], said["rid_r"]
+    return Scored(min(rows), max(rows), round(said["match_probability"], 6), round(said["match_weight"], 3), rule)
 
 
 class Backend(Protocol):
@@ -116,11 +129,19 @@ class OnSpark:
 class Linkage:
     """One set of records under one model; the model is trained unless one is given."""
 
-    def __init__(self, records: Records, linking: Linking, roles: frozenset[str], backend: Backend) -> None:
+    def __init__(
+        self,
+        records: Records,
+        linking: Linking,
+        roles: frozenset[str],
+        backend: Backend,
+        progress: Progress = silent,
+    ) -> None:
         self._records, self._linking, self._backend = records, linking, backend
-        self._roles = roles
+        self._roles, self._progress = roles, progress
         raise_all(RunRefused, blocks.blocking_faults(self.rules, records.compared.column_names))
-        compared, self._bounded = blocks.bounded(records.compared, self.rules, linking.largest_block)
+        largest, self._pairs = blocks.within(records.compared, self.rules, linking.largest_block)
+        compared, self._bounded = blocks.bounded(records.compared, self.rules, largest)
         self._single = any(compared["single"].to_pylist())
         self._table = backend.register(compared, "records")
         self._linkers = 0
@@ -136,6 +157,7 @@ class Linkage:
 
     def trained(self) -> Model:
         """A model learnt from the records: by a seed, and the same however many threads there are."""
+        self._progress(f"Learning from {len(self._records.keys):,} records", 0.1)
         sure = [rule for rule in SURE if self._has(rule)]
         agreeing = self._pairs_of(sure)
         with quiet():
@@ -155,6 +177,7 @@ class Linkage:
         """What one block teaches; of few pairs, or of pairs that are all alike, it may be nothing."""
         from splink.internals.exceptions import EMTrainingException
 
+        self._progress(f"Learning from the records that agree on {rule}", 0.2)
         linker = self._linker(deepcopy(begun))
         blocked = blocks.rule_of(rule, self._single)
         try:
@@ -166,19 +189,23 @@ class Linkage:
         said: dict[str, Any] = linker.misc.save_model_to_json()
         return said
 
-    def scored(self, model: Model, least: float, rules: Iterable[str] = ()) -> list[Scored]:
+    def scored(self, model: Model, least: float) -> list[Scored]:
         """Every pair that a blocking rule brings together and that is at least so likely, in order."""
         if len(self._records.keys) < 2:
             return []
-        said = [*rules] or [*self.rules]
+        rules = [blocks.blocking_sql(r, self._single) + self._that_fit(r) for r in self.rules]
+        retained = ["source", "single", *self._bounded.values()]
+        parts = self._pairs // AT_ONCE + 1
+        scored: list[Scored] = []
         with quiet():
-            rules = [blocks.blocking_sql(r, self._single) + self._that_fit(r) for r in said]
-            retained = ["source", "single", *self._bounded.values()]
             linker = self._linker({**model.with_rules(rules), "additional_columns_to_retain": retained})
-            found = linker.inference.predict(threshold_match_probability=least or None).as_pyarrow_table()
-        names = ("rid_l", "rid_r", "match_probability", "match_weight", "match_key")
-        rows = zip(*(found[name].to_pylist() for name in names), strict=True)
-        scored = (Scored(min(a, b), max(a, b), round(p, 6), round(w, 3), said[int(key)]) for a, b, p, w, key in rows)
+            for part in range(parts):
+                said = f"Comparing {self._pairs:,} pairs" + (f", part {part + 1} of {parts}" if parts > 1 else "")
+                self._progress(said, 0.3 + 0.5 * part / parts)
+                found = linker.inference.predict_chunk((part + 1, parts), (1, 1), least or None, warning_mode="never")
+                rows = found.as_pyarrow_table().select([*SAID]).to_pylist()
+                scored += (_scored(row, self.rules[int(row["match_key"])]) for row in rows)
+                found.drop_table_from_database_and_remove_from_cache()
         return sorted(scored, key=lambda pair: (pair.left, pair.right))
 
     def _that_fit(self, rule: str) -> str:
@@ -186,15 +213,10 @@ class Linkage:
         name = self._bounded.get(rule)
         return f" AND l.{name} = r.{name}" if name else ""
 
-    def of_pairs(self, model: Model, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], float]:
-        """How likely given pairs are, whatever brings them together."""
+    def of_pairs(self, model: Model, pairs: Iterable[tuple[int, int]], because: str = "") -> list[Scored]:
+        """Given pairs, whatever brings them together."""
         wanted = sorted(set(pairs))
-        if not wanted:
-            return {}
-        rows = self._details(model, wanted)
-        return {
-            (min(r["rid_l"], r["rid_r"]), max(r["rid_l"], r["rid_r"])): round(r["match_probability"], 6) for r in rows
-        }
+        return [_scored(row, because) for row in self._details(model, wanted)] if wanted else []
 
     def details(self, model: Model, left: int, right: int) -> Mapping[str, Any]:
         """Everything the model says of one pair: levels, Bayes factors, probability."""

@@ -15,8 +15,8 @@ import pytest
 from demo.people import ROLES, Person, people, soiled
 from jobs.master_step import step as master_step
 from rules_engine.errors import RunRefused
+from rules_lake.master import blocks, folders, identity, linking, overrides
 from rules_lake.master import day as master_day
-from rules_lake.master import folders, identity, overrides
 from rules_lake.master.linking import InDuckDB
 from rules_lake.master.overrides import Override
 from rules_lake.master.settings import Settings, load
@@ -64,6 +64,11 @@ def ids(said: Settings, day: str) -> dict[str, int]:
     return {row["source_id"]: row["master_id"] for row in rows}
 
 
+def pairs(said: Settings, day: str) -> dict[tuple[str, str], str]:
+    rows = pq.read_table(Path(said.folder) / day / "pairs").to_pylist()
+    return {(row["key_a"], row["key_b"]): row["rule"] for row in rows}
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
@@ -106,6 +111,23 @@ def test_a_day_is_built_once_and_never_under_another(tmp_path: Path) -> None:
         build(said, "2024-06-03", replace=True)
     with pytest.raises(RunRefused, match="in their order"):
         build(said, "2024-06-01")
+
+
+def test_blocks_that_grew_too_large_part_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-LAKE-5: compared part by part or at once; who was one person stays so when no rule compares them any more."""
+    said = settings(tmp_path)
+    land(tmp_path, people(40, 3))
+    build(said, "2024-06-03")
+    for at_once, most_pairs, day in ((50, blocks.FEW_PAIRS, "2024-06-04"), (50, 0, "2024-06-05")):
+        monkeypatch.setattr(linking, "AT_ONCE", at_once)
+        monkeypatch.setattr(blocks, "FEW_PAIRS", most_pairs)
+        monkeypatch.setattr(blocks, "MOST_PAIRS", 0)
+        build(said, day)
+    whole, parts, none = ({**pairs(said, f"2024-06-0{n}")} for n in (3, 4, 5))
+    assert whole == parts
+    assert len(none) > 20
+    assert set(none.values()) == {"one master before"}
+    assert ids(said, "2024-06-03") == ids(said, "2024-06-05")
 
 
 def test_what_was_decided_wins(tmp_path: Path) -> None:

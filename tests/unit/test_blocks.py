@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from rules_lake.master import blocks
 from rules_lake.master.blocks import bounded
 from tests.spec.table import Row, cases
 
@@ -16,6 +17,25 @@ RECORDS = pa.table(
         "birth_date": ["19700101", "19700102", "19800101", "19700101", "19700103"],
     }
 )
+
+WITHIN = """
+    few | most | largest, pairs | because
+    ----+------+----------------+-------------------------------------------------------
+    10  | 0    | 500, 10        | all: a day of two, an address of three, a name of four
+    9   | 0    | 3, 4           | without the name
+    3   | 0    | 2, 1           | nor the address
+    0   | 1    | 3, 4           | five records, a pair each
+"""
+
+
+@pytest.mark.parametrize("row", cases(WITHIN))
+def test_the_largest_blocks_go_until_pairs_are_in_proportion(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever rule they are of."""
+    monkeypatch.setattr(blocks, "FEW_PAIRS", int(row["few"]))
+    monkeypatch.setattr(blocks, "MOST_PAIRS", int(row["most"]))
+    found = blocks.within(RECORDS, ["email", "family_name", "birth_date"], 500)
+    assert found == tuple(map(int, row["largest, pairs"].split(", ")))
+
 
 BLOCKS = """
     rule                                      | largest | fits          | because
