@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from rules_engine.errors import Fault
 from rules_engine.lake import cells, codes, json_records
-from rules_engine.lake.agreement import missing, undeclared
+from rules_engine.lake.agreement import Said, missing, undeclared
+from rules_engine.lake.json_records import plain
 from rules_engine.lake.text_faults import json_fault, lost_letters, value_fault
 from rules_engine.model.frames import Frame
 
@@ -59,11 +60,20 @@ def _of_columns(frame: Frame, types: Mapping[str, str], found: Found, name_of: C
         absent = frame.options.get("missing") == "null"
         said = [missing(name, others) for name in lost if not absent or name.lower() in map(str.lower, others)]
         near = {name.lower() for name in lost}
-        said += [undeclared(name, lost) for name in others if name.lower() not in near]
+        said += [
+            undeclared(name, lost) if plain(name) else _no_name(name) for name in others if name.lower() not in near
+        ]
         for each in said:
             what = each.what.replace("{file}", f"file {name_of(uri)}").replace("{has}", "has")
             remedy = each.remedy or 'Where it stands for no value, say options = { missing = "null" }.'
             yield Fault(f"Frame '{frame.name}'", what, remedy, codes.COLUMN)
+
+
+def _no_name(key: str) -> Said:
+    what = f"its {{file}} {{has}} a key '{key}' (digits shown as 9, letters as x), which is not declared."
+    return Said(
+        what, "Declare it if a column is called so; whose a record is stands in a value, not in a key.", codes.COLUMN
+    )
 
 
 def _by_file(found: Found, kind: str) -> dict[str, set[str]]:

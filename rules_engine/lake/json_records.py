@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from rules_engine.lake import cells
 from rules_engine.lake.letters import LOST
+from rules_engine.lake.text_faults import shape
 
 NAMES = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint"}
 """Types that Spark calls otherwise in JSON than in SQL."""
@@ -27,6 +28,9 @@ value that is none of its type, a text that should be a number, or a number that
 
 HALF = re.compile("[\ud800-\udfff]")
 """Half of a letter, as an escape of JSON may say one: no text can hold it."""
+
+PLAIN = re.compile(r"(?!.*\d{5})[^\W\d]\w*")
+"""What a key is called, and no value is: one word without five digits in a row."""
 
 FOUND = "file string, kind string, name string, count bigint, text string"
 
@@ -96,21 +100,41 @@ class RecordCheck:
             for name, type_ in self.types.items()
         }
 
+    @cached_property
+    def _near(self) -> frozenset[str]:
+        return frozenset(map(str.lower, self.types))
+
     def of_record(self, record: Pairs) -> Iterator[Finding]:
         """What is found in one record."""
         checks, names = self._checks, set()
         for name, value in record:
-            if name in names:
-                yield TWICE, name, ""
-            names.add(name)
             check = checks.get(name)
+            known = name if name.lower() in self._near else shown(name)
+            if name in names:
+                yield TWICE, known, ""
+            names.add(name)
             if check is None:
-                yield UNKNOWN, name, ""
+                yield UNKNOWN, known, ""
                 continue
             yield SEEN, name, ""
             if value is not None and (wrong := check(value)):
                 kind, _, key = wrong.partition(".")
                 yield kind, f"{name}.{key}" if key else name, HALF.sub(LOST, value) if isinstance(value, str) else "…"
+
+
+def plain(name: str) -> bool:
+    """Whether a key is a name."""
+    return PLAIN.fullmatch(name) is not None
+
+
+def shown(name: str) -> str:
+    """
+    A key that nobody declared, as it may be shown: what is no name may be somebody's value.
+
+    >>> shown("contry"), shown("anna@x.example"), shown("Anna Petit"), shown("c10042117")
+    ('contry', 'xxxx@x.xxxxxxx', 'xxxx xxxxx', 'x99999999')
+    """
+    return name if plain(name) else shape(name)
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=Pairs, parse_float=Written, parse_int=Written, parse_constant=Written)
@@ -215,7 +239,7 @@ def _struct(type_: Any) -> Callable[[Any], str]:
 def _twice(value: Pairs) -> str:
     """The first key of an object that stands there a second time, with what that is."""
     names = [name for name, _ in value]
-    return next((f"{TWICE}.{name}" for at, name in enumerate(names) if name in names[:at]), "")
+    return next((f"{TWICE}.{shown(name)}" for at, name in enumerate(names) if name in names[:at]), "")
 
 
 def _within(wrong: Iterable[str]) -> str:

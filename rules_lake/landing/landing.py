@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -196,10 +196,21 @@ def _read_through(
         columns = columns or records.found
         landed.append(LandedFile(file.name, file.bytes, digests[file.name], rows))
     faults += texts.faults()
+    faults += _again_faults(frame, landed)
     if not faults and not sum(file.rows for file in landed) and frame.key == (frame.subject_key,):
         faults.append(Fault(f"Frame '{frame.name}'", "the extract has no rows.", "Ask its source for another."))
     raise_all(RunRefused, faults)
     return columns, tuple(landed)
+
+
+def _again_faults(frame: Frame, landed: Sequence[LandedFile]) -> Iterator[Fault]:
+    """Files that are another one of their folder, byte by byte; of another folder its name may say what differs."""
+    first: dict[tuple[str, str], str] = {}
+    for file in landed:
+        other = first.setdefault((file.name.rpartition("/")[0], file.sha256), file.name)
+        if other != file.name and file.rows:
+            what = f"it is {other} again, byte by byte: its {file.rows:,} rows would count twice."
+            yield Fault(f"Frame '{frame.name}', file {file.name}", what, TAKE_AWAY)
 
 
 def _unlike(one: Mapping[str, str], other: Mapping[str, str]) -> str:
@@ -229,6 +240,9 @@ def _faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fa
         yield Fault(which, what, f"Land it once there is {FINISHED}: it is written last.")
     if not _data(files):
         yield Fault(which, "it has no file of data.", "Mend the address, or have it written again.")
+    packed = {f.name: _unpacked_name(f.name) for f in _data(files)}
+    for name in sorted(name for name, plain in packed.items() if plain != name and plain in packed):
+        yield Fault(which, f"its file {name} is {packed[name]}, packed: its rows would count twice.", TAKE_AWAY)
     fitting = SUFFIXES.get(frame.format.value, ())
     for file in _data(files):
         suffixes = [s.lower() for s in Path(file.name).suffixes if s.lower() not in PACKED]
@@ -237,7 +251,12 @@ def _faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fa
             yield Fault(which, what, "Land it once it has its name, or a folder without it.")
 
 
+def _unpacked_name(name: str) -> str:
+    return next((name.removesuffix(suffix) for suffix in PACKED if name.endswith(suffix)), name)
+
+
 ASIDE = ".landing-"
+TAKE_AWAY = "Take one of the two away."
 OF_A_DAY = re.compile(r"(?:[^=]+=)?[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Iterator
@@ -214,7 +215,9 @@ def told(which: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as problem:
+        full = isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
         what = f"it cannot be reached: {shown(str(problem)).splitlines()[0]}."
-        raise RunRefused(
-            Fault(shown(which), what, "Check the address and the rights of whoever asks.")
-        ) from None  # its text can hold credentials
+        remedy = "Check the address and the rights of whoever asks."
+        if full:
+            what, remedy = "there is no room left for it.", "Make room there, and do it again."
+        raise RunRefused(Fault(shown(which), what, remedy)) from None  # its text can hold credentials

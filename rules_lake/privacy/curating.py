@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.canonical import canonical_json
 from rules_engine.model.frames import Frame
 from rules_lake.landing.landing import place_of, snapshot
@@ -75,6 +75,7 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
     inputs, before = _inputs(known, columns, tokens), _before(target)
     if before is not None and before["inputs"] == inputs:
         return Curated(frame.name, day, before["rows"], _described(frame, columns), "")
+    raise_all(RunRefused, _strangers(frame, day, inputs, lake.below(frame.name)))
     manifest = snapshot(frame, day)
     aside = lake.below(f"{frame.name}/.curating-{uuid.uuid4().hex[:12]}")
     try:
@@ -87,6 +88,19 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
     finally:
         aside.remove()
     return Curated(frame.name, day, rows, _described(frame, columns), _why(before, inputs), made)
+
+
+def _strangers(frame: Frame, day: date, inputs: Mapping[str, Any], place: Place) -> Iterator[Fault]:
+    """Subjects that would have other keys than on other days: all of them would leave, and as many strangers come."""
+    others = [name for name in place.names() if not name.startswith(".") and name != day.isoformat()]
+    if not others or (was := _said(place.below(max(others)))) is None:
+        return
+    remedy = f"Leave it as it was on {was['day']}; to begin anew, with another history, curate into another folder."
+    which, key = f"Frame '{frame.name}'", frame.subject_key
+    if was["inputs"]["secret"] != inputs["secret"] and was["inputs"]["secret"] and inputs["secret"]:
+        yield Fault(which, "the secret of tokens is another: every member would be a stranger.", remedy)
+    if was["inputs"]["columns"].get(key) != inputs["columns"].get(key):
+        yield Fault(which, f"the privacy of its {key}, the subject's key, is another: all would be strangers.", remedy)
 
 
 def _described(frame: Frame, columns: Columns) -> dict[str, dict[str, str]]:
@@ -118,11 +132,19 @@ def _digest(content: object) -> str:
 
 def _before(target: Place) -> dict[str, Any] | None:
     """The manifest of what is there; None where there is nothing whole."""
-    text = target.text(MANIFEST)
+    found = _said(target)
     try:
-        found = json.loads(text or "")
-        return found if found["form"] == FORM and target.sha256(DATA) == found["sha256"] else None
-    except (ValueError, KeyError, RunRefused):
+        return found if found and target.sha256(DATA) == found["sha256"] else None
+    except (KeyError, RunRefused):
+        return None
+
+
+def _said(target: Place) -> dict[str, Any] | None:
+    """The manifest of a curated snapshot, as far as there is one."""
+    try:
+        found: dict[str, Any] = json.loads(target.text(MANIFEST) or "")
+        return found if found["form"] == FORM else None
+    except (ValueError, KeyError, TypeError, RunRefused):
         return None
 
 

@@ -179,6 +179,37 @@ def test_a_policy_that_cannot_be_is_refused_before_anything_is_written(row: Row,
     assert not (tmp_path / "lake").exists()
 
 
+STRANGERS = """
+    what changes   | refused                         | because
+    ---------------+---------------------------------+-------------------------------------------------
+    nothing        |                                 | the next day is as the day before
+    a column       |                                 | what is no key may have another policy
+    the secret     | the secret of tokens is another | every token is another
+    the key        | the privacy of its id           | a key as it landed is nobody's token
+    the domain     | the privacy of its id           | nor is a token of another domain
+"""
+OTHERWISE = {
+    "a column": ("last = 4", "last = 2"),
+    "the key": ('id = { type = "bigint", privacy = "tokenise" }', 'id = { type = "bigint", privacy = "keep" }'),
+    "the domain": ('privacy = "tokenise"', 'privacy = { policy = "tokenise", domain = "d" }'),
+}
+
+
+@pytest.mark.parametrize("row", cases(STRANGERS))
+def test_subjects_keep_their_keys_from_day_to_day(row: Row, tmp_path: Path) -> None:
+    """Else everybody would leave, and as many strangers come."""
+    curate(tmp_path, landed(tmp_path))
+    declared = parse(LANDED.replace(*OTHERWISE.get(row["what changes"], ("", ""))), str(tmp_path / "landed"))
+    land(str(tmp_path / "people"), declared.lake.frame("people"), DAY + timedelta(days=1), NOW)
+    secret = SECRET + "!" * (row["what changes"] == "the secret")
+    if not row["refused"]:
+        assert curate(tmp_path, declared, secret=secret)
+        return
+    with pytest.raises(RunRefused, match=row["refused"]):
+        curate(tmp_path, declared, secret=secret)
+    assert not (tmp_path / "lake/people/2024-06-02").exists()
+
+
 def test_a_token_stands_for_one_value_of_one_tenant_and_secret(tmp_path: Path) -> None:
     """The same in every frame and on every day, another for another tenant, secret or domain."""
     keys = TokenKeys.of(SECRET, "acme")

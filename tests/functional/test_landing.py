@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +19,7 @@ from rules_engine.lake import declaration
 from rules_engine.model.frames import Frame
 from rules_lake.landing.landing import land, verify
 from rules_lake.landing.manifest import checked
-from rules_lake.landing.place import Place, shown
+from rules_lake.landing.place import Place, shown, told
 from rules_lake.landing.records import Records
 from tests.extracts import DAY, HEADER, LINES, NOW, OBJECTS, declared, table, written
 from tests.spec.table import Row, cases
@@ -71,6 +72,9 @@ HALF = """
     csv     | latin                         | letters that are no UTF-8     | its letters would be others
     csv     | no rows                       | the extract has no rows       | a night without customers is a mistake
     csv     | gzip cut                      | cannot be read to its end     | half an archive
+    csv     | one file twice                | is b.csv again, byte by byte | its rows would count twice
+    csv     | one file packed beside        | is people.csv, packed         | a copy that was compressed and not removed
+    json    | a value for a key             | a key 'xxxx xxxxx'            | whose the record is stands where a name would
     json    | cut object                    | 1 lines are no JSON objects   | the writer was stopped within the last line
     json    | unknown name                  | 'contry', which is not        | the source renamed a column
     json    | a text for a day              | 'joined' has a value that is no date | another locale's day
@@ -100,6 +104,11 @@ HARM: dict[str, Done] = {
     "latin": lambda f: (f / "people.csv").write_bytes((HEADER + "1,Orléans,1.00,\n").encode("latin-1")),
     "no rows": lambda f: written(f, lines=(HEADER,)),
     "gzip cut": lambda f: (_emptied(f) / "people.csv.gz").write_bytes(gzip.compress((HEADER + LINES[0]).encode())[:-9]),
+    "one file twice": lambda f: (f / "b.csv").write_bytes((f / "people.csv").read_bytes()),
+    "one file packed beside": lambda f: (f / "people.csv.gz").write_bytes(
+        gzip.compress((f / "people.csv").read_bytes())
+    ),
+    "a value for a key": lambda f: written(f, "json", ('{"Anna Petit": {"customer_id": 1}}\n',)),
     "cut object": lambda f: written(f, "json", (*OBJECTS[:2], OBJECTS[2][:40] + "\n")),
     "unknown name": lambda f: written(f, "json", ('{"customer_id": 1, "contry": "FR"}\n',)),
     "a text for a day": lambda f: written(f, "json", ('{"customer_id": 1, "joined": "31.01.2020"}\n',)),
@@ -122,7 +131,7 @@ def test_what_is_half_written_or_not_as_declared_does_not_land(row: Row, tmp_pat
     with pytest.raises(RunRefused) as refused:
         land(str(source), frame, DAY, NOW)
     assert row["said"] in str(refused.value)
-    assert not {"FR", "west", "31.01"} & set(str(refused.value).replace("'", " ").split())
+    assert not {"FR", "west", "31.01", "Petit"} & set(str(refused.value).replace("'", " ").split())
     assert [path.name for path in (tmp_path / "landed").rglob("*")] in (["frames.toml"], ["customers", "frames.toml"])
 
 
@@ -249,6 +258,12 @@ ADDRESSES = """
 def test_an_address_is_shown_without_its_credentials(row: Row) -> None:
     """What manifests, messages and answers name a place by."""
     assert shown(row["address"]) == row["shown"]
+
+
+def test_a_disk_that_is_full_is_told_as_that() -> None:
+    """Not as an address or a right that is wrong."""
+    with pytest.raises(RunRefused, match=r"^/lake/a: there is no room left for it\. Make room"), told("/lake/a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_no_place_says_the_credentials_of_its_address() -> None:
