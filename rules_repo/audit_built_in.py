@@ -29,7 +29,8 @@ QUERY = f"""
         casts AS (SELECT c.* FROM pg_cast AS c WHERE c.oid < {OWN} AND c.castsource IN (TABLE types)
             AND c.casttarget IN (TABLE types)),
         names AS (SELECT DISTINCT m.found[1] AS name FROM pg_proc AS p,
-            regexp_matches(p.prosrc, '([a-z_0-9]+)\\(', 'g') AS m (found) WHERE p.pronamespace = 'rules'::regnamespace),
+            regexp_matches(p.prosrc, '([a-z_0-9]+)\\(', 'g') AS m (found) WHERE p.pronamespace = 'rules'::regnamespace
+            AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')),
         functions AS (SELECT p.* FROM pg_proc AS p WHERE p.oid < {OWN} AND p.pronamespace = 'pg_catalog'::regnamespace
             AND (p.proname IN (TABLE names) OR p.oid IN (SELECT o.oprcode FROM operators AS o)
                 OR p.oid IN (SELECT c.castfunc FROM casts AS c)))

@@ -64,6 +64,7 @@ BESIDE = f"""
             CASE WHEN p.proretset THEN ' ROWS 1000' ELSE '' END)
     FROM pg_proc AS p WHERE p.pronamespace = 'rules'::regnamespace AND (p.proparallel <> 'u' OR p.procost <> 100
         OR p.prorows <> CASE WHEN p.proretset THEN 1000 ELSE 0 END)
+        AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
     UNION ALL SELECT 'Sequence ' || s.seqrelid::regclass, 'it does not count one by one from 1',
         format('ALTER SEQUENCE %s START 1 INCREMENT 1 NO MINVALUE NO MAXVALUE CACHE 1 NO CYCLE;', s.seqrelid::regclass)
     FROM pg_sequence AS s JOIN pg_class AS c ON c.oid = s.seqrelid WHERE c.relnamespace = 'rules'::regnamespace
