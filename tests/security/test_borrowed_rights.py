@@ -24,7 +24,7 @@ def test_names_of_ones_own_are_asked_by_nobody_else(siege: Siege, login: str) ->
     """R1, R6, R7: functions, operators, aggregates, casts and tables of one's own, named like those that the schema asks."""
     before = siege.state("acme"), siege.power()
     with siege.granted(login, "objects"):
-        path = f"SET search_path = own_{login}, pg_temp, pg_catalog"
+        path = f"GRANT USAGE ON SCHEMA own_{login} TO PUBLIC; SET search_path = own_{login}, pg_temp, pg_catalog"
         tries = *calls(siege, login), *looks(siege)
         seen = siege.strike(
             login, *EVIL, *disguises(siege, f"own_{login}"), path, *tries, *types(f"own_{login}"), *tries

@@ -104,8 +104,8 @@ def tries(siege: Siege, login: str) -> Iterator[Try]:
         "postgres",
         "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'rules'::regnamespace AND relkind = 'S'",
     ):
-        yield sequence[0], "USAGE", f"SELECT nextval('{sequence[0]}')"  # type: ignore[misc]
-        yield sequence[0], "UPDATE", f"SELECT setval('{sequence[0]}', 1)"  # type: ignore[misc]
+        yield sequence[0], "USAGE", f"SELECT pg_catalog.nextval('{sequence[0]}')"  # type: ignore[misc]
+        yield sequence[0], "UPDATE", f"SELECT pg_catalog.setval('{sequence[0]}', 1)"  # type: ignore[misc]
         yield sequence[0], "SELECT", f"SELECT * FROM {sequence[0]}"  # type: ignore[misc]
     for name, arguments in siege("postgres", FUNCTIONS):
         nothing = ", ".join(f"NULL::{argument}" for argument in arguments)  # type: ignore[attr-defined]
