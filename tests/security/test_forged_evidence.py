@@ -25,7 +25,7 @@ INTO_ENTRIES = (
     "UPDATE rules.audit_entry SET login = 'zoe'",
     "DELETE FROM rules.audit_entry",
     "TRUNCATE rules.audit_entry",
-    "SELECT setval(c.oid, 1) FROM pg_class AS c WHERE c.relkind = 'S'",
+    "SELECT setval(c.oid, 1000) FROM pg_class AS c WHERE c.relkind = 'S'",
 )
 HOSTILE = (
     "x'; SELECT own_ann.evil(); --",
@@ -123,4 +123,4 @@ def test_no_lock_that_anybody_can_take_stops_an_edit_or_an_upgrade(fresh: Siege,
         schema.upgrade(fresh.office.url)
         fresh("ann", "INSERT INTO rules.category (key) VALUES ('while it is held')")
         fresh("adam", "INSERT INTO rules.governance (tenant, approvals_needed, reason) VALUES ('main', 3, 'more eyes')")
-    assert fresh("postgres", "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+        assert fresh("postgres", "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(2,)]
