@@ -212,8 +212,9 @@ def _who_may(said: str) -> str:
 
 ROLES = "docs/security.md has what each role may do: ask an administrator for the one that may."
 MAY = {
-    "rule": "Analysts insert and update (rules_analyst); nobody deletes a rule or changes its key or version. Retire"
-    " it: UPDATE rules.rule SET effective_to = …; take a draft back: DELETE FROM rules.draft WHERE ….",
+    "rule": "Analysts, approvers and auditors read it; analysts insert and update (rules_analyst); nobody deletes a"
+    " rule or changes its key or version. Retire it: UPDATE rules.rule SET effective_to = …; take a draft back:"
+    " DELETE FROM rules.draft WHERE ….",
     "membership_type parameter reference_list": "Analysts insert and update (rules_analyst); nobody deletes one or"
     " changes its key: past decisions name it.",
     "draft": "Analysts amend and take back drafts (rules_analyst).",

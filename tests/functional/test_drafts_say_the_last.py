@@ -143,3 +143,22 @@ def test_an_import_of_what_is_published_does_not_leave_a_draft_unseen(office: Of
         repository.propose(repository.rules(), repository.membership_types())
     office("ann", "SELECT rules.withdraw(2)")
     assert repository.propose(repository.rules(), repository.membership_types()).change is None
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Pacific/Pago_Pago"])
+def test_days_are_of_utc_whatever_the_zone_of_the_session(office: Office, zone: str) -> None:
+    """K18: in one of the two it is another day now; the day that is stored is said, or shown."""
+    ((today, end),) = office(
+        "ann", "SELECT d::text, (d + 2)::text FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS d) t"
+    )
+    there = f"SET TimeZone = '{zone}'; "
+    (said,) = office("bob", f"{there} SELECT rules.pause('BOND-001', 'odd', '{end}')")
+    assert said == (f"Rule BOND-001: paused from {today} to {end}.",)
+    refused = office.refusal("bob", f"{there} SELECT rules.pause('LOAN-001', 'odd', '{today}')")
+    assert f"would last from {today} to {today}" in refused
+    office(
+        "ann",
+        there + "INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql)"
+        " VALUES ('NEW-001', 'inclusion', 'GOLD', 10, 'customers', 'a > 1')",
+    )
+    assert office("ann", "SELECT effective_from::text FROM rules.draft WHERE rule_key = 'NEW-001'") == [(today,)]
