@@ -252,3 +252,32 @@ _WEIGHTED: tuple[tuple[Change, int], ...] = (
 )
 _CHANGES = [change for change, _ in _WEIGHTED]
 _OFTEN = [often for _, often in _WEIGHTED]
+
+_PLAIN: tuple[Change, ...] = (
+    _splice,
+    _operator,
+    _operator,
+    _column,
+    _column,
+    _value,
+    _value,
+    _function,
+    _swap,
+    _raise_up,
+)
+
+
+def plain(world: World, random: Random) -> Line:
+    """An honest rule, alone or with a second one, changed in up to three places by the words of honest rules."""
+    line = world.of(random.choice((Form.PREDICATE, Form.STATEMENT)), random)
+    sql, form = line.sql, line.form
+    if random.random() < 0.3:
+        condition, query = (world.of(f, random).sql for f in (Form.PREDICATE, Form.STATEMENT))
+        shape = random.choice(CONDITIONS if form is Form.PREDICATE else QUERIES)
+        sql = shape.format(
+            this=sql, condition=condition, query=query, key=world.schema.subject_key, frame=random.choice(world.frames)
+        )
+    words = WORD.findall(sql)
+    for _ in range(random.choice((1, 1, 2, 3))):
+        random.choice(_PLAIN)(words, world, random)
+    return Line(f"mutant of {line.tag}", form, "policy", "".join(words) or "x", line.frame)

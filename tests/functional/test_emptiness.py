@@ -174,6 +174,9 @@ CONSTANTS = """
     joined > to_date('2024-13-01', 'yyyy-MM-dd')                           | SQL-404 | Spark reads it while it plans
     joined <= add_months(:as_of, -24)                                      |         | what most rules work out
     SELECT customer_id FROM holdings WHERE balance > abs(-2147483648)      | SQL-404 | in a statement, too
+    2147483647 + 1 > spend                                                 | SQL-404 | Spark 3.5 meets it over an empty row first
+    1 / 0 > 1 AND spend > 5                                                | SQL-404 | and so does any other
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 1 / 0 | SQL-404 | after a group
 """
 """Values that rules write out, and Spark works out whatever the data."""
 

@@ -167,6 +167,8 @@ ANALYSED = """
     to_char(last_seen, 'HH') = '12'                                  | SQL-324, SQL-311 on 3.5 | moments as text that Spark 3.5 does not make
     select person_id from (select person_id, sum(spend) over (order by joined range between interval 30 days preceding and current row) as s from people) where s > 5 | SQL-324, SQL-311 on 3.5 | days by an interval of days, which Spark 3.5 does not know
     select name as person_id from people                             | SQL-314 | a key of another type
+    select person_id from orders group by person_id having count(*) * 3 | SQL-312 | a number as a truth, which only HAVING takes
+    select person_id from people where person_id in (select person_id from orders group by person_id having max(kind)) | SQL-312 | a text, in a sub-query
     select person_id from people order by rand()                     | SQL-311 | chance
     select first_value(person_id) from people                        | SQL-323 | any row's value
 """

@@ -106,6 +106,11 @@ PREDICATES = """
     country = 'FR '                                                              | SQL-909 | a space that nobody sees
     country in ('FR', ' BE')                                                     | SQL-909 | in a list, too
     country = 'F%'                                                               | SQL-906 | LIKE was meant
+    extract(dow from joined) = 0                                                 | SQL-906 | Sunday is 1
+    dayofweek(joined) in (0, 6)                                                  | SQL-906 | among others, too
+    month(joined) = 13                                                           | SQL-906 | no month
+    rate >= 0.9                                                                  | SQL-911 | so is NaN
+    not (active or rate < 0.9)                                                   | SQL-911 | by another way
     lower(country) = 'FR'                                                        | SQL-906 | no text in small letters is in capitals
     upper(country) = 'Fr'                                                        | SQL-906 | nor the other way round
     email = 'jane.doe@example.com'                                               | SQL-903 | a warning: rules are copied into logs
@@ -142,6 +147,7 @@ STATEMENTS = """
     select * from people p join orders o on p.person_id = o.person_id                      | SQL-143 | the key of two frames
     select * from people natural join orders                                               | SQL-143 | columns that cannot be counted
     select email from people                                                               | SQL-144 | something else than the key
+    select count(*) from orders                                                            | SQL-144 | how many there are is nobody
     select person_id from (select person_id, row_number() over (partition by country order by spend) as place from people) where place = 1 | SQL-901 | a warning: ties
 """
 

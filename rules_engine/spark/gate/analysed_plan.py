@@ -24,8 +24,8 @@ from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.membership import membership_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings
 from rules_engine.spark.gate.overflow import TRIED, overflow_warnings
-from rules_engine.spark.gate.parsed_plan import Parsed, broken, named, read
-from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, in_words, tree, view_name, walk
+from rules_engine.spark.gate.parsed_plan import Parsed, broken, each, named, read
+from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
 from rules_engine.spark.sandbox import active, handles, printed, rows_of
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.cures import of_types
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FILTER, ALIAS, WITH = "plans.logical.Filter", "plans.logical.SubqueryAlias", "plans.logical.WithCTE"
+HAVING, CAST = "analysis.UnresolvedHaving", "expressions.Cast"
 AGGREGATE, WINDOW = "expressions.aggregate.AggregateExpression", "expressions.WindowExpression"
 
 
@@ -81,7 +82,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         root = tree(shown.toJSON() if filters else printed(spark, plan))
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         said += [*order_faults(root, schema), *machine_faults(spark, shown, root, found)]
-        said += [*membership_faults(root, version), *growth_faults(root, shown)]
+        said += [*membership_faults(root, version), *growth_faults(root, shown), *_having_faults(plan, found)]
         said += join_keys.faults(root) if not said else ()
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))
@@ -123,6 +124,21 @@ def _node_faults(root: Node, schema: Schema, lists: Catalyst) -> Iterator[Fault]
             yield refuse("SQL-323", name=_short(node.children[0].name))
     yield from (refuse("SQL-321", name=_short(name)) for name in sorted(classes - lists.analysed))
     yield from (refuse("SQL-305", name=field) for field in sorted(unseen - lists.silent))
+
+
+def _having_faults(plan: Any, found: Parsed) -> Iterator[Fault]:
+    """A HAVING that is a number or a text: Spark's parser casts it, where a WHERE like it would be refused."""
+    having = (side for node in found.nodes if node.name == HAVING for side in held(node, "havingCondition"))
+    if all(side.name != CAST for side in having):
+        return
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        if node.getClass().getSimpleName() == "Filter" and node.condition().getClass().getSimpleName() == "Cast":
+            type_ = node.condition().child().dataType().simpleString()
+            if type_ != "boolean":
+                yield refuse("SQL-312", name=f"HAVING has a value of type {type_}.")
+        waiting += [*each(node.children()), *each(node.innerChildren())]
 
 
 def _statement_faults(plan: Any, schema: Schema) -> Iterator[Fault]:

@@ -73,7 +73,7 @@ def _value_faults(nodes: list[Node]) -> Iterator[Fault]:
         text, target = of_literal(cast.children[0]), cast.fields["dataType"]
         if text is not None and not is_value(text, str(target)):
             found, hint = ("true or false", _TRUTH) if target == "boolean" else ("a number", _NUMBER)
-            yield refuse("SQL-354", name=f"'{text[:40]}'", found=found, hint=hint)
+            yield refuse("SQL-354", name=f"'{text[:40]}'", found=found, hint=hint if text.strip() else _EMPTY)
 
 
 def _tries(plan: Any) -> bool:
@@ -104,9 +104,10 @@ def _keeps_text(target: Any) -> bool:
 def _literal_faults(cast: Node) -> Iterator[Fault]:
     text, target = of_literal(cast.children[0]), cast.fields["dataType"]
     if text is not None and not _is_written_out(text, target):
-        yield refuse("SQL-341", name=f"'{text[:40]}'", hint=_CURES[target])
+        yield refuse("SQL-341", name=f"'{text[:40]}'", hint=_CURES[target] if text.strip() else _EMPTY)
 
 
+_EMPTY = "Write IS NULL: an empty text is no value."
 _NUMBER = "Write a number without quotes and separators, with a point before decimals: 1000.50."
 _TRUTH = "Say each comparison whole: country = 'FR' OR country = 'BE', or country IN ('FR', 'BE')."
 

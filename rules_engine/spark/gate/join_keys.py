@@ -15,6 +15,7 @@ from rules_engine.errors import Fault
 from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type, number
 from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL, Spread, Spreads
 from rules_engine.spark.gate.spread_names import EXPRESSIONS
+from rules_engine.spark.gate.written_rows import is_written_out
 from rules_engine.sql.allow_list import refuse
 
 EQUAL = {f"{EXPRESSIONS}EqualTo", f"{EXPRESSIONS}EqualNullSafe"}
@@ -94,8 +95,11 @@ class _Reader:
             _, about = self.query(plan, outer=outer)
             if (about.correlated or several) and not about.tied:
                 self.found.append(refuse("SQL-332"))
-            elif about.correlated and node.name.endswith(".ScalarSubquery") and not self._is_one_each(plan):
-                self.found.append(refuse("SQL-334"))
+            elif node.name.endswith(".ScalarSubquery"):
+                if about.correlated and not self._is_one_each(plan):
+                    self.found.append(refuse("SQL-334", name="asks about the row outside"))
+                elif is_written_out(plan):
+                    self.found.append(refuse("SQL-334", name="reads VALUES"))
 
     def _plan(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
         """The columns of a plan; ``given`` are conditions above it that its rows will meet."""

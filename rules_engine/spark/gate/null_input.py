@@ -41,7 +41,7 @@ from rules_engine.sql.lexer import bind
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-WARNED = "SQL-904"
+WARNED, FAILED = "SQL-904", "SQL-402"
 
 NULL_SUBJECT = "'-1'"
 """The key of the subject of whom nothing is known, whatever the key's type."""
@@ -102,8 +102,10 @@ def null_input(spark: SparkSession, schema: Schema, rule_set: RuleSet, limits: L
     found += worlds.statements([v for v in rule_set.versions if runs_alone(v)])
     refused = {version.key for version, fault in found if fault.code != WARNED}
     found += worlds.plausible([v for v in rule_set.versions if v.key not in refused and not costs_little(v, schema)])
-    refused = {version.key for version, fault in found if fault.code != WARNED}
-    found += worlds.constants([v for v in rule_set.versions if v.key not in refused])
+    refused = {version.key for version, fault in found if fault.code not in {WARNED, FAILED}}
+    planned = [*worlds.constants([v for v in rule_set.versions if v.key not in refused])]
+    whatever = {version.key for version, _ in planned}
+    found = [(v, fault) for v, fault in found if fault.code != FAILED or v.key not in whatever] + planned
     order = {version.key: place for place, version in enumerate(rule_set.versions)}
     said = [replace(fault, which=f"Rule {v.key}") for v, fault in sorted(found, key=lambda f: order[f[0].key])]
     return NullInput(

@@ -161,9 +161,10 @@ def _windows(spark: SparkSession, made: Any, form: Form) -> Iterator[str]:
     while waiting:
         plan = waiting.pop()
         if plan.getClass().getSimpleName() == "WithWindowDefinition":
-            yield from (str(window.toJSON()) for window in _each(plan.windowDefinitions().values().toSeq()))
-        waiting += [*_each(plan.children()), *_each(plan.innerChildren())]
+            yield from (str(window.toJSON()) for window in each(plan.windowDefinitions().values().toSeq()))
+        waiting += [*each(plan.children()), *each(plan.innerChildren())]
 
 
-def _each(found: Any) -> Iterator[Any]:
+def each(found: Any) -> Iterator[Any]:
+    """The elements of one of Scala's sequences."""
     return (found.apply(at) for at in range(found.size()))

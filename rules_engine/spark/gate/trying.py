@@ -119,7 +119,7 @@ class Trial:
             if not _of_memory(problem):
                 failed = [] if forgiving else [(version, refuse("SQL-402", name=in_words(problem)))]
                 return Tried(failed=failed)
-            fault = refuse("SQL-403" if forgiving else "SQL-402", name=in_words(problem))
+            fault = refuse("SQL-403", name=in_words(problem))
         if self._spoilt or self._keepers:
             fault = self._untried()
         return Tried(again=[version]) if beside else Tried(failed=[(version, fault)])

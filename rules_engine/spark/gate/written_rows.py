@@ -19,3 +19,10 @@ def is_list(plan: Node) -> bool:
     if below == [f"{LOGICAL}Project"]:  # casts to the type that all rows have
         return all(cell.name in {ATTRIBUTE, "expressions.Cast"} for cell in cells) and is_list(plan.children[0])
     return below == [f"{LOGICAL}OneRowRelation"] and all(written(cell) is not None for cell in cells)
+
+
+def is_written_out(plan: Node) -> bool:
+    """Whether a query has all the rows that VALUES lists."""
+    while plan.name.endswith((".Project", ".SubqueryAlias")):
+        plan = plan.children[0]
+    return plan.name.endswith(".LocalRelation")

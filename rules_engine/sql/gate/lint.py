@@ -26,9 +26,11 @@ def advice(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
         _not_in(nodes),
         _addresses(nodes),
         _of_nobody(nodes),
+        _beyond_parts(nodes),
         _look_alikes(nodes),
         _edges(nodes),
         _zeros(nodes, schema),
+        _above_all(nodes, schema),
     ):
         if (fault := next(found, None)) is not None:
             yield fault
@@ -94,6 +96,41 @@ def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
                 yield say(position(node), name=f"LIKE '{node.expression.name[:40]}' by its brackets, * or ?", hint=hint)
 
 
+_PARTS = {
+    **dict.fromkeys(("dow", "dayofweek"), (1, 7)),
+    "weekday": (0, 6),
+    "quarter": (1, 4),
+    "month": (1, 12),
+    "day": (1, 31),
+    "hour": (0, 23),
+    "minute": (0, 59),
+}
+"""Parts of a day or moment with the least and most that each can be; to other databases Sunday is 0."""
+
+
+def _part(node: exp.Expr) -> str:
+    match node:
+        case exp.Extract():
+            return str(node.this.name).lower()
+        case exp.Anonymous() if node.name.lower() in {"date_part", "datepart"} and node.expressions:
+            return str(node.expressions[0].name).lower()
+        case exp.Anonymous():
+            return node.name.lower()
+    return node.key
+
+
+def _beyond_parts(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
+    """Numbers that a part of a day or moment never is: dayofweek(x) = 0."""
+    for node in nodes:
+        if not isinstance(node, exp.EQ | exp.In) or not (bounds := _PARTS.get(part := _part(node.this))):
+            continue
+        low, high = bounds
+        for held in [node.expression] if isinstance(node, exp.EQ) else node.expressions:
+            if isinstance(held, exp.Literal) and held.name.isdecimal() and not low <= int(held.name) <= high:
+                hint = f"It goes from {low} to {high}."
+                yield refuse("SQL-906", position(held), name=f"{held.name} as {part} of a moment", hint=hint)
+
+
 def _other_letters(node: exp.EQ) -> str:
     """The function by which one side has letters that the text on the other has not: lower(x) = 'FR'."""
     text, made = node.expression.unnest(), node.this.unnest()
@@ -152,6 +189,28 @@ def of_value(name: str, text: str) -> Iterator[Fault]:
     """Warnings about a text that rules compare with and do not write themselves: a parameter's, or one of a list."""
     yield from _look_alike(name, text)
     yield from _edge(name, text)
+
+
+def _above_all(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
+    """Comparisons that are true of NaN, where nothing asks for it: a floating column is to be greater."""
+    types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
+    floating = {name for name, type_ in types if type_.lower() in {"double", "float"}}
+    if not floating or any(isinstance(node, exp.IsNan) for node in nodes):
+        return
+    for node in nodes:
+        if isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE):
+            left, right = node.left.unnest(), node.right.unnest()
+            greater = left if isinstance(node, exp.GT | exp.GTE) != _is_negated(node) else right
+            if isinstance(greater, exp.Column) and greater.name.lower() in floating:
+                yield refuse("SQL-911", position(node), name=node.sql("spark")[:40], hint=greater.sql("spark"))
+
+
+def _is_negated(node: exp.Expr) -> bool:
+    """Whether an odd number of NOT stand around a comparison, with nothing but AND and OR between."""
+    negated, above = False, node.parent
+    while isinstance(above, exp.Paren | exp.And | exp.Or | exp.Not):
+        negated, above = negated != isinstance(above, exp.Not), above.parent
+    return negated
 
 
 def _zeros(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:

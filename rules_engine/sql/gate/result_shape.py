@@ -114,6 +114,11 @@ def statement_faults(tree: exp.Expr, answer: Answer, schema: Schema, subject_col
     name, *evidence = names
     if evidence:
         return
+    returned = tree.selects[0] if isinstance(tree, exp.Query) else None
+    if isinstance(returned, exp.AggFunc) and not isinstance(returned, exp.Max | exp.Min):
+        hint = f"{wanted}, and count in HAVING"
+        yield refuse("SQL-144", position(returned), name=returned.sql("spark")[:40], hint=hint)
+        return
     usable = {wanted.lower(), schema.subject_key.lower(), *(key.lower() for key in schema.subject_keys.values())}
     taken = {c.lower() for columns in schema.columns.values() for c in columns}
     if name not in usable and name in taken:
