@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from rules_engine.sql.day_words import HOURLY_MONTHS, LONE_MINUTES
 from rules_engine.sql.literals import is_invisible
 
 QUOTES = dict.fromkeys("‘’‚‛′´ʹʼˈ“”„‟«»″ʺ‹›", "'")
@@ -23,7 +22,7 @@ SIGNS = {
     "{": "Write a day as DATE '2024-06-01', a parameter as :name, and the values of IN in round brackets.",
     "}": "Write a day as DATE '2024-06-01'.",
     "#": "Write a day as DATE '2024-06-01', and -- before a comment.",
-    "@": "Write :name for a parameter.",
+    "@": "Write :name for a parameter, and array_contains(tags, 'x') for '@>'.",
     "≥": "Write >=.",
     "≤": "Write <=.",
     "≠": "Write <>.",
@@ -37,7 +36,7 @@ PARAMETER = "Declare a parameter and write :name"
 OPERATORS = {
     "::": "Write CAST(… AS …) for '::' after what is no name, literal, call or bracket.",
     "!": "Write NOT for '!', <> for '! =', and NOT name RLIKE '^F' for '!~'.",
-    "&&": "Write AND for '&&'.",
+    "&&": "Write AND for '&&'; of two lists arrays_overlap(a, b).",
     "=>": "Write >= for '=>'.",
     "|": "Write OR between conditions, || between texts.",
     "?": f"{PARAMETER}; for a choice write CASE WHEN … THEN … ELSE … END.",
@@ -117,6 +116,7 @@ def is_odd_space(character: str) -> bool:
 
 
 CASTS = "Cast to BOOLEAN, INT, BIGINT, DECIMAL(12, 2), DOUBLE, STRING, DATE or TIMESTAMP."
+LETTERED = "Write = for EQ, <> for NE, > for GT, >= for GE, < for LT, <= for LE."
 WORDINGS = (
     (
         r"^\s*(update|insert|delete|merge|create|drop|alter|truncate|show|explain|grant|call|exec|use)\b",
@@ -132,6 +132,15 @@ WORDINGS = (
     (r"\bconvert\s*\(", "Write CAST(x AS STRING), or date_format(day, 'yyyyMMdd')."),
     (r"\bas\s+\w+\s*(\(|\))", CASTS),
     (r"^\s*where\b", "Leave WHERE out: a rule is the condition that stands behind it."),
+    (r"^\s*[\^¬]", "Write NOT."),
+    (r"(=|<|>)\s*\.\s*($|\)|and\b|or\b)", "Write IS NULL, or IS NOT NULL."),
+    (r"''\s*dt?\b", "Write DATE '2024-06-01', or TIMESTAMP '2024-06-01 12:00:00'."),
+    (r"\bsounds\s+like\b", "Write LIKE, with % for any letters."),
+    (r"\b(eq|ne|gt|ge|lt|le)\b", LETTERED),
+    (
+        r"\bqualify\b",
+        "Write a whole SELECT: SELECT … FROM (SELECT …, row_number() OVER (…) AS place FROM …) t WHERE place = 1.",
+    ),
     (r"^\s*=\s*\w", "Leave the first '=' out, and write AND and OR between the parts."),
     (r"\d[ \u00a0]\d{3}\b", "Write numbers without separators: 1000."),
     (r"\bbetween\s+[^\s,]+\s*,", "Write AND between the two: BETWEEN 1 AND 5."),
@@ -145,7 +154,7 @@ WORDINGS = (
     (r"\d\s*%\s*($|\band\b|\bor\b|\))", "Write a share as a number: 0.05 for 5 %."),
     (r"\bmod\s+\d", "Write mod(a, b), or a % b."),
     (r"\*\*", "Write power(a, b)."),
-    (r"//", "Write -- before a comment."),
+    (r"//", "Write a div b for a whole quotient, -- before a comment."),
     (r"\btry_convert\s*\(", "Write TRY_CAST(x AS INT)."),
     (r"\bin\b\s*[^\s(]", "Put the values in brackets: IN ('FR', 'BE')."),
     (r"\bis\s+(not\s+)?['\d]", "Write = and <> between values; IS is for IS NULL, IS TRUE and IS FALSE."),
@@ -161,10 +170,10 @@ WORDINGS = (
 ANYWHERE = "Look for a missing operator, comma or bracket there."
 
 
-def of_condition(text: str) -> str:
+def of_condition(text: str, otherwise: str = ANYWHERE) -> str:
     """What to write instead of a condition that cannot be read; where to look, if nothing better is known."""
     bare = re.sub(r"'[^']*'", "''", text)
-    return next((cure for form, cure in WORDINGS if re.search(form, bare, re.IGNORECASE | re.DOTALL)), ANYWHERE)
+    return next((cure for form, cure in WORDINGS if re.search(form, bare, re.IGNORECASE | re.DOTALL)), otherwise)
 
 
 BEFORE_TEXT = {
@@ -176,7 +185,9 @@ BEFORE_TEXT = {
     "&": "Join texts with ||, or concat(a, b).",
     "binary": "Leave BINARY out: texts are compared as they are written.",
     "~": "Write RLIKE '^F', or LIKE with % for any letters.",
-    **dict.fromkeys("ne", "Leave the letter before the quotes out: every text is Unicode."),
+    "format": "Write date_format(day, 'yyyy-MM-dd').",
+    **dict.fromkeys("nebrx", "Leave the letter before the quotes out: every text is Unicode."),
+    **dict.fromkeys(("eq", "ne", "ge", "gt", "lt", "le"), LETTERED),
 }
 """By the word before a quoted text, where it is that of another language: what to write."""
 
@@ -204,6 +215,8 @@ def of_reading(said: str) -> str:
 
 def of_call(name: str) -> str:
     """What to write for an operator that is called like a function, as in a spreadsheet; empty for other names."""
+    if name in ("all", "any", "some"):
+        return "Compare with each value, or write IN (1, 2). "
     return f"Write a {name.upper()} b. " if name in ("and", "or") else ""
 
 
@@ -216,6 +229,9 @@ TYPES = (
     (r"\"trunc\(", "Write floor(x) or round(x, 1): trunc is for days, trunc(day, 'MONTH')."),
     (r"left hand side of an IN", "Return one column in the SELECT behind IN."),
     (r"Cannot extract `EPOCH`", "Write unix_timestamp(moment)."),
+    (r"\bany\(.* type \"ARRAY", "Write array_contains(tags, 'x')."),
+    (r"\"STRUCT<", "Put several values into IN: country IN ('FR', 'BE')."),
+    (r"\"\([^()]* (AND|OR) [^()]*\)\"", "NOT, AND and OR take conditions: compare the value with something."),
     (r"\"BOOLEAN\" type, however", "NOT, AND and OR take conditions: compare the value with something."),
     (r"requires the input type .*not \"STRING\"", "Join texts with ||, or concat(a, b)."),
     (r"second parameter requires.*INTERVAL", "Write day - INTERVAL '1' MONTH, or add_months(day, -1)."),
@@ -230,9 +246,10 @@ TYPES = (
     (r"\"INTERVAL DAY\" and", "Write datediff(a, b) > 30 for a number of days."),
     (r"`to_number` requires", "Write CAST(x AS INT)."),
     (
-        r"\"DATE\" and \"(TINY|SMALL|BIG)?INT",
+        r"\"DATE\" and \"((TINY|SMALL|BIG)?INT|DOUBLE)",
         "Compare a day with a day, DATE '2024-06-01', or year(day) with a number.",
     ),
+    (r"requires \d+ parameters? but", "Give it as many as docs/rule-sql.md shows."),
 )
 """Of Spark's words about types that do not go together: how they look, and the cure."""
 
@@ -245,33 +262,9 @@ def of_types(said: str) -> str:
     )
 
 
-_PATTERNS = (
-    *(
-        ("%Y", "yyyy"),
-        ("%m", "MM"),
-        ("%d", "dd"),
-        ("%H", "HH"),
-        ("%M", "mm"),
-        ("%S", "ss"),
-        ("YYYY|rrrr|RRRR", "yyyy"),
-        ("YY", "yy"),
-    ),
-    *(("(HH|hh)24", "HH"), ("MI|mi", "mm"), ("MON", "MMM"), ("(?<!S)SS(?!S)", "ss"), ("(?<!D)DD(?!D)", "dd")),
-)
-
-
-def of_pattern(written: str) -> str:
-    """A pattern of days as other databases write it, in Spark's letters; empty where nothing is another."""
-    plain = written
-    for theirs, ours in _PATTERNS:
-        plain = re.sub(theirs, ours, plain)
-    plain = HOURLY_MONTHS.sub(r"\1mm", LONE_MINUTES.sub(lambda found: found[0].upper(), plain))
-    plain = plain if "a" in plain else re.sub("h+|K+", "HH", plain)  # half a day, and not which
-    return plain if plain != written else ""
-
-
 COLUMNS = {
     **dict.fromkeys(("rownum", "rowid", "rowcount"), "Rank the rows in a SELECT: row_number() OVER (ORDER BY …, key)."),
+    **dict.fromkeys(("date", "sysdate", "today", "now"), "Use :as_of, the day the run is about."),
     **dict.fromkeys(("nan", "inf", "infinity"), "Write isnan(x), or double('NaN')."),
     **dict.fromkeys(("none", "nil", "na", "undefined"), "Write IS NULL, or IS NOT NULL."),
     **dict.fromkeys(

@@ -40,10 +40,10 @@ def _is_run(run: str, length: int, read: bool) -> bool:
     return length <= _LONGEST.get(letter, 0) and length in _FIXED.get(letter, (length,))
 
 
-LONE_MINUTES = re.compile(r"(?<![HhKkm])(?<![HhKk][^A-Za-z])(?<![HhKk]\[[^A-Za-z])m+(?!m)(?![^A-Za-z]?s)")
+_LONE_MINUTES = re.compile(r"(?<![HhKkm])(?<![HhKk][^A-Za-z])(?<![HhKk]\[[^A-Za-z])m+(?!m)(?![^A-Za-z]?s)")
 """Minutes that follow no hour and go before no second: months were meant."""
 
-HOURLY_MONTHS = re.compile(r"(?<=[HhKk])([^A-Za-z]?)MM?(?!M)")
+_HOURLY_MONTHS = re.compile(r"(?<=[HhKk])([^A-Za-z]?)MM?(?!M)")
 """Months behind an hour: minutes were meant."""
 
 
@@ -58,8 +58,8 @@ def is_mixed(text: str) -> bool:
     runs = [run[0] for run in _RUN.finditer(plain)]
     letters, hour = set("".join(runs)), set("HhKk") & set(plain)
     return bool(
-        LONE_MINUTES.search(plain)
-        or HOURLY_MONTHS.search(plain)
+        _LONE_MINUTES.search(plain)
+        or _HOURLY_MONTHS.search(plain)
         or ("S" in letters and hour and "s" not in letters)  # fractions of no second
         or (letters & set("hK") and "a" not in letters)  # half a day, and not which
         or "DD" in runs  # fails from the hundredth day of a year on
@@ -119,3 +119,28 @@ WORDS: Mapping[str, tuple[Callable[[str], bool], str]] = MappingProxyType(
     }
 )
 """What a text written out may be asked to be, by the name that ``allowed.toml`` has for it, and how that is said."""
+
+
+_PATTERNS = (
+    *(
+        ("%Y", "yyyy"),
+        ("%m", "MM"),
+        ("%d", "dd"),
+        ("%H", "HH"),
+        ("%M", "mm"),
+        ("%S", "ss"),
+        ("YYYY|rrrr|RRRR", "yyyy"),
+        ("YY", "yy"),
+    ),
+    *(("(HH|hh)24", "HH"), ("MI|mi", "mm"), ("MON", "MMM"), ("(?<!S)SS(?!S)", "ss"), ("(?<!D)DD(?!D)", "dd")),
+)
+
+
+def of_pattern(written: str) -> str:
+    """A pattern of days as other databases write it, in Spark's letters; empty where nothing is another."""
+    plain = written
+    for theirs, ours in _PATTERNS:
+        plain = re.sub(theirs, ours, plain)
+    plain = _HOURLY_MONTHS.sub(r"\1mm", _LONE_MINUTES.sub(lambda found: found[0].upper(), plain))
+    plain = plain if "a" in plain else re.sub("h+|K+", "HH", plain)  # half a day, and not which
+    return plain if plain != written else ""

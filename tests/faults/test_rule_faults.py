@@ -41,6 +41,7 @@ FAULTS = """
     customers | int(code) > 5                                                                                | CAST_INVALID_INPUT              | a cast by its short name
     customers | CAST(born AS DATE) < :as_of                                                                 | CAST_INVALID_INPUT              | 31 February
     customers | to_date(born, 'yyyy-MM-dd') < :as_of                                                        | CANNOT_PARSE_TIMESTAMP          | 31 February in a format
+    customers | to_number(code, '999') > 3                                                                  | INVALID_FORMAT                  | one code is no number of that format
     customers | make_date(2024, month, 1) < :as_of                                                          | DATETIME_FIELD_OUT_OF_BOUNDS    | month 13
     customers | n + n > 5                                                                                   | ARITHMETIC_OVERFLOW             | an int grows too large
     customers | big * 2 > 5                                                                                 | ARITHMETIC_OVERFLOW             | a bigint grows too large

@@ -84,6 +84,7 @@ IN_SILENCE = """
     try_divide(1, 0) IS NULL                                                          | true  | a division that may fail
     'FR' = 'fr'                                                                       | false | letters are compared as written
     '' IS NULL                                                                        | false | an empty text is a text
+    extract(dow FROM DATE '2024-06-02') = 1                                          | true  | the first day is Sunday
     add_months(DATE '2024-02-29', 12) = DATE '2025-02-28'                             | true  | a birthday on 29 February
 """
 CURES = [

@@ -15,8 +15,7 @@ from rules_engine.errors import Fault
 from rules_engine.model.canonical import ParameterValue
 from rules_engine.sql import regular_expressions as patterns
 from rules_engine.sql.allow_list import Category, Function, allowed, refuse
-from rules_engine.sql.cures import of_pattern
-from rules_engine.sql.day_words import WORDS
+from rules_engine.sql.day_words import WORDS, of_pattern
 from rules_engine.sql.gate.syntax import position, unknown_function, written_name
 from rules_engine.sql.regular_expressions import Unsound
 from rules_engine.sql.tokens import Kind, Token

@@ -76,7 +76,9 @@ def _form_faults(form: Form, words: Sequence[Token]) -> Iterator[Fault]:
         if token.text == "," and (before.text in {"(", ","} or before.word in {"select", "by", "distinct"}):
             yield refuse("SQL-101", token.start, name=" near ','", hint=ANYWHERE)
         if token.text == ")" and before.text == ",":
-            yield refuse("SQL-101", before.start, name=" near ', )'", hint=ANYWHERE)
+            yield refuse("SQL-101", before.start, name=" near ', )'", hint="Leave the last comma out.")
+        if token.text == ")" and before.text == "+":
+            yield refuse("SQL-103", before.start, name="(+)", hint="Write LEFT JOIN … ON ….")
         if before.word == "table" and before.kind is Kind.WORD and token.kind in {Kind.WORD, Kind.QUOTED}:
             yield refuse("SQL-103", before.start, name="TABLE for a query", hint="Write SELECT … FROM ….")
         if before.word == "select" and token.word == "top" and token.kind is Kind.WORD:
@@ -155,6 +157,7 @@ def _refused(node: exp.Expr, refused: str, text: str) -> Fault:
     if isinstance(node, exp.Func) and "." not in refused and written not in allowed().functions and written:
         return unknown_function(written, position(node))
     name, instead = allowed().refused_nodes.get(refused, (refused, "docs/rule-sql.md lists what is."))
+    instead = of_condition(text, instead) if isinstance(node, exp.Command) else instead
     return refuse("SQL-103", position(node), name=name, hint=instead)
 
 
@@ -200,9 +203,8 @@ def _lenient(node: exp.Expr) -> Iterator[Fault]:
     """More that sqlglot reads and Spark does not."""
     match node:
         case exp.In() if not (node.args.get("query") or node.expressions):
-            yield refuse(
-                "SQL-101", position(node), name=" after IN", hint="Put the values in brackets: IN ('FR', 'BE')."
-            )
+            hint = "Put the values in brackets, one at least: IN ('FR', 'BE')."
+            yield refuse("SQL-101", position(node), name=" after IN", hint=hint)
         case exp.Is() if not isinstance(node.expression, exp.Null | exp.Boolean):
             yield refuse("SQL-101", position(node), name=" after IS", hint="Write IS NULL, or = and <> between values.")
         case exp.Tuple() if not node.expressions:

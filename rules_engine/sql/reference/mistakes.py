@@ -32,6 +32,7 @@ gate. What differs in silence:
 - Texts are compared as they are written: `'FR' = 'fr'` is false, as in PostgreSQL and Oracle; SQL Server and MySQL say
   true. An empty text is no NULL; to Oracle it is one.
 - `add_months(DATE '2024-02-29', 12)` is 2025-02-28: who was born on 29 February is of age on the 28th.
+- Sunday is 1 and Saturday 7 to `dayofweek(day)` and `extract(dow FROM day)`, as in BigQuery; to PostgreSQL Sunday is 0.
 - A condition that is unknown (NULL) is a miss, unless the rule says `when_unknown`.
 
 """
