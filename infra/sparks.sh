@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The gates, every allowed function, the index, both corpora through every plan and the demo on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
+# The gates, every allowed function, the index, runs of what the gates accept, both corpora through every plan and the demo on every supported Spark, each installed from the package index: infra/sparks.sh [VERSION...]
 # 4.1.1 is the one of .venv; the others go into build/sparks/VERSION and stand before it on Python's path.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -73,6 +73,7 @@ for version in "${versions[@]}"; do
     part "$version" gates .venv/bin/python -m pytest -q -p no:cacheprovider tests/functional/test_spark_gates.py
     part "$version" functions .venv/bin/python -m pytest -q -p no:cacheprovider tests/functional/test_function_table.py
     part "$version" index .venv/bin/python -m pytest -q -p no:cacheprovider tests/property/test_*_on_spark.py
+    part "$version" accepted .venv/bin/python -m tests.accepted_runs --rules 200
     for corpus in berka german_credit; do
         [ ! -d "$shared/corpora/$corpus" ] || part "$version" "$corpus" .venv/bin/python -m tests.acceptance --plans "$shared/corpora/$corpus"
     done

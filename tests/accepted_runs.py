@@ -159,11 +159,10 @@ def _cell(type_: str, is_key: bool, at: int, place: int, empty: bool) -> Any:
     return None if empty else value(type_, at + place)
 
 
-def run(spark: SparkSession, rules: int, seed: int) -> dict[str, Told]:
-    """By the subject's frame of each world what became of its own rules and of so many mutants."""
-    found = dict[str, Told]()
+def run(spark: SparkSession, rules: int, seed: int) -> Iterator[tuple[str, Told]]:
+    """By the name of each world what became of its own rules and of so many mutants."""
     for number, world in enumerate(worlds(sorted(allowed().functions))):
-        told = found[NAMES[number]] = Told()
+        told = Told()
         folder = Path(tempfile.mkdtemp(prefix="accepted-runs-"))
         try:
             place = Place(spark, world.schema, folder)
@@ -174,7 +173,7 @@ def run(spark: SparkSession, rules: int, seed: int) -> dict[str, Told]:
                 place.run(versions[first : first + BATCH], told)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    return found
+        yield NAMES[number], told
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,19 +182,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     said = parser.parse_args(arguments)
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    failed = False
     with local_spark() as spark:
-        found = run(spark, said.rules, said.seed)
-        for name, told in found.items():
+        for name, told in run(spark, said.rules, said.seed):
             refused = sum(told.refused.values())
             print(
                 f"{name}: {told.asked:,} rules that the pure gates accept, {refused:,} faults by Spark and the try, "
                 f"{told.accepted:,} accepted, {told.on_a_value.total()} fail on a value, "
-                f"{len(told.faults)} refused by the run, Spark {spark.version}"
+                f"{len(told.faults)} refused by the run, Spark {spark.version}",
+                flush=True,
             )
             print("   ", dict(told.refused), dict(told.on_a_value))
             for fault in told.faults:
                 print("FAULT", fault)
-    return 1 if any(told.faults or not told.accepted for told in found.values()) else 0
+            failed = failed or bool(told.faults) or not told.accepted
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
