@@ -19,11 +19,13 @@ from jobs.reviewing import planned, saved, written
 from jobs.wiring import Installation, opened
 from rules_engine.errors import ChangeRefused, Fault, RunRefused
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.rules import RuleVersion
 from rules_engine.review.page import page
 from rules_engine.review.plan import Plan
 from rules_engine.review.segments import groups_in_words
 from rules_repo.changes import ChangeBook, Standing
 from rules_repo.drafted import Drafts, first_day_of, of_file
+from rules_repo.lints import between
 
 Change = Annotated[
     int | None, typer.Option("--change", help="The change to plan; without it the only one not published.")
@@ -45,6 +47,8 @@ class Draft(NamedTuple):
     words: str
     drafted: Callable[[RuleSet, date], RuleSet]
     first_day: Callable[[date], date]
+    timelines: tuple[RuleVersion, ...]
+    """All days of the rules that it says anything of."""
     change: Standing | None = None
 
 
@@ -67,6 +71,8 @@ def plan(
     chosen = day(as_of, "--as-of")
     with opened(desk.settings(history=history)) as installation, desk.screen.progress() as progress:
         draft = _of_file(installation, file) if file else _of_change(installation, change)
+        for warning in between(draft.timelines):
+            desk.screen.note(f"Warning: {warning}")
         progress("Starting Spark", 0.0)
         found = planned(installation, draft.drafted, draft.first_day, chosen, now(), progress)
         recorded = _recorded(desk, installation, draft.change, found) if record else ()
@@ -89,6 +95,7 @@ def _of_change(installation: Installation, number: int | None) -> Draft:
         f"change {which} · {standing.title} · {standing.state}",
         lambda before, on: drafts.rule_set(standing, before, on),
         lambda on: drafts.first_day(which, on),
+        ChangeBook(installation.database_url).timelines(which),
         standing,
     )
 
@@ -117,6 +124,7 @@ def _of_file(installation: Installation, path: Path) -> Draft:
         f"file {path.name}",
         lambda before, on: of_file(before, versions, said.membership_types, on),
         lambda on: first_day_of(versions, said.membership_types, on),
+        tuple(versions),
     )
 
 

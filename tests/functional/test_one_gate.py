@@ -101,7 +101,7 @@ def test_the_rules_of_tomorrow_are_asked_about_today(people: People) -> None:
 
 
 def test_a_day_without_is_warned_of_wherever_it_is_written(people: People, tmp_path: Path) -> None:
-    """K17: edited, imported and checked; and nobody is refused for it."""
+    """K17: edited, imported, checked and planned; and nobody is refused for it."""
     gap = RULES.replace("{from: 2024-01-01}\n    metadata", "{from: 2024-01-01, to: 2024-01-02}\n    metadata")
     (tmp_path / "gap.yaml").write_text(gap)
     assert "it counts on one day alone" in people.ann("import", tmp_path / "gap.yaml", "--dry-run").stderr
@@ -114,6 +114,7 @@ def test_a_day_without_is_warned_of_wherever_it_is_written(people: People, tmp_p
     number = people.ann.json("change", "list")[0]["change_id"]
     people.ann.fine("change", "submit", number, "--reason", "a test")
     assert any("for 1 day, from 2026-06-30" in said for said in people.bob.json("change", "check", number)["warnings"])
+    assert "for 1 day, from 2026-06-30" in people.bob("plan", "--change", number, "--no-record").stderr
 
 
 def test_without_a_lake_it_is_said_that_nobody_was_asked(people: People, tmp_path: Path) -> None:
