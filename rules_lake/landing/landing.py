@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.frames import Frame
 from rules_engine.model.layouts import PLACEHOLDER, Layout
+from rules_lake.landing import extracts
 from rules_lake.landing.manifest import LandedFile, Manifest, checked, manifest_of
 from rules_lake.landing.options import unjudged
 from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place, shown
-from rules_lake.landing.records import PACKED, SUFFIXES, Records
+from rules_lake.landing.records import Records
 from rules_lake.landing.texts import TextRecords
 
-WRITER_AT_WORK = "_temporary"
-FINISHED = "_SUCCESS"
-BOOKKEEPING = re.compile(r"_(manifest|committed|started).*")
+ASIDE = ".landing-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +49,28 @@ def land(
     """
     target, extract = place_of(frame, day), Place(source)
     before = extract.files()
-    raise_all(RunRefused, _faults(extract, before, frame))
+    raise_all(RunRefused, extracts.faults(extract, before, frame))
     aside = target.beside(f"{ASIDE}{uuid.uuid4().hex[:12]}")
     try:
         manifest = _copied(extract, before, aside, frame, day, now, tell, unended=unended)
         there = manifest_of(target)
         if there is None:
-            if target.names():
+            begun = bool(target.names())
+            if begun and not _begun(target, manifest):
                 what = "there are files that never landed, so this would mix two states."
-                raise RunRefused(Fault(f"Folder {target.uri}", what, f"Move it away: mv {target.uri} ELSEWHERE."))
-            if aside.put_in_place(target):
+                raise RunRefused(Fault(f"Folder {target.uri}", what, f"Move it away: {target.away}."))
+            if aside.put_in_place(target, over=begun):
                 return Landing(manifest, target.uri, before=False)
             there = checked(target)
         return _once(manifest, there, target)
     finally:
         aside.remove()
+
+
+def _begun(target: Place, manifest: Manifest) -> bool:
+    """Whether all that is there are files of this extract, as where a landing in S3 broke off before its manifest."""
+    ours = {file.name: file.sha256 for file in manifest.files}
+    return all(ours.get(file.name) == target.sha256(file.name) for file in target.files())
 
 
 def _once(manifest: Manifest, there: Manifest, target: Place) -> Landing:
@@ -77,7 +79,7 @@ def _once(manifest: Manifest, there: Manifest, target: Place) -> Landing:
     what = f"another extract landed for {there.day}, at {there.landed_at:%Y-%m-%d %H:%M} from {there.source}."
     remedy = (
         f"What landed stays. Land this one for its own day with --day; if the first was wrong and nothing was decided "
-        f"on it, move it away (mv {target.uri} ELSEWHERE) and land this one again."
+        f"on it, move it away ({target.away}) and land this one again."
     )
     raise RunRefused(Fault(f"Frame '{there.frame}'", what, remedy))
 
@@ -146,7 +148,7 @@ def _copied(
 ) -> Manifest:
     """The data files copied aside with their manifest, then read to the end, then looked at again in the source."""
     digests: dict[str, str] = {}
-    for file in _data(files):
+    for file in extracts.data_of(files):
         digest = hashlib.sha256()
         with extract.reading(file.name) as stream, aside.writing(file.name) as out:
             while chunk := stream.read(CHUNK):
@@ -163,7 +165,7 @@ def _copied(
             for name in sorted({name for name, _ in changed})
         ],
     )
-    raise_all(RunRefused, _listed_faults(which, extract, files, digests))
+    raise_all(RunRefused, extracts.listed_faults(which, extract, files, digests))
     columns, landed = _read_through(aside, [f for f in files if f.name in digests], digests, frame, unended=unended)
     manifest = Manifest(frame.name, day, extract.uri, now, columns, landed, unjudged(frame))
     with aside.writing(MANIFEST) as out:
@@ -196,103 +198,13 @@ def _read_through(
         columns = columns or records.found
         landed.append(LandedFile(file.name, file.bytes, digests[file.name], rows))
     faults += texts.faults()
-    faults += _again_faults(frame, landed)
+    faults += extracts.again_faults(frame, landed)
     if not faults and not sum(file.rows for file in landed) and frame.key == (frame.subject_key,):
         faults.append(Fault(f"Frame '{frame.name}'", "the extract has no rows.", "Ask its source for another."))
     raise_all(RunRefused, faults)
     return columns, tuple(landed)
 
 
-def _again_faults(frame: Frame, landed: Sequence[LandedFile]) -> Iterator[Fault]:
-    """Files that are another one of their folder, byte by byte; of another folder its name may say what differs."""
-    first: dict[tuple[str, str], str] = {}
-    for file in landed:
-        other = first.setdefault((file.name.rpartition("/")[0], file.sha256), file.name)
-        if other != file.name and file.rows:
-            what = f"it is {other} again, byte by byte: its {file.rows:,} rows would count twice."
-            yield Fault(f"Frame '{frame.name}', file {file.name}", what, TAKE_AWAY)
-
-
 def _unlike(one: Mapping[str, str], other: Mapping[str, str]) -> str:
     differing = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     return ", ".join(f"{name} {other.get(name, 'missing')}" for name in differing)
-
-
-def _data(files: list[FoundFile]) -> list[FoundFile]:
-    return [file for file in files if not file.hidden]
-
-
-def _faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fault]:
-    """What shows, before a byte is read, that an extract is not there to be taken."""
-    which = f"Extract {extract.uri}"
-    if not extract.kind():
-        yield Fault(which, "there is nothing.", "Mend the address.")
-        return
-    if at_work := sorted({f.name for f in files if WRITER_AT_WORK in Path(f.name).parts}) or (
-        [WRITER_AT_WORK] if WRITER_AT_WORK in extract.names() else []
-    ):
-        yield Fault(which, f"its writer has not ended: there is {at_work[0]}.", "Land it once it has ended.")
-    yield from _strays(which, extract, files)
-    own = {Path(f.name).name for f in files}
-    kept = sorted(name for name in own if BOOKKEEPING.fullmatch(name))
-    if kept and FINISHED not in own:
-        what = f"its writer keeps {kept[0]} and has not said {FINISHED}."
-        yield Fault(which, what, f"Land it once there is {FINISHED}: it is written last.")
-    if not _data(files):
-        yield Fault(which, "it has no file of data.", "Mend the address, or have it written again.")
-    packed = {f.name: _unpacked_name(f.name) for f in _data(files)}
-    for name in sorted(name for name, plain in packed.items() if plain != name and plain in packed):
-        yield Fault(which, f"its file {name} is {packed[name]}, packed: its rows would count twice.", TAKE_AWAY)
-    fitting = SUFFIXES.get(frame.format.value, ())
-    for file in _data(files):
-        suffixes = [s.lower() for s in Path(file.name).suffixes if s.lower() not in PACKED]
-        if suffixes and fitting and suffixes[-1] not in fitting:
-            what = f"its file {file.name} is called neither {' nor '.join(fitting)}: half-written, or something else."
-            yield Fault(which, what, "Land it once it has its name, or a folder without it.")
-
-
-def _unpacked_name(name: str) -> str:
-    return next((name.removesuffix(suffix) for suffix in PACKED if name.endswith(suffix)), name)
-
-
-ASIDE = ".landing-"
-TAKE_AWAY = "Take one of the two away."
-OF_A_DAY = re.compile(r"(?:[^=]+=)?[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
-
-
-def _strays(which: str, extract: Place, files: list[FoundFile]) -> Iterator[Fault]:
-    """Files of several days; links that lead nowhere, or to what is there already; what is no file."""
-    of_days = sorted(f.name for f in _data(files) if any(map(OF_A_DAY.fullmatch, Path(f.name).parts[:-1])))
-    if of_days:
-        what = f"its file {of_days[0]} lies in a folder of a day, and an extract is of one day."
-        yield Fault(which, what, f"Land that folder: {extract.uri}/{Path(of_days[0]).parent}.")
-    if not extract.is_local or extract.kind() != "folder":
-        return
-    root = Path(extract.root)
-    for path in sorted(p for p in root.rglob("*") if not p.is_file() and not p.is_dir()):
-        yield Fault(which, f"its {path.relative_to(root)} is no file, or leads to none.", "Put the file there.")
-    real: dict[Path, str] = {}
-    for name in sorted((file.name for file in _data(files)), key=len):
-        if (other := real.setdefault((root / name).resolve(), name)) != name:
-            yield Fault(which, f"its file {name} is {other} again, by a link.", "Remove the link.")
-            return
-
-
-def _listed_faults(which: str, extract: Place, files: list[FoundFile], digests: Mapping[str, str]) -> Iterator[Fault]:
-    """Where the extract has a manifest of its own: files that it names and are not there, or are not as it says."""
-    if MANIFEST not in {file.name for file in files}:
-        return
-    try:
-        listed: list[Mapping[str, Any]] = json.loads(extract.text(MANIFEST) or "")["files"]
-        named = {str(each["name"]): each for each in listed}
-    except (ValueError, KeyError, TypeError):
-        yield Fault(which, f"its {MANIFEST} does not read as one.", "Have it written again.")
-        return
-    sizes = {file.name: file.bytes for file in files}
-    for name, each in named.items():
-        if name not in digests:
-            yield Fault(which, f"its manifest names {name}, which is not there.", "Have it written again.")
-        elif each.get("sha256", digests[name]) != digests[name] or each.get("bytes", sizes[name]) != sizes[name]:
-            yield Fault(which, f"its file {name} is not as its manifest says.", "Have it written again.")
-    for name in sorted(set(digests) - set(named)):
-        yield Fault(which, f"its manifest does not name {name}.", "Have it written again, or remove the file.")

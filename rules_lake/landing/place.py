@@ -55,6 +55,12 @@ class Place:
     def is_local(self) -> bool:
         return isinstance(self.system, fs.LocalFileSystem)
 
+    @property
+    def away(self) -> str:
+        """The command that moves it away."""
+        s3 = self.uri.replace("s3a://", "s3://")
+        return f"mv {self.uri} ELSEWHERE" if self.is_local else f"aws s3 mv --recursive {s3} ELSEWHERE"
+
     def below(self, name: str) -> Place:
         """The folder of a name within this one."""
         return Place(f"{self._address}/{name}")

@@ -135,6 +135,22 @@ def test_what_is_half_written_or_not_as_declared_does_not_land(row: Row, tmp_pat
     assert [path.name for path in (tmp_path / "landed").rglob("*")] in (["frames.toml"], ["customers", "frames.toml"])
 
 
+def test_a_landing_that_broke_off_goes_on(tmp_path: Path) -> None:
+    """In S3 files are moved one by one: what is there without a manifest is this extract's, or nobody's."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    source = written(tmp_path / "extract")
+    place = Path(land(str(source), frame, DAY, NOW).place)
+    for strange in (False, True):
+        (place / "_manifest.json").unlink()
+        if strange:
+            (place / "other.csv").write_text(HEADER)
+            with pytest.raises(RunRefused, match="files that never landed"):
+                land(str(source), frame, DAY, NOW)
+        else:
+            assert not land(str(source), frame, DAY, NOW).before
+            assert checked(Place(str(place))).rows == 3
+
+
 def test_an_extract_that_changes_while_it_is_read_does_not_land(tmp_path: Path) -> None:
     """The source is looked at again once its last byte was copied."""
     frame = declared(tmp_path / "landed").frame("customers")
