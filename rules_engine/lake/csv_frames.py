@@ -17,6 +17,7 @@ from rules_engine.lake.text_faults import (
     not_read,
     record_fault,
     value_fault,
+    within_fault,
 )
 from rules_engine.lake.text_values import literal, quoted, value_of
 from rules_engine.model.frames import Frame
@@ -73,6 +74,8 @@ class CsvFrame:
         if names and said.get("multiLine", "true").lower() == "true" and "lineSep" not in said:
             first, last = quoted(names[0]), quoted(names[-1])
             marks[text_pass.ENDS] = f"endswith({last}, '\\r') OR startswith({first}, '\\n')"
+            texts = [quoted(name) for name in names if self.wanted[name].startswith(("string", "varchar", "char"))]
+            marks[text_pass.WITHIN] = " OR ".join(f"contains({text}, '\\n')" for text in texts) or "false"
         if names:
             marks[text_pass.AGAIN] = " AND ".join(f"{quoted(name)} = {literal(name)}" for name in names)
         return marks
@@ -94,6 +97,9 @@ class CsvFrame:
                 yield header_again(self.frame, file.name, scanning.header_again(self.spark, frame, file, list(places)))
             elif name == text_pass.ENDS:
                 continue  # within quotes: they are part of a text
+            elif name == text_pass.WITHIN:
+                lines = ((each, scanning.end_within(self.spark, frame, each)) for each in self.files)
+                yield from (within_fault(frame, each.name, line) for each, line in lines if line)
             elif name == text_pass.LETTERS:
                 if line := scanning.first_lost(self.spark, frame, file):
                     yield lost_letters(frame, file.name, line)

@@ -31,6 +31,33 @@ def first_other(lines: Iterable[str], frame: Frame) -> int:
     return 0
 
 
+def first_within(lines: Iterable[str], frame: Frame) -> int:
+    """
+    The line of the first record with an end of a line within quotes that Spark reads as LF; 0 where there is none.
+
+    Where records end with CR LF, or with CR, that is what ends a line within quotes in the same way.
+    """
+    held: list[str] = []
+    records, own = csv.reader(_held(lines, held), **dialect(frame)), ""
+    try:
+        for _ in records:
+            own = own or end_of(held[-1])
+            if own == "\n":
+                return 0
+            if any(end_of(line) == own for line in held[:-1]):
+                return int(records.line_num)
+            held.clear()
+    except (csv.Error, UnicodeError):
+        pass
+    return 0
+
+
+def _held(lines: Iterable[str], held: list[str]) -> Iterator[str]:
+    for line in lines:
+        held.append(line)
+        yield line
+
+
 def _kept(lines: Iterable[str], last: list[str]) -> Iterator[str]:
     for line in lines:
         last[0] = line

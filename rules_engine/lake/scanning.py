@@ -89,6 +89,12 @@ def other_end(spark: SparkSession, frame: Frame, file: DataFile) -> int:
         return line_ends.first_other(lines_of(stream, frame), frame)
 
 
+def end_within(spark: SparkSession, frame: Frame, file: DataFile) -> int:
+    """The line of the first record of a file with an end of a line within quotes that Spark reads as another one."""
+    with opened(spark, file) as stream:
+        return line_ends.first_within(lines_of(stream, frame), frame)
+
+
 def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:
     """The first line of a file whose bytes are no letters of its encoding; 0 where all of them are."""
     with opened(spark, file) as stream:

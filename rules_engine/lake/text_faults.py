@@ -195,6 +195,13 @@ def ends_fault(frame: Frame, file: str, line: int) -> Fault:
     return Fault(f"Frame '{frame.name}'", what, remedy, codes.RECORD)
 
 
+def within_fault(frame: Frame, file: str, line: int) -> Fault:
+    """Ends of lines within quotes that would not come back as they were written."""
+    what = f"a value has CR LF or CR within quotes, as its records end ({place(file, line)}): it would be read as LF."
+    remedy = "Have its records end with LF, or take it by `rules land` and `rules curate`, which read it as it is."
+    return Fault(f"Frame '{frame.name}'", what, remedy, codes.VALUE)
+
+
 def header_again(frame: Frame, file: str, line: int) -> Fault:
     """A header among records: where each of its cells is a text, nothing else would tell."""
     what = f"its header stands again among its records ({place(file, line)}): files were put one after the other."

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FOUND = "file string, name string, count bigint, text string"
-CUT, LETTERS, ENDS, AGAIN = "", " ", "\n", "\r"
-"""Names of no column, under which records are counted: cut off, with lost letters, an end of a line, a header."""
+CUT, LETTERS, ENDS, AGAIN, WITHIN = "", " ", "\n", "\r", "\n\n"
+"""
+Names of no column, under which records are counted: cut off, with lost letters, an end of a line where one cell meets
+another or within a text, a header.
+"""
 
 
 @dataclass(frozen=True, slots=True)
