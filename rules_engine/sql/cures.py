@@ -16,7 +16,7 @@ SIGNS = {
     **dict.fromkeys(
         "[]",
         "Write the name without brackets; an unusual one goes into `back-ticks`. Values stand in round brackets: "
-        "IN ('FR', 'BE').",
+        "IN ('FR', 'BE'). An element of a list is element_at(tags, 1).",
     ),
     **dict.fromkeys("$€£¥", "Write numbers without a currency, 1000.50, and a parameter as :name."),
     "{": "Write a day as DATE '2024-06-01', a parameter as :name, and the values of IN in round brackets.",
@@ -132,6 +132,10 @@ WORDINGS = (
     (r"\bconvert\s*\(", "Write CAST(x AS STRING), or date_format(day, 'yyyyMMdd')."),
     (r"\bas\s+\w+\s*(\(|\))", CASTS),
     (r"^\s*where\b", "Leave WHERE out: a rule is the condition that stands behind it."),
+    (r"\bcurrent\s+(date|time|timestamp)\b", "Use :as_of, the day the run is about."),
+    (r"[+-]\s*\d+\s+(day|week|month|year)s?\b", "Write day + INTERVAL '1' MONTH, or add_months(day, 1)."),
+    (r"\bexists\s*\(\s*(?!select\b|with\b)\w", "Write EXISTS (SELECT 1 FROM … WHERE …)."),
+    (r"\bbetween\s*\([^()]*,[^()]*,", "Write x BETWEEN 1 AND 5."),
     (r"^\s*[\^¬]", "Write NOT."),
     (r"(=|<|>)\s*\.\s*($|\)|and\b|or\b)", "Write IS NULL, or IS NOT NULL."),
     (r"''\s*dt?\b", "Write DATE '2024-06-01', or TIMESTAMP '2024-06-01 12:00:00'."),
@@ -203,6 +207,7 @@ READING = (
     (r"data ?type|DATATYPE", CASTS),
     (r"DATETIME_UNIT", "Write the unit without quotes: timestampdiff(DAY, a, b)."),
     (r"'\.\d+'", "Write numbers without separators: 1000000."),
+    (r"at or near 'WHERE'", "Put WHERE before GROUP BY."),
 )
 """Of Spark's words about a text that it cannot read: how they look, and the cure."""
 
@@ -246,7 +251,7 @@ TYPES = (
     (r"\"INTERVAL DAY\" and", "Write datediff(a, b) > 30 for a number of days."),
     (r"`to_number` requires", "Write CAST(x AS INT)."),
     (
-        r"\"DATE\" and \"((TINY|SMALL|BIG)?INT|DOUBLE)",
+        r"\"DATE\"(,| and) \"((TINY|SMALL|BIG)?INT|DOUBLE)",
         "Compare a day with a day, DATE '2024-06-01', or year(day) with a number.",
     ),
     (r"requires \d+ parameters? but", "Give it as many as docs/rule-sql.md shows."),

@@ -78,14 +78,24 @@ class Columns:
         elif name in listed.session:
             self.refuse("SQL-106", node, name)
         elif len(parts) > 1 and name not in aliases:
-            seen = f"{of_path(parts, {*scope.names()})} What can be seen: {enumerated(aliases)}."
+            seen = self._of_frame(name) or of_path(parts, {*scope.names()})
+            seen += f" What can be seen: {enumerated(aliases)}."
             self.refuse("SQL-123", node, name, hint=did_you_mean(name, aliases) or seen)
         else:
             owner = f"'{name}'" if len(parts) > 1 else enumerated([f"'{a}'" for a in aliases]) or "this query"
             self.refuse("SQL-122", node, parts[1 if len(parts) > 1 else 0], known=owner, hint=self._near(parts, scope))
 
+    def _of_frame(self, name: str) -> str:
+        """What to write for the name of a frame that is not read; empty for other names."""
+        spelled = self.frames.spelled.get(name)
+        return f"It is a frame: write (SELECT … FROM {spelled})." if spelled and spelled not in self.used else ""
+
     def _near(self, parts: list[str], scope: Scope) -> str:
+        if len(parts) == 1 and not any(each.relations for each in scope.chain()):
+            return "Write FROM and a frame behind SELECT."
         if len(parts) == 1:
+            if said := self._of_frame(parts[0]):
+                return said
             return COLUMNS.get(parts[0]) or did_you_mean(parts[0], scope.names()) or of_column(parts[0])
         own = [c for s in scope.chain() for r in s.relations if r.alias == parts[0] for c in r.columns or ()]
         return did_you_mean(parts[1], own)
