@@ -15,7 +15,7 @@ from rich.table import Table
 from console.desk import Desk, History, at_desk, day, moment, now, writing
 from console.effects import shadow_table
 from console.expectation import beside
-from console.screen import fault_rows, row, table
+from console.screen import fault_rows, few, row, table
 from jobs import running
 from jobs.alone import alone
 from jobs.expecting import Held, known_of, plans_of
@@ -94,7 +94,7 @@ def run(
         found = _Found(kept.shadows if kept else (), plans_of(installation, kept), kept.why if kept else "")
         progress("Feeding the register", 0.0)
         fed, unfed = fed_after_run(installation, progress)
-    desk.screen.warn(warnings)
+    desk.screen.warn([*few(warnings)])
     desk.screen.warn(earlier_days(outcome.manifest), "Taken from an earlier day")
     desk.screen.warn(held_faults(outcome.manifest), "Held: the earlier decisions stand")
     desk.screen.warn([*fed.faults, *([unfed] if unfed else [])], "Published, and the register is not whole")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -103,6 +104,18 @@ class Screen:
         with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bar:
             task = bar.add_task("Starting", total=1.0)
             yield lambda what, share: bar.update(task, description=what, completed=share)
+
+
+def few(faults: Sequence[Fault], most: int = 3) -> Iterator[Fault]:
+    """The first warnings of each code, and how many more there are; those without a code all."""
+    counted = Counter[str]()
+    for fault in faults:
+        counted[fault.code] += 1
+        if not fault.code or counted[fault.code] <= most:
+            yield fault
+    for code, many in counted.items():
+        if code and many > most:
+            yield Fault(f"{many - most} more", "the same is said of them.", "--json has all.", code)
 
 
 FORMAT = 1
