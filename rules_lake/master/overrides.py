@@ -45,10 +45,12 @@ def read(path: str) -> list[Override]:
     if not place.exists():
         return []
     try:
-        text = place.read_text(encoding="utf-8-sig")
+        rows = list(csv.reader(io.StringIO(place.read_text(encoding="utf-8-sig"))))
     except UnicodeDecodeError as problem:
         raise RunRefused(Fault(f"Overrides {path}", "it is not UTF-8.", "Save it as CSV in UTF-8.")) from problem
-    rows = list(csv.reader(io.StringIO(text)))
+    except (OSError, csv.Error) as problem:
+        what = f"it cannot be read: {getattr(problem, 'strerror', None) or problem}."
+        raise RunRefused(Fault(f"Overrides {path}", what, "Name a CSV file that you may read.")) from problem
     raise_all(RunRefused, _faults(path, rows))
     said = filter(None, rows[1:])
     return [Override(d, (sa, ka), (sb, kb), because, who, at) for d, sa, ka, sb, kb, because, who, at in said]

@@ -194,6 +194,8 @@ def test_decisions_that_an_editor_saved(tmp_path: Path) -> None:
         (("crm", "1"), ("crm", "2")),
         (("crm", "2"), ("crm", "3")),
     ]
+    with pytest.raises(RunRefused, match="it cannot be read"):
+        overrides.read(str(tmp_path))
     found = read(tmp_path, {"crm.csv": GOOD})
     with pytest.raises(RunRefused, match="it is named twice"):
         reviewing.decide(settings(tmp_path), found, decision("same", "1", "1"))
