@@ -28,7 +28,7 @@ from rules_engine.lake import declaration
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
-from rules_engine.model.rules import MembershipType, RuleVersion
+from rules_engine.model.rules import Kind, MembershipType, RuleVersion, WhenUnknown
 from rules_engine.spark.evaluator import SparkEvaluator
 from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate
@@ -59,11 +59,12 @@ class Told:
 
 
 def asked(lines: Iterable[Line], schema: Schema) -> Iterator[RuleVersion]:
-    """The rules of lines that the pure gates accept, each once, numbered."""
+    """The rules of lines that the pure gates accept, each once, numbered; in turn of each kind and meaning of unknown."""
     seen = set[str]()
     for line in lines:
         try:
-            version = replace(rule_of(line, schema), key=f"R-{len(seen)}")
+            kind, unknown = ([*each][len(seen) % len(each)] for each in (Kind, WhenUnknown))
+            version = replace(rule_of(line, schema), key=f"R-{len(seen)}", kind=kind, when_unknown=unknown)
         except InvalidRule:
             continue
         if version.text_digest not in seen and not gate.faults(version, schema):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,20 +12,24 @@ from rules_engine.model.rules import Form
 from rules_engine.sql.allow_list import allowed
 from tests.accepted_runs import Place, Told, asked, mutants
 from tests.gate import Line
-from tests.mutants import World, worlds
+from tests.mutants import worlds
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_, DEMO, _, GERMAN = worlds(sorted(allowed().functions))
+DEMO = worlds(sorted(allowed().functions))[1]
 MUTANTS = 15
 
 
-@pytest.mark.parametrize("world", [DEMO, GERMAN], ids=["demo", "german_credit"])
-def test_what_the_gates_accept_is_run(spark: SparkSession, tmp_path: Path, world: World) -> None:
-    """Mutants of the demo's rules and of a corpus, over rows without values and over rows with all of them."""
-    told, lines = Told(), mutants(world, Random("of the suite"))
-    Place(spark, world.schema, tmp_path).run([*islice(asked(lines, world.schema), MUTANTS)], told)
+@pytest.fixture(scope="module")
+def place(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(spark, DEMO.schema, tmp_path_factory.mktemp("accepted"))
+
+
+def test_what_the_gates_accept_is_run(place: Place) -> None:
+    """Mutants of the demo's rules, over rows without values and over rows with all of them."""
+    told, lines = Told(), mutants(DEMO, Random("of the suite"))
+    place.run([*islice(asked(lines, DEMO.schema), MUTANTS)], told)
     assert told.accepted > MUTANTS / 5
     assert told.faults == []
 
@@ -36,9 +39,9 @@ UNTRUE = """SELECT c.customer_id FROM customers c
 """
 
 
-def test_what_a_gate_forgets_is_found(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_gate_forgets_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the gate off that asks HAVING for a truth, a rule is accepted that ends the run."""
     monkeypatch.setattr("rules_engine.spark.gate.analysed_plan._having_faults", lambda *_: ())
-    schema, told = DEMO.schema, Told()
-    Place(spark, schema, tmp_path).run([*asked([Line("untrue", Form.STATEMENT, "", UNTRUE)], schema)], told)
+    told = Told()
+    place.run([*asked([Line("untrue", Form.STATEMENT, "", UNTRUE)], DEMO.schema)], told)
     assert (told.accepted, len(told.faults)) == (1, 1)
