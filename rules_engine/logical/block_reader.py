@@ -10,6 +10,7 @@ from sqlglot import exp
 from rules_engine.logical.aggregate_conditions import as_count, counted, passes_over_null
 from rules_engine.logical.comparisons import (
     conditions_of,
+    held_as_it_is,
     is_given,
     only,
     put,
@@ -25,6 +26,8 @@ from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.windows import parted, place
 
 _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "kind", "order"}
+_RETURNED = "__returned_"
+"""What HAVING names of what is returned, where a column has the name, too."""
 
 
 @dataclass
@@ -105,12 +108,33 @@ class BlockReader(JoinReader):
             raise NotUnderstoodError
         if having:
             names = {name for of, columns in scope.items() if of for name in columns}
-            if names & {column.name.lower() for column in returned_in_having(query)}:
-                raise NotUnderstoodError("HAVING of a name that is returned, and is a column's as well")
-            returned = {name: value for name, value in block.columns.items() if name not in names}
+            returned = {_RETURNED * (name in names) + name: value for name, value in block.columns.items()}
             known = {**scope, MERGED: {**returned, **scope.get(MERGED, {})}}
-            found = [self._resolved(each, known, outer) for each in conditions_of(having.this)]
+            asked = self._having(query, block, scope, outer)
+            found = [self._resolved(each, known, outer) for each in conditions_of(asked)]
             block.having += [without_default(as_count(each) if group else each) for each in found]
+
+    def _having(self, query: exp.Select, block: Block, scope: Scope, outer: Scope) -> exp.Expr:
+        """
+        What HAVING asks.
+
+        A name that is a column's and is returned, too, is the column's where the groups are by it, as in Spark. Else it
+        is what is returned, but Spark converts it as if it were the column: it is read where no conversion is needed.
+        """
+        group, marked = query.args.get("group"), query.copy()
+        by = {each.name.lower() for each in group.expressions if isinstance(each, exp.Column)} if group else set()
+        for column in returned_in_having(marked):
+            name = column.name.lower()
+            if name in by or not any(name in columns for of, columns in scope.items() if of):
+                continue
+            hidden, told = self._resolved(column, scope, outer), block.columns[name]
+            frame = block.frames.get(hidden.table, "") if isinstance(hidden, exp.Column) else ""
+            type_ = self.schema.types_of(frame).get(hidden.name.lower(), "") if frame else ""
+            if not (isinstance(told, exp.Min | exp.Max) and told.this == hidden) and not held_as_it_is(column, type_):
+                raise NotUnderstoodError("HAVING of a name that is returned, and is a column's of another type as well")
+            column.set("this", exp.to_identifier(_RETURNED + name))
+        asked: exp.Expr = marked.args["having"].this
+        return asked
 
     def _grouped_beside(self, block: Block, beside: list[Left], scope: Scope) -> None:
         """Groups over a LEFT JOIN: what the joined rows come to, where there may be none."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from rules_engine.logical.arithmetic import Numeric, of_type
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED, OPPOSITE, decimal
 
@@ -59,6 +60,30 @@ def returned_in_having(query: exp.Select) -> list[exp.Column]:
     columns = query.args["having"].find_all(exp.Column) if query.args.get("having") else ()
     plain = [each for each in columns if not each.table and each.name.lower() in names]
     return [each for each in plain if each.parent_select is query and each.find_ancestor(exp.AggFunc) is None]
+
+
+def held_as_it_is(column: exp.Expr, type_: str) -> bool:
+    """Whether a column is asked if it is NULL, or one of an exact type is held against numbers that are of it, too."""
+    if isinstance(column.parent, exp.Is) and isinstance(column.parent.expression, exp.Null):
+        return True
+    held, digits = column.parent, of_type(type_)
+    if (
+        not isinstance(held, exp.Binary | exp.Between)
+        or type(held) not in {*COMPARE, exp.Between}
+        or digits is None
+        or digits.double
+    ):
+        return False
+    ends = [end for end in held.iter_expressions() if end is not column]
+    numbers = [decimal(end.this if isinstance(end, exp.Neg) else end) for end in ends]
+    if not numbers or type_ in {"tinyint", "smallint"}:
+        return False
+    return all(number is not None and number < 2**31 and _is_of(number, digits) for number in numbers)
+
+
+def _is_of(number: Decimal, of: Numeric) -> bool:
+    """Whether a number as it is written has no more digits before and after the point than a type."""
+    return -int(number.as_tuple().exponent) <= of.scale and number.adjusted() < of.precision - of.scale
 
 
 def scalar(condition: exp.Expr, resolved: Callable[[exp.Expr], exp.Expr]) -> tuple[exp.Expr, exp.Expr] | None:
