@@ -46,7 +46,7 @@ from rules_engine.plan.shared_aggregation import (
     shared,
     together,
 )
-from rules_engine.plan.shared_windows import placed_rows
+from rules_engine.plan.shared_windows import window_sources
 from rules_engine.plan.standalone import own_conjuncts
 
 
@@ -89,7 +89,7 @@ class _Planner:
     cores: dict[tuple[str, ...], list[tuple[SelectQuery, RuleBit, BoundPredicate, str]]] = field(default_factory=dict)
     groups: dict[str, list[GroupCondition]] = field(default_factory=dict)
     grouped: dict[Source, AggregatePushDown] = field(default_factory=dict)
-    placed: dict[tuple[str, str], list[tuple[Placed, BoundPredicate]]] = field(default_factory=dict)
+    placed: list[tuple[Placed, BoundPredicate]] = field(default_factory=list)
     joined: dict[tuple[JoinedRows, bool], list[GroupCondition]] = field(default_factory=dict)
     """By what is joined, and whether different values are counted: Spark keeps those for each such rule."""
     held: dict[str, list[tuple[HeldRow, BoundPredicate]]] = field(default_factory=dict)
@@ -236,7 +236,7 @@ class _Planner:
         assert placed is not None
         if found.ranked and self._grouping(found.ranked.frame).takes_ranked(found.ranked, bound):
             return f"ranks the rows of {placed.frame}"
-        self.placed.setdefault((placed.frame, placed.before), []).append((placed, bound))
+        self.placed.append((placed, bound))
         return f"places the rows of {placed.frame}"
 
     def _grouping(self, frame: str) -> AggregatePushDown:
@@ -275,8 +275,8 @@ class _Planner:
 
     def _share_rows(self) -> None:
         """Rows with windows, or with aggregates of their subjects, are made once."""
-        for several in self.placed.values():
-            self._add(*placed_rows(several, self.schema))
+        for source, bounds in window_sources(self.placed, self.schema):
+            self._add(source, bounds)
         for held in self.held.values():
             for some in together(held):
                 self._add(*beside_aggregates(some, self.schema))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +29,12 @@ from rules_engine.logical.rewrites import _of_truth as of_truth
 from rules_engine.logical.subject_aggregates import SubjectAggregateReader
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
-from rules_engine.plan import planner, shared_aggregation
+from rules_engine.plan import planner, shared_aggregation, shared_windows
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
 from rules_engine.plan.shared_aggregation import _made as made
 from rules_engine.plan.shared_aggregation import beside_aggregates, joined_source, shared, split
+from rules_engine.plan.shared_windows import _numbered as numbered
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 ALL = [*chain(*MEANINGS.values(), NO_OTHERS)]
 TOGETHER = 20
-"""Wordings of which Spark is asked in one query, a UNION of each as it stands."""
+"""Wordings of which Spark is asked in one query, each as it stands."""
 
 
 def rule_of(number: int, sql: str) -> RuleVersion:
@@ -70,8 +72,9 @@ def alone(spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL) -> d
     found = dict[str, set[int]]()
     for first in range(0, len(wordings), TOGETHER):
         several = wordings[first : first + TOGETHER]
-        each = (f"SELECT {n} AS number, customer_id FROM ({query_of(sql)}\n)" for n, sql in enumerate(several))
-        rows = session.spark.sql(" UNION ALL ".join(each)).distinct().collect()
+        texts = (f"SELECT {n} AS number, customer_id FROM ({query_of(sql)}\n)" for n, sql in enumerate(several))
+        each = map(session.spark.sql, texts)  # each analysed by itself: of some pairs Spark mixes up the columns
+        rows = reduce(lambda a, b: a.unionAll(b), each).distinct().collect()
         for number, sql in enumerate(several):
             found[sql] = {row.customer_id for row in rows if row.number == number} & subjects
     return found
@@ -190,6 +193,12 @@ FAULTS = {
         "rows_between",
         lambda _: "ROWS BETWEEN CURRENT ROW AND CURRENT ROW",
         "ROWS BETWEEN 1 PRECEDING",
+    ),
+    "the rows that meet one filter are numbered for another": (
+        shared_windows,
+        "_numbered",
+        lambda filters, schema: numbered({before: [*chain(*filters.values())] for before in [*filters][:1]}, schema),
+        "ORDER BY spend DESC, customer_id) AS n FROM customers WHERE",
     ),
     "groups that their HAVING drops are counted": (
         shared_aggregation,

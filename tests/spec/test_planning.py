@@ -229,6 +229,17 @@ def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:
     assert {(second.word, second.mask), (third.word, third.mask)} == {(1, 0b010), (1, 0b100)}
 
 
+def test_row_numbers_of_several_filters_share_one_sort() -> None:
+    """Two of them sort what each leaves; a filter that can raise is asked of its own rows alone."""
+    places = "row_number() OVER (PARTITION BY country ORDER BY spend, customer_id) AS n"
+    texts = [
+        f"SELECT customer_id FROM (SELECT customer_id, {places} FROM customers WHERE {each}) t WHERE n <= 3"
+        for each in ("10 / spend > 1", "spend > 1", "spend > 2", "country < 3")
+    ]
+    several, few = (planned(" ;; ".join(texts[:count]))[0].passes for count in (4, 3))
+    assert [[len(bounds) for _, bounds, _ in each] for each in (several, few)] == [[3, 1], [1, 1, 1]]
+
+
 def test_many_groups_are_several_aggregations() -> None:
     """One aggregation answers so many statements: each is some columns of every group."""
     texts = [
