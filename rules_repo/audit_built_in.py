@@ -18,7 +18,10 @@ OWN = 16_384
 """The first number of an object that somebody made; those of PostgreSQL itself are lower."""
 
 MARK = "built-in"
-REMEDY = "Restore the tables into a new server and prove them there: on this one the proof may say what somebody likes."
+REMEDY = (
+    "Restore the tables into a new server of the same make and prove them there: on this one the proof may say what"
+    " somebody likes. If an empty new server is told of, too, its make (such as Aurora) brings its own."
+)
 
 QUERY = f"""
     WITH types AS (SELECT t.oid FROM pg_type AS t WHERE t.oid = ANY ('{{text,varchar,name,"char",boolean,integer,bigint,
