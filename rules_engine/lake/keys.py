@@ -6,14 +6,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from rules_engine.errors import Fault
 from rules_engine.lake.codes import SUBJECT_KEY
 from rules_engine.model.frames import Lake
 from rules_engine.model.history import LONGEST_KEY
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 _KEY = "subject"
@@ -87,6 +86,8 @@ def _foreign_faults(which: str, key: str, subjects: DataFrame) -> Iterator[Fault
 
 def _normalised(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Each key in normal form C, whether that is another spelling, and whether it is no UTF-8 at all."""
+    import pyarrow as pa  # where a command asks no lake it would take longer to load than to answer
+
     for batch in batches:
         texts, changed, broken = list[str](), list[bool](), list[bool]()
         for raw in batch.column(0).to_pylist():
