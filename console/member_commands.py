@@ -137,13 +137,16 @@ def _types(installation: Installation) -> list[str]:
 
 def _known_type(installation: Installation, key: str) -> str:
     """
-    A membership type's key, if the newest run decided about it; where no run is at hand, as it is said.
+    A membership type's key, if the newest run decided about it or the repository knows it; as it is said where no
+    run is at hand.
 
     Raises:
-        RunRefused: If that run did not, or nothing was ever published.
+        RunRefused: If nobody knows it, or nothing was ever published.
     """
     known = _types(installation)
     if key in known or (not known and installation.history.chain()):
+        return key
+    if known and key in {each.key for each in installation.repository.membership_types()}:
         return key
     hint = did_you_mean(key, known) or (f"There are: {', '.join(known)}." if known else "Run first: `rules run`.")
     raise RunRefused(Fault("Argument", f"there is no membership type '{key}'.", hint))

@@ -182,6 +182,13 @@ def test_members_are_those_the_run_decided(published: RulesCommand) -> None:
     assert (code, fault["remedy"]) == (5, "Did you mean 'GOLD'?")
 
 
+def test_members_of_a_type_that_no_run_decided_about_are_told(published: RulesCommand) -> None:
+    """It is not in force yet and has none, which is an answer (K22)."""
+    published.fine("sql", "INSERT INTO rules.membership_type (key, name) VALUES ('LATER', 'Later')")
+    told = published.json("members", "LATER")
+    assert (told["membership_type"], told["members"], told["by"]) == ("LATER", [], "register")
+
+
 def test_the_register_is_read_where_it_is_up_to_date(published: RulesCommand) -> None:
     """It says the same members as the history, with their numbers, page by page (R-HIST-7)."""
     by_history = published.json("members", "PLUS", "--limit", "0")
