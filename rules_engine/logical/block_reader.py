@@ -121,7 +121,7 @@ class BlockReader(JoinReader):
         A name that is a column's and is returned, too, is the column's where the groups are by it, as in Spark. Else it
         is what is returned, but Spark converts it as if it were the column: it is read where no conversion is needed.
         """
-        group, marked = query.args.get("group"), query.copy()
+        group, marked = query.args.get("group"), query.copy() if returned_in_having(query) else query
         by = {each.name.lower() for each in group.expressions if isinstance(each, exp.Column)} if group else set()
         for column in returned_in_having(marked):
             name = column.name.lower()

@@ -19,11 +19,12 @@ _OTHER = "another window"
 
 
 class SparkWindow(NamedTuple):
-    """A call over the rows of a part, in an order (empty: over all of them)."""
+    """A call over the rows of a part, in an order (empty: over all of them); ``rows`` says over which of these."""
 
     call: str
     parts: tuple[str, ...]
     order: str
+    rows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class WindowReader:
             raise NotUnderstoodError("a window with ranges of its own")
         parts = tuple(self._texts([each]) for each in node.args.get("partition_by") or ())
         by = ", ".join(self._texts([each]) for each in order.expressions) if order else ""
-        return SparkWindow(self._texts([node.this]), parts, f"{by} {rows_between(spec)}" if spec else by)
+        return SparkWindow(self._texts([node.this]), parts, by, (rows_between(spec) or "") if spec else "")
 
     def _texts(self, conditions: Sequence[exp.Expr]) -> str:
         around: Around[str] | None = self.tree.around(conditions, lambda _: None)

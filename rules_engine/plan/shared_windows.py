@@ -31,7 +31,8 @@ def window_sources(
     rows, orders = dict[object, list[_PlacedBound]](), dict[object, dict[str, list[_PlacedBound]]]()
     for placed, bound in several:
         if _is_numbered(placed, schema):
-            key = (placed.frame, placed.windows)
+            (window,) = placed.windows  # over which rows is the same for all numbers
+            key = (placed.frame, window.parts, window.order)
             orders.setdefault(key, {}).setdefault(placed.before, []).append((placed, bound))
         else:
             rows.setdefault((placed.frame, placed.before), []).append((placed, bound))
@@ -61,7 +62,7 @@ def _numbered(
     (window,), types = placed.windows, schema.types_of(placed.frame)
     meets, number = _unused("meets_", types), _unused("placed_", types)
     met = ", ".join(f"({before}) AS {meets}{n}" for n, before in enumerate(filters))
-    counted = window._replace(order=f"{window.order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW")
+    counted = window._replace(rows="ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW")
     numbers = (_over(counted._replace(call=f"COUNT_IF({meets}{n})"), f"{number}{n}") for n in range(len(filters)))
     rows = f"(SELECT *, {met} FROM `{placed.frame}`)"
     bounds = (
@@ -102,7 +103,7 @@ def _unused(prefix: str, columns: Iterable[str]) -> str:
 def _over(window: SparkWindow, name: str) -> str:
     parts = f"PARTITION BY {', '.join(window.parts)}" if window.parts else ""
     order = f"ORDER BY {window.order}" if window.order else ""
-    return f"{window.call} OVER ({' '.join(filter(None, (parts, order)))}) AS {name}"
+    return f"{window.call} OVER ({' '.join(filter(None, (parts, order, window.rows)))}) AS {name}"
 
 
 def _groups(rows: str, parts: Sequence[str], of: Mapping[SparkWindow, str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.ports import Progress, silent
@@ -89,13 +90,7 @@ def build(
     progress(f"Joining {len(scored):,} pairs", 0.8)
     places = {key: place for place, key in enumerate(records.keys)}
     same, different = overrides.rows_of(in_force, places)
-    clusters = _clusters(
-        settings,
-        records,
-        scored,
-        (same, different),
-        lambda pairs: {(p.left, p.right): p.probability for p in linkage.of_pairs(model, pairs)},
-    )
+    clusters = _clusters(settings, records, scored, (same, different), partial(linkage.of_pairs, model))
     of_rows = clusters.members()
     keys = [[records.keys[row] for row in rows] for rows in of_rows.values()]
     progress(f"Choosing what survives in {len(of_rows):,} masters", 0.85)
@@ -132,8 +127,11 @@ def _clusters(
     records: Records,
     scored: Sequence[Scored],
     decided: tuple[set[Pair], set[Pair]],
-    inside: Callable[..., Mapping[Pair, float]],
+    of_pairs: Callable[[Iterable[Pair]], Sequence[Scored]],
 ) -> Clusters:
+    def inside(pairs: Iterable[Pair]) -> Mapping[Pair, float]:
+        return {(p.left, p.right): p.probability for p in of_pairs(pairs)}
+
     same, different = decided
     linking = settings.linking
     singles = {source.name for source in settings.sources if source.single}

@@ -49,6 +49,10 @@ SAID = """
     cond   | (customer_id, spend) not in (select customer_id, amount from orders)                                           | SQL-332 | where either may be missing, all rows are read for each
     cond   | spend > (select amount from orders o where o.customer_id = customer.customer_id)                               | SQL-334 | Spark 3.5 resolves no such query, and Spark 4 finds several rows at night
     cond   | country <> (select v from (values ('GB'), ('FR')) as t(v))                                                     | SQL-334 | two rows, whatever the data
+    cond   | country <> (select v from (values ('GB'), ('FR')) as t(v) where v > 'A')                                       | SQL-334 | a filter of them
+    cond   | country <> (select 'GB' union select 'FR')                                                                     | SQL-334 | written as a UNION
+    cond   | country <> (with w as (select 'GB' as v union all select 'FR') select distinct v from w)                       | SQL-334 | in a WITH query
+    cond   | country <> (with w as (select max(v) as v from (values ('GB'), ('FR')) as t(v)) select v from w)               |         | one row
     cond   | country <> (select max(v) from (values ('GB'), ('FR')) as t(v))                                                |         | one of them
     select | select c.customer_id from customer c join orders o on (c.customer_id = o.customer_id) and (o.amount >= c.spend) |        | brackets around each comparison
     cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and (o.amount > 5) = true)           |         | a comparison beside the key

@@ -292,6 +292,7 @@ NO_OTHERS = [
     "SELECT customer_id FROM (SELECT customer_id, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id) AS n FROM customers WHERE joined < DATE '2020-06-01' OR country = 'GB') t WHERE n = 2",
     "SELECT customer_id FROM (SELECT customer_id, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id) AS n FROM customers WHERE NOT spend > 3) t WHERE n > 1",
     "SELECT customer_id FROM (SELECT customer_id, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id) AS n FROM customers WHERE spend > 3) t WHERE n < 2",
+    "SELECT customer_id FROM (SELECT customer_id, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS n FROM customers WHERE score < 5) t WHERE n <= 2",
     "SELECT customer_id FROM (SELECT customer_id, spend, avg(spend) OVER (PARTITION BY country) AS a FROM customers) t WHERE spend > a",
     "SELECT customer_id FROM (SELECT customer_id, spend, avg(spend) OVER (PARTITION BY country) AS a FROM customers WHERE spend > 0) t WHERE spend > a",
     f"{C} JOIN (SELECT country, avg(spend) AS a FROM customers WHERE spend > 5 GROUP BY country) g ON g.country = c.country WHERE c.spend <= g.a",

@@ -231,10 +231,16 @@ def test_a_rule_that_asks_other_rows_has_a_second_bit() -> None:
 
 def test_row_numbers_of_several_filters_share_one_sort() -> None:
     """Two of them sort what each leaves; a filter that can raise is asked of its own rows alone."""
-    places = "row_number() OVER (PARTITION BY country ORDER BY spend, customer_id) AS n"
+    order = "PARTITION BY country ORDER BY spend, customer_id"
+    frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"  # of which every number is, said or not
     texts = [
-        f"SELECT customer_id FROM (SELECT customer_id, {places} FROM customers WHERE {each}) t WHERE n <= 3"
-        for each in ("10 / spend > 1", "spend > 1", "spend > 2", "country < 3")
+        f"SELECT customer_id FROM (SELECT customer_id, row_number() OVER ({over}) AS n FROM customers WHERE {each}) t WHERE n <= 3"
+        for each, over in [
+            ("10 / spend > 1", order),
+            ("spend > 1", order),
+            ("spend > 2", f"{order} {frame}"),
+            ("country < 3", order),
+        ]
     ]
     several, few = (planned(" ;; ".join(texts[:count]))[0].passes for count in (4, 3))
     assert [[len(bounds) for _, bounds, _ in each] for each in (several, few)] == [[3, 1], [1, 1, 1]]

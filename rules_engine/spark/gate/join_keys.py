@@ -59,6 +59,8 @@ class _Reader:
     found: list[Fault] = field(default_factory=list)
     _single: set[int] = field(default_factory=set)
     """WITH queries of one row."""
+    _written: set[int] = field(default_factory=set)
+    """WITH queries that read no frame."""
 
     def query(self, root: Node, *, outer: Sequence[Node] = ()) -> tuple[Sequence[int], _Query]:
         """Judge a query; ``outer`` are the values that its columns are held equal to by IN."""
@@ -98,8 +100,8 @@ class _Reader:
             elif node.name.endswith(".ScalarSubquery"):
                 if about.correlated and not self._is_one_each(plan):
                     self.found.append(refuse("SQL-334", name="asks about the row outside"))
-                elif is_written_out(plan):
-                    self.found.append(refuse("SQL-334", name="reads VALUES"))
+                elif is_written_out(plan, self._written) and not self._is_single(plan):
+                    self.found.append(refuse("SQL-334", name="has rows that are written out"))
 
     def _plan(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
         """The columns of a plan; ``given`` are conditions above it that its rows will meet."""
@@ -116,6 +118,7 @@ class _Reader:
         if name == "CTERelationDef":
             self.spreads.keep_query(plan, columns)
             self._single |= {int(plan.fields["id"])} if self._is_single(plan.children[0]) else set()
+            self._written |= {int(plan.fields["id"])} if is_written_out(plan.children[0], self._written) else set()
         self._conditions(plan, about, conjuncts(held(plan, "condition")) if name == "Filter" else [])
         return below[-1] if name == "WithCTE" else columns
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from rules_engine.spark.gate.lossless import ATTRIBUTE, written
-from rules_engine.spark.gate.plan_tree import Node, held
+from rules_engine.spark.gate.plan_tree import VIEW, Node, held, walk
 
 LOGICAL = "plans.logical."
 
@@ -21,8 +23,7 @@ def is_list(plan: Node) -> bool:
     return below == [f"{LOGICAL}OneRowRelation"] and all(written(cell) is not None for cell in cells)
 
 
-def is_written_out(plan: Node) -> bool:
-    """Whether a query has all the rows that VALUES lists."""
-    while plan.name.endswith((".Project", ".SubqueryAlias")):
-        plan = plan.children[0]
-    return plan.name.endswith(".LocalRelation")
+def is_written_out(plan: Node, queries: Set[int]) -> bool:
+    """Whether a query reads no frame, nor a WITH query but of such ``queries``: it has the same rows on every night."""
+    named = {int(node.fields["cteId"]) for node, _ in walk(plan) if node.name == f"{LOGICAL}CTERelationRef"}
+    return named <= queries and all(node.name != VIEW for node, _ in walk(plan))

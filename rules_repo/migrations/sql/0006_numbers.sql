@@ -22,10 +22,15 @@ CREATE FUNCTION rules.numbered() RETURNS trigger LANGUAGE plpgsql SECURITY DEFIN
 SET standard_conforming_strings = on SET transform_null_equals = off SET lock_timeout = '20s' AS $$
 DECLARE
     given bigint;
+    sequence text;
 BEGIN
     EXECUTE format('SELECT max(id) FROM rules.%I', TG_TABLE_NAME) INTO given;
-    IF NEW.id <= given THEN
-        NEW.id := setval(pg_get_serial_sequence('rules.' || TG_TABLE_NAME, 'id'), given + 1);
+    IF NEW.id <= given THEN  -- somebody took a higher one since this one was taken, or the sequence was set back
+        sequence := pg_get_serial_sequence('rules.' || TG_TABLE_NAME, 'id');
+        NEW.id := nextval(sequence);
+        IF NEW.id <= given THEN
+            NEW.id := setval(sequence, given + 1);
+        END IF;
     END IF;
     RETURN NEW;
 END $$;
