@@ -58,12 +58,14 @@ class Proposal:
 class Known:
     """
     What the database knows of the rules that are proposed: ``rules`` holds their known days by key, ``types`` policies
-    by what they are called.
+    by what they are called. ``others`` are the keys, published or in an open draft, that differ from those proposed in
+    capitals at most.
     """
 
     types: Mapping[str, MembershipType]
     rules: Mapping[str, tuple[RuleVersion, ...]]
     keys: frozenset[str]
+    others: frozenset[str]
     parameters: Mapping[str, Parameter]
     lists: Mapping[str, ReferenceList]
 
@@ -152,13 +154,21 @@ def _known(connection: Connection, asked: Sequence[str]) -> Known:
     types = all_of(type_of, _rows(connection, "SELECT * FROM rules.membership_type"), "Membership type")
     rules = all_of(version_of, _rows(connection, f"SELECT * FROM rules.rule {of_these}", keys=asked), "Rule")
     keys = _rows(connection, f"SELECT DISTINCT rule_key FROM rules.rule_history {of_these}", keys=asked)
+    others = _rows(connection, IN_ANY_CAPITALS, keys=[key.lower() for key in asked])
     return Known(
         {m.named: m for m in types},
         by_key(rules),
         frozenset(row["rule_key"] for row in keys),
+        frozenset(row["rule_key"] for row in others),
         {p.name: p for p in parameters_in(connection)},
         {r.name: r for r in all_of(list_of, _rows(connection, "SELECT * FROM rules.reference_list"), "Reference list")},
     )
+
+
+IN_ANY_CAPITALS = """
+    SELECT rule_key FROM rules.rule_history WHERE lower(rule_key) = ANY(CAST(:keys AS text[]))
+    UNION SELECT rule_key FROM rules.draft WHERE lower(rule_key) = ANY(CAST(:keys AS text[]))
+"""
 
 
 def parameters_in(connection: Connection) -> tuple[Parameter, ...]:
@@ -172,7 +182,10 @@ def _faults(
 ) -> Iterable[Fault]:
     yield from type_faults(membership_types, known.types)
     yield from overlaps(versions)
-    types = {m.key for m in membership_types} | {m.key for m in known.types.values()}
+    of_types = {m.key for m in known.types.values()}
+    yield from _alike("Membership type", {m.key for m in membership_types} - of_types, of_types)
+    yield from _alike("Rule", {version.key for version in versions} - known.keys, known.others)
+    types = {m.key for m in membership_types} | of_types
     for version in versions:
         if version.membership_type not in types:
             yield Fault(
@@ -182,6 +195,16 @@ def _faults(
             )
         if _has_nul(version.content()):
             yield Fault(f"Rule {version.key}", "it holds a NUL character, which no database keeps.", "Remove it.")
+
+
+def _alike(what: str, added: Collection[str], known: Collection[str]) -> Iterable[Fault]:
+    """A known key in other capitals means that one, which would be weighed twice; the database refuses it, too."""
+    seen = {key.lower(): key for key in sorted(known)}
+    for key in sorted(added):
+        other = seen.setdefault(key.lower(), key)
+        if other != key:
+            said = f"there is the {what.lower()} {other}, whose key differs in capitals alone."
+            yield Fault(f"{what} {key}", said, f"Write {other} if you mean that one, or choose another key.")
 
 
 def type_faults(given: Sequence[MembershipType], known: Collection[str] = ()) -> Iterable[Fault]:

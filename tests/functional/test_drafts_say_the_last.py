@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
 import pytest
 
 from rules_engine.errors import ChangeRefused
+from rules_engine.model.rules import MembershipType
 from rules_repo import schema
 from rules_repo.repository import Repository
 from tests.functional.conftest import client, runner
 from tests.functional.governed import TWO_RULES, Office, open_office
 from tests.spec.table import Row, cases
 
+NEW = "INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql) VALUES"
 RULE = "UPDATE rules.rule SET {} WHERE rule_key = 'BOND-001'"
 
 
@@ -64,6 +67,9 @@ TAKEN_BACK = """
     R effective_to = '2027-01-01'; R effective_to = NULL | until | None | an end taken back
     R effective_to = '2027-01-01'; R effective_to = NULL, weight = 25 | until | None | beside another edit, too
     R sql = 'a = 1'; R sql = 'product_type = ''BOND''', name = 'x' | sql | product_type = 'BOND' | a wording
+    R weight = 25; R sql = E'a = 1\\nAND b = \\'it\\', weight = 9' | weight | 25 | a text of several lines, written E'…', that speaks of a weight
+    R weight = 25; R sql = E'a = \\'b\\'' , weight = 50 | weight | 50 | after a text like that
+    R weight = 25; R sql = 'e''a', name = e'it\\'s --', weight=50 | weight | 50 | between texts that look like another form
     M name = 'Golden'; M name = 'Gold' | GOLD.name | Gold | a membership type
     M margin = 30; M name = 'Golden' | GOLD.margin | 30 | of which the rest stays
     M margin = 30, name = 'Golden'; M margin = 1 | GOLD.name | Golden | whichever field is taken back
@@ -90,7 +96,7 @@ def whole(statement: str) -> str:
 def test_what_was_written_last_is_drafted(office: Office, case: Row) -> None:
     """Whatever was published before, and whichever view was edited."""
     for statement in case["statements"].split("; "):
-        office("ann", whole(statement))
+        office("ann", whole(statement).replace("\\\\", "\\"))
     assert str(drafted(office).get(case["field"], "")) == case["says"]
 
 
@@ -102,7 +108,8 @@ UNCLEAR = """
     UPDATE rules.rule SET name = weight::text WHERE rule_key = 'BOND-001' | the column is asked for another one
     UPDATE rules.rule SET weight = 50, name = (SELECT 'x') WHERE rule_key = 'BOND-001' | a query within
     DO 'BEGIN UPDATE rules.rule SET weight = 50 WHERE rule_key = ''BOND-001''; END' | a program
-    UPDATE rules.rule SET weight = 50, name = E'\\x41' WHERE rule_key = 'BOND-001' | texts of another form
+    UPDATE rules.rule SET weight = 50, name = $$A$$ WHERE rule_key = 'BOND-001' | texts of another form
+    UPDATE rules.rule SET weight = 50, name = '--\\' WHERE rule_key = 'BOND-001' | a text that ends elsewhere by another setting
 """
 
 
@@ -115,9 +122,48 @@ def test_what_is_not_plain_is_refused_with_what_to_write(office: Office, case: R
     ) as said:
         office("ann", case["statement"].replace("\\\\", "\\"))
     assert drafted(office)["weight"] == 25
-    advice = str(said.value.diag.message_primary).partition("statement of its own: ")[2].removesuffix(".")
-    office("ann", advice.replace("…", "50"))
+    told = str(said.value.diag.message_primary).removesuffix(".")
+    again, _, stays = told.partition("statement of its own: ")[2].partition(
+        ". If what is drafted is to stay, amend the draft: "
+    )
+    office("ann", stays.replace("…", "name = 'y'"))
+    assert drafted(office)["weight"] == 25
+    assert drafted(office)["name"] == "y"
+    office("ann", again.replace("…", "50"))
     assert drafted(office).get("weight", 50) == 50
+
+
+def test_what_is_drafted_of_several_periods_is_told_apart(office: Office) -> None:
+    """Of a rule with one period the key says which; of one with several the notice says the days, too."""
+    connection = client(office.url.replace("postgres@", "ann@", 1))
+    connection.autocommit = True
+    sql = runner(connection)
+    sql(RULE.format("weight = 25"))
+    sql(RULE.format("weight = 30, effective_from = '2026-05-01'"))
+    sql("UPDATE rules.draft SET effective_to = '2027-01-01' WHERE effective_from = '2026-05-01'")
+    said = [str(notice).partition(": drafted")[0].removeprefix("NOTICE:  ") for notice in connection.notices]
+    assert said == [
+        "Rule BOND-001",
+        "Rule BOND-001 from 2026-05-01 to further notice",
+        "Rule BOND-001 from 2026-05-01 to 2027-01-01",
+    ]
+    connection.close()
+
+
+def test_a_file_with_a_known_key_in_other_capitals_is_refused_dry_and_not(office: Office) -> None:
+    """All of them at once, and those that were published before stay editable."""
+    repository = Repository(office.url.replace("postgres@", "ann@", 1))
+    bond, loan = (rule for rule in repository.rules())
+    of_these = [replace(bond, key="bond-001"), replace(loan, key="New"), replace(loan, key="NEW")]
+    for dry_run in (True, False):
+        with pytest.raises(ChangeRefused) as said:
+            repository.propose(of_these, [MembershipType("gold")], dry_run=dry_run)
+        assert [fault.which for fault in said.value.faults] == ["Membership type gold", "Rule New", "Rule bond-001"]
+    office("ann", RULE.format("weight = 25"))
+    office("ann", "SELECT rules.withdraw(2)")
+    office("ann", f"{NEW} ('tried', 'inclusion', 'GOLD', 5, 'customers', 'true')")
+    office("ann", "SELECT rules.withdraw(3)")
+    office("ann", f"{NEW} ('TRIED', 'inclusion', 'GOLD', 5, 'customers', 'true')")  # nobody has 'tried' now
 
 
 def test_two_authors_do_not_amend_each_other_unseen(office: Office) -> None:

@@ -35,6 +35,10 @@ MOVES = """
     ann      | UPDATE rules.rule SET weight = 30 WHERE rule_key = 'LOAN-001'         | it is being changed in change 3 of dan (in review) | two open changes would overwrite each other
     ann      | UPDATE rules.draft SET weight = 30 WHERE rule_key = 'LOAN-001'        | it is being changed in change 3 of dan            | nor is the draft of somebody else amended by the way
     ann      | DELETE FROM rules.draft WHERE rule_key = 'LOAN-001'                   | it is being changed in change 3 of dan            | nor taken back
+    ann      | INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql) VALUES ('Bond-001', 'inclusion', 'GOLD', 5, 'customers', 'true') | Rule Bond-001: there is the rule BOND-001, whose key differs in capitals alone | it would be weighed twice
+    ann      | INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql) VALUES ('new-1', 'inclusion', 'GOLD', 5, 'customers', 'true'), ('NEW-1', 'inclusion', 'GOLD', 5, 'customers', 'true') | Rule NEW-1: there is the rule new-1, whose key differs in capitals alone | nor two new ones
+    ann      | INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql) VALUES ('ten-001', 'inclusion', 'GOLD', 5, 'customers', 'true') | Rule ten-001: there is the rule TEN-001, whose key differs in capitals alone | nor one beside a draft of somebody else
+    ann      | INSERT INTO rules.membership_type (key, name) VALUES ('Gold', 'Gold')    | Membership type Gold: there is the membership type GOLD, whose key differs in capitals alone | nor a membership type
     ann      | DELETE FROM rules.rule WHERE rule_key = 'BOND-001'                    | permission denied                                 | an analyst has no right to delete at all
     ann      | UPDATE rules.rule SET rule_key = 'X' WHERE rule_key = 'BOND-001'      | permission denied                                 | keys are no column an analyst may write
     ann      | UPDATE rules.rule SET version = 7 WHERE rule_key = 'BOND-001'         | permission denied                                 | version numbers are not either
