@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 
 from console.screen import Screen
@@ -127,6 +126,8 @@ def _as_typer_reads_it(shown: Callable[..., None], command: Callable[..., None])
 
 
 def _logger(file: Any) -> Any:
+    import structlog  # it takes longer to load than most commands take
+
     stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)
     as_json = structlog.processors.JSONRenderer(sort_keys=True)
     processors: list[Any] = [structlog.processors.add_log_level, stamped, as_json]

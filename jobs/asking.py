@@ -18,7 +18,6 @@ from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
 from rules_engine.sql import gates
-from rules_engine.sql.gate import gate as reading
 from rules_engine.sql.tokens import Kind, tokens
 from rules_repo.rule_checks import Here
 
@@ -79,6 +78,8 @@ def ask(
     try:
         gate = installation.evaluator.gate(schema)
     except RunRefused as refused:
+        from rules_engine.sql.gate import gate as reading  # with the parser, which listing rules does not need
+
         without = " ".join(f"{fault.which}: {fault.what}" for fault in refused.faults)
         found = (fault for version in versions for fault in reading.faults(version, schema))
         return Answer((*dropped.refusals(versions, schema), *found), (), "", frames, without)
