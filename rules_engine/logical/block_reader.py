@@ -274,9 +274,11 @@ class BlockReader(JoinReader):
             return
         if block.key is not None:
             raise NotUnderstoodError("a window over groups")
-        keys = {key.sql(): key for key in map(self._of_subject, over.values(), repeat(block)) if key}
+        found = [*map(self._of_subject, over.values(), repeat(block))]
+        keys = {key.sql(): key for key in found if key}
         if (
             not self.grouping
+            or None in found
             or len(keys) != 1
             or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values())
         ):

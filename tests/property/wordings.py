@@ -285,6 +285,11 @@ MEANINGS = {
 }  # fmt: skip
 
 NO_OTHERS = [
+    # windows of different rows, held against each other
+    "SELECT customer_id FROM (SELECT customer_id, count(*) OVER (PARTITION BY customer_id) AS n, count(*) OVER (PARTITION BY customer_id, product) AS m FROM holdings) t WHERE n = m",
+    "SELECT customer_id FROM (SELECT customer_id, sum(balance) OVER (PARTITION BY customer_id) AS n, sum(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS m FROM holdings) t WHERE n > m",
+    "SELECT customer_id FROM (SELECT customer_id, max(balance) OVER (PARTITION BY customer_id) AS n, max(balance) OVER (PARTITION BY product) AS m FROM holdings) t WHERE n >= m",
+    "SELECT customer_id FROM (SELECT customer_id, first_value(role) OVER (PARTITION BY customer_id ORDER BY holding_id) AS f, lag(role, 1, 'x') OVER (PARTITION BY customer_id ORDER BY holding_id) AS p FROM holdings) t WHERE f = p",
     "SELECT customer_id FROM (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings WHERE role = 'PRIMARY') t WHERE n = 1 AND role = 'PRIMARY'",
     "SELECT customer_id FROM (SELECT customer_id, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id) AS n FROM customers WHERE spend > 3) t WHERE n <= 2",
     f"{C} JOIN (SELECT customer_id, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id) AS n FROM customers WHERE spend > 3) t ON t.customer_id = c.customer_id WHERE t.n <= 2 AND c.country = 'GB'",
