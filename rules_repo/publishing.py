@@ -166,8 +166,8 @@ def _known(connection: Connection, asked: Sequence[str]) -> Known:
 
 
 IN_ANY_CAPITALS = """
-    SELECT rule_key FROM rules.rule_history WHERE lower(rule_key) = ANY(CAST(:keys AS text[]))
-    UNION SELECT rule_key FROM rules.draft WHERE lower(rule_key) = ANY(CAST(:keys AS text[]))
+    SELECT rule_key FROM rules.rule_history WHERE lower(rule_key COLLATE "C") = ANY(CAST(:keys AS text[]))
+    UNION SELECT rule_key FROM rules.draft WHERE lower(rule_key COLLATE "C") = ANY(CAST(:keys AS text[]))
 """
 
 

@@ -20,6 +20,14 @@ from tests.spec.table import Row, cases
 NEW = "INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql) VALUES"
 RULE = "UPDATE rules.rule SET {} WHERE rule_key = 'BOND-001'"
 
+OWN = """
+    CREATE DOMAIN public."E" AS text;
+    CREATE FUNCTION public.same("where" text) RETURNS text LANGUAGE sql AS 'SELECT "where"';
+    CREATE FUNCTION public.edits() RETURNS text LANGUAGE sql AS
+        $$UPDATE rules.rule SET weight = 50 WHERE rule_key = 'BOND-001'; SELECT 'o'$$;
+"""
+"""What a database may hold beside the rules, by names that make statements hard to read."""
+
 
 @pytest.fixture
 def office(empty_database_url: str) -> Iterator[Office]:
@@ -35,6 +43,7 @@ def office(empty_database_url: str) -> Iterator[Office]:
         """INSERT INTO rules.reference_list (name, columns, rows) VALUES ('risky', '{"code": "string"}', '["XA"]')""",
     )
     made.published(1)
+    made("postgres", OWN)
     yield made
     owner.close()
 
@@ -70,6 +79,9 @@ TAKEN_BACK = """
     R weight = 25; R sql = E'a = 1\\nAND b = \\'it\\', weight = 9' | weight | 25 | a text of several lines, written E'…', that speaks of a weight
     R weight = 25; R sql = E'a = \\'b\\'' , weight = 50 | weight | 50 | after a text like that
     R weight = 25; R sql = 'e''a', name = e'it\\'s --', weight=50 | weight | 50 | between texts that look like another form
+    R weight = 25; R owner = same("where" => 'o'), weight = 50 | weight | 50 | beside a name that is a word of SQL
+    R weight = 25; R owner = 'o' --an owner{CR}, weight = 50 | weight | 50 | in lines that end in a carriage return alone
+    R weight = 25; R (owner, name) = ('o', 'x') | weight | 25 | a list of columns that leaves it out
     M name = 'Golden'; M name = 'Gold' | GOLD.name | Gold | a membership type
     M margin = 30; M name = 'Golden' | GOLD.margin | 30 | of which the rest stays
     M margin = 30, name = 'Golden'; M margin = 1 | GOLD.name | Golden | whichever field is taken back
@@ -96,7 +108,7 @@ def whole(statement: str) -> str:
 def test_what_was_written_last_is_drafted(office: Office, case: Row) -> None:
     """Whatever was published before, and whichever view was edited."""
     for statement in case["statements"].split("; "):
-        office("ann", whole(statement).replace("\\\\", "\\"))
+        office("ann", whole(statement).replace("\\\\", "\\").replace("{CR}", "\r"))
     assert str(drafted(office).get(case["field"], "")) == case["says"]
 
 
@@ -109,6 +121,12 @@ UNCLEAR = """
     UPDATE rules.rule SET weight = 50, name = (SELECT 'x') WHERE rule_key = 'BOND-001' | a query within
     DO 'BEGIN UPDATE rules.rule SET weight = 50 WHERE rule_key = ''BOND-001''; END' | a program
     UPDATE rules.rule SET weight = 50, name = $$A$$ WHERE rule_key = 'BOND-001' | texts of another form
+    UPDATE rules.rule SET owner = concat('a', weight = 50) WHERE rule_key = 'BOND-001' | a comparison within brackets
+    UPDATE rules.rule SET owner = (ARRAY['a', (weight = 50)::text])[1] WHERE rule_key = 'BOND-001' | and within an array
+    UPDATE rules.rule SET owner = 'o', U&"z0077eight" UESCAPE 'z' = 50 WHERE rule_key = 'BOND-001' | a column by its code points
+    UPDATE rules.rule SET owner = $é$it's$é$, weight = 50, metadata = jsonb_build_object('a', $é$it's$é$) WHERE rule_key = 'BOND-001' | texts of another form, marked by no letter of ASCII
+    UPDATE rules.rule SET owner = "E"'\\', weight = 50 WHERE rule_key = 'BOND-001' AND '' = '' | a type by the name of a form of texts
+    UPDATE rules.rule SET owner = edits() WHERE rule_key = 'LOAN-001' | an update within another
     UPDATE rules.rule SET weight = 50, name = '--\\' WHERE rule_key = 'BOND-001' | a text that ends elsewhere by another setting
 """
 

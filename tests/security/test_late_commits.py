@@ -129,3 +129,33 @@ def test_a_commit_is_on_disk_when_it_is_told(fresh: Siege, login: str) -> None:
             run("COMMIT")
             assert run(kept, before) == [(True,)]
         assert run("SHOW synchronous_commit") == [("off",)]
+
+
+TYPE = "INSERT INTO rules.membership_type (key, name) VALUES"
+AT_ONCE = """
+    begins | meanwhile | then | says | because
+    -------+-----------+------+------+--------
+    R new-1 | R NEW-1 | SELECT 1 | Rule new-1: there is the rule NEW-1 | neither sees the rule of the other
+    R New-1 | R NEW-1 | DELETE FROM rules.draft WHERE rule_key = 'New-1' | | what was taken back is in the way of nobody
+    R new-1 | R new-2 | SELECT 1 | | two rules
+    T Silver | T SILVER | SELECT 1 | Membership type Silver: there is the membership type SILVER | a membership type
+    T Silver | T SILVER | SELECT rules.withdraw((SELECT max(change_id) FROM rules.draft_policy WHERE key = 'Silver')) | | given up
+"""
+
+
+@pytest.mark.parametrize("case", cases(AT_ONCE))
+def test_two_keys_that_differ_in_capitals_are_not_drafted_at_once(fresh: Siege, case: Row) -> None:
+    """They would be weighed twice; the second to commit is told, as if it had come later."""
+
+    def drafts(what: str) -> str:
+        kind, key = what.split()
+        rule = f"{NEW} ('{key}', 'inclusion', 'GOLD', 5, 'f', 'true', '2024-01-01')"
+        return f"{TYPE} ('{key}', 'x')" if kind == "T" else rule
+
+    with session(fresh, "ann") as early, session(fresh, "zoe") as late:
+        early("BEGIN")
+        early(drafts(case["begins"]))
+        late(drafts(case["meanwhile"]))
+        told = refused(early, case["then"]) or refused(early, "COMMIT")
+    assert told.startswith(case["says"])
+    assert bool(told) == bool(case["says"])
