@@ -38,13 +38,17 @@ class Unreadable:
     instead: str
 
 
+UNREAD = {"extension<arrow.uuid>": Unreadable("a UUID of 16 bytes", "it as text")}
+"""Types of Arrow's extensions, by what Arrow calls them."""
+
+
 def type_name(type_: pa.DataType, *, nanoseconds: bool) -> str | Unreadable:
     """
     Spark's name of a type; ``nanoseconds`` where a moment of that unit is one that Spark reads, by another encoding.
 
     Of what is nested, the first part that cannot be read makes the whole unreadable.
     """
-    found = PLAIN.get(type_) or _number(type_) or _moment(type_, nanoseconds=nanoseconds)
+    found = PLAIN.get(type_) or UNREAD.get(str(type_)) or _number(type_) or _moment(type_, nanoseconds=nanoseconds)
     return found or _nested(type_, nanoseconds=nanoseconds) or str(type_)
 
 

@@ -12,7 +12,7 @@ from rules_engine.lake import elements, merges, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.freshness import age_faults
-from rules_engine.lake.opening import DAMAGED, spark_errors, unread
+from rules_engine.lake.opening import DAMAGED, NEGATIVE, spark_errors, unread
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake
@@ -75,7 +75,7 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
         if frame.orphans is not None and frame is not lake.subject_frame:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
     except spark_errors() as problem:
-        if not any(word in str(problem) for word in (*OF_FILES, *DAMAGED)):
+        if not any(word in str(problem) for word in (*OF_FILES, *DAMAGED, NEGATIVE)):
             raise  # Spark is gone, or the like: no frame is to blame
         raise RunRefused(unread(frame, problem)) from problem
     return found

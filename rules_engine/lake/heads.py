@@ -41,6 +41,8 @@ class Head:
     """Columns that the names of its folders say, and their values there."""
     summary: Summary | None = None
     """What its foot says of its rows, where it does."""
+    proleptic: bool = False
+    """Whether its days before 1582 are of today's calendar where its foot does not say of which they are."""
 
 
 def folders_of(file: DataFile) -> tuple[tuple[str, str], ...]:
@@ -53,7 +55,14 @@ def with_columns(file: DataFile, found: Found) -> Head:
     """The head of a file with these columns and types."""
     names = [name.lower() for name, _ in found.columns]
     twice = tuple(name for name, _ in found.columns if names.count(name.lower()) > 1)
-    return Head(file, dict(found.columns), twice, folders=folders_of(file), summary=found.summary)
+    return Head(
+        file,
+        dict(found.columns),
+        twice,
+        folders=folders_of(file),
+        summary=found.summary,
+        proleptic=found.proleptic,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,7 @@ class Found:
 
     columns: Sequence[tuple[str, str | Unreadable | None]]
     summary: Summary | None = None
+    proleptic: bool = False
 
 
 def _parquet(stream: BinaryIO, frame: Frame) -> Found:
@@ -93,13 +103,16 @@ def _unread_pages(metadata: Any) -> dict[str, Unreadable]:
 def _orc(stream: BinaryIO, _: Frame) -> Found:
     from pyarrow import orc
 
-    return Found(
-        [
-            (each.name, OF_ZONE if getattr(each.type, "tz", None) else type_name(each.type, nanoseconds=True))
-            for each in orc.ORCFile(stream).schema
-        ]
-    )
+    file = orc.ORCFile(stream)
+    columns = [
+        (each.name, OF_ZONE if getattr(each.type, "tz", None) else type_name(each.type, nanoseconds=True))
+        for each in file.schema
+    ]
+    return Found(columns, proleptic=file.writer != OF_JAVA)
 
+
+OF_JAVA = "ORC_JAVA"
+"""The one library whose older versions wrote days before 1582 by the calendar of then, and no word of it."""
 
 OF_ZONE = Unreadable("a timestamp with local time zone", "timestamps without a zone, in UTC")
 """A type of ORC that Spark does not read."""

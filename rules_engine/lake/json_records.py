@@ -29,6 +29,9 @@ value that is none of its type, a text that should be a number, or a number that
 HALF = re.compile("[\ud800-\udfff]")
 """Half of a letter, as an escape of JSON may say one: no text can hold it."""
 
+BLANK = " \t\r\n"
+"""What may stand about a value of JSON, and makes a line that is no record."""
+
 PLAIN = re.compile(r"(?!.*\d{5})[^\W\d]\w*")
 """What a key is called, and no value is: one word without five digits in a row."""
 
@@ -83,7 +86,7 @@ class RecordCheck:
         except UnicodeDecodeError:
             yield LETTERS, "", ""
             return
-        if not text.strip():
+        if not text.strip(BLANK):
             return
         for record in parted(text):
             if isinstance(record, Pairs):

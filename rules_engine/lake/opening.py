@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 CHECKED = {"parquet.page.verify-checksum.enabled": "true"}
 """Pages of Parquet that carry a checksum, as those that Spark wrote do, are compared with it."""
 
+PROLEPTIC = "orc.proleptic.gregorian.default"
+"""Whether days of ORC are of today's calendar where a file's foot does not say: else 1500-01-01 is ten days sooner."""
+
+CLOCK = "-Duser.timezone=UTC"
+"""The JVM's option for the zone in whose clock it has moments."""
+ZONE, NO_SHIFT = re.compile('id="([^"]+)"'), "offset=0,dstSavings=0,useDaylight=false,transitions=0"
+"""What Java says of a zone: its name, and that its clock is and always was UTC's."""
+
 FORMS = ("dateFormat", "timestampFormat")
 """Options that say how days and moments are written."""
 
@@ -41,6 +49,9 @@ DAMAGED = (
     "Can not read value", "PARSING_ERROR", "PageHeader",
 )  # fmt: skip
 """What Spark's errors say where the bytes of a file are not what was written."""
+
+NEGATIVE = "nanos > 999999999 or < 0"
+"""What Java says of a fraction of a second that is below zero."""
 
 
 def spark_errors() -> tuple[type[Exception], ...]:
@@ -65,7 +76,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame,
         return _table(spark, frame, wanted, place.version), None
     raise_all(RunRefused, _unreadable_text(spark, frame, wanted))
     found = heads(spark, frame, place.files)
-    raise_all(RunRefused, head_faults(frame, wanted, found))
+    raise_all(RunRefused, [*head_faults(frame, wanted, found), *_of_clock(spark, frame, found)])
     try:
         rows = _rows(spark, frame, wanted, place, found)
     except spark_errors() as problem:
@@ -109,6 +120,23 @@ def _unreadable_forms(spark: SparkSession, frame: Frame) -> Iterator[Fault]:
             yield Fault(f"Frame '{frame.name}'", what, remedy, codes.OPTION)
 
 
+def _of_clock(spark: SparkSession, frame: Frame, found: Sequence[Head]) -> Iterator[Fault]:
+    """Moments of ORC, which Spark reads by the clock of its Java's zone, whatever the session's zone is."""
+    types = (str(type_) for head in found for type_ in head.columns.values()) if frame.format is Format.ORC else ()
+    if any("timestamp" in type_ for type_ in types) and (zone := _other_zone(spark)):
+        what = f"its files have moments, which Spark reads from ORC by the clock of its Java: that of {zone}."
+        remedy = f"Give {CLOCK} to spark.driver.extraJavaOptions and spark.executor.extraJavaOptions, or land Parquet."
+        yield Fault(f"Frame '{frame.name}'", what, remedy, codes.UNREADABLE_TYPE)
+
+
+def _other_zone(spark: SparkSession) -> str:
+    """The zone that Java has in the driver, or where tasks run, if it is another than UTC."""
+    tasks = spark.sparkContext.defaultParallelism
+    said = spark.range(0, tasks, 1, tasks).selectExpr("java_method('java.util.TimeZone', 'getDefault')").distinct()
+    zones = [getattr(spark._jvm, "java.util.TimeZone").getDefault().toString(), *(row[0] for row in said.collect())]
+    return next((match[1] for zone in zones if NO_SHIFT not in zone and (match := ZONE.search(zone))), "")
+
+
 def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:
     """
     The declared columns with Spark's names of their types.
@@ -145,9 +173,13 @@ def unread(frame: Frame, problem: Exception) -> Fault:
     if any(word in said for word in DAMAGED):
         what = f"{file} cannot be read as {frame.format}: cut off or altered since it was written."
         return Fault(which, what, again, codes.BROKEN)
+    if NEGATIVE in said:
+        what = f"{file} has moments before 1970 with a fraction of a second, written in a way that Spark does not read."
+        return Fault(which, what, "Land it as Parquet: pyarrow writes such moments so in ORC.", codes.UNREADABLE_TYPE)
     condition = CONDITION.search(said)
     why = condition[1] if condition else type(problem).__name__
-    return Fault(which, f"Spark cannot read it: {why}.", f"Read {frame.path} by Spark alone to see more.", codes.BROKEN)
+    what = f"{file} cannot be read to its end: Spark says {why}."
+    return Fault(which, what, f"Land {frame.path} again, or read it by Spark alone to see more.", codes.BROKEN)
 
 
 def _table(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], version: tables.Version) -> DataFrame:
@@ -169,7 +201,7 @@ def _of_table(
 
 def _rows(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], place: Landed, found: list[Head]) -> DataFrame:
     folders = dict.fromkeys(name for head in found for name, _ in head.folders)
-    reader = spark.read.options(**CHECKED)
+    reader = spark.read.options(**CHECKED, **{PROLEPTIC: str(any(head.proleptic for head in found)).lower()})
     if frame.format in (Format.PARQUET, Format.ORC):
         rows = reader.format(frame.format.value).load(_literal(place.path))
         if folders:  # else Spark guesses what type a folder means

@@ -7,13 +7,15 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_engine.lake.heads import lost_in
+from rules_engine.lake.heads import OF_JAVA, lost_in
 from rules_engine.lake.text_faults import lost_letters
 from rules_engine.model.frames import Frame
 from rules_lake.landing import options
@@ -30,6 +32,15 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = {
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 Batches = Iterator[pa.RecordBatch]
+
+FIRST_DAY = (date(1582, 10, 15) - date(1970, 1, 1)).days
+"""The first day of today's calendar, as columns count days."""
+
+
+def _is_of_old_calendar(said: Mapping[bytes, bytes]) -> bool:
+    """Whether Spark wrote a Parquet file by the calendar of before 1582: Spark 2 always, later ones where told to."""
+    old = any(b"org.apache.spark.legacy" + kind in said for kind in (b"DateTime", b"INT96"))
+    return old or said.get(b"org.apache.spark.version", b"3").startswith((b"1.", b"2."))
 
 
 class Records:
@@ -94,8 +105,9 @@ class Records:
         with self.place.reading(self.name) as stream:
             file = pq.ParquetFile(stream, page_checksum_verification=True)
             self._columns_are(file.schema_arrow)
+            of_then = _is_of_old_calendar(file.metadata.metadata or {})
             for batch in file.iter_batches(ROWS):
-                yield self._typed(batch)
+                yield self._typed(self._of_this_calendar(batch) if of_then else batch)
 
     def _orc(self) -> Batches:
         from pyarrow import orc
@@ -104,7 +116,25 @@ class Records:
             file = orc.ORCFile(stream)
             self._columns_are(file.schema)
             for stripe in range(file.nstripes):
-                yield self._typed(file.read_stripe(stripe))
+                batch = file.read_stripe(stripe)
+                yield self._typed(self._of_this_calendar(batch) if file.writer == OF_JAVA else batch)
+
+    def _of_this_calendar(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """
+        The batch, if no day of it is one that was counted by the calendar of then, and would be another by today's.
+
+        Raises:
+            RunRefused: Naming a column that has such days.
+        """
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+                least = pc.min(column)
+                if least.is_valid and least.cast(pa.date32(), safe=False).cast(pa.int32()).as_py() < FIRST_DAY:
+                    what = (
+                        f"its column '{name}' has days before 15 October 1582, which it counts by the calendar of then."
+                    )
+                    raise self._refused(what, "Have it written as Parquet by Spark 3 or later, or without such days.")
+        return batch
 
     def _columns_are(self, schema: pa.Schema) -> None:
         own = {field.name: spark_type(field.type) or str(field.type) for field in schema}

@@ -119,7 +119,7 @@ class TextRecords:
             of_json, frozenset(by_text(self.types, self.frame.options)), self.frame.options
         )
         for number, line in enumerate(lines, 1):
-            if not line.strip():
+            if not line.strip(json_records.BLANK):
                 continue
             for record in json_records.parted(line):
                 whole = isinstance(record, json_records.Pairs)

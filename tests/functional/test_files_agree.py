@@ -33,6 +33,7 @@ TYPES = {
     "view": pa.array(["FR"], pa.string_view()),
     "split": pa.array([1.5]),
     "brotli": pa.array(["FR"]),
+    "uuid": pa.array([b"0123456789abcdef"], pa.uuid()),
 }
 
 FILES = """
@@ -45,6 +46,7 @@ FILES = """
     parquet | id bigint, country string | id bigint, country nanos  | 'country' is a timestamp in nanoseconds in odd, which Spark does not     | Parquet: nanoseconds
     parquet | id bigint, country string | id bigint, country split  | 'country' is encoded as BYTE_STREAM_SPLIT in odd, which Spark does not   | Parquet: an encoding that Spark lacks
     parquet | id bigint, country string | id bigint, country brotli | 'country' is packed by BROTLI in odd, which Spark does not read. Write   | Parquet: a packing that Spark lacks
+    parquet | id bigint, country string | id bigint, country uuid   | its column 'country' is a UUID of 16 bytes in odd, which Spark does not  | Parquet: a type of more bytes than words
     parquet | id bigint, country string | id int, country view      | its column 'id' is int in odd and declared as bigint. Mend the declarat  | Parquet: and a text of another kind of Arrow's is one
     orc     | id bigint, country string | id bigint, country moment | 'country' is a timestamp with local time zone in odd, which Spark does   | ORC: a moment with a zone
     orc     | id bigint, country string | id bigint                 | its file odd has no column 'country', which is declared.                 | ORC: a column is missing
@@ -136,6 +138,11 @@ PLACES: Mapping[str, tuple[str, bytes, str]] = {
 }
 JSON = b'{"id": 1, "country": "FR"}\n'
 JSON_PLACES: Mapping[str, tuple[str, bytes, str]] = {
+    "a line that only looks blank": (
+        "z.json",
+        JSON + "\u00a0\n".encode(),
+        "1 lines are no JSON objects, one in z.json, line 2",
+    ),
     "an archive that was cut off": (
         "z.json.gz",
         gzip.compress(JSON * 2000)[:-30],

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import gzip
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 from pyspark.sql import SparkSession
 
 from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
 from rules_engine.lake.codes import PACKAGES
 from rules_engine.lake.opening import opened, unread
 from rules_engine.lake.storage import landed
 from rules_engine.lake.tables import without_skipping
 from rules_engine.model.frame_options import OPTIONS
-from rules_engine.model.frames import Format, Frame
+from rules_engine.model.frames import Format, Frame, Lake
+from rules_engine.spark.evaluator import SparkEvaluator
 from tests.formats import decided, rewritten
 from tests.small_lake import AS_OF, rule, rule_set, write
 from tests.spec.table import Row, cases
@@ -103,6 +107,57 @@ def test_no_row_with_nan_is_left_out_by_what_is_said_of_its_file(spark: SparkSes
     assert kept.schema == rows.schema
     for condition in ("d > 5", "f > 5", "s.x > 5"):
         assert (rows.where(condition).count(), kept.where(condition).count()) == (0, 4), condition
+
+
+MOMENTS = [datetime(1, 1, 1), datetime(1500, 2, 28, 23, 59), datetime(2024, 2, 29, 23, 59, 59, 999999)]
+ORC = """
+    subject = "c"
+    [frames.c]
+    path = "c"
+    format = "orc"
+    subject_key = "id"
+    columns = { id = "bigint", day = "date", at = { type = "timestamp"MORE } }
+"""
+
+
+def _orc(folder: Path, *moments: datetime, more: str = "") -> Lake:
+    (folder / "c").mkdir()
+    columns = {"day": pa.array(moments, pa.date32()), "at": pa.array(moments, pa.timestamp("us"))}
+    orc.write_table(pa.table({"id": range(len(moments))} | columns), folder / "c/a.orc")
+    return declaration.parse(ORC.replace("MORE", more), str(folder))
+
+
+def test_orc_is_read_as_it_was_written_whoever_wrote_it(spark: SparkSession, tmp_path: Path) -> None:
+    """Libraries but Java's count by today's calendar and do not say so: days before 1582 were read as others."""
+    lake = _orc(tmp_path, *MOMENTS)
+    spark.sql("SELECT 9L id, DATE '1500-02-28' day, TIMESTAMP '1500-02-28 23:59:00' at").write.mode("append").orc(
+        lake.frames[0].path
+    )
+    evaluator = SparkEvaluator(spark, lake)
+    evaluator.check_lake(AS_OF)
+    read = evaluator.spark.table("c").orderBy("id").selectExpr("string(day)", "string(at)").collect()
+    wanted = [(str(each.date()), str(each)) for each in (*MOMENTS, MOMENTS[1])]
+    assert [tuple(row) for row in read] == wanted
+
+
+def test_moments_of_orc_are_not_read_by_another_clock(spark: SparkSession, tmp_path: Path) -> None:
+    """Spark reads them by the clock of its Java, whatever the session's zone is: 20:00 would be 11:00."""
+    evaluator, zones = SparkEvaluator(spark, _orc(tmp_path, *MOMENTS)), getattr(spark._jvm, "java.util.TimeZone")
+    zones.setDefault(zones.getTimeZone("Asia/Tokyo"))
+    try:
+        with pytest.raises(RunRefused, match=r"clock of its Java: that of Asia/Tokyo\. Give -Duser\.timezone=UTC"):
+            evaluator.check_lake(AS_OF)
+    finally:
+        zones.setDefault(zones.getTimeZone("UTC"))
+
+
+@pytest.mark.parametrize("more", ["", ", min = 1900-01-01"])
+def test_a_fraction_below_zero_is_told_as_that(spark: SparkSession, tmp_path: Path, more: str) -> None:
+    """As pyarrow writes moments before 1970 in ORC: in checks and in rules, Spark's Java ends the task."""
+    lake = _orc(tmp_path, datetime(1960, 12, 31, 23, 59, 58, 250000), more=more)
+    rules = rule_set(rule("OLD", "at > TIMESTAMP '1900-01-01 00:00:00'", frame="c"))
+    with pytest.raises(RunRefused, match="has moments before 1970 with a fraction of a second"):
+        decided(spark, lake, rules, tmp_path / "run")
 
 
 GONE = "org.apache.iceberg.exceptions.NotFoundException: File does not exist: /lake/c/data/00000.parquet"

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
+from pyspark.sql import SparkSession
 
 from jobs.ingest_step import step
 from rules_engine.errors import RunRefused
@@ -133,6 +134,28 @@ def test_what_is_half_written_or_not_as_declared_does_not_land(row: Row, tmp_pat
     assert row["said"] in str(refused.value)
     assert not {"FR", "west", "31.01", "Petit"} & set(str(refused.value).replace("'", " ").split())
     assert [path.name for path in (tmp_path / "landed").rglob("*")] in (["frames.toml"], ["customers", "frames.toml"])
+
+
+@pytest.mark.parametrize("kind", ["orc", "parquet"])
+def test_days_that_a_file_counts_by_another_calendar_do_not_land(
+    spark: SparkSession, tmp_path: Path, kind: str
+) -> None:
+    """Spark would read them as they were written; what reads landed files here would read days ten days later."""
+    spark.conf.set(LEGACY, "LEGACY")
+    try:
+        for day in ("1582-10-15", "1500-02-28"):
+            rows = spark.sql(f"SELECT 1L customer_id, 'FR' country, 7.00BD premium, DATE '{day}' joined")
+            rows = rows.withColumn("premium", rows.premium.cast("decimal(12,2)"))
+            rows.coalesce(1).write.format(kind).save(str(tmp_path / day))
+    finally:
+        spark.conf.unset(LEGACY)
+    frame = declared(tmp_path / "landed", kind).frame("customers")
+    assert land(str(tmp_path / "1582-10-15"), frame, DAY, NOW).manifest.rows == 1
+    with pytest.raises(RunRefused, match="'joined' has days before 15 October 1582"):
+        land(str(tmp_path / "1500-02-28"), frame, DAY + timedelta(days=1), NOW)
+
+
+LEGACY = "spark.sql.parquet.datetimeRebaseModeInWrite"
 
 
 def test_a_landing_that_broke_off_goes_on(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, raise_all
 from rules_engine.index.words import RuleBit
-from rules_engine.lake.codes import BROKEN
+from rules_engine.lake.opening import unread
 from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
 from rules_engine.model.frames import Lake, Schema
 from rules_engine.model.hitmatrix import HitMatrix
@@ -179,10 +179,10 @@ class FaultIsolation:
             try:
                 self._spark.table(frame.name).write.format("noop").mode("overwrite").save()
             except (PySparkException, Py4JError, ConnectionError) as problem:
-                which, what = f"Frame '{frame.name}'", f"it cannot be read to its end: {reason_of(problem).what}"
                 if not self._survived():
+                    which = f"Frame '{frame.name}'"
                     raise RunInterrupted(Fault(which, UNREAD.what, UNREAD.remedy, UNREAD.code)) from problem
-                yield Fault(which, what, "Land the data again; nothing was published.", BROKEN)
+                yield unread(frame, problem)
 
     def _survived(self) -> bool:
         """Whether Spark still computes anything at all."""
