@@ -70,6 +70,8 @@ class OpenLake(Generic[Rows]):
     schema: Schema
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     """Frame name to what its files say of all its rows, where they do."""
+    written: Mapping[str, date | None] = field(default_factory=dict)
+    """Frame name of a table to the day (UTC) on which the version that is read was written; None if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

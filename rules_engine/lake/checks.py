@@ -48,7 +48,7 @@ def checked(opened: OpenLake[DataFrame], rule_set: RuleSet) -> list[Breach]:
     schema = replace(opened.schema, columns={**opened.schema.columns, **lists})
     uses = used(rule_set.versions, schema, lake)
     work = [frame for frame in lake.frames if uses.of(frame.name) or frame.name == merges.frame_read(lake)]
-    faults, found = list(age_faults(lake, opened.snapshots, uses, opened.as_of)), list[Breach]()
+    faults, found = list(age_faults(opened, uses)), list[Breach]()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = [pool.submit(_of_frame, opened, frame, uses) for frame in work]
     for each in waiting:

@@ -39,7 +39,8 @@ class SparkLakeReader:
         frames, summaries = open_frames(session, lake, places)
         snapshots = {name: place.snapshot for name, place in places.items()}
         where = {name: place.path for name, place in places.items()}
-        return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames), summaries)
+        written = {name: place.version.written for name, place in places.items() if place.version}
+        return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames), summaries, written)
 
     def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:
         raise_all(RunRefused, self._of_texts(opened))  # what is no value would end the checks after it

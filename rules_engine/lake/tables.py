@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,12 @@ def spark_settings(packages: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of a table: where it is read, its number or id, and the name of its state."""
+    """A version of a table: where it is read, its number or id, the name of its state, and when it was written."""
 
     path: str
     number: str
     snapshot: str
+    written: date | None = None
 
 
 def version_of(spark: SparkSession, frame: Frame, path: str, wanted: str = "") -> Version | None:
@@ -80,8 +82,11 @@ def _of_delta(spark: SparkSession, path: str, wanted: str) -> Version | None:
     number = int(wanted) if wanted else max(commits, default=-1)
     if number not in commits:
         return None
-    digest = sha256(_read(spark, commits[number])).hexdigest()[:16]
-    return Version(path, str(number), f"version {number} {digest}")
+    content = _read(spark, commits[number])
+    actions = [json.loads(line) for line in content.splitlines() if line.strip()]
+    moments = [action["commitInfo"].get("timestamp") for action in actions if "commitInfo" in action]
+    snapshot = f"version {number} {sha256(content).hexdigest()[:16]}"
+    return Version(path, str(number), snapshot, _day(next(iter(moments), None)))
 
 
 def _of_iceberg(spark: SparkSession, path: str, wanted: str) -> Version | None:
@@ -96,9 +101,16 @@ def _of_iceberg(spark: SparkSession, path: str, wanted: str) -> Version | None:
         )
     content = _read(spark, known[newest])
     metadata = json.loads(gzip.decompress(content) if content[:2] == GZIP else content)
-    snapshots = {str(each["snapshot-id"]) for each in metadata.get("snapshots", ())}
+    snapshots = {str(each["snapshot-id"]): each.get("timestamp-ms") for each in metadata.get("snapshots", ())}
     number = wanted or str(metadata.get("current-snapshot-id"))
-    return Version(known[newest].uri, number, f"snapshot {number}") if number in snapshots else None
+    if number not in snapshots:
+        return None
+    return Version(known[newest].uri, number, f"snapshot {number}", _day(snapshots[number]))
+
+
+def _day(millis: int | None) -> date | None:
+    """The day of a moment that a table's log says, in UTC."""
+    return datetime.fromtimestamp(millis / 1000, UTC).date() if millis else None
 
 
 def _number(name: str) -> int:

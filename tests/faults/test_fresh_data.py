@@ -13,8 +13,11 @@ import pytest
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.lake.freshness import age_faults
+from rules_engine.lake.tables import version_of
 from rules_engine.lake.used import Used
+from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.ports import OpenLake
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate
 from rules_engine.spark.evaluator import SparkEvaluator
@@ -65,9 +68,39 @@ def test_how_old_snapshots_may_be(row: Row) -> None:
     lake = declaration.parse(text, "/lake")
     snapshots = {"customers": f"{row['customers of']}@1", "held": f"{row['held of']}@2"}
     snapshots |= {"unused": "2020-01-01@3", "list": "4"}
-    found = [str(f) for f in age_faults(lake, snapshots, Used({"held": frozenset({"A/1"})}), date(2024, 6, 1))]
+    opened = OpenLake(date(2024, 6, 1), lake, snapshots, {}, {}, Schema("customers", "id", {}, {}))
+    found = [str(f) for f in age_faults(opened, Used({"held": frozenset({"A/1"})}))]
     assert [row["told"] in said for said in found] == [True] * bool(row["told"])
     assert all(said.endswith(("[LAKE-208]", "[LAKE-209]")) for said in found)
+
+
+TABLES = """
+    format  | log                                               | told                                              | because
+    --------+---------------------------------------------------+---------------------------------------------------+-------------------------------------
+    delta   | {"commitInfo": {"timestamp": 1717200000000}}      |                                                   | a commit of the day itself
+    delta   | {"commitInfo": {"timestamp": 1716508800000}}      | last written on 2024-05-24 (as it is read), 8 days before | no commit for a week
+    delta   | {"commitInfo": {}}                                | does not say when it was written                  | a writer that keeps no moment
+    iceberg | {"snapshot-id": 1, "timestamp-ms": 1717200000000} |                                                   | a snapshot of the day itself
+    iceberg | {"snapshot-id": 1, "timestamp-ms": 1716508800000} | last written on 2024-05-24 (as it is read), 8 days before | no snapshot for a week
+"""  # fmt: skip
+
+
+@pytest.mark.parametrize("row", cases(TABLES))
+def test_how_old_the_version_of_a_table_may_be(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """By the moment that the table's own log says; days of folders it has none."""
+    name, text = f"_delta_log/{0:020}.json", row["log"]
+    if row["format"] == "iceberg":
+        name, text = "metadata/v1.metadata.json", f'{{"current-snapshot-id": 1, "snapshots": [{row["log"]}]}}'
+    (tmp_path / "a" / name).parent.mkdir(parents=True)
+    (tmp_path / "a" / name).write_text(text)
+    said = f'subject = "a"\n[frames.a]\npath = "a"\nformat = "{row["format"]}"\nsubject_key = "k"\nmax_age = 7'
+    lake = declaration.parse(said, str(tmp_path))
+    version = version_of(spark, lake.frames[0], lake.frames[0].path)
+    assert version is not None
+    schema, day = Schema("a", "k", {}, {}), date(2024, 6, 1)
+    opened = OpenLake(day, lake, {"a": version.snapshot}, {}, {}, schema, written={"a": version.written})
+    found = [str(fault) for fault in age_faults(opened, Used({}))]
+    assert [row["told"] in each and "[LAKE-208]" in each for each in found] == [True] * bool(row["told"])
 
 
 def test_an_age_needs_a_day() -> None:
