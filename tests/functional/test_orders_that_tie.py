@@ -98,6 +98,11 @@ QUERIES = """
     select customer_id from customer where spend > (select try_avg(cast(amount as decimal(38, 2))) from orders) | SQL-910 | a mean of as many digits as there are
     select customer_id from customer group by customer_id having try_sum(cast(customer_id as decimal(28, 2))) > 5 |   | digits to spare
     select customer_id from orders group by customer_id having try_sum(amount) > 5 and try_avg(customer_id) > 5 |      | room enough
+    select customer_id from orders group by customer_id having sum(cast(amount as double)) >= 0.6            | SQL-912 | three floating numbers, in one order
+    select customer_id from orders group by customer_id having avg(customer_id / 3) = 0.2                    | SQL-912 | a division of whole numbers is floating
+    select customer_id from customer where spend > (select 2 * mean(float(amount)) from orders)              | SQL-912 | within another query
+    select customer_id from orders group by customer_id having sum(cast(double(amount) as decimal(28, 6))) >= 0.6 |    | decimals of them
+    select customer_id from orders group by customer_id having avg(customer_id) > 5 and sum(amount) > 5      |         | whole numbers and decimals are exact
 """
 
 

@@ -229,7 +229,7 @@ UNREACHED = {"SQL-199"}
 """The gate breaking is a defect: tests look for it everywhere and find none."""
 
 
-SPARKS = ("SQL-3", "SQL-4", "SQL-904", "SQL-910")
+SPARKS = ("SQL-3", "SQL-4", "SQL-904", "SQL-910", "SQL-912")
 """Codes of what Spark is asked: their rows are in test_spark_gates.py, test_join_keys.py, test_orders_that_tie.py and test_emptiness.py of tests/functional."""
 
 

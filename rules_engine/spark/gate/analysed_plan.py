@@ -23,7 +23,7 @@ from rules_engine.spark.gate.growth import growth_faults
 from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.membership import membership_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings
-from rules_engine.spark.gate.overflow import TRIED, overflow_warnings
+from rules_engine.spark.gate.overflow import TRIED, overflow_warnings, rounding_warnings
 from rules_engine.spark.gate.parsed_plan import Parsed, broken, each, named, read
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
 from rules_engine.spark.sandbox import active, handles, printed, rows_of
@@ -61,10 +61,11 @@ def warnings(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: d
     with active(spark):
         plan = _analysed(spark, read(spark, version, as_of), version)
         root = tree(printed(spark, plan))
-        return named(version, [*order_warnings(root, schema), *overflow_warnings(spark, plan, words)])
+        said = [*order_warnings(root, schema), *overflow_warnings(spark, plan, words), *rounding_warnings(spark, plan)]
+        return named(version, said)
 
 
-_PICKING = {"over", "max_by", "min_by", *TRIED}
+_PICKING = {"over", "max_by", "min_by", "sum", "avg", "mean", *TRIED}
 
 
 def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:

@@ -1,7 +1,8 @@
 """
-Sums that are NULL where they overflow, and may do so on the way to a whole that fits: then the order of rows decides.
+Sums of which the order of rows decides: NULL where they overflow on the way to a whole that fits, or rounded on it.
 
-A sum of decimals has room for ten more digits than they have, up to 38; one of whole numbers has those of a BIGINT.
+A sum of decimals has room for ten more digits than they have, up to 38; one of whole numbers has those of a BIGINT. A
+floating sum is rounded at each step: 0.1 + 0.2 + 0.3 is more than 0.3 + 0.2 + 0.1.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault
+from rules_engine.spark.gate.machine import FLOATING
 from rules_engine.spark.gate.spark_trees import expressions
 from rules_engine.sql.allow_list import refuse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+SUMS = {"Average": "avg", "Sum": "sum"}
 TRIED = frozenset({"try_sum", "try_avg"})
 _ROOM = 28
 """The most digits of a decimal whose sum has room for ten thousand million rows."""
@@ -29,6 +32,13 @@ def overflow_warnings(spark: SparkSession, plan: Any, words: Set[str]) -> Iterat
             _is_tight(get(), kind) for short, get in expressions(spark, plan, is_plan=True) if short == kind
         ):
             yield refuse("SQL-910", name=name)
+
+
+def rounding_warnings(spark: SparkSession, plan: Any) -> Iterator[Fault]:
+    """What is said of an analysed plan that sums floating numbers; once for each kind of sum."""
+    calls = ((short, get) for short, get in expressions(spark, plan, is_plan=True) if short in SUMS)
+    floating = {short for short, get in calls if str(get().child().dataType().simpleString()) in FLOATING}
+    yield from (refuse("SQL-912", name=SUMS[short]) for short in sorted(floating))
 
 
 def _is_tight(call: Any, kind: str) -> bool:
