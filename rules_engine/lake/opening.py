@@ -183,6 +183,8 @@ def unread(frame: Frame, problem: Exception) -> Fault:
 
 
 def _table(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], version: tables.Version) -> DataFrame:
+    for name, value in CHECKED.items():
+        spark.conf.set(name, value)  # no library of tables takes it as an option of reading
     try:
         rows = tables.read(spark, frame, version)
     except spark_errors() as problem:

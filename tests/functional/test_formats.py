@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.lake.codes import PACKAGES
-from rules_engine.lake.opening import opened, unread
-from rules_engine.lake.storage import landed
-from rules_engine.lake.tables import without_skipping
+from rules_engine.lake.opening import opened, spark_errors, unread
+from rules_engine.lake.storage import Landed, landed
+from rules_engine.lake.tables import Version, without_skipping
 from rules_engine.model.frame_options import OPTIONS
 from rules_engine.model.frames import Format, Frame, Lake
 from rules_engine.spark.evaluator import SparkEvaluator
@@ -63,6 +63,21 @@ def test_a_table_without_its_library_says_which_packages_to_give(spark: SparkSes
     (fault,) = refused.value.faults
     assert fault.code == PACKAGES
     assert "RULES_SPARK_PACKAGES=io.delta:delta-spark_" in fault.remedy
+
+
+def test_pages_of_a_table_are_compared_with_their_checksums(spark: SparkSession, tmp_path: Path) -> None:
+    """Libraries of tables read Parquet as the session says, and take no option: a bit that flipped was another value."""
+    session, names = spark.newSession(), pa.table({"name": ["DE, west", "DE, east"]})
+    pq.write_table(names, tmp_path / "a.parquet", write_page_checksum=True, compression="none", use_dictionary=False)
+    whole = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(whole.replace(b"west", b"wEst"))
+    read = session.read.parquet(str(tmp_path / "a.parquet"))
+    assert read.first() == ("DE, wEst",)
+    frame = Frame("customers", str(tmp_path), Format.DELTA)
+    with pytest.raises(RunRefused):  # its library is not here
+        opened(session, frame, Landed(str(tmp_path), "version 0", version=Version(str(tmp_path), "0", "version 0")))
+    with pytest.raises(spark_errors(), match=r"CRC|FAILED_READ_FILE"):
+        session.read.parquet(str(tmp_path / "a.parquet")).collect()
 
 
 ICEBERG = """
