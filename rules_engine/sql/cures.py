@@ -16,7 +16,7 @@ SIGNS = {
     **dict.fromkeys(
         "[]",
         "Write the name without brackets; an unusual one goes into `back-ticks`. Values stand in round brackets: "
-        "IN ('FR', 'BE'). An element of a list is element_at(tags, 1).",
+        "IN ('FR', 'BE'). A list is array('a', 'b'), an element of one element_at(tags, 1).",
     ),
     **dict.fromkeys("$€£¥", "Write numbers without a currency, 1000.50, and a parameter as :name."),
     "{": "Write a day as DATE '2024-06-01', a parameter as :name, and the values of IN in round brackets.",
@@ -126,7 +126,9 @@ WORDINGS = (
     (r"\^\s*=", "Write <>."),
     (r"\bxor\b", "Write (a) <> (b): one of the two, not both."),
     (r"\bbinary\b", "Leave BINARY out: texts are compared as they are written."),
-    (r"=\s*[%&]\w", f"{PARAMETER}."),
+    (r"(=|<|>|\(|\band\b|\bor\b|^)\s*[%&]\w", f"{PARAMETER}."),
+    (r"\b(true|false)\s*\(\s*\)", "Write TRUE and FALSE without brackets."),
+    (r"\blike\s+(%|\w+\s*%)", "Put the pattern into quotes: LIKE 'F%'."),
     (r"\d\s*(eur|usd|gbp|chf)\b", "Write numbers without a currency: 1000.50."),
     (r"\btrunc\s*\([^,()]*\)", "Write floor(x) of a number, to_date(x) of a moment, trunc(day, 'MONTH') of a day."),
     (r"\bconvert\s*\(", "Write CAST(x AS STRING), or date_format(day, 'yyyyMMdd')."),
@@ -165,19 +167,42 @@ WORDINGS = (
     (r"\blimit\s+\d+\s*$", "Leave LIMIT out: a condition is about each row by itself."),
     (r"\border\s+by\b", "Leave ORDER BY out: a condition is about each row by itself."),
     (r"\bgroup\s+by\b|\bhaving\b", "Write a whole SELECT of the subject's key, with GROUP BY and HAVING."),
+    (r"\bbetween\s+[^\s]+\s*$", "Write both ends: BETWEEN 1 AND 5."),
+    (
+        r"\bcase\s+(?!when\b)[^<>=]*[<>=].*\bthen\b",
+        "Write CASE WHEN before a condition: CASE WHEN … THEN … ELSE … END.",
+    ),
+    (r"\bcase\b(?!.*\bend\b)", "Close CASE with END."),
     (r"\b(and|or|not)\s*$", "Something is missing after the last word."),
     (r"\b(and|or)\s+(and|or)\b", "One of two words in a row is too many."),
-    (r"^\s*if\b.*\bthen\b", "Write CASE WHEN … THEN … ELSE … END, or the condition alone."),
+    (r"^\s*if\b.*\bthen\b|\w\s+if\b.*\belse\b", "Write CASE WHEN … THEN … ELSE … END, or the condition alone."),
 )
 """Of a condition without its texts: how a mistake looks, the likeliest first, and its cure."""
+
+STATEMENTS = (
+    (r",\s*from\b", "Leave the comma before FROM out."),
+    (r"\bkeep\s*\(", "Write max_by(a, b): the value of a where b is greatest; min_by where it is least."),
+    (r"\b(where|and|or|not|having|on)\s*$", "Something is missing after the last word."),
+    (r"^\s*begin\b", "Leave BEGIN and END out: a rule is one query."),
+)
+"""Of a query without its texts: how a mistake looks, the likeliest first, and its cure."""
 
 ANYWHERE = "Look for a missing operator, comma or bracket there."
 
 
 def of_condition(text: str, otherwise: str = ANYWHERE) -> str:
     """What to write instead of a condition that cannot be read; where to look, if nothing better is known."""
+    return _of_wording(text, WORDINGS, otherwise)
+
+
+def of_statement(text: str) -> str:
+    """What to write instead of a query that cannot be read."""
+    return _of_wording(text, STATEMENTS, ANYWHERE)
+
+
+def _of_wording(text: str, known: Sequence[tuple[str, str]], otherwise: str) -> str:
     bare = re.sub(r"'[^']*'", "''", text)
-    return next((cure for form, cure in WORDINGS if re.search(form, bare, re.IGNORECASE | re.DOTALL)), otherwise)
+    return next((cure for form, cure in known if re.search(form, bare, re.IGNORECASE | re.DOTALL)), otherwise)
 
 
 BEFORE_TEXT = {
@@ -190,7 +215,7 @@ BEFORE_TEXT = {
     "binary": "Leave BINARY out: texts are compared as they are written.",
     "~": "Write RLIKE '^F', or LIKE with % for any letters.",
     "format": "Write date_format(day, 'yyyy-MM-dd').",
-    **dict.fromkeys("nebrx", "Leave the letter before the quotes out: every text is Unicode."),
+    **dict.fromkeys("nebrxf", "Leave the letter before the quotes out: every text is Unicode."),
     **dict.fromkeys(("eq", "ne", "ge", "gt", "lt", "le"), LETTERED),
 }
 """By the word before a quoted text, where it is that of another language: what to write."""
@@ -203,70 +228,10 @@ def of_text_after(word: str) -> str:
     return BEFORE_TEXT.get(word.lower(), BETWEEN_TEXT)
 
 
-READING = (
-    (r"data ?type|DATATYPE", CASTS),
-    (r"DATETIME_UNIT", "Write the unit without quotes: timestampdiff(DAY, a, b)."),
-    (r"'\.\d+'", "Write numbers without separators: 1000000."),
-    (r"at or near 'WHERE'", "Put WHERE before GROUP BY."),
+NAMED_BESIDE = (
+    "It is named behind the same SELECT, after WHERE: write what it stands for (an aggregate in HAVING), or filter "
+    "outside: SELECT … FROM (SELECT …) t WHERE …."
 )
-"""Of Spark's words about a text that it cannot read: how they look, and the cure."""
-
-
-def of_reading(said: str) -> str:
-    """What to write where Spark cannot read a text that sqlglot reads."""
-    found = (cure for form, cure in READING if re.search(form, said))
-    return next(found, "Write it another way; docs/rule-sql.md lists what is allowed.")
-
-
-def of_call(name: str) -> str:
-    """What to write for an operator that is called like a function, as in a spreadsheet; empty for other names."""
-    if name in ("all", "any", "some"):
-        return "Compare with each value, or write IN (1, 2). "
-    return f"Write a {name.upper()} b. " if name in ("and", "or") else ""
-
-
-TYPES = (
-    (r"WHERE condition .*\bany\(", "Write IN ('FR', 'BE')."),
-    (r"WHERE condition .*aggregate", "Put the aggregate into HAVING, behind GROUP BY with the subject's key."),
-    (r"does not include a GROUP BY", "Add GROUP BY with the subject's key."),
-    (r"`date` requires", "Write DATE '2024-06-01', or make_date(2024, 6, 1)."),
-    (r"`to_char` requires", "Write CAST(x AS STRING)."),
-    (r"\"trunc\(", "Write floor(x) or round(x, 1): trunc is for days, trunc(day, 'MONTH')."),
-    (r"left hand side of an IN", "Return one column in the SELECT behind IN."),
-    (r"Cannot extract `EPOCH`", "Write unix_timestamp(moment)."),
-    (r"\bany\(.* type \"ARRAY", "Write array_contains(tags, 'x')."),
-    (r"\"STRUCT<", "Put several values into IN: country IN ('FR', 'BE')."),
-    (r"\"\([^()]* (AND|OR) [^()]*\)\"", "NOT, AND and OR take conditions: compare the value with something."),
-    (r"\"BOOLEAN\" type, however", "NOT, AND and OR take conditions: compare the value with something."),
-    (r"requires the input type .*not \"STRING\"", "Join texts with ||, or concat(a, b)."),
-    (r"second parameter requires.*INTERVAL", "Write day - INTERVAL '1' MONTH, or add_months(day, -1)."),
-    (r"\(\(\d{4} - \d+\) - \d+\)", "Write a day as DATE '2024-06-01'."),
-    (r"\^", "Write power(a, b)."),
-    (r"&", "Write AND between conditions."),
-    (r"\(\([^()]* [<>]=? [^()]*\) [<>]=? ", "Say each comparison by itself: 5 < spend AND spend < 10."),
-    (
-        r"\"BOOLEAN\" and \"(TINY|SMALL|BIG)?INT|INT\" and \"BOOLEAN\"",
-        "A truth stands alone, or is compared with TRUE or FALSE.",
-    ),
-    (r"\"INTERVAL DAY\" and", "Write datediff(a, b) > 30 for a number of days."),
-    (r"`to_number` requires", "Write CAST(x AS INT)."),
-    (
-        r"\"DATE\"(,| and) \"((TINY|SMALL|BIG)?INT|DOUBLE)",
-        "Compare a day with a day, DATE '2024-06-01', or year(day) with a number.",
-    ),
-    (r"requires \d+ parameters? but", "Give it as many as docs/rule-sql.md shows."),
-)
-"""Of Spark's words about types that do not go together: how they look, and the cure."""
-
-
-def of_types(said: str) -> str:
-    """What to write where Spark says that types do not go together, or that a function takes others."""
-    return next(
-        (cure for form, cure in TYPES if re.search(form, said)),
-        "Compare values of one type, CAST one of them, or look the function up in docs/rule-sql.md.",
-    )
-
-
 COLUMNS = {
     **dict.fromkeys(("rownum", "rowid", "rowcount"), "Rank the rows in a SELECT: row_number() OVER (ORDER BY …, key)."),
     **dict.fromkeys(("date", "sysdate", "today", "now"), "Use :as_of, the day the run is about."),
@@ -277,6 +242,9 @@ COLUMNS = {
         "Write datediff(a, b) for days, months_between(a, b) for months, year(day) for a part of a day.",
     ),
     **dict.fromkeys(("yes", "no", "y", "n", "t", "f"), "Write TRUE or FALSE, or a text in 'quotes'."),
+    **dict.fromkeys(
+        ("wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "waar", "onwaar"), "Write TRUE or FALSE."
+    ),
 }
 """Words that are no column to anybody else."""
 

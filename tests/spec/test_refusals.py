@@ -111,6 +111,11 @@ PREDICATES = """
     month(joined) = 13                                                           | SQL-906 | no month
     rate >= 0.9                                                                  | SQL-911 | so is NaN
     not (active or rate < 0.9)                                                   | SQL-911 | by another way
+    exists (select 1 from orders where amount > 5)                               | SQL-914 | whoever has ordered, all are hit
+    active and not exists (select 1 from orders)                                 | SQL-914 | nor is its absence anybody's
+    exists (select 1 from orders o where o.person_id = person_id)                | SQL-913 | the nearest frame has the column, too
+    exists (select 1 from orders where person_id = person_id)                    | SQL-914 | so it is tied to nobody
+    spend <> spend                                                               | SQL-913 | of one's own row, too
     lower(country) = 'FR'                                                        | SQL-906 | no text in small letters is in capitals
     upper(country) = 'Fr'                                                        | SQL-906 | nor the other way round
     email = 'jane.doe@example.com'                                               | SQL-903 | a warning: rules are copied into logs

@@ -28,8 +28,8 @@ from rules_engine.spark.gate.parsed_plan import Parsed, broken, each, named, rea
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
 from rules_engine.spark.sandbox import active, handles, printed, rows_of
 from rules_engine.sql.allow_list import refuse
-from rules_engine.sql.cures import of_types
 from rules_engine.sql.spark_allow_list import Catalyst, catalyst
+from rules_engine.sql.spark_cures import of_types
 from rules_engine.sql.tokens import tokens
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.spark.gate.plan_tree import Node, in_words, tree, walk
 from rules_engine.spark.sandbox import active, handles, java, printed
 from rules_engine.sql.allow_list import refuse
-from rules_engine.sql.cures import of_call, of_reading
 from rules_engine.sql.lexer import bind, has_comments
 from rules_engine.sql.spark_allow_list import catalyst
+from rules_engine.sql.spark_cures import of_call, of_reading
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

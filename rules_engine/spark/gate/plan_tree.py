@@ -57,6 +57,7 @@ def in_words(problem: Exception) -> str:
     text = text_of(problem).split("\n== SQL")[0].split(";\n")[0].split("\n\n")[0]
     text = re.sub(r"\s*SQLSTATE: \w+", "", re.sub(r"^\[[A-Z_.0-9]+\]\s*", "", text))
     text = re.sub(r'\s*If necessary set "?spark[\w.]+"? to "?false"? to bypass this error\.', "", text)
+    text = re.sub(r', or use "any_value[^,]*$', ".", text)  # a rule may not: any row could be meant
     return " ".join(text.split())[:500]
 
 

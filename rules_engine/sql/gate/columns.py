@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from sqlglot import exp
 
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.sql.allow_list import allowed, refuse
-from rules_engine.sql.cures import COLUMNS, of_column, of_path
+from rules_engine.sql.cures import COLUMNS, NAMED_BESIDE, of_column, of_path
 from rules_engine.sql.gate.scopes import Cell, Frames, Relation, Scope, found_in
 from rules_engine.sql.gate.syntax import position
 
@@ -19,12 +20,13 @@ class Columns:
 
     ``used`` maps frames to the columns that the rule reads, as declared;
     ``owners`` maps column nodes to the relation they belong to; ``visited``
-    holds the tables that were looked up.
+    holds the tables that were looked up; ``warnings`` are of names that are hardly meant as they are read.
     """
 
     def __init__(self, frames: Frames) -> None:
         self.frames = frames
         self.faults: list[Fault] = []
+        self.warnings: list[Fault] = []
         self.used: dict[str, set[str]] = {}
         self.owners: dict[int, Relation] = {}
         self.visited: set[int] = set()
@@ -35,6 +37,23 @@ class Columns:
         if (code, name) not in self._said:
             self._said.add((code, name))
             self.faults.append(refuse(code, position(node), name=name, **said))
+
+    def untied(self, node: exp.Query, scope: Scope) -> None:
+        """Warn of EXISTS of a query that asks nothing of the rows outside, where all its columns are known."""
+        columns = [*node.find_all(exp.Column)]
+        outside = {*chain.from_iterable(around.relations for around in scope.chain())}
+        owners = [self.owners.get(id(column)) for column in columns]
+        if isinstance(node.parent, exp.Exists) and not outside.intersection(owners) and None not in owners:
+            self.warnings.append(refuse("SQL-914", position(node.parent)))
+
+    def itself(self, node: exp.Binary) -> None:
+        """Warn of a column that is held against itself."""
+        left, right = node.left.unnest(), node.right.unnest()
+        if not isinstance(left, exp.Column) or not isinstance(right, exp.Column) or left.name != right.name:
+            return
+        owner = self.owners.get(id(left))
+        if owner is not None and owner is self.owners.get(id(right)):
+            self.warnings.append(refuse("SQL-913", position(node), name=node.sql("spark"), known=owner.alias))
 
     def column(self, node: exp.Column, scope: Scope) -> Cell:
         """What a column means, seen from a scope; refused where it certainly means nothing, or two things."""
@@ -96,9 +115,11 @@ class Columns:
         if len(parts) == 1:
             if said := self._of_frame(parts[0]):
                 return said
+            if any(parts[0] in each.named for each in scope.chain()):
+                return NAMED_BESIDE
             return COLUMNS.get(parts[0]) or did_you_mean(parts[0], scope.names()) or of_column(parts[0])
         own = [c for s in scope.chain() for r in s.relations if r.alias == parts[0] for c in r.columns or ()]
-        return did_you_mean(parts[1], own)
+        return did_you_mean(parts[1], own) or f"It has {enumerated(own)}."
 
 
 def enumerated(names: Sequence[str], most: int = 8) -> str:

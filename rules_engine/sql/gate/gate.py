@@ -224,7 +224,9 @@ def _reading(
         functions=frozenset(c.name for c in calls(words) if c.name in allowed().functions and not c.after_as),
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
-        warnings=_named(version, [*advice(nodes, schema), *lengths(words), *_of_values(version, words)]),
+        warnings=_named(
+            version, [*advice(nodes, schema), *names.warnings, *lengths(words), *_of_values(version, words)]
+        ),
         costs_little=costs_little(nodes, answer.scans),
         works_out_constants=works_out_constants(nodes),
     )

@@ -83,7 +83,7 @@ class Names(Columns):
         return Answer(tuple((renamed(columns, node.args.get("alias")) or {}).items()), 1, len(node.expressions) == 1)
 
     def _select(self, node: exp.Select, parent: Scope | None, ctes: Mapping[str, Answer]) -> Answer:
-        scope = Scope(parent, ctes)
+        scope = Scope(parent, ctes, named=frozenset(item.alias.lower() for item in node.expressions if item.alias))
         if source := node.args.get("from_"):
             self.source(source.this, scope)
         for join in node.args.get("joins") or ():
@@ -229,6 +229,8 @@ class Names(Columns):
             case exp.Alias() | exp.Paren():
                 return self.cell(node.this, scope)
         parts = [self.cell(child, scope).terms for child in operands(node)]
+        if isinstance(node, exp.Predicate) and isinstance(node, exp.Binary):
+            self.itself(node)
         return Cell(self._terms(node, parts))
 
     def _terms(self, node: exp.Expr, parts: Sequence[int]) -> int:
@@ -244,6 +246,7 @@ class Names(Columns):
     def _sub_query(self, node: exp.Query, scope: Scope) -> Cell:
         answer = self.query(node, scope, scope.ctes)
         scope.scans += answer.scans
+        self.untied(node, scope)
         return Cell()
 
 

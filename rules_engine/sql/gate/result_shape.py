@@ -47,7 +47,10 @@ class Predicate:
             if isinstance(node, exp.Window):
                 yield refuse("SQL-142", position(node), name=written_name(node.this, self.text))
             elif isinstance(node, exp.AggFunc) or (aggregates and not isinstance(node, exp.Exists)):
-                yield refuse("SQL-141", position(node), name=name or node.key)
+                called = "greatest" if isinstance(node, exp.Max) else "least"
+                several = isinstance(node, exp.Max | exp.Min) and node.expressions
+                hint = f"Write {called}(a, b) for one of several values. " if several else ""
+                yield refuse("SQL-141", position(node), name=name or node.key, hint=hint)
 
     def untrue(self, node: exp.Expr) -> str:
         """What a node is if it is certainly not true or false, else nothing."""

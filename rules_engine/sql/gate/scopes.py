@@ -60,6 +60,8 @@ class Scope:
     merged: set[str] = field(default_factory=set)
     """Columns that USING or NATURAL made one."""
     aliases: dict[str, Cell] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
+    """What the query names behind SELECT, which its WHERE cannot see yet."""
     variables: frozenset[str] = frozenset()
     outer: list[exp.Column] = field(default_factory=list)
     """Columns that were found in a scope outside."""

@@ -12,7 +12,8 @@ from sqlglot.errors import ParseError
 from rules_engine.errors import Fault, did_you_mean
 from rules_engine.model.rules import Form
 from rules_engine.sql.allow_list import allowed, refuse
-from rules_engine.sql.cures import ANYWHERE, of_condition
+from rules_engine.sql.cures import ANYWHERE, of_condition, of_statement
+from rules_engine.sql.gate.rollups import keeps_key
 from rules_engine.sql.moments import is_day, is_moment
 from rules_engine.sql.tokens import Kind, Token
 
@@ -60,7 +61,9 @@ def parse(text: str, form: Form, words: Sequence[Token]) -> exp.Expr:
             return sqlglot.parse_one(text, dialect="spark", into=exp.Condition)
         return sqlglot.parse_one(text, dialect="spark")
     except ParseError as problem:
-        raise Unreadable(_syntax(problem, of_condition(text) if form is Form.PREDICATE else ANYWHERE)) from problem
+        raise Unreadable(
+            _syntax(problem, of_condition(text) if form is Form.PREDICATE else of_statement(text))
+        ) from problem
     except (Exception, RecursionError) as problem:
         raise Unreadable(refuse("SQL-101", name=f" ({type(problem).__name__})", hint=ANYWHERE)) from problem
 
@@ -72,7 +75,8 @@ def _form_faults(form: Form, words: Sequence[Token]) -> Iterator[Fault]:
         yield refuse("SQL-102", first.start, name=f"'{first.text[:20]}'")
     for before, token in pairwise(words):
         if token.word == "from" and token.kind is Kind.WORD and before.text in {"(", ","}:
-            yield refuse("SQL-101", before.start, name=f" near '{before.text} {token.text}'", hint=ANYWHERE)
+            near = f"{before.text} {token.text}"
+            yield refuse("SQL-101", before.start, name=f" near '{near}'", hint=of_statement(near))
         if token.text == "," and (before.text in {"(", ","} or before.word in {"select", "by", "distinct"}):
             yield refuse("SQL-101", token.start, name=" near ','", hint=ANYWHERE)
         if token.text == ")" and before.text == ",":
@@ -105,9 +109,9 @@ def node_faults(tree: exp.Expr, nodes: Sequence[exp.Expr], text: str, *, named: 
     """
     listed, seen, written = allowed(), set[str](), text.lower()
     if any(type(node).__name__ in listed.refused_nodes for node in nodes):
-        nodes = [*tree.walk(prune=lambda node: type(node).__name__ in listed.refused_nodes and not _keeps_key(node))]
+        nodes = [*tree.walk(prune=lambda node: type(node).__name__ in listed.refused_nodes and not keeps_key(node))]
     for node in nodes:
-        if _keeps_key(node):
+        if keeps_key(node):
             continue
         for name in _names(node):
             if name not in listed.nodes and name not in listed.flags:
@@ -130,31 +134,15 @@ def _names(node: exp.Expr) -> Iterator[str]:
             yield f"{name}.{key}"
 
 
-def _keeps_key(node: exp.Expr) -> bool:
-    """Whether it is a ROLLUP of a few columns without the total over all: ``HAVING`` the first ``IS NOT NULL``."""
-    if not isinstance(node, exp.Rollup) or not isinstance(group := node.parent, exp.Group):
-        return False
-    keys, having = node.expressions or group.expressions, group.parent and group.parent.args.get("having")
-    alone = group.expressions in ([node], keys) and len(group.args.get("rollup") or ()) in {0, 1}
-    if not having or not alone or not 1 <= len(keys) <= _ROLLED or not all(isinstance(k, exp.Column) for k in keys):
-        return False
-    terms = having.this.flatten() if isinstance(having.this, exp.And) else [having.this]
-    return any(_is_not_null(term.unnest(), keys[0]) for term in terms)
-
-
-def _is_not_null(term: exp.Expr, column: exp.Expr) -> bool:
-    found = term.this.unnest()
-    return (
-        isinstance(term, exp.Not)
-        and isinstance(found, exp.Is)
-        and isinstance(found.expression, exp.Null)
-        and found.this.unnest() == column
-    )
-
-
 def _refused(node: exp.Expr, refused: str, text: str) -> Fault:
     written = written_name(node, text)
-    if isinstance(node, exp.Func) and "." not in refused and written not in allowed().functions and written:
+    if (
+        refused not in allowed().refused_nodes
+        and isinstance(node, exp.Func)
+        and "." not in refused
+        and written not in allowed().functions
+        and written
+    ):
         return unknown_function(written, position(node))
     name, instead = allowed().refused_nodes.get(refused, (refused, "docs/rule-sql.md lists what is."))
     instead = of_condition(text, instead) if isinstance(node, exp.Command) else instead
@@ -207,6 +195,13 @@ def _lenient(node: exp.Expr) -> Iterator[Fault]:
             yield refuse("SQL-101", position(node), name=" after IN", hint=hint)
         case exp.Is() if not isinstance(node.expression, exp.Null | exp.Boolean):
             yield refuse("SQL-101", position(node), name=" after IS", hint="Write IS NULL, or = and <> between values.")
+        case exp.Select() if not node.expressions:
+            hint = "Say what is returned: the subject's key, or SELECT 1 within EXISTS."
+            yield refuse("SQL-101", position(node), name=" after SELECT", hint=hint)
+        case exp.Group() if not any(node.args.values()):
+            yield refuse(
+                "SQL-101", position(node.parent or node), name=" after GROUP BY", hint="Name the columns to group by."
+            )
         case exp.Tuple() if not node.expressions:
             yield refuse("SQL-101", position(node), name=" near '()'", hint=ANYWHERE)
         case exp.Star() if node.args.get("except_") or node.args.get("replace") or node.args.get("rename"):
@@ -232,8 +227,6 @@ def _date_faults(cast: exp.Cast) -> Iterator[Fault]:
         yield refuse("SQL-116", position(cast.this), name=text[:40], hint=what)
 
 
-_ROLLED = 3
-"""Columns of a ROLLUP: each reads all rows once more."""
 _CHAINS = (exp.Connector, exp.Add | exp.Sub, exp.Mul, exp.DPipe, exp.SetOperation)
 
 
