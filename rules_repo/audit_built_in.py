@@ -53,7 +53,15 @@ QUERY = f"""
     UNION ALL SELECT 'operator-classes', ROW(m.amprocfamily, m.amproclefttype, m.amprocrighttype, m.amprocnum,
         m.amproc::oid)::text FROM pg_amproc AS m WHERE m.oid < {OWN} AND m.amproclefttype IN (TABLE types)
     UNION ALL SELECT 'types', ROW(t.oid, t.typlen, t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid,
-        t.typelem, t.typcollation)::text FROM pg_type AS t WHERE t.oid IN (TABLE types)
+        t.typelem, t.typcollation, t.typtype, t.typnotnull, t.typdefault, t.typdefaultbin)::text
+        FROM pg_type AS t WHERE t.oid IN (TABLE types)
+    UNION ALL SELECT 'ranges', ROW(r.rngtypid, r.rngsubtype, r.rngcollation, r.rngsubopc, r.rngcanonical::oid,
+        r.rngsubdiff::oid)::text FROM pg_range AS r WHERE r.rngtypid IN (TABLE types)
+    UNION ALL SELECT 'operator-classes', ROW(c.opcmethod, c.opcname, c.opcfamily, c.opcintype, c.opcdefault,
+        c.opckeytype)::text FROM pg_opclass AS c WHERE c.oid < {OWN} AND c.opcintype IN (TABLE types)
+    UNION ALL SELECT 'languages', ROW(l.lanname, l.lanpltrusted, h.pronamespace, h.proname, h.prosrc, h.probin)::text
+        FROM pg_language AS l LEFT JOIN pg_proc AS h ON h.oid = l.lanplcallfoid
+        WHERE l.lanname IN ('internal', 'c', 'sql', 'plpgsql')
 """
 
 

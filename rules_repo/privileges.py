@@ -46,6 +46,13 @@ _SHOWN = f"""
         AND (o.rolsuper OR o.rolbypassrls OR o.rolname IN {OWNERS}) ORDER BY 1
 """
 
+_PREPARES = "SELECT setting FROM pg_settings WHERE name = 'max_prepared_transactions' AND setting <> '0'"
+
+_PREPARED = """
+    SELECT gid, owner, to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS since FROM pg_prepared_xacts
+    WHERE database = current_database() ORDER BY prepared, gid
+"""
+
 _LOGINS = f"""
     SELECT r.rolname AS login, r.rolsuper AS super, r.rolcreaterole AS createrole, r.rolbypassrls AS bypassrls,
         r.rolreplication AS replication,
@@ -53,6 +60,8 @@ _LOGINS = f"""
             FROM pg_parameter_acl AS a, aclexplode(a.paracl) AS g
             WHERE a.parname = 'session_replication_role' AND g.privilege_type = 'SET' AND NOT r.rolsuper
                 AND (g.grantee = 0 OR pg_has_role(r.oid, g.grantee, 'MEMBER')) ORDER BY 1)::text[] AS setters,
+        (SELECT pg_has_role(r.oid, d.datdba, 'USAGE') FROM pg_database AS d
+            WHERE d.datname = current_database()) AS owns,
         has_database_privilege(r.oid, current_database(), 'TEMPORARY') AS temporary,
         has_database_privilege(r.oid, current_database(), 'CREATE') AS creates,
         ARRAY(SELECT p.rolname FROM pg_roles AS p WHERE p.rolname IN ('pg_write_all_data', 'pg_read_all_data',
@@ -74,11 +83,30 @@ def excesses(url: str) -> tuple[Fault, ...]:
         RunRefused: If the database cannot be reached.
     """
     with snapshot(connected(url)) as connection:
-        return (*_of_owners(connection), *_of_everybody(connection), *_of_logins(connection))
+        found = (_of_server(connection), _of_owners(connection), _of_everybody(connection), _of_logins(connection))
+        return tuple(fault for of_one in found for fault in of_one)
 
 
 def _rows(connection: Connection, query: str) -> list[Any]:
     return list(connection.execute(text(query)))
+
+
+def _of_server(connection: Connection) -> Iterator[Fault]:
+    for row in _rows(connection, _PREPARES):
+        what = (
+            f"max_prepared_transactions is {row.setting}: any login may prepare a transaction, which holds the locks of"
+            " a change against everybody until somebody ends it."
+        )
+        cure = "Where no program needs it: ALTER SYSTEM SET max_prepared_transactions = 0, and start the server anew."
+        yield Fault("Server", what, cure)
+    for row in _rows(connection, _PREPARED):
+        which = f"Prepared transaction {row.gid}"
+        what = f"{row.owner} left it open at {row.since} UTC, and it holds its locks."
+        yield Fault(which, what, f"ROLLBACK PREPARED {_quoted(row.gid)}.")
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _of_owners(connection: Connection) -> Iterator[Fault]:
@@ -109,7 +137,6 @@ def _of_everybody(connection: Connection) -> Iterator[Fault]:
 
 def _of_logins(connection: Connection) -> Iterator[Fault]:
     modern = int((connection.dialect.server_version_info or (0,))[0]) >= 16
-    place = connection.engine.url.database
     for row in _rows(connection, _LOGINS):
         which = f"Login {row.login}"
         if row.super:
@@ -135,8 +162,14 @@ def _of_logins(connection: Connection) -> Iterator[Fault]:
             yield Fault(which, "it may set session_replication_role, by which references are not checked.", remedy)
         for group in row.groups:
             yield Fault(which, f"it has {group}.", f"REVOKE {group} FROM {row.login}.")
-        for has, right in ((row.temporary, "TEMPORARY"), (row.creates, "CREATE")):
-            if has:
-                yield Fault(
-                    which, f"it has {right} on the database.", f"REVOKE {right} ON DATABASE {place} FROM {row.login}."
-                )
+        yield from _of_the_database(which, row, f"DATABASE {connection.engine.url.database}")
+
+
+def _of_the_database(which: str, row: Any, place: str) -> Iterator[Fault]:
+    if row.owns:
+        what = "it owns the database: it may drop it, and set what every session begins with."
+        yield Fault(which, what, f"ALTER {place} OWNER TO CURRENT_USER.")
+        return
+    for has, right in ((row.temporary, "TEMPORARY"), (row.creates, "CREATE")):
+        if has:
+            yield Fault(which, f"it has {right} on the database.", f"REVOKE {right} ON {place} FROM {row.login}.")

@@ -13,6 +13,7 @@ from rules_repo import audit, embedded, privileges, schema
 from tests.functional.conftest import client, runner
 from tests.functional.governed import TWO_RULES, Office, open_office
 from tests.spec.table import Row, cases
+from tests.system_postgres import installed, server
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,7 @@ EXCESSES = """
     GRANT TEMPORARY ON DATABASE many TO ann                | REVOKE TEMPORARY ON DATABASE many FROM ann                 | Login ann: it has TEMPORARY              | objects of one's own begin an attack
     GRANT CREATE ON DATABASE many TO ann                   | REVOKE CREATE ON DATABASE many FROM ann                    | Login ann: it has CREATE                 | so do schemas
     GRANT TEMPORARY ON DATABASE many TO PUBLIC             | REVOKE TEMPORARY ON DATABASE many FROM PUBLIC              | everybody may make temporary tables      | the default of PostgreSQL
+    ALTER DATABASE many OWNER TO ann                       | ALTER DATABASE many OWNER TO postgres                      | Login ann: it owns the database          | it may drop all, and set sessions
     CREATE VIEW seen AS SELECT * FROM rules.rule_version   | DROP VIEW IF EXISTS seen                                   | View seen: it shows rules of every tenant with the rights of | a report beside the walls
     CREATE MATERIALIZED VIEW kept AS SELECT * FROM rules.rule_version | DROP MATERIALIZED VIEW IF EXISTS kept           | Materialized view kept: it shows         | one that is stored
     CREATE PUBLICATION many FOR TABLE rules.rule_version   | DROP PUBLICATION IF EXISTS many                            | Publication many: it sends the rows of every tenant | whoever subscribes sees no walls
@@ -134,3 +136,30 @@ def test_too_much_is_named_with_what_takes_it_away(many: str, case: Row) -> None
     finally:
         as_superuser(many, case["taken"])
     assert Office(many)("ann", "SELECT rules.tenant()") == [("main",)]
+
+
+def test_transactions_that_may_be_prepared_are_named() -> None:
+    """A login that prepares one keeps a change from its author, by no more than looking at it, and nobody sees who."""
+    if not (versions := installed()):
+        pytest.skip("there is no PostgreSQL of the system's here")
+    with server(versions[0], "max_prepared_transactions=2") as place:
+        url = embedded.ensure_database(place, "prepared")
+        schema.upgrade(url)
+        owner = client(url)
+        owner.autocommit = True
+        office = open_office(runner(owner), url)
+        office("ann", TWO_RULES)
+        zoe = office.connection("zoe")
+        zoe.autocommit = True
+        for statement in ("BEGIN", "SELECT rules.work_on(1)", "PREPARE TRANSACTION 'it''s'"):
+            zoe.cursor().execute(statement)
+        waits = "SET lock_timeout = '200ms'; UPDATE rules.draft SET weight = 5 WHERE rule_key = 'BOND-001'"
+        assert "lock timeout" in office.refusal("ann", waits)
+        said = [str(fault) for fault in privileges.excesses(url)]
+        assert said[0].startswith("Server: max_prepared_transactions is 2")
+        assert "Prepared transaction it's: zoe left it open" in said[1]
+        owner.cursor().execute(privileges.excesses(url)[1].remedy.rstrip("."))
+        assert len(privileges.excesses(url)) == 1
+        office("ann", waits)
+        zoe.close()
+        owner.close()

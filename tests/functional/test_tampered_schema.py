@@ -99,6 +99,11 @@ BUILT_IN = """
     ALTER FUNCTION pg_catalog.clock_timestamp() IMMUTABLE                                  | functions  | a clock that stands still
     UPDATE pg_operator SET oprcode = 'textne'::regproc WHERE oprcode = 'texteq'::regproc AND oprleft = 'text'::regtype | operators | equal is another
     UPDATE pg_cast SET castcontext = 'i' WHERE castsource = 'bigint'::regtype AND casttarget = 'integer'::regtype | casts | numbers cut short
+    UPDATE pg_type SET typdefault = 'zoe' WHERE typname = 'text'                            | types      | a value wherever a column is left out
+    UPDATE pg_range SET rngcanonical = 0 WHERE rngtypid = 'daterange'::regtype              | ranges     | days that end a day earlier
+    UPDATE pg_opclass SET opcdefault = false WHERE opcname = 'text_ops' AND opcmethod = 403 | operator-classes | texts without an order
+    UPDATE pg_language SET lanplcallfoid = 'fmgr_sql_validator'::regproc WHERE lanname = 'plpgsql' | languages | who runs every function
+    UPDATE pg_language SET lanpltrusted = false WHERE lanname = 'plpgsql'                   | languages  | who may write functions
     UPDATE pg_aggregate SET agginitval = '{zoe}' WHERE aggfnoid = 'array_agg(anynonarray)'::regprocedure | aggregates | an approver more, wherever they are listed
 """
 
