@@ -67,7 +67,9 @@ _LOGINS = f"""
         ARRAY(SELECT p.rolname FROM pg_roles AS p WHERE p.rolname IN ('pg_write_all_data', 'pg_read_all_data',
             'pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_signal_backend',
             'pg_maintain', 'pg_read_all_stats', 'pg_create_subscription')
-            AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1)::text[] AS groups
+            AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1)::text[] AS groups,
+        ARRAY(SELECT g.rolname FROM pg_roles AS g WHERE g.rolname IN {ROLES}
+            AND pg_has_role(r.oid, g.oid, 'MEMBER WITH ADMIN OPTION') ORDER BY 1)::text[] AS hands_on
     FROM pg_roles AS r WHERE r.rolcanlogin AND EXISTS (
         SELECT FROM pg_roles AS g JOIN pg_auth_members AS m ON m.roleid = g.oid
         WHERE g.rolname IN {ROLES} AND m.member = r.oid AND (r.rolsuper OR pg_has_role(r.oid, g.oid, 'USAGE')))
@@ -162,6 +164,9 @@ def _of_logins(connection: Connection) -> Iterator[Fault]:
             yield Fault(which, "it may set session_replication_role, by which references are not checked.", remedy)
         for group in row.groups:
             yield Fault(which, f"it has {group}.", f"REVOKE {group} FROM {row.login}.")
+        for group in row.hands_on:
+            remedy = f"REVOKE ADMIN OPTION FOR {group} FROM {row.login} CASCADE."
+            yield Fault(which, f"it may make any login one of {group} (ADMIN OPTION).", remedy)
         yield from _of_the_database(which, row, f"DATABASE {connection.engine.url.database}")
 
 

@@ -99,6 +99,7 @@ EXCESSES = """
     GRANT TEMPORARY ON DATABASE many TO ann                | REVOKE TEMPORARY ON DATABASE many FROM ann                 | Login ann: it has TEMPORARY              | objects of one's own begin an attack
     GRANT CREATE ON DATABASE many TO ann                   | REVOKE CREATE ON DATABASE many FROM ann                    | Login ann: it has CREATE                 | so do schemas
     GRANT TEMPORARY ON DATABASE many TO PUBLIC             | REVOKE TEMPORARY ON DATABASE many FROM PUBLIC              | everybody may make temporary tables      | the default of PostgreSQL
+    GRANT rules_approver TO ann WITH ADMIN OPTION          | REVOKE rules_approver FROM ann                             | Login ann: it may make any login one of rules_approver | an author makes his approver
     ALTER DATABASE many OWNER TO ann                       | ALTER DATABASE many OWNER TO postgres                      | Login ann: it owns the database          | it may drop all, and set sessions
     CREATE VIEW seen AS SELECT * FROM rules.rule_version   | DROP VIEW IF EXISTS seen                                   | View seen: it shows rules of every tenant with the rights of | a report beside the walls
     CREATE MATERIALIZED VIEW kept AS SELECT * FROM rules.rule_version | DROP MATERIALIZED VIEW IF EXISTS kept           | Materialized view kept: it shows         | one that is stored
