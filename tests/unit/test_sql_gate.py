@@ -14,6 +14,7 @@ from rules_engine.errors import InvalidRule
 from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
+from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate
 from rules_engine.sql.reference.examples import example_rule, example_schema
 from tests.gate import LAYERS, SCHEMA, Line, judge, lines
@@ -244,6 +245,15 @@ def mutate(one: str, other: str, random: Random) -> str:
     start = random.randrange(len(more))
     words[at : at + length] = more[start : start + random.randrange(4)]
     return " ".join(words) or "x"
+
+
+@pytest.mark.parametrize("value", ["city", "0", "'a'", "NULL"])
+def test_no_number_of_arguments_breaks_the_gate(value: str) -> None:
+    """Every allowed function, with none to four of them: what is wrong with their number, Spark says by its name."""
+    asked = [f"{name}({', '.join([value] * n)}) IS NOT NULL" for name in sorted(allowed().functions) for n in range(5)]
+    rules = [RuleVersion("R", 1, Kind.INCLUSION, "T", 1, Form.PREDICATE, sql, SCHEMA.subject) for sql in asked]
+    broken = [rule.sql for rule in rules for fault in gate.faults(rule, SCHEMA) if fault.code == "SQL-199"]
+    assert broken == []
 
 
 def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:

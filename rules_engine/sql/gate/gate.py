@@ -152,13 +152,13 @@ def _outcome(asked: _Asked) -> Outcome:
         found += early_faults(nodes, text)
         names, answer = _resolve(tree, nodes, version, schema)
         found += [*names.faults, *_shape_faults(tree, answer, version, schema, subject_column)]
+        if found:
+            return None, _placed(version, found)
+        return _reading(version, schema, nodes, names, answer, words), ()
     except Unreadable as problem:
         return None, _placed(version, [*foreign(words), problem.fault])
     except (Exception, RecursionError) as problem:  # whatever breaks the gate is refused by it
         return None, _named(version, [refuse("SQL-199", name=type(problem).__name__)])
-    if found:
-        return None, _placed(version, found)
-    return _reading(version, schema, nodes, names, answer, words), ()
 
 
 def _resolve(tree: exp.Expr, nodes: Sequence[exp.Expr], version: RuleVersion, schema: Schema) -> tuple[Names, Answer]:

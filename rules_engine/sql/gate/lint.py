@@ -226,7 +226,7 @@ def _zeros(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
                 zero, name, hint = node.expression, divides, "Write another divisor."
             case exp.Anonymous() if node.name.lower() == "pmod" and len(node.expressions) == 2:
                 zero, name, hint = node.expressions[1], divides, "Write another divisor."
-            case exp.SplitPart():
+            case exp.SplitPart() if "part_index" in node.args:
                 zero, name, hint = node.args["part_index"], "it asks for part 0 of a text", numbered
             case exp.Bracket() if node.args.get("offset") == 1 and node.this.name.lower() in lists:
                 zero, name, hint = node.expressions[0], "it asks for element 0 of a list", numbered
