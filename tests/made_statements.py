@@ -1,0 +1,401 @@
+"""
+Made statements over the small lake beside Spark's answer to each alone: ``python -m tests.made_statements [--rules N] [--seed S]``.
+
+The wordings of :mod:`tests.property.wordings` are ones that somebody thought of. These are put together by chance of what
+analysts put together: rows that are there or not, what a subject's rows come to, groups, windows, look-ups, sets, and
+conditions that hold two of these against each other. All are asked together, as a run asks; exit 1 if one hits others than
+Spark returns for it alone. Orders are total, so that there is one answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from rules_engine.java import find_java
+from rules_engine.spark import session
+from tests.wordings_on_spark import of_each
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+BATCH = 200
+"""Statements that are asked together."""
+
+COMPARED = ("=", "<>", ">", ">=", "<", "<=")
+ORDERS = (
+    "{h}holding_id",
+    "{h}holding_id DESC",
+    "{h}balance, {h}holding_id",
+    "{h}balance DESC NULLS LAST, {h}holding_id",
+)
+FRAMES = (
+    "",
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+    " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
+    " ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING",
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+)
+
+
+class Maker:
+    """Statements by chance; ``h`` is what stands before a column of holdings: nothing, or an alias and a dot."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.made = Counter[str]()
+        """How often each construct was made."""
+
+    def statement(self) -> str:
+        """A statement, or a condition over customers."""
+        shapes = (
+            self.having, self.there, self.within, self.scalar, self.joined, self.rows_joined, self.windows, self.windows,
+            self.groups, self.sets, self.other_groups, self.named, self.looked_up, self.condition, self.of_customers,
+            self.two_joined, self.window_of_customers,
+        )  # fmt: skip
+        return self._note(self.random.choice(shapes))
+
+    def _note(self, shape: Callable[[], str]) -> str:
+        self.made[shape.__name__] += 1
+        return shape()
+
+    def one(self, *of: str) -> str:
+        return self.random.choice(of)
+
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    # what is asked of a row
+
+    def value(self, h: str = "") -> str:
+        return self.one(
+            f"{h}balance", f"{h}balance", f"{h}balance * 2", f"abs({h}balance)", f"coalesce({h}balance, 0)", f"-{h}balance",
+            f"CASE WHEN {h}role = 'PRIMARY' THEN {h}balance END", f"CASE WHEN {self.simple(h)} THEN {h}balance ELSE 1 END",
+            f"nullif({h}balance, 0)", f"if({self.simple(h)}, {h}balance, 0)", f"{h}holding_id % 3",
+        )  # fmt: skip
+
+    def simple(self, h: str = "") -> str:
+        return self.one(
+            f"{h}role = 'PRIMARY'", f"{h}product = '{self.product()}'", f"{h}balance > 3", f"{h}balance <= 10", f"{h}balance IS NULL",
+            f"{h}balance IS NOT NULL", f"{h}product IN ('BOND', 'LOAN')", f"{h}product NOT IN ('CARD', 'FUND')", f"{h}role <> 'PRIMARY'",
+            f"{h}balance BETWEEN 0 AND 10", f"NOT {h}balance > 3", f"{h}role LIKE 'SEC%'", f"{h}holding_id > 40",
+            f"coalesce({h}balance, 5) > 3", f"({h}balance > 3) IS NOT TRUE", f"{h}product <=> '{self.product()}'",
+        )  # fmt: skip
+
+    def product(self) -> str:
+        return self.one("BOND", "FUND", "LOAN", "CARD")
+
+    def rows(self, h: str = "", deep: int = 2) -> str:
+        """A condition of rows of holdings."""
+        if deep and self.chance(0.3):
+            sides = self.rows(h, deep - 1), self.rows(h, deep - 1)
+            return self.one("({} AND {})", "({} OR {})", "NOT ({} AND {})", "(NOT {} OR {})").format(*sides)
+        if self.chance(0.12):
+            self.made["look-up within rows"] += 1
+            there = f"SELECT {self.one('', 'p.')}product FROM products p WHERE p.type = '{self.one('bond', 'credit', 'fund')}'"
+            return f"{h}product {self.one('IN', 'NOT IN')} ({there})"
+        return self.simple(h)
+
+    def where(self, h: str = "", word: str = "WHERE", least: float = 0.7) -> str:
+        return f" {word} {self.rows(h)}" if self.chance(least) else ""
+
+    def customer(self, c: str = "c.") -> str:
+        return self.one(
+            f"{c}spend > 3", f"{c}country = 'GB'", f"{c}score > 1", f"{c}joined < DATE '2014-06-01'", f"{c}country IS NULL",
+            f"NOT {c}spend > 3", f"{c}country IN ('GB', 'FR')", f"{c}spend IS NOT NULL", f"coalesce({c}spend, 4) > 3",
+            f"{c}country NOT IN ('GB', 'DE')", f"{c}score <= 0", f"{c}joined = DATE '2024-06-01' OR {c}spend < 0",
+        )  # fmt: skip
+
+    # what rows come to
+
+    def aggregate(self, h: str = "") -> str:
+        filtered = f" FILTER (WHERE {self.rows(h, 1)})" if self.chance(0.25) else ""
+        self.made["FILTER"] += bool(filtered)
+        return self.one(
+            f"count(*){filtered}", f"count({self.value(h)}){filtered}", f"count(DISTINCT {h}product){filtered}",
+            f"sum({self.value(h)}){filtered}", f"sum({self.value(h)}){filtered}", f"min({self.value(h)}){filtered}",
+            f"max({self.value(h)}){filtered}", f"avg({h}balance){filtered}", f"count_if({self.simple(h)})",
+            f"sum(CASE WHEN {self.simple(h)} THEN {h}balance ELSE 0 END)", f"count(CASE WHEN {self.simple(h)} THEN 1 END)",
+            f"max_by({h}balance, {h}holding_id)", f"min_by({h}balance, {h}holding_id)", f"count(DISTINCT {h}balance)",
+            f"coalesce(sum({h}balance){filtered}, 0)", f"sum({h}balance) / nullif(count(*), 0)", f"count(*) - count({h}balance)",
+        )  # fmt: skip
+
+    def number(self) -> str:
+        return self.one("0", "1", "2", "3", "10", "3.5", "-1", "20.01")
+
+    def about(self, left: str, right: str = "", c: str = "") -> str:
+        """A value against a number, another value, or a customer's spend; or whether it is there."""
+        kind = self.random.random()
+        if kind < 0.12:
+            return f"{left} IS {self.one('', 'NOT ')}NULL"
+        if kind < 0.2:
+            return f"{left} BETWEEN 0 AND {self.one('1', '3', '10')}"
+        if kind < 0.3:
+            return f"coalesce({left}, {self.number()}) {self.one(*COMPARED)} {self.number()}"
+        if right and kind < 0.55:
+            self.made["two values"] += 1
+            return f"{left} {self.one(*COMPARED)} {self.one('', '2 * ', '1 + ')}{right}"
+        if c and kind < 0.65:
+            self.made["a value of the subject"] += 1
+            return f"{left} {self.one(*COMPARED)} {c}spend"
+        return f"{left} {self.one(*COMPARED)} {self.number()}"
+
+    def both(self, make: Callable[[], str]) -> str:
+        first = make()
+        if self.chance(0.6):
+            return first
+        return self.one("{} AND {}", "({} OR {})", "NOT ({} AND {})", "NOT ({} OR {})").format(first, make())
+
+    def group_having(self, h: str = "") -> str:
+        return self.both(lambda: self.about(self.aggregate(h), self.aggregate(h)))
+
+    # statements
+
+    def having(self) -> str:
+        return f"SELECT customer_id FROM holdings{self.where()} GROUP BY customer_id HAVING {self.group_having()}"
+
+    def inner(self, more: str = "") -> str:
+        return f"holdings h WHERE h.customer_id = c.customer_id{self.where('h.', ' AND', 0.8)}{more}"
+
+    def there(self) -> str:
+        more = f" GROUP BY h.customer_id HAVING {self.group_having('h.')}" if self.chance(0.3) else ""
+        also = f" AND {self.customer()}" if self.chance(0.3) else ""
+        tied = f" AND h.balance {self.one(*COMPARED)} c.spend" if self.chance(0.2) and not more else ""
+        return f"SELECT c.customer_id FROM customers c WHERE {self.one('', 'NOT ')}EXISTS (SELECT 1 FROM {self.inner(tied + more)}){also}"
+
+    def within(self) -> str:
+        more = f" GROUP BY h.customer_id HAVING {self.group_having('h.')}" if self.chance(0.3) else ""
+        given = " AND h.customer_id IS NOT NULL" if self.chance(0.5) else ""
+        some = f"SELECT h.customer_id FROM holdings h WHERE {self.rows('h.')}{given}{more}"
+        return f"SELECT c.customer_id FROM customers c WHERE c.customer_id {self.one('', 'NOT ')}IN ({some})"
+
+    def of_rows(self) -> str:
+        return f"(SELECT {self.aggregate('h.')} FROM {self.inner()})"
+
+    def scalar(self) -> str:
+        return f"SELECT c.customer_id FROM customers c WHERE {self.both(lambda: self.about(self.of_rows(), self.of_rows(), 'c.'))}"
+
+    def grouped(self, name: str) -> str:
+        having = f" HAVING {self.group_having()}" if self.chance(0.2) else ""
+        of = f"SELECT customer_id, {self.aggregate()} AS a, {self.aggregate()} AS b FROM holdings{self.where()} GROUP BY customer_id"
+        return f"({of}{having}) {name}"
+
+    def joined(self) -> str:
+        kind = self.one("JOIN", "LEFT JOIN", "LEFT JOIN")
+        also = f" AND {self.customer()}" if self.chance(0.3) else ""
+        asked = self.both(lambda: self.about(*self.random.sample(["x.a", "x.b"], 2), "c."))
+        return f"SELECT c.customer_id FROM customers c {kind} {self.grouped('x')} ON x.customer_id = c.customer_id WHERE {asked}{also}"
+
+    def two_joined(self) -> str:
+        kinds = self.one("JOIN", "LEFT JOIN"), self.one("JOIN", "LEFT JOIN")
+        one, two = (
+            f"{kind} {self.grouped(n)} ON {n}.customer_id = c.customer_id" for kind, n in zip(kinds, "xy", strict=True)
+        )
+        asked = self.both(lambda: self.about(self.one("x.a", "x.b"), self.one("y.a", "y.b"), "c."))
+        return f"SELECT c.customer_id FROM customers c {one} {two} WHERE {asked}"
+
+    def rows_joined(self) -> str:
+        kind = self.one("JOIN", "LEFT JOIN", "LEFT SEMI JOIN", "LEFT ANTI JOIN", "RIGHT JOIN", "FULL JOIN")
+        on = f"h.customer_id = c.customer_id{self.where('h.', ' AND', 0.5)}"
+        if kind in {"LEFT SEMI JOIN", "LEFT ANTI JOIN"}:
+            return f"SELECT c.customer_id FROM customers c {kind} holdings h ON {on} WHERE {self.customer()}"
+        asked = self.one(
+            "h.customer_id IS NULL",
+            self.rows("h."),
+            f"{self.rows('h.')} AND {self.customer()}",
+            f"({self.rows('h.')} OR {self.customer()})",
+        )
+        if self.chance(0.3):
+            return f"SELECT c.customer_id FROM customers c {kind} holdings h ON {on} WHERE {asked} GROUP BY c.customer_id HAVING {self.group_having('h.')}"
+        return f"SELECT c.customer_id FROM customers c {kind} holdings h ON {on} WHERE {asked}"
+
+    def window(self) -> str:
+        order = self.one(*ORDERS).format(h="")
+        by = self.one(
+            "customer_id",
+            "customer_id",
+            "customer_id",
+            "customer_id",
+            "customer_id, product",
+            "product",
+            "role, customer_id",
+            "role",
+        )
+        self.made[f"OVER (PARTITION BY {by}"] += 1
+        kind = self.random.random()
+        if kind < 0.35:
+            named = self.one(
+                "row_number()",
+                "rank()",
+                "dense_rank()",
+                f"lag({self.value()})",
+                f"lead({self.value()})",
+                f"lag(balance, 2, {self.number()})",
+            )
+            return f"{named} OVER (PARTITION BY {by} ORDER BY {order})"
+        named = self.one("count(*)", "sum(balance)", "min(balance)", "max(balance)", f"count({self.value()})", f"sum({self.value()})",
+            f"first_value({self.value()})", f"last_value({self.value()})", "avg(balance)", f"sum(balance) FILTER (WHERE {self.simple()})")  # fmt: skip
+        if kind < 0.65 and "_value" not in named:
+            return f"{named} OVER (PARTITION BY {by})"
+        return f"{named} OVER (PARTITION BY {by} ORDER BY {order}{self.one(*FRAMES)})"
+
+    def windows(self) -> str:
+        inner = f"SELECT customer_id, holding_id, product, role, balance, {self.window()} AS w, {self.window()} AS v FROM holdings{self.where(least=0.4)}"
+        sides = ["w", "v", "balance"]
+        asked = self.both(lambda: self.about(*self.random.sample(sides, 2)))
+        also = f" AND {self.rows('')}" if self.chance(0.3) else ""
+        if self.chance(0.25):
+            self.made["groups of windows"] += 1
+            of = self.one("sum", "max", "min", "count"), self.one("w", "v")
+            return f"SELECT customer_id FROM ({inner}) t{self.where(least=0.4)} GROUP BY customer_id HAVING {self.about(f'{of[0]}({of[1]})', 'count(*)')}"
+        return f"SELECT customer_id FROM ({inner}) t WHERE {asked}{also}"
+
+    def window_of_customers(self) -> str:
+        by = self.one("country", "country", "joined", "country, joined")
+        ordered = self.one("spend, customer_id", "spend DESC NULLS LAST, customer_id", "customer_id DESC")
+        value = self.one(
+            f"row_number() OVER (PARTITION BY {by} ORDER BY {ordered})", f"count(*) OVER (PARTITION BY {by})", f"avg(spend) OVER (PARTITION BY {by})",
+            f"max(spend) OVER (PARTITION BY {by})", f"sum(spend) OVER (PARTITION BY {by} ORDER BY {ordered})", f"rank() OVER (ORDER BY {ordered})",
+            f"lag(spend) OVER (PARTITION BY {by} ORDER BY {ordered})",
+        )  # fmt: skip
+        filtered = f" WHERE {self.customer('')}" if self.chance(0.4) else ""
+        return f"SELECT customer_id FROM (SELECT customer_id, country, spend, {value} AS w FROM customers{filtered}) t WHERE {self.both(lambda: self.about('w', 'spend'))}"
+
+    def groups(self) -> str:
+        by = self.one("customer_id, product", "customer_id, role", "customer_id, product, role")
+        having = f" HAVING {self.group_having()}" if self.chance(0.4) else ""
+        inner = f"SELECT {by}, {self.aggregate()} AS a FROM holdings{self.where()} GROUP BY {by}{having}"
+        if self.chance(0.4):
+            return f"SELECT customer_id FROM ({inner}) t WHERE {self.both(lambda: self.about('a'))}"
+        of = self.one("sum(a)", "max(a)", "min(a)", "count(a)", "count(*)", "avg(a)")
+        return f"SELECT customer_id FROM ({inner}) t GROUP BY customer_id HAVING {self.about(of, 'count(*)')}"
+
+    def other_groups(self) -> str:
+        value = self.one(
+            "avg(spend)", "max(spend)", "count(*)", "sum(spend)", "min(customer_id)", "count(DISTINCT joined)"
+        )
+        filtered = f" WHERE {self.customer('')}" if self.chance(0.4) else ""
+        having = f" HAVING count(*) {self.one('>', '<')} 8" if self.chance(0.3) else ""
+        grouped = f"(SELECT country, {value} AS a FROM customers{filtered} GROUP BY country{having}) g"
+        tied = self.one("g.country = c.country", "g.country <=> c.country")
+        asked = self.both(lambda: self.about("g.a", "", "c."))
+        return (
+            f"SELECT c.customer_id FROM customers c {self.one('JOIN', 'LEFT JOIN')} {grouped} ON {tied} WHERE {asked}"
+        )
+
+    def looked_up(self) -> str:
+        kind = self.one("JOIN", "LEFT JOIN")
+        asked = self.one(
+            "p.type = 'bond'",
+            "p.type IS NULL",
+            "p.type <> 'fund'",
+            "p.product IS NULL",
+            "coalesce(p.type, 'none') = 'none'",
+        )
+        where = f" WHERE {asked} {self.one('AND', 'OR')} {self.rows('h.')}"
+        body = f"FROM holdings h {kind} products p ON p.product = h.product{where}"
+        if self.chance(0.5):
+            return f"SELECT h.customer_id {body} GROUP BY h.customer_id HAVING {self.group_having('h.')}"
+        return f"SELECT h.customer_id {body}"
+
+    def of_customers(self) -> str:
+        two = self.customer("c."), self.customer("c.")
+        told = self.one(
+            "{} AND {}",
+            "{} OR {}",
+            "CASE WHEN {} THEN {} ELSE false END",
+            "NOT ({} AND {})",
+            "coalesce({}, {})",
+            "({}) = ({})",
+        )
+        return f"SELECT c.customer_id FROM customers c WHERE {told.format(*two)}"
+
+    def sets(self) -> str:
+        word = self.one("INTERSECT", "EXCEPT", "UNION", "UNION ALL")
+        one, two = (
+            self._note(self.random.choice((self.having, self.there, self.scalar, self.groups, self.rows_joined)))
+            for _ in range(2)
+        )
+        return f"{one} {word} {two}"
+
+    def named(self) -> str:
+        inner = self._note(
+            self.random.choice((self.having, self.there, self.joined, self.windows, self.groups, self.looked_up))
+        )
+        asked = self.one("WHERE c.customer_id IN (SELECT customer_id FROM x)", "LEFT JOIN x ON x.customer_id = c.customer_id WHERE x.customer_id IS NULL",
+            "JOIN (SELECT DISTINCT customer_id FROM x) d ON d.customer_id = c.customer_id",
+            "WHERE NOT EXISTS (SELECT 1 FROM x WHERE x.customer_id = c.customer_id)")  # fmt: skip
+        return f"WITH x AS ({inner}) SELECT c.customer_id FROM customers c {asked}{f' AND {self.customer()}' if self.chance(0.3) else ''}"
+
+    def condition(self) -> str:
+        """A condition over customers, that asks other rows."""
+        rows = "holdings h WHERE h.customer_id = customers.customer_id"
+        parts = (
+            lambda: f"EXISTS (SELECT 1 FROM {rows}{self.where('h.', ' AND')})",
+            lambda: f"NOT EXISTS (SELECT 1 FROM {rows}{self.where('h.', ' AND')})",
+            lambda: self.about(
+                f"(SELECT {self.aggregate('h.')} FROM {rows}{self.where('h.', ' AND')})", "", "customers."
+            ),
+            lambda: self.customer(""),
+        )
+        told = self.one(
+            "{}", "{} AND {}", "({} OR {})", "NOT ({} AND {})", "{} AND ({} OR {})", "CASE WHEN {} THEN {} ELSE {} END"
+        )
+        return told.format(*(self.random.choice(parts)() for _ in range(3)))
+
+
+def made(random: Random, number: int) -> Iterator[str]:
+    """So many different ones."""
+    maker, seen = Maker(random), set[str]()
+    while len(seen) < number:
+        sql = maker.statement()
+        if sql not in seen:
+            seen.add(sql)
+            yield sql
+
+
+def others(spark: SparkSession, folder: Path, statements: Sequence[str]) -> tuple[int, list[str]]:
+    """Of how many Spark returns anybody alone, and those that hit others when they are asked together."""
+    from tests.property.test_wordings_on_spark import hits_of
+
+    expected = of_each(spark, folder / "alone", statements)
+    found = hits_of(spark, folder / "together", [*expected])
+    return sum(map(bool, expected.values())), [
+        f"{sql}\n  alone {sorted(expected[sql])}\n  found {sorted(found[sql])}"
+        for sql in expected
+        if found[sql] != expected[sql]
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.made_statements")
+    parser.add_argument("--rules", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    said = parser.parse_args(arguments)
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    statements, wrong, some = [*made(Random(said.seed), said.rules)], 0, 0
+    with tempfile.TemporaryDirectory(prefix="statements-") as place:
+        work = Path(place)
+        spark = session.start(find_java(work / "java"), work, master="local[2]", memory="3g", quick=True)
+        spark.conf.set("spark.sql.shuffle.partitions", "2")
+        for first in range(0, len(statements), BATCH):
+            anybody, differ = others(spark, work / str(first), statements[first : first + BATCH])
+            some, wrong = some + anybody, wrong + len(differ)
+            print(
+                f"{min(first + BATCH, len(statements)):,} statements, {some:,} of somebody, {wrong} with other hits",
+                flush=True,
+            )
+            print(*differ, sep="\n", flush=True)
+        spark.stop()
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
