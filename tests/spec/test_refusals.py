@@ -1,6 +1,7 @@
 """The manual of refusals: what a rule may not say, the code it gets, and the position it is told (R-ENG-7)."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -265,3 +266,28 @@ def test_what_to_write_instead(row: Row) -> None:
     assert fault.position == int(row["position"])
     assert row["said"] in fault.remedy
     assert fault.which == "Rule EXAMPLE"
+
+
+OF_VALUES = r"""
+    rule                        | value     | says    | because
+    ----------------------------+-----------+---------+------------------------------------------
+    name like :p                | 'a\\_b%'   |         | a sign before what it takes the meaning of
+    name like :p                | 'C:\\temp' | SQL-115 | a back-slash before a letter ends the run
+    name like any ('a%', :p)    | 'a\\'      | SQL-115 | one that stands last, among others
+    name like :p escape '!'     | 'a\\'      |         | where the sign is another one
+    spend / :p > 1              | 0         | SQL-908 | it ends every run
+    visits % :p = 1             | Decimal(0) | SQL-908 | so does a remainder
+    visits % :p = 1             | 2         |         | and no other number
+    spend / :p > 1              | True      |         | a truth is no number
+"""
+
+
+@pytest.mark.parametrize("row", cases(OF_VALUES))
+def test_the_value_of_a_parameter_counts_as_if_it_were_written(row: Row) -> None:
+    """What ends the run whatever the data is told by the pure gates."""
+    version = replace(
+        example_rule(Form.PREDICATE, row["rule"]), parameters={"p": eval(row["value"], {"Decimal": Decimal})}
+    )
+    reading = gate.reading(version, example_schema())
+    said = gate.faults(version, example_schema()) or (reading.warnings if reading else ())
+    assert ", ".join(fault.code for fault in said) == row["says"]

@@ -238,8 +238,8 @@ def _pattern_faults(node: exp.Like | exp.ILike, parameters: Mapping[str, Paramet
 
 
 def _escape(node: exp.Like | exp.ILike) -> str:
-    """The sign of ESCAPE; Spark ends the run at one that stands before another letter, or last."""
-    return node.parent.expression.name if isinstance(node.parent, exp.Escape) else ""
+    """The sign of ESCAPE, or a back-slash; Spark ends the run at one that stands before another letter, or last."""
+    return node.parent.expression.name if isinstance(node.parent, exp.Escape) else "\\"
 
 
 def _expression_faults(node: exp.RegexpLike, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:

@@ -225,7 +225,8 @@ def _reading(
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
         warnings=_named(
-            version, [*advice(nodes, schema), *names.warnings, *lengths(words), *_of_values(version, words)]
+            version,
+            [*advice(nodes, schema, version.parameters), *names.warnings, *lengths(words), *_of_values(version, words)],
         ),
         costs_little=costs_little(nodes, answer.scans),
         works_out_constants=works_out_constants(nodes),

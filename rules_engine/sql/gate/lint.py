@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 
 from sqlglot import exp
 
 from rules_engine.errors import Fault
+from rules_engine.model.canonical import ParameterValue
 from rules_engine.model.frames import Schema
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.cures import literal_of, of_text
@@ -19,7 +21,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
 _PICKS = (exp.RowNumber, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 
 
-def advice(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
+def advice(nodes: Sequence[exp.Expr], schema: Schema, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
     """Warnings about one rule that is accepted, by all nodes of its tree; each kind once."""
     for found in (
         _ties(nodes, schema),
@@ -29,7 +31,7 @@ def advice(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
         _beyond_parts(nodes),
         _look_alikes(nodes),
         _edges(nodes),
-        _zeros(nodes, schema),
+        _zeros(nodes, schema, parameters),
         _above_all(nodes, schema),
     ):
         if (fault := next(found, None)) is not None:
@@ -213,7 +215,7 @@ def _is_negated(node: exp.Expr) -> bool:
     return negated
 
 
-def _zeros(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
+def _zeros(nodes: Sequence[exp.Expr], schema: Schema, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
     """Zeros that end a run; the first element of a list is 1, of a map 0 is a key like others."""
     types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
     lists = {name for name, type_ in types if type_.lower().startswith("array")}
@@ -232,6 +234,12 @@ def _zeros(nodes: Sequence[exp.Expr], schema: Schema) -> Iterator[Fault]:
                 zero, name, hint = node.expressions[0], "it asks for element 0 of a list", numbered
             case _:
                 continue
-        bare = zero.unnest()
-        if isinstance(bare, exp.Literal) and not bare.is_string and not float(bare.name):
+        if _is_zero(zero.unnest(), parameters):
             yield refuse("SQL-908", position(node), name=name, hint=hint)
+
+
+def _is_zero(node: exp.Expr, parameters: Mapping[str, ParameterValue]) -> bool:
+    if isinstance(node, exp.Placeholder):
+        value = parameters.get(node.name.lower())
+        return isinstance(value, int | Decimal) and not isinstance(value, bool) and not value
+    return isinstance(node, exp.Literal) and not node.is_string and not float(node.name)
