@@ -173,7 +173,9 @@ def _person(roles: frozenset[str]) -> Any:
         born = _same_day()
         said = [
             *_namesakes(roles, f"{given} AND NOT {born}"),
+            *_by_name_alone(roles, f"{given} AND NOT {born} AND NOT {own_id}"),
             *_own_addresses(roles, given, born),
+            *_by_sex(roles, given),
             (f"({born} AND ({given} OR {no_name})) OR {own_id}", "birth date agrees", NEUTRAL),
             (f"{given} AND {no_day}", "given name agrees", NEUTRAL),
             (given, "given name agrees, birth date differs", DOUBTFUL),
@@ -239,6 +241,27 @@ def _own_addresses(roles: frozenset[str], given: str, born: str) -> list[tuple[s
         (f"coalesce({twins}, FALSE)", "birth date agrees, given name and e-mail differ", NAMESAKES),
         (f"coalesce({named}, FALSE)", "given name agrees, birth date and e-mail differ", APART),
     ]
+
+
+def _by_sex(roles: frozenset[str], given: str) -> list[tuple[str, str, float]]:
+    """Partners, and twins, of whom one is a woman and one a man; letters of which it is not plain say nothing."""
+    if "sex" not in roles:
+        return []
+    of_two = " OR ".join(f"(sex_{a} IN ('f', 'w') AND sex_{b} = 'm')" for a, b in (("l", "r"), ("r", "l")))
+    known = "given_name_l IS NOT NULL AND given_name_r IS NOT NULL"
+    sql = f"{known} AND NOT {given} AND NOT {_same_id(roles)} AND ({of_two})"
+    return [(f"coalesce({sql}, FALSE)", "given name and sex differ", NAMESAKES)]
+
+
+def _by_name_alone(roles: frozenset[str], differs: str) -> list[tuple[str, str, float]]:
+    """Namesakes: of one name, born years apart, who share nothing else that is known of both."""
+    shared = [f"{role}_l = {role}_r" for role in ("email", "phone", "identifier") if role in roles]
+    shared += [_agrees(part, roles) for part in SPOKEN_OF if part in roles]
+    if not shared:
+        return []
+    years = "abs(cast(substr(birth_date_l, 1, 4) AS int) - cast(substr(birth_date_r, 1, 4) AS int)) > 1"
+    nothing = " AND ".join(f"NOT coalesce({each}, FALSE)" for each in shared)
+    return [(f"coalesce({differs} AND {years} AND {nothing}, FALSE)", "given name agrees, nothing else", NAMESAKES)]
 
 
 def _fixed(level: Any, label: str, share: float) -> Any:

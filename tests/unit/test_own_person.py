@@ -20,13 +20,26 @@ PAIRS = """
     Marta, Vega, 1974-03-26, marta27@a.example   | Ramon, Vega, 1974-03-26, ramon87@b.example   | birth date agrees, given name and e-mail differ | twins
     Marta, Vega, 1974-03-26, vega@a.example      | Ramon, Vega, 1974-03-26, vega@a.example      | birth date agrees, given name differs           | twins, or another name: one address
     Marta, Vega, 1974-03-26, marta27@a.example   | -, Vega, 1974-03-26, ramon87@b.example       | birth date agrees                               | a name that nobody gave speaks for nothing
-    William, Reed, 1950-01-02, bill@a.example    | William, Reed, 1981-09-30, will.r@b.example  | given name agrees, birth date and e-mail differ | a father and a son
+    William, Reed, 1950-01-02, bill@a.example    | William, Reed, 1981-09-30, will.r@b.example  | given name agrees, nothing else                 | namesakes
+    William, Reed, 1950-01-02, bill@a.example    | William, Reed, 1981-09-30, -                 | given name agrees, nothing else                 | who do not say how they are reached
     William, Reed, 1950-01-02, reed@a.example    | William, Reed, 1981-09-30, reed@a.example    | given name agrees, birth date differs           | of one address it is not known
     William, Reed, 1950-01-02, bill@a.example    | William, Reed, 1950-02-01, will.r@b.example  | birth date agrees                               | day and month have changed places
     Reed, William, 1950-01-02, bill@a.example    | William, Reed, 1950-01-02, will.r@b.example  | birth date agrees                               | so have the names
     Ann, Reed, 1950-01-02, ann@a.example         | William, Reed, 1981-09-30, will@b.example    | given name and birth date differ                | a household
     Ann, Reed, 1950-01-02, reed@a.example        | William, Reed, 1981-09-30, reed@a.example    | given name and birth date differ                | one that shares all it can
     Ann, Reed, -, reed@a.example                 | William, Reed, 1981-09-30, reed@a.example    | neither agrees                                  | a day that nobody gave says less
+"""
+
+AT_HOME = """
+    one                                                 | other                                                | is                                              | because
+    ----------------------------------------------------+------------------------------------------------------+-------------------------------------------------+---------------------------------------
+    William, Reed, 1950-01-02, bill@a.example, Bath, m  | William, Reed, 1981-09-30, will.r@b.example, Bath, m | given name agrees, birth date and e-mail differ | a father and a son
+    William, Reed, 1950-01-02, bill@a.example, Bath, m  | William, Reed, 1981-09-30, will.r@b.example, York, m | given name agrees, nothing else                 | namesakes in two towns
+    Marta, Vega, 1974-03-26, vega@a.example, Bath, f    | Ramon, Vega, 1974-03-26, vega@a.example, Bath, m     | given name and sex differ                       | twins of one address
+    Marta, Vega, 1974-03-26, vega@a.example, Bath, w    | Ramon, Vega, -, vega@a.example, Bath, m              | given name and sex differ                       | partners, of whom one gave no day
+    Marta, Vega, 1974-03-26, vega@a.example, Bath, f    | Irene, Vega, 1974-03-26, vega@a.example, Bath, w     | birth date agrees, given name differs           | two letters for one sex
+    Marta, Vega, 1974-03-26, vega@a.example, Bath, h    | Ramon, Vega, 1974-03-26, vega@a.example, Bath, m     | birth date agrees, given name differs           | a letter of which it is not plain
+    Marta, Vega, 1974-03-26, vega@a.example, Bath, f    | Marta, Vega, 1974-03-26, vega@a.example, Bath, m     | birth date agrees                               | one sex was keyed wrong
 """
 
 ADDRESSES = """
@@ -42,7 +55,17 @@ ADDRESSES = """
 @pytest.mark.parametrize("row", cases(PAIRS))
 def test_what_is_a_persons_own(row: Row) -> None:
     """Twins, father and son are told apart by addresses of their own; what may be one person is left to the rest."""
-    (person,) = [each for each in comparing.comparisons(ROLES) if _said(each)["output_column_name"] == comparing.PERSON]
+    _is(row, ROLES)
+
+
+@pytest.mark.parametrize("row", cases(AT_HOME))
+def test_what_a_sex_and_a_place_say_of_a_person(row: Row) -> None:
+    """Another given name and the other sex are another person; one name in two towns is, with another birth date."""
+    _is(row, ROLES | {"city", "sex"})
+
+
+def _is(row: Row, roles: frozenset[str]) -> None:
+    (person,) = [each for each in comparing.comparisons(roles) if _said(each)["output_column_name"] == comparing.PERSON]
     levels = _said(person)["comparison_levels"]
     whens = " ".join(
         f"WHEN {level['sql_condition']} THEN '{level['label_for_charts']}'"
@@ -80,7 +103,9 @@ def _asked(sql: str, one: str, other: str) -> object:
 @cache
 def _record(cells: str) -> dict[str, str | None]:
     read = readings(True)
-    names = ("given_name", "family_name", "birth_date", "email")
-    said = dict(zip(names, (None if cell.strip() == "-" else cell.strip() for cell in cells.split(",")), strict=True))
+    names = ("given_name", "family_name", "birth_date", "email", "city", "sex")
+    said = dict(zip(names, (None if cell.strip() == "-" else cell.strip() for cell in cells.split(",")), strict=False))
     roles = {name: read[name](cell) for name, cell in said.items()}
-    return roles | {column.name: column.make(*(roles[need] for need in column.needs)) for column in derived(ROLES)}
+    return roles | {
+        column.name: column.make(*(roles[need] for need in column.needs)) for column in derived(frozenset(roles))
+    }
