@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,12 +17,19 @@ from rules_engine.logical.condition_reader import parts
 from rules_engine.logical.operands import names
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
 from rules_engine.logical.select_query import unqualified
-from rules_engine.logical.values import NotIndexable
+from rules_engine.logical.values import NotIndexable, Value
 from rules_engine.model.frames import Schema
 from rules_engine.sql.tokens import tokens
 
 WHOLE = frozenset({"tinyint", "smallint", "int", "bigint"})
 """Types whose values are equal where they are the same number."""
+
+_DAY = re.compile(
+    r"(add_months|date_add|date_sub|last_day|make_date|next_day|to_date|trunc)\s*\(([^()]|\([^()]*\))*\)"
+    r"|date\s*'[^']*'\s*[+-]\s*(\d+|interval\s*'?\d+'?\s*(day|week|month|year)s?)",
+    re.IGNORECASE,
+)
+"""An expression without a column that is a day."""
 
 
 class DimensionInList(NamedTuple):
@@ -144,12 +153,22 @@ class SideReader:
         return around.pieces[0]
 
 
+class _DaysWrittenOut(dict[str, Value | None]):
+    """Expressions without a column that are a day, by their text: the gates refuse those that cannot be worked out."""
+
+    def __contains__(self, sql: object) -> bool:
+        return isinstance(sql, str) and _DAY.fullmatch(sql) is not None
+
+    def __missing__(self, sql: str) -> Value:
+        return date.min  # any day: it is asked of which type it is
+
+
 def raises_nowhere(condition: str, types: Mapping[str, str], frame: str) -> bool:
     """Whether a condition on a frame's columns, with their types, can be asked of any row."""
     if not all(family(types.get(name, "")) for name in names(condition)):
         return False
     try:
-        return bool(parts(condition, types, Constants({}, set()), frame))
+        return bool(parts(condition, types, Constants(_DaysWrittenOut(), set()), frame))
     except NotIndexable:
         return False
 

@@ -27,6 +27,7 @@ class NotUnderstoodError(Exception):
 
 _PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _STAND_IN = re.compile(r"__stand_in_([0-9]+)__", re.IGNORECASE)
+_OF_DAYS = {"day", "week", "month", "year"}
 _HOLE = re.compile(r"\bhole_([0-9]+)_")
 Picked = TypeVar("Picked")
 _NO_CALLS = {
@@ -158,7 +159,9 @@ def _opaque(sql: str) -> Iterator[tuple[int, int]]:
     for place, token in enumerate(words):
         before = words[place - 1] if place else None
         after = words[place + 1] if place + 1 < len(words) else None
-        if token.kind is Kind.TEXT:
+        if before is not None and before.word == "interval" and _is_of_days(words[place : place + 3]):
+            yield before.start, words[place + 1].end
+        elif token.kind is Kind.TEXT:
             typed = before is not None and before.word in {"date", "timestamp"}
             yield (before.start if before and typed else token.start), token.end
         elif (token.kind is Kind.NUMBER and not _PLAIN_NUMBER.fullmatch(token.text)) or (
@@ -170,6 +173,12 @@ def _opaque(sql: str) -> Iterator[tuple[int, int]]:
             and not _names_columns(words, place + 1)
         ):
             yield token.start, token.end
+
+
+def _is_of_days(words: Sequence[Token]) -> bool:
+    """Whether a number of one unit of days begins here, which with INTERVAL before it is a literal."""
+    written = len(words) > 1 and words[0].text.strip("'").isdecimal() and words[1].kind is Kind.WORD
+    return written and words[1].word.rstrip("s") in _OF_DAYS and [each.word for each in words[2:]] != ["to"]
 
 
 def _names_columns(words: Sequence[Token], opening: int) -> bool:
