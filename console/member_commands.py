@@ -58,7 +58,8 @@ def members(
     content |= {"by": "history" if lacking else "register", "next": keys[-1] if more else None}
     lines = (f"{subject}  {number}".rstrip() for subject, number in shown)
     rest = f"There are more: `rules members {key} --after {keys[-1]}`, or --limit 0 for all." if more else ""
-    desk.screen.answer(content, f"{len(keys)} members of {key}", *lines, *filter(None, [rest]))
+    which = "The first " if more and after is None else "The next " if more else ""
+    desk.screen.answer(content, f"{which}{len(keys)} members of {key}", *lines, *filter(None, [rest]))
 
 
 @at_desk

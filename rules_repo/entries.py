@@ -147,6 +147,9 @@ class Reading:
         try:
             return of(str(value).lower())
         except ValueError:
+            if value is None:
+                self.fault(f"it has no {name}.", f"Write one of {', '.join(of)}.")
+                return next(iter(of))
             self.fault(f"its {name} {self._shown(name)} is none of {', '.join(of)}.", "Choose one.")
             return next(iter(of))
 

@@ -182,7 +182,7 @@ def _flat(entry: Mapping[Any, Any], where: str, faults: list[Fault]) -> Iterator
         else:
             first, second = GROUPS[name]
             remedy = f"Write {name}: {{{first}: …, {second}: …}}, with texts that hold a comma in quotes."
-            faults.append(Fault(f"{where}, rule {entry.get('key')}", f"its {name} {value!r} cannot be read.", remedy))
+            faults.append(Fault(f"{where}, rule {entry.get('key')}", f"its {name} '{value}' cannot be read.", remedy))
 
 
 def _unreadable(problem: Exception, where: str) -> Fault:

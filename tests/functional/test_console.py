@@ -178,6 +178,7 @@ def test_members_are_those_the_run_decided(published: RulesCommand) -> None:
     rest = published.json("members", "PLUS", "--limit", "0", "--after", first["next"])
     assert first["members"] + rest["members"] == published.json("members", "PLUS", "--limit", "0")["members"]
     assert (len(first["members"]), rest["next"], first["by"]) == (2, None, "register")
+    assert "The first 2 members of PLUS" in published.fine("members", "PLUS", "--limit", "2")
     code, (fault,) = published.refused("members", "GOLDD")
     assert (code, fault["remedy"]) == (5, "Did you mean 'GOLD'?")
 

@@ -220,6 +220,7 @@ FAULTS = """
     weight: 20                | weight: 2.5                | its weight '2.5' is not a whole number                       | half a weight is not rounded
     weight: 20                | weight: "20"               | its weight '20' is a text and not a whole number                        | a text is no number
     weight: 20                | wieght: 20                 | it has no field 'wieght'. Did you mean 'weight'?             | a misspelt field is not passed over
+    kind: INCLUSION           | kind:                      | it has no kind. Write one of inclusion, exclusion            | a kind that is missing is none of Python's
     kind: INCLUSION           | kind: bonus                | its kind 'bonus' is none of inclusion, exclusion             | a kind is one of two
     sql: select customer_id from customers | sql: ""       | its SQL is empty                                             | empty SQL is refused
     sql: select customer_id from customers | sql: [a]      | its sql ['a'] is no text                                     | SQL is a text
@@ -227,6 +228,7 @@ FAULTS = """
     from: 2024-01-01}         | from: soon}                | its effective_from 'soon' is no day                          | nor is a word a day
     from: 2024-01-01}         | to: 2025-01-01}            | it has no first day                                          | every rule begins some day
     from: 2024-01-01, to: 2025-01-01 | from: 2025-01-01, to: 2024-01-01 | it holds no day                        | a period that ends before it begins
+    {from: 2024-01-01}        | 2024-01-01                 | its effective '2024-01-01' cannot be read                    | a day alone is shown as it is written
     from: 2024-01-01, to: 2025-01-01 | since: 2024-01-01   | Write effective: {from: …, to: …}                            | a group has known parts
     key: BOND-001             | key: TEN-001               | rules.yaml, Rule TEN-001: the periods                        | two versions on one day overlap
     least: 5                  | least: [5]                 | its parameter 'least' '[5]' is no value                      | a list is no value of a parameter
