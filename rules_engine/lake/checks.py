@@ -12,7 +12,7 @@ from rules_engine.lake import elements, merges, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.freshness import age_faults
-from rules_engine.lake.opening import DAMAGED, NEGATIVE, spark_errors, unread
+from rules_engine.lake.opening import is_of_file, spark_errors, unread
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake
@@ -23,8 +23,6 @@ from rules_engine.ports import OpenLake
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-OF_FILES = ("while reading file", "FAILED_READ_FILE", "FileNotFoundException", "FILE_NOT_EXIST", "PATH_NOT_FOUND")
-"""Words of Spark's by which it is a file that cannot be read."""
 AT_ONCE = 4
 """Frames that are looked at at once: what one leaves idle another takes."""
 
@@ -75,7 +73,7 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
         if frame.orphans is not None and frame is not lake.subject_frame:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
     except spark_errors() as problem:
-        if not any(word in str(problem) for word in (*OF_FILES, *DAMAGED, NEGATIVE)):
+        if not is_of_file(problem):
             raise  # Spark is gone, or the like: no frame is to blame
         raise RunRefused(unread(frame, problem)) from problem
     return found

@@ -157,6 +157,12 @@ def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:
     return found
 
 
+def is_of_file(problem: Exception) -> bool:
+    """Whether it is a file that cannot be read, by what Spark or a table's library says; else Spark is gone, say."""
+    words = ("while reading file", "FAILED_READ_FILE", *GONE, *DAMAGED, NEGATIVE)
+    return any(word in str(problem) for word in words)
+
+
 def unread(frame: Frame, problem: Exception) -> Fault:
     """What Spark's error comes to, where rows of a frame cannot be read; it shows no value of any row."""
     said, which, again = str(problem), f"Frame '{frame.name}'", f"Land {frame.path} again."

@@ -10,7 +10,7 @@ from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, rais
 from rules_engine.lake import merges, uniqueness
 from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY, SUBJECT_KEY
 from rules_engine.lake.keys import WHOLE, joinable, key_faults
-from rules_engine.lake.opening import opened, spark_errors, unread
+from rules_engine.lake.opening import is_of_file, opened, spark_errors, unread
 from rules_engine.lake.ready import ready_frames
 from rules_engine.lake.storage import Landed
 from rules_engine.model.frames import Lake, Schema
@@ -87,7 +87,7 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
     try:
         rows, empty, shared = _count_keys(lake, subjects)
     except spark_errors() as problem:
-        if "while reading file" not in str(problem):
+        if not is_of_file(problem):
             raise
         raise RunRefused(unread(lake.subject_frame, problem)) from problem
     which = f"Frame '{lake.subject_frame.name}'"

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.lake.codes import PACKAGES
-from rules_engine.lake.opening import opened, spark_errors, unread
+from rules_engine.lake.opening import is_of_file, opened, spark_errors, unread
 from rules_engine.lake.storage import Landed, landed
 from rules_engine.lake.tables import Version, without_skipping
 from rules_engine.model.frame_options import OPTIONS
@@ -189,6 +189,22 @@ def test_a_file_that_a_version_needs_does_not_come_back(said: str) -> None:
         "Read a version that is kept, or write the table again.",
         "Run again once the landing is over.",
     )
+
+
+SAID = """
+    said                                                                                        | file | because
+    --------------------------------------------------------------------------------------------+------+-----------------------------------------
+    org.apache.iceberg.exceptions.NotFoundException: File does not exist: /lake/c/data/00.parquet | yes  | Iceberg, of a file that is gone
+    java.lang.RuntimeException: file:/lake/c/data/00.parquet is not a Parquet file. Expected magic | yes | Iceberg, of a file that was cut off
+    [FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///lake/c/a.parquet.    | yes  | Spark, of any file
+    java.lang.OutOfMemoryError: Java heap space                                                  |      | no frame is to blame
+"""
+
+
+@pytest.mark.parametrize("row", cases(SAID))
+def test_a_file_that_cannot_be_read_is_told_from_a_spark_that_is_gone(row: Row) -> None:
+    """In the subjects' keys as in all checks: a file of Iceberg that was gone was told in Java's words, without a code."""
+    assert is_of_file(ValueError(row["said"])) is bool(row["file"])
 
 
 def test_every_option_stands_in_the_manual() -> None:
