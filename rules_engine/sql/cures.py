@@ -16,7 +16,7 @@ SIGNS = {
     **dict.fromkeys(
         "[]",
         "Write the name without brackets; an unusual one goes into `back-ticks`. Values stand in round brackets: "
-        "IN ('FR', 'BE'). A list is array('a', 'b'), an element of one element_at(tags, 1).",
+        "IN ('FR', 'BE'). A list is array('a', 'b'), an element of one try_element_at(tags, 1).",
     ),
     **dict.fromkeys("$€£¥", "Write numbers without a currency, 1000.50, and a parameter as :name."),
     "{": "Write a day as DATE '2024-06-01', a parameter as :name, and the values of IN in round brackets.",
