@@ -38,7 +38,8 @@ def replay(desk: Desk, runs: Runs = None, history: History = None) -> None:
     content = [asdict(each) | {"equal": each.equal} for each in found]
     notes = [f"  {d.kind}: {d.what}" for each in found if each.equal for d in each.differences]
     if all(each.equal for each in found):
-        desk.screen.answer(content, drawn, *notes, f"{len(found)} runs were evaluated again: every decision is equal.")
+        several = "1 run was" if len(found) == 1 else f"{len(found)} runs were"
+        desk.screen.answer(content, drawn, *notes, f"{several} evaluated again: every decision is equal.")
         return
     if not desk.screen.as_json:
         desk.screen.answer(content, drawn, *notes)

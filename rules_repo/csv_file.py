@@ -131,6 +131,8 @@ def _header_faults(header: Sequence[str], name: str, fields: Sequence[str]) -> I
         return
     if fields[0] not in header:
         yield Fault(name, f"its first line names no column '{fields[0]}'.", f"Begin it with: {','.join(fields)}.")
+    if not {*fields} & {*header}:
+        return  # a line of values
     for place, column in enumerate(header, 1):
         if not column:
             yield Fault(name, f"column {place} has no name.", "Name it, or remove it.")

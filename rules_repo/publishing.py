@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from rules_engine.errors import ChangeRefused, Fault, raise_all
+from rules_engine.errors import ChangeRefused, Fault, did_you_mean, raise_all
 from rules_engine.model.canonical import canonical_json, decode_parameter, encode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import MembershipType, RuleVersion
@@ -191,7 +191,7 @@ def _faults(
             yield Fault(
                 f"Rule {version.key}",
                 f"its membership type '{version.membership_type}' does not exist.",
-                "Add the membership type, or name one that exists.",
+                did_you_mean(version.membership_type, types) or "Add the membership type, or name one that exists.",
             )
         if _has_nul(version.content()):
             yield Fault(f"Rule {version.key}", "it holds a NUL character, which no database keeps.", "Remove it.")

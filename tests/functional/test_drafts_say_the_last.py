@@ -177,6 +177,8 @@ def test_a_file_with_a_known_key_in_other_capitals_is_refused_dry_and_not(office
         with pytest.raises(ChangeRefused) as said:
             repository.propose(of_these, [MembershipType("gold")], dry_run=dry_run)
         assert [fault.which for fault in said.value.faults] == ["Membership type gold", "Rule New", "Rule bond-001"]
+    with pytest.raises(ChangeRefused, match=r"type 'GOLDD' does not exist. Did you mean 'GOLD'\?"):
+        repository.propose([replace(bond, membership_type="GOLDD")], dry_run=True)
     office("ann", RULE.format("weight = 25"))
     office("ann", "SELECT rules.withdraw(2)")
     office("ann", f"{NEW} ('tried', 'inclusion', 'GOLD', 5, 'customers', 'true')")

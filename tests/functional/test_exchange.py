@@ -296,6 +296,14 @@ def test_a_fault_in_a_csv_file_is_named(tmp_path: Path, case: Row) -> None:
     assert case["says"] in str(invalid.value)
 
 
+def test_a_csv_file_without_a_header_is_told_once(tmp_path: Path) -> None:
+    """Not of every cell of its first line that there is no such column."""
+    (tmp_path / "rules.csv").write_text("BOND-001,inclusion,GOLD,20,holdings,true,,,2024-01-01\n")
+    with pytest.raises(InvalidRule) as invalid:
+        exchange.read(tmp_path / "rules.csv")
+    assert [fault.what for fault in invalid.value.faults] == ["its first line names no column 'key'."]
+
+
 def test_a_csv_file_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
     """A byte-order mark, line ends of two characters and empty lines do no harm."""
     path = tmp_path / "rules.csv"
