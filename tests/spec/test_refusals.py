@@ -117,6 +117,15 @@ PREDICATES = """
     exists (select 1 from orders o where o.person_id = person_id)                | SQL-913 | the nearest frame has the column, too
     exists (select 1 from orders where person_id = person_id)                    | SQL-914 | so it is tied to nobody
     spend <> spend                                                               | SQL-913 | of one's own row, too
+    country = 'FR' and country = 'BE'                                            | SQL-906 | OR was meant
+    active and (country = 'FR' and spend > 3) and country in ('BE', 'GB')        | SQL-906 | whatever stands between
+    spend > 5 and spend < 3                                                      | SQL-906 | no number is both
+    spend > 5 and 5 >= spend                                                     | SQL-906 | an end that one of the two leaves out
+    spend between 1 and 5 and spend = 7                                          | SQL-906 | beyond a range
+    joined < DATE '2020-01-01' and joined >= DATE '2024-01-01'                   | SQL-906 | no day is both
+    active or (spend < -2 and spend > -1)                                        | SQL-906 | a part that counts for nothing
+    country <> 'FR' or country <> 'BE'                                           | SQL-915 | NOT IN was meant
+    spend <> 1 or (active or 2 <> spend)                                         | SQL-915 | two numbers that are not it
     lower(country) = 'FR'                                                        | SQL-906 | no text in small letters is in capitals
     upper(country) = 'Fr'                                                        | SQL-906 | nor the other way round
     email = 'jane.doe@example.com'                                               | SQL-903 | a warning: rules are copied into logs

@@ -15,6 +15,7 @@ from rules_engine.model.canonical import ParameterValue
 from rules_engine.model.frames import Schema
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.cures import literal_of, of_text
+from rules_engine.sql.gate.contradictions import contradictions
 from rules_engine.sql.gate.syntax import position
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
@@ -33,6 +34,7 @@ def advice(nodes: Sequence[exp.Expr], schema: Schema, parameters: Mapping[str, P
         _edges(nodes),
         _zeros(nodes, schema, parameters),
         _above_all(nodes, schema),
+        contradictions(nodes),
     ):
         if (fault := next(found, None)) is not None:
             yield fault
