@@ -40,7 +40,7 @@ FORMS = ("dateFormat", "timestampFormat")
 
 FILE = re.compile(r"[a-z0-9]+:/[^\s,)\]]+")
 CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)(?:\.[A-Z0-9_]+)*\]")
-GONE = ("FileNotFoundException", "NotFoundException: ", "PATH_NOT_FOUND", "FILE_NOT_EXIST")
+GONE = ("FileNotFoundException", "exceptions.NotFoundException: ", "PATH_NOT_FOUND", "FILE_NOT_EXIST")
 """What Spark's errors say where a file is not there any more, Iceberg's among them."""
 DAMAGED = (
     "CANNOT_READ_FILE_FOOTER", "is not a Parquet file", "Could not read footer", "CRC checksum verification failed",

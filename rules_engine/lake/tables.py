@@ -129,7 +129,14 @@ def _read(spark: SparkSession, file: DataFile) -> bytes:
 
 
 def read(spark: SparkSession, frame: Frame, version: Version) -> DataFrame:
-    """A table exactly as of a version; both formats take that by Spark's own option."""
+    """
+    A table exactly as of a version; both formats take that by Spark's own option.
+
+    Iceberg defines the catalog of tables that have none in the session that is active in the thread, and Spark 3.5 looks
+    for it in the one that reads.
+    """
+    if spark.version < "4":
+        getattr(spark._jvm, "org.apache.spark.sql.SparkSession").setActiveSession(spark._jsparkSession)
     rows = spark.read.format(frame.format.value).option("versionAsOf", version.number).load(version.path)
     return without_skipping(rows)
 
