@@ -132,7 +132,7 @@ def read(spark: SparkSession, frame: Frame, version: Version) -> DataFrame:
     """
     A table exactly as of a version; both formats take that by Spark's own option.
 
-    Iceberg defines the catalog of tables that have none in the session that is active in the thread, and Spark 3.5 looks
+    Iceberg defines the catalog of tables that have none in the session that is active in the thread; Spark 3.5 looks
     for it in the one that reads.
     """
     if spark.version < "4":
