@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 TODAY, TOMORROW = "Pacific/Pago_Pago", "Pacific/Apia"
-_YEAR, _SECONDS = re.compile(r"\b20[1-9](\d)(?=-|\b)"), re.compile(r"\b1[2-9]\d{8}")
+_YEAR, _SECONDS = re.compile(r"\b20[1-9](\d)(?=-|\b)"), re.compile(r"\b(?:1[2-9]|[2-9]\d)\d{8}")
 _AS_OF, _NUMBER = re.compile(r":as_of\b", re.IGNORECASE), re.compile(r"#\d+L?|\b_\w+_\d+\b|Pacific/\w+")
 
 

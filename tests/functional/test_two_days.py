@@ -49,6 +49,12 @@ def test_honest_rules_are_the_same_on_two_days(days: TwoDays) -> None:
     assert len(about) > 60
 
 
+def test_seconds_of_years_to_come_are_taken_back(days: TwoDays) -> None:
+    """From 2010 on the two zones are a day apart: a rule about 2033 is no reader of the clock."""
+    assert not days.differ(Form.PREDICATE, "to_timestamp(2000000000) > joined", SCHEMA.subject)
+    assert days.differ(Form.PREDICATE, "current_timestamp() > joined", SCHEMA.subject)
+
+
 def test_whatever_is_accepted_is_the_same_on_two_days(session: SparkSession, days: TwoDays) -> None:
     """Honest rules with texts that could be the clock put into them, as far as they are still accepted."""
     world, random = worlds([])[0], Random(16)
