@@ -23,9 +23,8 @@ def installed() -> list[int]:
 
 
 @contextmanager
-def server(version: int, *settings: str) -> Iterator[str]:
+def server(version: int) -> Iterator[str]:
     """A server on a unix socket that is gone afterwards; the URL of its maintenance database."""
-    options = " ".join(f"-c {setting}" for setting in ("fsync=off", *settings))
     owner = "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="rules-system-postgres-"))
     if owner:
@@ -38,7 +37,7 @@ def server(version: int, *settings: str) -> Iterator[str]:
 
     try:
         call("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-h '' -k {folder} {options}", "start")
+        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-h '' -k {folder} -c fsync=off", "start")
         try:
             yield f"postgresql://postgres@/postgres?host={folder}"
         finally:
