@@ -13,7 +13,6 @@ from rules_repo import audit, embedded, privileges, schema
 from tests.functional.conftest import client, runner
 from tests.functional.governed import TWO_RULES, Office, open_office
 from tests.spec.table import Row, cases
-from tests.system_postgres import installed, server
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +140,14 @@ def test_too_much_is_named_with_what_takes_it_away(many: str, case: Row) -> None
 
 def test_transactions_that_may_be_prepared_are_named() -> None:
     """A login that prepares one keeps a change from its author, by no more than looking at it, and nobody sees who."""
-    if not (versions := installed()):
-        pytest.skip("there is no PostgreSQL of the system's here")
-    with server(versions[0], "max_prepared_transactions=2") as place:
-        url = embedded.ensure_database(place, "prepared")
+    with tempfile.TemporaryDirectory(prefix="rules-postgres-") as place:
+        folder = Path(place) / "data"
+        root = client(embedded.start(folder))
+        root.autocommit = True
+        root.cursor().execute("ALTER SYSTEM SET max_prepared_transactions = 2")
+        root.close()
+        embedded.stop(folder)
+        url = embedded.ensure_database(embedded.start(folder), "prepared")
         schema.upgrade(url)
         owner = client(url)
         owner.autocommit = True
@@ -164,3 +167,4 @@ def test_transactions_that_may_be_prepared_are_named() -> None:
         office("ann", waits)
         zoe.close()
         owner.close()
+        embedded.stop(folder)

@@ -16,6 +16,9 @@ from rules_engine.sql.gate.syntax import position
 Constant = tuple[str, Decimal | str]
 """What kind of constant, and its value: only those of one kind are held against each other."""
 
+End = tuple[Constant, bool]
+"""An end of a range, and whether it is met itself."""
+
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TURNED = {exp.GT: exp.LT, exp.LT: exp.GT, exp.GTE: exp.LTE, exp.LTE: exp.GTE, exp.EQ: exp.EQ, exp.NEQ: exp.NEQ}
 
@@ -26,8 +29,8 @@ class _Met:
 
     first: exp.Expr
     among: list[set[Constant]] = field(default_factory=list)
-    least: list[tuple[Constant, bool]] = field(default_factory=list)
-    most: list[tuple[Constant, bool]] = field(default_factory=list)
+    least: list[End] = field(default_factory=list)
+    most: list[End] = field(default_factory=list)
 
 
 def contradictions(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
@@ -135,27 +138,23 @@ def _constant(node: exp.Expr) -> Constant | None:
 
 def _none(asked: _Met) -> bool:
     """Whether no value is among all sets and between all ends; of texts only whether they are equal is known."""
-    constants = [
-        *(value for values in asked.among for value in values),
-        *(end for end, _ in (*asked.least, *asked.most)),
-    ]
-    kinds = {kind for kind, _ in constants}
+    ends = [end for end, _ in (*asked.least, *asked.most)]
+    kinds = {kind for kind, _ in (*ends, *(value for values in asked.among for value in values))}
     if len(kinds) != 1:
         return False
-    left = set.intersection(*asked.among) if asked.among else None
-    if kinds != {"text"}:
-        if left is not None:
-            left = {
-                v
-                for v in left
-                if all(_over(v, e) for e in asked.least) and all(_over(e[0], (v, e[1])) for e in asked.most)
-            }
-        elif any(not _over(high, (low, met and also)) for low, met in asked.least for high, also in asked.most):
-            return True
-    return left is not None and not left
+    ordered = kinds != {"text"}
+    if not asked.among:
+        return ordered and any(_crossed(low, high) for low in asked.least for high in asked.most)
+    left = set.intersection(*asked.among)
+    return not any(not ordered or _between(value, asked) for value in left)
 
 
-def _over(value: Constant, end: tuple[Constant, bool]) -> bool:
-    """Whether a value is above an end, or at it where that is met."""
-    (_, low), met = end
-    return value[1] > low or (met and value[1] == low)  # type: ignore[operator]
+def _between(value: Constant, asked: _Met) -> bool:
+    at = value, True
+    return not any(_crossed(low, at) for low in asked.least) and not any(_crossed(at, high) for high in asked.most)
+
+
+def _crossed(low: End, high: End) -> bool:
+    """Whether nothing is between two ends: each is a constant, and whether it is met itself."""
+    ((_, least), one), ((_, most), other) = low, high
+    return least > most or (least == most and not (one and other))  # type: ignore[operator]
