@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -51,9 +51,9 @@ BAD = 7
 Columns = dict[str, pa.Array]
 
 
-def write(folder: Path, holdings: str = "holdings") -> Lake:
-    """Write the lake's files and return its declaration."""
-    put(folder / "customers", customers())
+def write(folder: Path, holdings: str = "holdings", notes: Sequence[str] | None = None) -> Lake:
+    """Write the lake's files and return its declaration; ``notes``, one per customer, in place of one bad note."""
+    put(folder / "customers", customers() | ({"note": pa.array(notes)} if notes else {}))
     put(folder / "holdings", held())
     return declared(folder, holdings)
 

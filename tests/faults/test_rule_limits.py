@@ -14,6 +14,7 @@ from rules_engine.model.manifest import Evaluation
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind
 from rules_engine.spark.evaluator import SparkEvaluator
+from rules_engine.spark.failure.messages import too_long
 from rules_engine.spark.timeouts import TookTooLong, settled, within
 from tests.faults import faulty_lake
 from tests.small_lake import rule, rule_set
@@ -26,16 +27,18 @@ LIKE_BOMB = "note LIKE '%a%a%ab'"
 """One customer's note is 1,000 times an a: Spark tries every way to split it."""
 
 
-def unions(levels: int) -> str:
+def unions(levels: int, scan: str = "SELECT customer_id FROM holdings") -> str:
     """Short to write, and a plan of two to the power of ``levels`` scans, each a task or more."""
     doubled = (
         f"c{i} AS (SELECT customer_id FROM c{i - 1} UNION ALL SELECT customer_id FROM c{i - 1})"
         for i in range(1, levels + 1)
     )
-    return f"WITH c0 AS (SELECT customer_id FROM holdings), {', '.join(doubled)} SELECT customer_id FROM c{levels}"
+    return f"WITH c0 AS ({scan}), {', '.join(doubled)} SELECT customer_id FROM c{levels}"
 
 
-PLAN_BOMB, TASK_BOMB = unions(8), unions(9)
+PLAN_BOMB = unions(8)
+TASK_BOMB = unions(5, f"SELECT customer_id FROM customers WHERE {LIKE_BOMB}")
+"""32 tasks, each of a second where every note is 200 times an a; between two of them Spark listens."""
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +66,13 @@ def test_a_condition_that_does_not_end_in_time_is_named(evaluator: SparkEvaluato
     assert not (tmp_path / "decisions").exists()
 
 
-def test_a_query_that_does_not_end_in_time_holds_its_type(evaluator: SparkEvaluator, tmp_path: Path) -> None:
+def test_a_query_that_does_not_end_in_time_holds_its_type(spark: SparkSession, tmp_path: Path) -> None:
     """Its jobs are cancelled, its type is held, and the other type is decided in the same run."""
+    evaluator = SparkEvaluator(
+        spark, faulty_lake.write(tmp_path / "lake", notes=["a" * 200] * len(faulty_lake.IDS)), NO_LIMIT
+    )
     rules = rule_set(rule("BOMB", TASK_BOMB, membership_type="SILVER"), rule("GB", "country = 'GB'"))
-    evaluator.limits, evaluator.on_failure = NO_LIMIT, OnFailure.HOLD
+    evaluator.on_failure = OnFailure.HOLD
     evaluator.check(rules)
     evaluator.limits = Limits(0, 2)
     evaluation = run(evaluator, rules, tmp_path)
@@ -74,6 +80,13 @@ def test_a_query_that_does_not_end_in_time_holds_its_type(evaluator: SparkEvalua
     assert [(f.rule, f.membership_type, f.code) for f in held.failures] == [("BOMB/1", "SILVER", "RUN-102")]
     assert evaluation.hits_per_rule == {"GB/1": 6}
     assert {t.membership_type: t.decided for t in evaluation.types} == {"GOLD": 6, "SILVER": 0}
+
+
+def test_rules_that_take_too_long_together_are_told_of_the_limit_of_one() -> None:
+    """What one rule may take, and how many there are: never their product, which no setting has."""
+    late = TookTooLong(6, ["A/1", "B/1", "C/1"], planning=False, left_behind=False)
+    said = too_long(late)
+    assert said.what == "it takes longer to be run than the 2 seconds of RULES_RULE_SECONDS, for each of 3 rules."
 
 
 def test_a_plan_that_is_not_ready_in_time_is_refused_at_the_gate(spark: SparkSession, tmp_path: Path) -> None:

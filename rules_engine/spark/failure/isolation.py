@@ -241,6 +241,10 @@ def _unnamed(problem: Exception, apart: FaultIsolation) -> RunInterrupted | Inva
     if isinstance(problem, TookTooLong) and apart.stuck:
         reason = too_long(problem, stuck=True)
         return InvalidRule(Fault(f"Rule {' or '.join(problem.rules)}", reason.what, reason.remedy, reason.code))
-    reason = too_long(problem) if isinstance(problem, TookTooLong) else reason_of(problem)
+    if isinstance(problem, TookTooLong):
+        reason, again = too_long(problem), "Run it again, with a higher limit."
+    else:
+        reason, again = reason_of(problem), "Run it again."
     what = f"Spark stopped: {reason.what} Run apart, no frame and no rule fails."
-    return RunInterrupted(Fault("The run", what, "Nothing was published. Run it again.", reason.code))
+    remedy = f"Nothing was published. {again}"
+    return RunInterrupted(Fault("The run", what, remedy, reason.code))

@@ -78,7 +78,9 @@ def too_long(late: TookTooLong, *, stuck: bool = False) -> Reason:
     doing = "planned" if late.planning else "run"
     beyond = stuck or late.left_behind
     still = " It could not be stopped, so that what comes after it was not tried." if beyond else ""
-    what = f"it takes longer to be {doing} than the {late.seconds:g} seconds of {name}.{still}"
+    rules = len(late.rules)
+    each = f", for each of {rules} rules" if rules > 1 else ""
+    what = f"it takes longer to be {doing} than the {late.seconds / max(rules, 1):g} seconds of {name}{each}.{still}"
     return Reason(what, "Write it cheaper, or raise the limit.", LATE)
 
 
