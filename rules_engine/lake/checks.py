@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.freshness import age_faults
 from rules_engine.lake.opening import is_of_file, spark_errors, unread
+from rules_engine.lake.reading import check_subjects
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake
@@ -35,28 +36,42 @@ class Key:
     column: Column | None = None
 
 
-def checked(opened: OpenLake[DataFrame], rule_set: RuleSet) -> list[Breach]:
+def checked(opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> tuple[int, list[Breach]]:
     """
-    All that is wrong with what rules use, frame by frame in the order of the declaration.
+    How many subjects there are, and all that is wrong with what rules use, in the order of the declaration's frames.
 
     Raises:
-        RunRefused: Where a frame cannot be read to its end, or a declaration cannot be held against it.
+        RunRefused: Where there is nobody to decide about or some cannot be named, a frame cannot be read to its end,
+            or a declaration cannot be held against it; with every breach beside.
     """
-    lake, lists = opened.declaration, {each.name: dict(each.columns) for each in rule_set.reference_lists}
-    schema = replace(opened.schema, columns={**opened.schema.columns, **lists})
-    uses = used(rule_set.versions, schema, lake)
-    work = [frame for frame in lake.frames if uses.of(frame.name) or frame.name == merges.frame_read(lake)]
-    faults, found = list(age_faults(opened, uses)), list[Breach]()
+    lake, faults, found = opened.declaration, list[Fault](), list[Breach]()
+    uses = _uses(opened, rule_set)
+    work = [
+        frame for frame in lake.frames if uses.of(frame.name) or (rule_set and frame.name == merges.frame_read(lake))
+    ]
+    others = orphans.of_whole_numbers(opened, work)
+    subjects = collected(lambda: check_subjects(lake, opened.frames[lake.subject_frame.name], others), faults)
+    faults += age_faults(opened, uses) if rule_set else ()
+    complete = subjects.complete if subjects else frozenset[str]()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(_of_frame, opened, frame, uses) for frame in work]
+        waiting = [pool.submit(_of_frame, opened, frame, uses, complete) for frame in work]
     for each in waiting:
         found += collected(each.result, faults) or ()
     raise_all(RunRefused, [*faults, *(breach.fault for breach in found if faults)])
-    return found
+    return subjects.rows if subjects else 0, found
 
 
-def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Breach]:
-    lake, data = opened.declaration, opened.frames[frame.name]
+def _uses(opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Used:
+    if rule_set is None:
+        return Used()
+    lists = {each.name: dict(each.columns) for each in rule_set.reference_lists}
+    schema = replace(opened.schema, columns={**opened.schema.columns, **lists})
+    return used(rule_set.versions, schema, opened.declaration)
+
+
+def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used, complete: Container[str]) -> list[Breach]:
+    """``complete`` are frames of which it is known that no row is an orphan."""
+    lake, data, summary = opened.declaration, opened.frames[frame.name], opened.summaries.get(frame.name)
     columns = elements.wanted(lake, frame, uses)
     keys = _keys(lake, frame, columns)
     raise_all(RunRefused, _unusable(frame, keys, data))
@@ -64,13 +79,13 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used) -> list[Bre
         asked = elements.measures(frame, data, columns, opened.as_of)
         found = list[Breach]()
         if asked:
-            rows, wrong = elements.counted(data, asked, opened.summaries.get(frame.name), opened.as_of)
+            rows, wrong = elements.counted(data, asked, summary, opened.as_of)
             found += elements.breaches(lake, frame, data, asked, rows, wrong, uses)
         for key in keys:
-            found += _of_key(lake, frame, data, key, uses)
+            found += _of_key(lake, frame, data, key, uses, summary.rows if summary else None)
         if frame.name == merges.frame_read(lake):
             found += merges.breaches(lake, data)
-        if frame.orphans is not None and frame is not lake.subject_frame:
+        if frame.name not in complete:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
     except spark_errors() as problem:
         if not is_of_file(problem):
@@ -99,23 +114,24 @@ def _unusable(frame: Frame, keys: Sequence[Key], data: DataFrame) -> Iterator[Fa
             yield Fault(f"Frame '{frame.name}'", what, "Mend key = […]: name what tells its rows apart.", NO_KEY)
 
 
-def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, used: Used) -> Iterator[Breach]:
+def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, used: Used, rows: int | None) -> Iterator[Breach]:
+    """What is wrong with a key; ``rows`` are those that the frame has, where its files say so."""
     which, said = _which(frame, key)
     policy = (key.column.on_breach if key.column else None) or frame.on_breach or lake.on_breach
     versions = used.of(frame.name, *key.columns) if key.column else used.of(frame.name)
-    found = uniqueness.key_rows(data, key.columns)
+    found = uniqueness.key_rows(data, key.columns, rows)
     if not key.column and (lost := found.rows - found.given):
         what = f"{share(lost, found.rows)} have no {said}, which is declared as its key."
         yield Breach(Fault(which, what, "Mend the source, or key = […].", NO_KEY), policy, versions)
     if found.unique:
         return
-    values, rows, example = uniqueness.repeated(data, key.columns)
+    values, shared, example = uniqueness.repeated(data, key.columns)
     if not values:  # two hashes were the same
         return
     shown = ", ".join(
         masked(value, sensitive=_sensitive(frame, at)) for at, value in zip(key.columns, example, strict=True)
     )
-    what = f"{values:,} values of {said} stand in more than one row ({rows:,} rows), such as {shown}."
+    what = f"{values:,} values of {said} stand in more than one row ({shared:,} rows), such as {shown}."
     remedy = "Remove the duplicates at the source, or declare what tells its rows apart."
     yield Breach(Fault(which, what, remedy, DUPLICATES), policy, versions)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault
@@ -12,16 +12,30 @@ from rules_engine.lake.codes import ORPHANS
 from rules_engine.lake.used import Used
 from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.masking import masked
+from rules_engine.ports import OpenLake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+
+def of_whole_numbers(opened: OpenLake[DataFrame], frames: Iterable[Frame]) -> dict[str, tuple[DataFrame, str]]:
+    """Those of the frames whose orphans are looked for by :func:`uniqueness.whole_keys`, and their subject keys."""
+    lake = opened.declaration
+    if not uniqueness.is_whole(opened.frames[lake.subject_frame.name], [lake.subject_key]):
+        return {}
+    keys = {frame.name: (opened.frames[frame.name], frame.subject_key) for frame in frames if _limited(lake, frame)}
+    return {name: (data, key) for name, (data, key) in keys.items() if uniqueness.is_whole(data, [key])}
+
+
+def _limited(lake: Lake, frame: Frame) -> bool:
+    return frame.orphans is not None and frame is not lake.subject_frame
 
 
 def breaches(lake: Lake, frame: Frame, data: DataFrame, subjects: DataFrame, used: Used) -> Iterator[Breach]:
     """Too many orphans, if there are; a row without a key is one."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    if _has_none(lake, frame, data, subjects):
+    if not _limited(lake, frame):
         return
     key = data.select(data[f"`{frame.subject_key}`"].alias("key"))
     known = subjects.select(subjects[f"`{lake.subject_key}`"].alias("known"))
@@ -40,13 +54,3 @@ def breaches(lake: Lake, frame: Frame, data: DataFrame, subjects: DataFrame, use
     remedy = f"Land '{lake.subject}' and '{frame.name}' of one day, or mend the source; orphans = … allows them."
     policy = frame.on_breach or lake.on_breach
     yield Breach(Fault(f"Frame '{frame.name}'", f"{what}.", remedy, ORPHANS), policy, used.of(frame.name))
-
-
-def _has_none(lake: Lake, frame: Frame, data: DataFrame, subjects: DataFrame) -> bool:
-    """Whether it is sure that there are no orphans: whole numbers are looked at 64 neighbours at once."""
-    own, known = [frame.subject_key], [lake.subject_key]
-    if not (uniqueness.is_whole(data, own) and uniqueness.is_whole(subjects, known)):
-        return False
-    there = uniqueness.neighbours(subjects, *known).selectExpr("group", "bits AS known")
-    lost = "known IS NULL OR (bits & ~known) <> 0"
-    return bool(uniqueness.neighbours(data, *own).join(there, "group", "left").where(lost).isEmpty())

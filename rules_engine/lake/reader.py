@@ -13,7 +13,7 @@ from rules_engine.lake.checks import checked
 from rules_engine.lake.freshness import change_faults
 from rules_engine.lake.hadoop import files_below
 from rules_engine.lake.opening import declared_types, text_frame
-from rules_engine.lake.reading import check_subjects, open_frames, schema_of
+from rules_engine.lake.reading import open_frames, schema_of
 from rules_engine.lake.storage import Landed, days, landed, shown
 from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.rule_sets import RuleSet
@@ -44,11 +44,8 @@ class SparkLakeReader:
 
     def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:
         raise_all(RunRefused, self._of_texts(opened))  # what is no value would end the checks after it
-        lake, faults = opened.declaration, list[Fault]()
-        subjects = collected(lambda: check_subjects(lake, opened.frames[lake.subject_frame.name]), faults)
-        found = collected(lambda: checked(opened, rule_set), faults) if rule_set else None
-        raise_all(RunRefused, [*faults, *(breach.fault for breach in found or () if faults)])
-        return Checked(subjects or 0, failures(rule_set, found) if rule_set and found else ())
+        subjects, found = checked(opened, rule_set)
+        return Checked(subjects, failures(rule_set, found) if rule_set and found else ())
 
     def confirm(self, opened: OpenLake[DataFrame]) -> None:
         session = next(iter(opened.frames.values())).sparkSession

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import compress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, raise_all
@@ -76,19 +79,33 @@ def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
     )
 
 
-def check_subjects(lake: Lake, subjects: DataFrame) -> int:
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """How many subjects there are, and the frames of which it is sure that every row is of one of them."""
+
+    rows: int
+    complete: frozenset[str] = frozenset()
+
+
+def check_subjects(
+    lake: Lake, subjects: DataFrame, others: Mapping[str, tuple[DataFrame, str]] = MappingProxyType({})
+) -> Subjects:
     """
-    How many subjects there are: each row of the subject frame one, named by a key that a history can store.
+    See that each row of the subject frame is one subject, named by a key that a history can store.
+
+    ``others`` are frames with their subject keys, which are looked at in the same pass: whole numbers all.
 
     Raises:
         RunRefused: If the frame cannot be read or is empty, or keys are missing, shared, or such that no history
             could store them; examples are not shown, for a key can be personal data.
     """
     try:
-        rows, empty, shared = _count_keys(lake, subjects)
+        rows, empty, shared, complete = _count_keys(lake, subjects, others)
     except spark_errors() as problem:
         if not is_of_file(problem):
             raise
+        if others:  # whose file it is shows when they are read one by one
+            return check_subjects(lake, subjects)
         raise RunRefused(unread(lake.subject_frame, problem)) from problem
     which = f"Frame '{lake.subject_frame.name}'"
     faults = []
@@ -110,15 +127,20 @@ def check_subjects(lake: Lake, subjects: DataFrame) -> int:
     keys = subjects.selectExpr(f"`{lake.subject_key}` AS subject").where("subject IS NOT NULL")
     faults += key_faults(lake, keys)
     raise_all(RunRefused, faults)
-    return rows
+    return Subjects(rows, complete)
 
 
-def _count_keys(lake: Lake, subjects: DataFrame) -> tuple[int, int, int]:
-    """Rows, rows without a key, and keys of more than one row."""
-    key = [lake.subject_key]
-    found = uniqueness.key_rows(subjects, key)
-    shared = 0 if found.unique else uniqueness.repeated(subjects, key)[0]
-    return found.rows, found.rows - found.given, shared
+def _count_keys(
+    lake: Lake, subjects: DataFrame, others: Mapping[str, tuple[DataFrame, str]]
+) -> tuple[int, int, int, frozenset[str]]:
+    """Rows, rows without a key, keys of more than one row, and the other frames without orphans."""
+    key, complete = lake.subject_key, list[bool]()
+    if others:
+        found, complete = uniqueness.whole_keys([(subjects, key), *others.values()])
+    else:
+        found = uniqueness.key_rows(subjects, [key])
+    shared = 0 if found.unique else uniqueness.repeated(subjects, [key])[0]
+    return found.rows, found.rows - found.given, shared, frozenset(compress(others, complete))
 
 
 def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:

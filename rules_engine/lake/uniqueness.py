@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.lake.keys import WHOLE
@@ -11,6 +12,10 @@ from rules_engine.lake.keys import WHOLE
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame
+
+
+FEW = 10_000
+"""Rows that one task reads sooner than several send them to each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +27,64 @@ class KeyRows:
     unique: bool
 
 
-def key_rows(data: DataFrame, columns: Sequence[str]) -> KeyRows:
+def key_rows(data: DataFrame, columns: Sequence[str], rows: int | None = None) -> KeyRows:
     """
     Count the rows, and look whether any two have the same key; never wrong where it says that none have.
 
     Whole numbers are counted by their :func:`neighbours`. Anything else is grouped by its hash, which is the same where
-    the values are.
+    the values are. Where no more than ``FEW`` ``rows`` are known to be there, no worker sends any to another.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
+    data = data.coalesce(1) if rows is not None and rows <= FEW else data
     if is_whole(data, columns):
-        groups, different = neighbours(data, columns[0]), F.sum(F.bit_count("bits"))
-    else:
-        values = [data[f"`{column}`"] for column in columns]
-        group, different = F.when(_given(values), F.xxhash64(*values)), F.count("group")
-        groups = data.groupBy(group.alias("group")).agg(F.count(F.lit(1)).alias("rows"))
-    given = F.sum(F.when(F.col("group").isNotNull(), F.col("rows")))
-    found: Any = groups.agg(F.sum("rows"), given, different).first()
-    rows, with_key, keys = (int(each or 0) for each in found)
-    return KeyRows(rows, with_key, with_key == keys)
+        return whole_keys([(data, columns[0])])[0]
+    values = [data[f"`{column}`"] for column in columns]
+    groups = data.groupBy(F.when(_given(values), F.xxhash64(*values)).alias("group"))
+    return _totals(groups.agg(F.count(F.lit(1)).alias("rows")), F.count("group"))[0]
 
 
-def neighbours(data: DataFrame, column: str) -> DataFrame:
+def whole_keys(of: Sequence[tuple[DataFrame, str]]) -> tuple[KeyRows, list[bool]]:
     """
-    A column of whole numbers by ``group``, 64 neighbours each: its ``rows``, and a bit in ``bits`` for each number.
+    Of frames with a column of whole numbers each, in one pass: the rows of the first as :func:`key_rows` counts them.
 
-    Of dense numbers few groups are moved, and of others as many as there are rows. NULL is a group of its own.
+    And of each other frame whether every row of it has a value, and the first frame has that, too.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
-    number = data[f"`{column}`"].cast("bigint")
-    bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), number.bitwiseAND(F.lit(63)).cast("int"))
-    groups = data.groupBy(F.shiftright(number, 6).alias("group"))
-    return groups.agg(F.count(F.lit(1)).alias("rows"), F.bit_or(bit).alias("bits"))
+    lost = [F.expr(f"count_if(bits_{at} & ~bits_0 <> 0)") for at in range(1, len(of))]
+    found, of_others = _totals(neighbours(of), F.sum(F.bit_count("bits_0")), *lost)
+    return found, [each == 0 for each in of_others]
+
+
+def _totals(groups: DataFrame, different: SparkColumn, *others: SparkColumn) -> tuple[KeyRows, list[int]]:
+    """What the groups' ``rows`` come to, where ``different`` counts the keys; and the ``others``."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    given = F.sum(F.when(F.col("group").isNotNull(), F.col("rows")))
+    found: Any = groups.agg(F.sum("rows"), given, different, *others).first()
+    rows, with_key, keys, *rest = (int(each or 0) for each in found)
+    return KeyRows(rows, with_key, with_key == keys), rest
+
+
+def neighbours(of: Sequence[tuple[DataFrame, str]]) -> DataFrame:
+    """
+    Columns of whole numbers by ``group``, 64 neighbours each: for the column at i a bit in ``bits_i`` for each number.
+
+    ``rows`` are those of the first. Of dense numbers few groups are moved, and of others as many as there are rows.
+    NULL is a group of its own, where every column but the first has a bit.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    parts: list[DataFrame] = []
+    for at, (data, column) in enumerate(of):
+        number = data[f"`{column}`"].cast("bigint")
+        bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), number.bitwiseAND(F.lit(63)).cast("int"))
+        known = F.coalesce(bit, F.lit(1).cast("bigint")) if at else bit
+        parts.append(data.select(F.shiftright(number, 6).alias("group"), known.alias("bit"), F.lit(at).alias("frame")))
+    bits = [F.expr(f"bit_or(if(frame = {at}, bit, 0L)) AS bits_{at}") for at in range(len(of))]
+    every = reduce(lambda a, b: a.unionAll(b), parts)
+    return every.groupBy("group").agg(F.expr("count_if(frame = 0) AS rows"), *bits)
 
 
 def is_whole(data: DataFrame, columns: Sequence[str]) -> bool:

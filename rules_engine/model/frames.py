@@ -297,6 +297,13 @@ class Schema:
         """The place of the subject's key among the columns of a statement: :func:`key_among`."""
         return key_among(names, self.subject_key, self.subject_keys.values())
 
+    def reads_as(self, other: Schema) -> bool:
+        """Whether the two are the same, in the same order: messages list frames and columns as they stand."""
+        if self is other:
+            return True
+        order = [[(frame, [*columns]) for frame, columns in each.columns.items()] for each in (self, other)]
+        return self == other and order[0] == order[1]
+
     @property
     def digest(self) -> str:
         """A name for everything a rule's meaning can depend on here: SHA-256 over names and types, as declared."""

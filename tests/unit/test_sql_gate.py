@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
@@ -277,3 +278,16 @@ def test_a_generated_rule_may_be_long() -> None:
     assert gate.faults(example_rule(form, sql), example_schema()) == ()
     (fault,) = gate.faults(example_rule(form, sql + " or country = 'x'" * 800), example_schema())
     assert fault.code == "SQL-002"
+
+
+def test_a_rule_is_read_once_under_schemas_that_say_the_same() -> None:
+    """A run makes its schema anew for gates, checks and plans; frames in another order are listed in that order."""
+    version, schema = example_rule(Form.PREDICATE, "country = 'FR'"), example_schema()
+    first = gate.reading(version, schema)
+    assert gate.reading(version, replace(schema, columns=dict(schema.columns))) is first
+    assert gate.reading(version, replace(schema, columns=dict(reversed(schema.columns.items())))) is not first
+    unknown = example_rule(Form.PREDICATE, "missing = 'FR'")
+    (fault,) = gate.faults(unknown, schema)
+    frames = {frame: {**columns, "missing": "string"} for frame, columns in schema.columns.items()}
+    assert fault.code.startswith("SQL")
+    assert gate.faults(unknown, replace(schema, columns=frames)) == ()

@@ -108,21 +108,21 @@ Outcome = tuple[Reading | None, tuple[Fault, ...]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
-    """One rule under one schema, equal to itself: both are frozen, so the same two have the same outcome."""
+    """One rule under a schema, equal to itself under one of the same names and types: both are frozen."""
 
     version: RuleVersion
     schema: Schema
     subject_column: str | None
 
     def __hash__(self) -> int:
-        return hash((id(self.version), id(self.schema), self.subject_column))
+        return hash((id(self.version), self.subject_column))
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, _Asked)
             and self.version is other.version
-            and self.schema is other.schema
             and self.subject_column == other.subject_column
+            and self.schema.reads_as(other.schema)
         )
 
 
