@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault, did_you_mean
-from rules_engine.lake import cells, codes
+from rules_engine.lake import cells, codes, first_bytes
 from rules_engine.lake.arrow_types import Unreadable
 from rules_engine.lake.heads import BROKEN, CLOSED, EMPTY, FEET, LETTERS, Head
 from rules_engine.lake.text_faults import encoded
@@ -84,8 +84,12 @@ def _unopened(frame: Frame, head: Head) -> Said:
 
 def not_encoded(frame: Frame, kind: str) -> Said:
     """What is said of bytes that are no letters of the encoding of a text frame, by the kind that a file begins as."""
-    if kind in (*FORMATS, "zip"):
-        remedy = f'Say format = "{kind}", or land it as {frame.format}.' if kind in FORMATS else "Land what is in it."
+    if kind in (*FORMATS, *first_bytes.ARCHIVES):
+        remedy = (
+            f'Say format = "{kind}", or land it as {frame.format}.'
+            if kind in FORMATS
+            else "Land what is in it, as it is or packed by gzip."
+        )
         return Said(f"its {{file}} {{has}} the bytes of {kind}, and not of {frame.format}.", remedy, codes.BROKEN)
     encoding = frame.options.get("encoding", "UTF-8")
     return Said(f"its {{file}} {{has}} letters that are no {encoding}.", encoded(frame, kind), codes.ENCODING)

@@ -124,7 +124,9 @@ class CsvFrame:
         if fault := scanning.misnamed(self.spark, self.frame, file):
             return fault
         told = next(scanning.uneven(self.spark, self.frame, file, len(self._in_files)), None)
-        return record_fault(self.frame, file.name, 1, [told], len(self._in_files)) if told else None
+        if told:
+            return record_fault(self.frame, file.name, 1, [told], len(self._in_files))
+        return scanning.not_unpacked(self.spark, self.frame, file)
 
     @property
     def _in_files(self) -> dict[str, str]:

@@ -7,12 +7,19 @@ SIGNS = {
     b"BZh": "bzip2",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PK\x03\x04": "zip",
+    b"\xfd7zXZ\0": "xz",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x1f\x9d": "compress",
+    b"7z\xbc\xaf": "7-Zip",
+    b"\xd0\xcf\x11\xe0": "an old workbook of Excel",
     b"PAR1": "parquet",
     b"ORC": "orc",
     b"\xff\xfe\0\0": "UTF-32",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+ARCHIVES = ("zip", "xz", "lz4", "compress", "7-Zip", "an old workbook of Excel")
+"""What holds a text, or a table, that is read by nothing here."""
 LONGEST = max(map(len, SIGNS))
 PACKED = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd"}
 """Ends of names by which Spark unpacks a file."""

@@ -125,6 +125,8 @@ def _csv(stream: BinaryIO, frame: Frame) -> Found:
     found = first_bytes.kind(first_of(stream))
     lines = csv.reader(uncommented(lines_of(stream, frame, errors="replace"), frame), **dialect(frame))
     names = next(filter(None, lines), [])
+    if not names:
+        raise EOFError("there is no line in it")
     if any(each in "".join(names) for each in (LOST, MARK, "\0")):
         raise UnicodeError(found)
     return Found([(_trimmed(name, frame), None) for name in names])
@@ -179,9 +181,24 @@ def unpacked(stream: BinaryIO) -> Any:
 UNPACK: Mapping[str, Callable[[BinaryIO], Any]] = {
     "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
     "bzip2": bz2.BZ2File,
-    "zstd": lambda stream: io.BufferedReader(pa.CompressedInputStream(stream, "zstd")),
+    "zstd": lambda stream: io.BufferedReader(pa.CompressedInputStream(_Lent(stream), "zstd")),
 }
 """What unpacks the bytes of a file, by how they are packed."""
+
+
+class _Lent(io.RawIOBase):
+    """A stream that stays open when whoever reads it is done, as Arrow's reader would close it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._stream.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def dialect(frame: Frame) -> dict[str, Any]:

@@ -49,8 +49,7 @@ class JsonFrame:
         try:
             found = total(self._found())
         except (PySparkException, Py4JError):
-            misnamed = [fault for file in self.files if (fault := scanning.misnamed(self.spark, self.frame, file))]
-            yield from misnamed or [not_read(self.frame)]
+            yield from [fault for file in self.files if (fault := self._break_of(file))] or [not_read(self.frame)]
             return
         others = dict(self._others(found))
         yield from others.values()
@@ -58,6 +57,10 @@ class JsonFrame:
         yield from told(self.frame, self._in_files, found, lambda uri: self._file(uri).name, self._line)
         if self._of_java and not any(kind == json_records.BROKEN for kind, _ in found):
             yield from self._of_texts()
+
+    def _break_of(self, file: DataFile) -> Fault | None:
+        spark, frame = self.spark, self.frame
+        return scanning.misnamed(spark, frame, file) or scanning.not_unpacked(spark, frame, file)
 
     def _others(self, found: Found) -> Iterator[tuple[str, Fault]]:
         """Files that are no JSON by their first bytes, with what is said of them."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
-from rules_engine.lake import first_bytes, line_ends
+from rules_engine.lake import codes, first_bytes, line_ends
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.hadoop import BLOCK, opened
 from rules_engine.lake.heads import MOST_CELLS, UNPACK, dialect, first_of, lines_of, lost_in, uncommented, unpacked
@@ -72,6 +72,14 @@ def misnamed(spark: SparkSession, frame: Frame, file: DataFile) -> Fault | None:
     except (EOFError, OSError, zlib.error):
         return cut_fault(frame, file.name)
     return None
+
+
+def not_unpacked(spark: SparkSession, frame: Frame, file: DataFile) -> Fault | None:
+    """What is said of a sound file that is packed as this Spark does not read, for want of a library of the place."""
+    if first_bytes.packed_as(file.name) != "zstd":
+        return None
+    what = f"its file {file.name} is packed by zstd, for which this Spark ({spark.version}) has no library."
+    return Fault(f"Frame '{frame.name}'", what, "Land it packed by gzip or bzip2, or as it is.", codes.BROKEN)
 
 
 def header_again(spark: SparkSession, frame: Frame, file: DataFile, names: Sequence[str]) -> int:
