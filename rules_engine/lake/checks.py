@@ -11,8 +11,9 @@ from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, rais
 from rules_engine.lake import elements, merges, orphans, uniqueness
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
+from rules_engine.lake.data_files import bare
 from rules_engine.lake.freshness import age_faults
-from rules_engine.lake.opening import is_of_file, spark_errors, unread
+from rules_engine.lake.opening import file_named, is_of_file, spark_errors, unread
 from rules_engine.lake.reading import check_subjects
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
@@ -90,8 +91,16 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used, complete: C
     except spark_errors() as problem:
         if not is_of_file(problem):
             raise  # Spark is gone, or the like: no frame is to blame
-        raise RunRefused(unread(frame, problem)) from problem
+        raise RunRefused(unread(_read_of(opened, frame, problem), problem)) from problem
     return found
+
+
+def _read_of(opened: OpenLake[DataFrame], frame: Frame, problem: Exception) -> Frame:
+    """The frame whose file Spark names: its own rows are held against the subjects', too."""
+    named = file_named(problem)
+    places = [(bare(opened.places[each.name]), each) for each in (opened.declaration.subject_frame, frame)]
+    found = [(len(place), each) for place, each in places if f"{named}/".startswith(f"{place}/")]
+    return max(found, key=lambda each: each[0], default=(0, frame))[1]
 
 
 def _keys(lake: Lake, frame: Frame, columns: Sequence[Column]) -> list[Key]:

@@ -28,5 +28,10 @@ def of_uri(files: Iterable[DataFile], uri: str) -> DataFile:
     return next(file for file in files if _plain(file.uri) == _plain(unquote(uri)))
 
 
+def bare(path: str) -> str:
+    """A path without the scheme of its URI, as one of this machine is written."""
+    return "/" + re.sub("^[a-z0-9]+:(?=/)", "", path).strip("/")
+
+
 def _plain(uri: str) -> str:
     return re.sub(":/+", ":/", uri, count=1)

@@ -12,7 +12,7 @@ from rules_engine.lake import codes, letters, tables
 from rules_engine.lake.agreement import head_faults
 from rules_engine.lake.cells import READ
 from rules_engine.lake.csv_frames import CsvFrame
-from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.data_files import DataFile, bare
 from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.looking import heads
@@ -46,9 +46,13 @@ DAMAGED = (
     "CANNOT_READ_FILE_FOOTER", "is not a Parquet file", "Could not read footer", "CRC checksum verification failed",
     "ChecksumException", "ParquetDecodingException", "Malformed", "corrupt", "Corrupt", "Decompression error",
     "could not decompress", "Failed to decompress", "EOFException", "FAILED_TO_UNCOMPRESS", "ZstdException",
-    "Can not read value", "PARSING_ERROR", "PageHeader",
+    "Can not read value", "PARSING_ERROR", "PageHeader", "Problem opening stripe", "Bad compression data",
+    "InvalidProtocolBufferException",
 )  # fmt: skip
 """What Spark's errors say where the bytes of a file are not what was written."""
+
+READERS = ("OrcColumnarBatchReader", "ParquetRecordReader", "org.apache.orc.impl.RecordReaderImpl")
+"""What stands in Java's stack where a file is read: Spark 3.5 has no words of its own where it is opened."""
 
 NEGATIVE = "nanos > 999999999 or < 0"
 """What Java says of a fraction of a second that is below zero."""
@@ -159,15 +163,21 @@ def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:
 
 def is_of_file(problem: Exception) -> bool:
     """Whether it is a file that cannot be read, by what Spark or a table's library says; else Spark is gone, say."""
-    words = ("while reading file", "FAILED_READ_FILE", *GONE, *DAMAGED, NEGATIVE)
+    words = ("while reading file", "FAILED_READ_FILE", *GONE, *DAMAGED, *READERS, NEGATIVE)
     return any(word in str(problem) for word in words)
+
+
+def file_named(problem: Exception) -> str:
+    """The file that Spark's error names, without the scheme of its URI; empty where it names none."""
+    named = FILE.search(str(problem))
+    return bare(unquote(named[0]).rstrip(".")) if named else ""
 
 
 def unread(frame: Frame, problem: Exception) -> Fault:
     """What Spark's error comes to, where rows of a frame cannot be read; it shows no value of any row."""
     said, which, again = str(problem), f"Frame '{frame.name}'", f"Land {frame.path} again."
-    named = FILE.search(said)
-    file = f"its file {unquote(named[0]).rstrip('.').rsplit('/', 1)[-1]}" if named else "a file of it"
+    named = file_named(problem)
+    file = f"its file {named.rsplit('/', 1)[-1]}" if named else "a file of it"
     if "AccessControlException" in said or "AccessDenied" in said or "Permission denied" in said:
         return Fault(which, f"{file} may not be read by this login.", "Give it the right to read.", codes.BROKEN)
     if any(word in said for word in GONE):

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
+from rules_engine.lake.reader import SparkLakeReader
 from rules_engine.model.failing import OnFailure
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
@@ -18,7 +20,7 @@ from rules_engine.model.rule_sets import RuleSet
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests.faults import faulty_lake
 from tests.faults.faulty_lake import Columns, customers, held, put
-from tests.small_lake import rule, rule_set
+from tests.small_lake import AS_OF, rule, rule_set
 from tests.spec.table import Row, cases
 
 if TYPE_CHECKING:
@@ -166,6 +168,20 @@ def test_a_broken_frame_stops_the_run(spark: SparkSession, tmp_path: Path, row: 
     assert {(fault.which, fault.code) for fault in refused.value.faults} == {("Frame 'customers'", row["code"])}
     assert refused.value.exit_code == 5
     assert not (tmp_path / "run/decisions").exists()
+
+
+def test_a_file_of_the_subjects_that_is_gone_is_told_of_them_alone(spark: SparkSession, tmp_path: Path) -> None:
+    """Rows of holdings are held against them: that is no trouble of holdings."""
+    faulty_lake.write(tmp_path)
+    lake = declaration.parse(
+        faulty_lake.DECLARATION.replace('"{holdings}"', '"holdings"\norphans = 0.5'), str(tmp_path)
+    )
+    reader = SparkLakeReader()
+    opened = reader.open(spark, lake, AS_OF)
+    (tmp_path / "customers/part-0.parquet").unlink()
+    with pytest.raises(RunRefused) as refused:
+        reader.check(opened, RULES)
+    assert [fault.which for fault in refused.value.faults] == ["Frame 'customers'"]
 
 
 def test_a_folder_without_the_mark_of_the_day_before_is_half_a_day(spark: SparkSession, tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ SAID = """
     org.apache.iceberg.exceptions.NotFoundException: File does not exist: /lake/c/data/00.parquet | yes  | Iceberg, of a file that is gone
     java.lang.RuntimeException: file:/lake/c/data/00.parquet is not a Parquet file. Expected magic | yes | Iceberg, of a file that was cut off
     [FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///lake/c/a.parquet.    | yes  | Spark, of any file
+    java.io.IOException: Problem opening stripe 0 footer in file:/lake/c/a.orc.                  | yes  | ORC, of a bit that flipped, on Spark 3.5
+    java.lang.IllegalArgumentException at org.apache.orc.impl.RecordReaderImpl.readStripe(Rec    | yes  | and whatever else its reader trips over
     java.lang.OutOfMemoryError: Java heap space                                                  |      | no frame is to blame
 """
 
