@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from urllib.parse import unquote
+
+from rules_engine.lake.first_bytes import PACKED
+
+ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "parquet": (".parquet", ".parq", ".pq"),
+    "orc": (".orc",),
+    "csv": (".csv", ".tsv", ".txt"),
+    "json": (".json", ".jsonl", ".ndjson"),
+}
+"""How files of a format are called, packed or not."""
+OF_A_WRITER = re.compile(r"\._.*|_(manifest|committed|started|metadata|common_metadata|delta_log|SUCCESS)([._].*)?")
+"""Files that writers keep of their own, and what a Mac leaves beside each file of another system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,29 @@ class DataFile:
     def local(self) -> str:
         """Its path on this machine; empty where it is elsewhere."""
         return self.uri.removeprefix("file:").replace("//", "/", 1) if self.uri.startswith("file:") else ""
+
+
+def hidden(name: str) -> bool:
+    """Whether Spark leaves a file or folder of this name out."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def data_that_is_hidden(files: Iterable[tuple[str, int]], format_: str) -> list[str]:
+    """
+    The names of files, of names and sizes, that are called as data of a format and that no reader would see.
+
+    What lies in a hidden folder was put aside, if that says no column.
+    """
+    return [name for name, size in files if size and _is_data(PurePosixPath(name), format_)]
+
+
+def _is_data(path: PurePosixPath, format_: str) -> bool:
+    *folders, own = path.parts
+    out = [name for name in folders if hidden(name)]
+    if not (out or hidden(own)) or any("=" not in name for name in out) or OF_A_WRITER.fullmatch(own):
+        return False
+    ends = [end.lower() for end in path.suffixes if end.lower() not in PACKED]
+    return bool(ends) and ends[-1] in ENDINGS.get(format_, ())
 
 
 def of_uri(files: Iterable[DataFile], uri: str) -> DataFile:

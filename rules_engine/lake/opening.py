@@ -85,7 +85,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame,
         rows = _rows(spark, frame, wanted, place, found)
     except spark_errors() as problem:
         raise RunRefused(unread(frame, problem)) from problem
-    raise_all(RunRefused, _differences(frame, wanted, rows))
+    raise_all(RunRefused, [*_left_out(frame, place, rows), *_differences(frame, wanted, rows)])
     return rows, of_parts(head.summary for head in found)
 
 
@@ -250,6 +250,18 @@ def _order(wanted: list[str], found: list[str]) -> list[str]:
     """The declared columns first, as declared, and then the others."""
     declared = {name.lower() for name in wanted}
     return wanted + [name for name in found if name.lower() not in declared]
+
+
+def _left_out(frame: Frame, place: Landed, rows: DataFrame) -> Iterator[Fault]:
+    """Files that Spark does not read where it finds a log of them, as a stream of Spark keeps one."""
+    read = {bare(unquote(uri)) for uri in rows.inputFiles()}
+    if out := [file.name for file in place.files if bare(file.uri) not in read]:
+        others = f" and {len(out) - 1} more" if len(out) > 1 else ""
+        what = (
+            f"its file {out[0]}{others} would not be read: a log that a stream of Spark keeps there does not name it."
+        )
+        remedy = "Land the files in a folder of their own, without _spark_metadata."
+        yield Fault(f"Frame '{frame.name}'", what, remedy, codes.NOT_LANDED)
 
 
 def _differences(frame: Frame, wanted: Mapping[str, str], rows: DataFrame) -> list[Fault]:

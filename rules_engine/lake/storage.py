@@ -10,10 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rules_engine.errors import Fault, RunRefused
+from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import hadoop, tables
 from rules_engine.lake.codes import HALF_WRITTEN, NOT_LANDED
-from rules_engine.lake.data_files import DataFile
+from rules_engine.lake.data_files import DataFile, data_that_is_hidden, hidden
 from rules_engine.model.frames import Format, Frame, Naming
 from rules_engine.model.layouts import Layout
 
@@ -104,6 +104,7 @@ def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: N
             f"there is a table of {table} at {path}, and it is declared as {frame.format}: files of old versions count."
         )
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, f'Say format = "{table}".', NOT_LANDED))
+    raise_all(RunRefused, _unseen(frame, path, there))
     files = shown(there)
     if not files:
         return None
@@ -113,12 +114,18 @@ def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: N
 
 def shown(files: Iterable[DataFile]) -> tuple[DataFile, ...]:
     """The files that Spark reads: those that are not hidden, nor below a hidden folder."""
-    return tuple(file for file in files if not any(map(_hidden, file.name.split("/"))))
+    return tuple(file for file in files if not any(map(hidden, file.name.split("/"))))
 
 
-def _hidden(name: str) -> bool:
-    """Whether Spark leaves a file or folder of this name out."""
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+def _unseen(frame: Frame, path: str, there: Iterable[DataFile]) -> Iterator[Fault]:
+    """Files that Spark leaves out without a word, and those that are of a table of which nothing here reads the log."""
+    files = [(file.name, file.size) for file in there]
+    if any(name.startswith(".hoodie/") for name, _ in files):
+        what = f"there is a table of Hudi at {path}, and it is declared as {frame.format}: files of old versions count."
+        yield Fault(f"Frame '{frame.name}'", what, "Land the rows of its newest version.", NOT_LANDED)
+    if out := data_that_is_hidden(files, frame.format.value):
+        what = f"{_some(out)} at {path} would not be read, for a name that begins with '_' or '.'."
+        yield Fault(f"Frame '{frame.name}'", what, "Name it otherwise, or move it away.", NOT_LANDED)
 
 
 def _unfinished(name: str) -> bool:

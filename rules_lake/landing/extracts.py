@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault
+from rules_engine.lake.data_files import ENDINGS, data_that_is_hidden
 from rules_engine.model.frames import Frame
 from rules_lake.landing.manifest import LandedFile
 from rules_lake.landing.place import MANIFEST, FoundFile, Place
-from rules_lake.landing.records import PACKED, SUFFIXES
+from rules_lake.landing.records import PACKED
 
 WRITER_AT_WORK = "_temporary"
 FINISHED = "_SUCCESS"
@@ -44,10 +45,13 @@ def faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fau
         yield Fault(which, what, f"Land it once there is {FINISHED}: it is written last.")
     if not data_of(files):
         yield Fault(which, "it has no file of data.", "Mend the address, or have it written again.")
+    if out := data_that_is_hidden(((f.name, f.bytes) for f in files), frame.format.value):
+        what = f"its file {out[0]} would not be read, for a name that begins with '_' or '.'."
+        yield Fault(which, what, "Name it otherwise, or take it away.")
     packed = {f.name: _unpacked_name(f.name) for f in data_of(files)}
     for name in sorted(name for name, plain in packed.items() if plain != name and plain in packed):
         yield Fault(which, f"its file {name} is {packed[name]}, packed: its rows would count twice.", TAKE_AWAY)
-    fitting = SUFFIXES.get(frame.format.value, ())
+    fitting = ENDINGS.get(frame.format.value, ())
     for file in data_of(files):
         suffixes = [s.lower() for s in Path(file.name).suffixes if s.lower() not in PACKED]
         if suffixes and fitting and suffixes[-1] not in fitting:

@@ -14,6 +14,7 @@ from typing import Any
 from pyarrow import fs
 
 from rules_engine.errors import Fault, RunRefused
+from rules_engine.lake.data_files import hidden
 
 CHUNK = 1 << 20
 MANIFEST = "_manifest.json"
@@ -31,7 +32,7 @@ class FoundFile:
     @property
     def hidden(self) -> bool:
         """Whether Spark leaves it out: a writer's own bookkeeping."""
-        return any(part.startswith(("_", ".")) for part in Path(self.name).parts)
+        return any(map(hidden, Path(self.name).parts))
 
 
 class Place:

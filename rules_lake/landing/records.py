@@ -23,12 +23,6 @@ from rules_lake.landing.place import Place
 from rules_lake.landing.texts import ROWS, TextRecords
 from rules_lake.landing.types import arrow_type, same, spark_type
 
-SUFFIXES: Mapping[str, tuple[str, ...]] = {
-    "parquet": (".parquet", ".parq", ".pq"),
-    "orc": (".orc",),
-    "csv": (".csv", ".tsv", ".txt"),
-    "json": (".json", ".jsonl", ".ndjson"),
-}
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 Batches = Iterator[pa.RecordBatch]

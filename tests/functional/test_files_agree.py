@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import re
 from collections.abc import Callable, Mapping
@@ -98,6 +99,9 @@ GZIP = gzip.compress(b"id,country\n" + b"".join(b"%d,%d\n" % (at, at * 7919) for
 TEXT = b"id,country\n1,FR\n"
 PLACES: Mapping[str, tuple[str, bytes, str]] = {
     "a folder that says nothing": ("sub/z.csv", TEXT, "its file sub/z.csv would not be read, for being in a folder"),
+    "a name that hides it": ("_part-1.csv.gz", GZIP, "'_part-1.csv.gz' at"),
+    "a folder that hides it": (".n=1/z.csv", TEXT, "would not be read, for a name that begins with '_' or '.'."),
+    "a table of Hudi": (".hoodie/hoodie.properties", b"x", "there is a table of Hudi at"),
     "a folder as a URL has it": ("country=C%C3%B4te/z.csv", b"id\n1\n", "is written as a URL is"),
     "a folder with no such day": ("day=2026-02-30/z.csv", TEXT, "its folder day=2026-02-30 says no date"),
     "a header that ends with a separator": ("z.csv", b"id,country,\n1,FR,\n", "has a column without a name"),
@@ -221,6 +225,39 @@ def _beside(folder: Path, file: str, content: bytes) -> None:
     if "n=" in file:
         (folder / "customers/n=1").mkdir()
         (folder / "customers/n=1" / Path(file).name).write_bytes(content)
+
+
+ASIDE = ("_SUCCESS", "_old/z.csv", ".trash/z.csv", "._z.csv", ".z.csv.crc", "_metadata.txt", "_empty.csv")
+
+
+def test_what_is_put_aside_is_no_data(spark: SparkSession, tmp_path: Path) -> None:
+    """Marks of writers, what a Mac leaves, and folders that were hidden on purpose stop nothing."""
+    for name in ("z.csv", *ASIDE):
+        (tmp_path / "customers" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "customers" / name).write_bytes(TEXT if name != "_empty.csv" else b"")
+    evaluator = _evaluator(spark, tmp_path, "csv")
+    evaluator.check_lake(AS_OF)
+    assert evaluator.spark.table("customers").count() == 1
+
+
+def test_a_file_that_a_stream_did_not_log_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    """Spark reads what a stream's log names, and no file that somebody else put beside."""
+    rows = tmp_path / "customers"
+    _put(rows / "a.parquet", "id bigint, country string")
+    _put(rows / "b.parquet", "id bigint, country string")
+    _log(rows, "a.parquet")
+    with pytest.raises(RunRefused, match=r"its file b\.parquet would not be read: a log that a stream of Spark keeps"):
+        _evaluator(spark, tmp_path, "parquet").snapshots(AS_OF)
+    _log(rows, "a.parquet", "b.parquet")
+    assert _evaluator(spark, tmp_path, "parquet").snapshots(AS_OF)
+
+
+def _log(folder: Path, *names: str) -> None:
+    """What a stream of Spark keeps beside the files that it wrote."""
+    said = {"isDir": False, "modificationTime": 1, "blockReplication": 1, "blockSize": 1, "action": "add"}
+    files = [{"path": (folder / name).as_uri(), "size": (folder / name).stat().st_size, **said} for name in names]
+    (folder / "_spark_metadata").mkdir(exist_ok=True)
+    (folder / "_spark_metadata/0").write_text("\n".join(["v1", *map(json.dumps, files)]))
 
 
 PACKINGS: Mapping[str, Callable[[bytes], bytes]] = {

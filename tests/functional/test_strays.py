@@ -26,6 +26,10 @@ def a_link_to_nothing(source: Path) -> None:
     (written(source) / "more.csv").symlink_to(source / "gone.csv")
 
 
+def a_hidden_file(source: Path) -> None:
+    written(source, name="_more.csv")
+
+
 def a_pipe(source: Path) -> None:
     os.mkfifo(written(source) / "more.csv")
 
@@ -34,6 +38,7 @@ STRAYS: list[tuple[Callable[[Path], None], str]] = [
     (days_in_folders, r"its file 2024-06-01/people.csv lies in a folder of a day.*extract/2024-06-01\."),
     (a_link_round, "its file loop/people.csv is people.csv again, by a link"),
     (a_link_to_nothing, "its more.csv is no file, or leads to none"),
+    (a_hidden_file, "its file _more.csv would not be read, for a name that begins with '_' or '.'"),
     (a_pipe, "its more.csv is no file, or leads to none"),
 ]
 
