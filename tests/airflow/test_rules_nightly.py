@@ -45,15 +45,15 @@ def test_the_dag_parses_where_our_packages_are_out_of_reach() -> None:
     """
     A fresh interpreter away from the project and without a network loads the file, none of our modules with it.
 
-    Beside Airflow and its provider, which a scheduler has loaded, that takes less than a second.
+    Beside Airflow and its provider, which a scheduler has loaded, that takes less than a second of a processor.
     """
     program = (
         "import runpy, socket, sys, time\n"
         "import airflow.providers.amazon.aws.operators.emr, airflow.providers.amazon.aws.sensors.emr\n"
         "socket.socket.connect = None\n"
-        "began = time.monotonic()\n"
+        "began = time.process_time()\n"
         f"runpy.run_path({str(FILE)!r})\n"
-        "assert time.monotonic() - began < 1, time.monotonic() - began\n"
+        "assert time.process_time() - began < 1, time.process_time() - began\n"
         "print(sorted({'rules_engine', 'rules_repo', 'jobs', 'console', 'demo'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd="/", capture_output=True, text=True, check=False)
