@@ -20,6 +20,9 @@ WRITTEN = {
 ALIKE = r"([0-9]{4}([-_. ])[0-9]{1,2}\2[0-9]{1,2}|(19|20)[0-9]{6}|[0-9]{1,2}([-_.])[0-9]{1,2}\4[0-9]{4})"
 """What looks like a day, in whatever order and with whatever between its parts."""
 
+FURTHER = r"(?:[0-9]{4,6}|(?![0-9])(?:[T _-]?v?[0-9].*|[Zz%\s].*))?"
+"""What follows a day that says more than a day: a time, a second delivery, a blank that nobody sees."""
+
 TOGETHER = ({"day"}, {"yyyy", "mm", "dd"})
 
 Names = Callable[[str], Iterable[str]]
@@ -50,6 +53,29 @@ class Layout:
 
     def landed(self, names: Names) -> dict[date, list[str]]:
         """Each day that folders name, oldest first, and where it lies; two places where two spellings name one day."""
+        days: dict[date, list[str]] = {}
+        for folder, said in self._found(names):
+            if day := _day(said):
+                days.setdefault(day, []).append(folder)
+        return dict(sorted(days.items()))
+
+    def misspelt(self, names: Names) -> list[str]:
+        """Names that look like the days that they stand beside, and are written otherwise or are no day."""
+        above, below = self._parts()
+        before, said, after = below[0].partition("{day}") if below else ("", "", "")
+        if not self.dated:
+            return []
+        if not said or PLACEHOLDER.search(before + after):
+            known = {folder: _day(said) for folder, said in self._found(names)}
+            return sorted(folder.removeprefix(f"{self.root}/") for folder, day in known.items() if day is None)
+        column = r"(?:\w+=)?" if re.fullmatch(r"(\w+=)?", before) else re.escape(before)
+        alike = re.compile(f"{column}{ALIKE}{FURTHER}{re.escape(after)}")
+        found = sorted(name for name in names("/".join(above) or "/") if alike.fullmatch(name))
+        read = _pattern(below[0])
+        return [name for name in found if not ((match := read.fullmatch(name)) and _day(match.groupdict()))]
+
+    def _found(self, names: Names) -> list[tuple[str, dict[str, str]]]:
+        """The folders that are named as the path says, and what each placeholder is there."""
         above, below = self._parts()
         found: list[tuple[str, dict[str, str]]] = [("/".join(above), {})]
         for part in below:
@@ -63,22 +89,7 @@ class Layout:
                 ]
             else:
                 found = [(f"{folder}/{part}", said) for folder, said in found]
-        days: dict[date, list[str]] = {}
-        for folder, said in found:
-            if day := _day(said):
-                days.setdefault(day, []).append(folder)
-        return dict(sorted(days.items()))
-
-    def misspelt(self, names: Names) -> list[str]:
-        """Names that look like the days that they stand beside, and are written otherwise or are no day."""
-        above, below = self._parts()
-        before, said, after = below[0].partition("{day}") if below else ("", "", "")
-        if not said or PLACEHOLDER.search(before + after):
-            return []
-        alike = re.compile(f"{re.escape(before)}{ALIKE}{re.escape(after)}")
-        found = sorted(name for name in names("/".join(above) or "/") if alike.fullmatch(name))
-        read = _pattern(below[0])
-        return [name for name in found if not ((match := read.fullmatch(name)) and _day(match.groupdict()))]
+        return found
 
     def understood(self, day: date) -> str:
         """The folders that would be found for a day, in words."""

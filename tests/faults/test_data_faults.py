@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -194,15 +195,34 @@ def test_a_folder_without_the_mark_of_the_day_before_is_half_a_day(spark: SparkS
         run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", ["2024_05_02", "2024-5-2", "02.05.2024", "2024-02-30"])
+DAYS_OF_NONE = """
+    2024_05_02 2024-5-2 02.05.2024 2024-02-30 2024-05-02T00-00-00 20240502_v2 20240502T2330 2024-05-02-01 dt=2024-05-02
+    2024-05-02%2000%3A00%3A00
+""".split()
+
+
+@pytest.mark.parametrize("name", DAYS_OF_NONE)
 def test_a_folder_that_looks_like_a_day_and_is_none_is_named(spark: SparkSession, tmp_path: Path, name: str) -> None:
     """Else an older day would be read in its place, without a word; other names are nobody's."""
     lake = faulty_lake.write(tmp_path, holdings="dated/{day}")
-    for folder in ("2024-05-01", "2024-05-01.old", "latest", "202405", name):
+    for folder in ("2024-05-01", "2024-05-01.old", "2024-05-02_old", "latest", "202405", name):
         put(tmp_path / "dated" / folder, held())
     with pytest.raises(
-        RunRefused, match=f"'{name}' at .* looks like a day and is read as none: understood is 2024-06-01"
+        RunRefused, match=f"'{re.escape(name)}' at .* looks like a day and is read as none: understood is 2024-06-01"
     ):
+        run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
+
+
+@pytest.mark.parametrize("path", ["dt={day}", "{yyyy}/{mm}/{dd}"])
+def test_a_folder_that_is_no_day_of_another_layout_is_named(spark: SparkSession, tmp_path: Path, path: str) -> None:
+    """In other capitals, without the column, or of a month that has no such day."""
+    lake, beside = (
+        faulty_lake.write(tmp_path, holdings=f"dated/{path}"),
+        "2024/04/31" if "{dd}" in path else "DT=20240502",
+    )
+    for folder in ("dt=2024-04-30", "2024/04/30", beside):
+        put(tmp_path / "dated" / folder, held())
+    with pytest.raises(RunRefused, match=f"'{beside}' at .* looks like a day and is read as none"):
         run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
 
 
