@@ -11,6 +11,7 @@ from rules_engine.lake import letters, scanning, text_pass
 from rules_engine.lake.data_files import DataFile, of_uri
 from rules_engine.lake.text_faults import (
     Wrong,
+    blank_fault,
     ends_fault,
     header_again,
     lost_letters,
@@ -66,6 +67,9 @@ class CsvFrame:
         yield from self._told(found)
         if text_pass.CUT not in found:
             yield from self._ends()
+        if len(self._in_files) == 1:
+            blank = ((file, scanning.blank(self.spark, self.frame, file)) for file in self.files)
+            yield from (blank_fault(self.frame, file.name, line) for file, line in blank if line)
 
     def _marks(self) -> dict[str, str]:
         """What records are counted by, beside what their cells hold."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 
-from rules_engine.lake.heads import dialect
+from rules_engine.lake.heads import dialect, uncommented
 from rules_engine.model.frames import Frame
 
 ENDS = ("\r\n", "\n", "\r")
@@ -47,6 +47,20 @@ def first_within(lines: Iterable[str], frame: Frame) -> int:
             if any(end_of(line) == own for line in held[:-1]):
                 return int(records.line_num)
             held.clear()
+    except (csv.Error, UnicodeError):
+        pass
+    return 0
+
+
+def first_blank(lines: Iterable[str], frame: Frame) -> int:
+    """The first line that is empty and no comment, after whatever is before the first record; 0 where there is none."""
+    last = [""]
+    records, begun = csv.reader(uncommented(_kept(lines, last), frame), **dialect(frame)), False
+    try:
+        for record in records:
+            if begun and not record and not last[0].strip("\r\n"):
+                return int(records.line_num)
+            begun = begun or bool(record)
     except (csv.Error, UnicodeError):
         pass
     return 0

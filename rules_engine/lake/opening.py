@@ -17,6 +17,7 @@ from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.looking import heads
 from rules_engine.lake.storage import Landed
+from rules_engine.lake.text_faults import FOUR_DIGITS
 from rules_engine.lake.text_values import literal
 from rules_engine.model.frames import Format, Frame
 from rules_engine.model.summaries import Summary, of_parts
@@ -114,7 +115,12 @@ def _unreadable_forms(spark: SparkSession, frame: Frame) -> Iterator[Fault]:
         if option not in FORMS:
             continue
         what, remedy = f"its option {option} = '{form}' is no form of a day.", "Write one such as dd.MM.yyyy HH:mm:ss."
-        if re.search("[hK]", re.sub("'[^']*'", "", form)) and "a" not in form:
+        letters_of = re.sub("'[^']*'", "", form)
+        if re.search("(?<![yu])(yy|uu)(?![yu])", letters_of):
+            what = f"its option {option} = '{form}' has years of two digits, and not of which century."
+            yield Fault(f"Frame '{frame.name}'", what, FOUR_DIGITS, codes.OPTION)
+            continue
+        if re.search("[hK]", letters_of) and "a" not in form:
             what = f"its option {option} = '{form}' has hours to twelve, and not of which half of the day."
             yield Fault(f"Frame '{frame.name}'", what, "Write HH for hours to 24, or hh with a.", codes.OPTION)
             continue

@@ -103,6 +103,12 @@ def end_within(spark: SparkSession, frame: Frame, file: DataFile) -> int:
         return line_ends.first_within(lines_of(stream, frame), frame)
 
 
+def blank(spark: SparkSession, frame: Frame, file: DataFile) -> int:
+    """The first empty line of a file after its header, comments and quotes aside; 0 where there is none."""
+    with opened(spark, file) as stream:
+        return line_ends.first_blank(lines_of(stream, frame), frame)
+
+
 def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:
     """The first line of a file whose bytes are no letters of its encoding; 0 where all of them are."""
     with opened(spark, file) as stream:

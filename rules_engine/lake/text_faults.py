@@ -18,6 +18,7 @@ MEND = "Mend the source, or declare the column as string."
 MEND_NUMBER = "Mend the source, or declare a type that holds it, such as decimal(38,2)."
 OF_RECORDS = "Declare the type that its records have, such as boolean, array<int> or struct<x:int>, or mend the source."
 NO_DAY = "Mend the source: there is no such day or time."
+FOUR_DIGITS = "Land it with years of four digits, or declare it as string: 49 may be 1949 or 2049."
 NESTED = "…"
 """What stands for a value of JSON that is neither a text nor a number."""
 NO_VALUES = ("null", "na", "n/a", "#n/a", "nil", "none", "\\n", "-")
@@ -123,6 +124,8 @@ def _of_moment(family: str, text: str, frame: Frame) -> str:
             if frame.options.get(option) == f"{form}{more}":
                 return NO_DAY
             return f'Say how it is written, such as options = {{ {option} = "{form}{more}" }}.'
+    if re.fullmatch(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2}", text.partition(" ")[0]):
+        return FOUR_DIGITS
     return f"Say how it is written by {option}, such as dd.MM.yyyy, or mend the source."
 
 
@@ -200,6 +203,14 @@ def within_fault(frame: Frame, file: str, line: int) -> Fault:
     what = f"a value has CR LF or CR within quotes, as its records end ({place(file, line)}): it would be read as LF."
     remedy = "Have its records end with LF, or take it by `rules land` and `rules curate`, which read it as it is."
     return Fault(f"Frame '{frame.name}'", what, remedy, codes.VALUE)
+
+
+def blank_fault(frame: Frame, file: str, line: int) -> Fault:
+    """An empty line of a file of one column: PostgreSQL writes NULL so, and Spark and pandas pass it over."""
+    what = f"a line is empty ({place(file, line)}): to one reader it is a record without a value, and to another none."
+    return Fault(
+        f"Frame '{frame.name}'", what, 'Write "" where there is no value, or take the line away.', codes.RECORD
+    )
 
 
 def header_again(frame: Frame, file: str, line: int) -> Fault:

@@ -16,7 +16,15 @@ from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.heads import EMPTY, MOST_CELLS, Found, Head, dialect, with_columns
 from rules_engine.lake.json_faults import as_text, by_text, told
 from rules_engine.lake.line_ends import end_of
-from rules_engine.lake.text_faults import Uneven, Wrong, ends_fault, header_again, record_fault, value_fault
+from rules_engine.lake.text_faults import (
+    Uneven,
+    Wrong,
+    blank_fault,
+    ends_fault,
+    header_again,
+    record_fault,
+    value_fault,
+)
 from rules_engine.model.frames import Format, Frame
 from rules_lake.landing.types import arrow_type, spark_name
 
@@ -43,6 +51,7 @@ class TextRecords:
         self._uneven: dict[str, tuple[int, Uneven]] = {}
         self._ends: dict[str, int] = {}
         self._again: dict[str, int] = {}
+        self._blank: dict[str, int] = {}
         self._json: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
         self._lines: dict[tuple[str, str, str], int] = {}
         self._file = ""
@@ -74,6 +83,8 @@ class TextRecords:
                 self._again.setdefault(self._file, rows.line_num)
                 continue
             if not record:
+                if wide == 1:
+                    self._blank.setdefault(self._file, rows.line_num)
                 continue
             if len(record) != wide:
                 count, uneven = self._uneven.get(self._file, (0, Uneven(rows.line_num, len(record))))
@@ -182,6 +193,8 @@ class TextRecords:
             return
         for file, line in self._again.items():
             yield header_again(self.frame, file, line)
+        for file, line in self._blank.items():
+            yield blank_fault(self.frame, file, line)
         for file, (count, first) in self._uneven.items():
             yield record_fault(self.frame, file, count, [first], len(self.types))
         if self.frame.format is Format.JSON:

@@ -108,6 +108,7 @@ PLACES: Mapping[str, tuple[str, bytes, str]] = {
     "the same column twice": ("z.csv", b"id,id\n1,1\n", "its file z.csv has more than one column 'id'"),
     "a header again": ("z.csv", TEXT + TEXT, "its header stands again among its records (z.csv, line 3)"),
     "a form in another language": ("z.csv", TEXT, "its option dateFormat = 'jj.MM.aaaa' is no form of a day."),
+    "years of two digits": ("z.csv", TEXT, "has years of two digits, and not of which century. Land it with years"),
     "hours to twelve": ("z.csv", TEXT, "has hours to twelve, and not of which half of the day"),
     "an archive that was cut off": ("z.csv.gz", GZIP[:-300], "z.csv.gz cannot be unpacked to its end"),
     "an archive that is not called so": ("z.csv", GZIP, "its file z.csv is packed by gzip and is not called .gz."),
@@ -186,6 +187,7 @@ JSON_PLACES: Mapping[str, tuple[str, bytes, str]] = {
 }
 SAID = {
     "a form in another language": "dateFormat = 'jj.MM.aaaa'",
+    "years of two digits": "dateFormat = 'dd.MM.yy'",
     "hours to twelve": "dateFormat = 'dd.MM.yyyy hh:mm'",
     "a header that is said to be none": "header = false",
 }

@@ -49,6 +49,8 @@ CSV = r"""
     id bigint; born date               |       | 1,06/15/1990                                | options = { dateFormat = "MM/dd/yyyy" }                                                  | a day as Americans write it
     id bigint; born date               | dateFormat=dd/MM/yyyy | 1,06/15/1990                | no date as written                                                                       | another order than was said
     id bigint; born date               |       | 1,1990-02-30                                | Mend the source: there is no such day or time. [LAKE-110] | a day that there is not
+    id bigint; born date               |       | 1,05.06.49                                  | Land it with years of four digits, or declare it as string: 49 may be 1949 or 2049.     | a year without its century
+    id bigint                          |       | 1 /  / 2                                    | a line is empty (b.csv, line 3): to one reader it is a record without a value            | NULL as PostgreSQL writes it
     id bigint; born date               |       | 1,1990-06                                   | no date as written                                                                       | half a day
     id bigint; born date               |       | 1,1990-06-05 12:30:00                       | Declare it as timestamp: hours would be lost.                                            | hours that would be lost
     id bigint; at timestamp            |       | 1,1990-06-05                                | Declare it as date                                                                       | a day where a moment is declared
