@@ -17,6 +17,12 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     "json": (".json", ".jsonl", ".ndjson"),
 }
 """How files of a format are called, packed or not."""
+TABLES = {
+    "delta": re.compile("_delta_log/.*"),
+    "iceberg": re.compile(r"metadata/[^/]*\.metadata\.json"),
+    "hudi": re.compile(r"\.hoodie/.*"),
+}
+"""Names of files by which tables are known."""
 OF_A_WRITER = re.compile(r"\._.*|_(manifest|committed|started|metadata|common_metadata|delta_log|SUCCESS)([._].*)?")
 """Files that writers keep of their own, and what a Mac leaves beside each file of another system."""
 
@@ -39,6 +45,12 @@ class DataFile:
 def hidden(name: str) -> bool:
     """Whether Spark leaves a file or folder of this name out."""
     return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def table_of(names: Iterable[str]) -> str:
+    """The kind of table that files are of by their names: of such, old versions lie beside that of now."""
+    known = [*names]
+    return next((kind for kind, log in TABLES.items() if any(map(log.fullmatch, known))), "")
 
 
 def data_that_is_hidden(files: Iterable[tuple[str, int]], format_: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import hadoop, tables
 from rules_engine.lake.codes import HALF_WRITTEN, NOT_LANDED
-from rules_engine.lake.data_files import DataFile, data_that_is_hidden, hidden
+from rules_engine.lake.data_files import DataFile, data_that_is_hidden, hidden, table_of
 from rules_engine.model.frames import Format, Frame, Naming
 from rules_engine.model.layouts import Layout
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 UNFINISHED = ("._COPYING_", ".tmp", ".inprogress", ".partial", ".filepart", ".crdownload")
 """Ends of names that writers give to files that are not whole yet."""
-
-LOGS = {Format.DELTA: re.compile("^_delta_log/"), Format.ICEBERG: re.compile(r"^metadata/[^/]*\.metadata\.json$")}
-"""Names of files by which tables are known."""
 
 MOST_NAMES = 3
 """How many names of a folder are shown at most."""
@@ -99,11 +95,6 @@ def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: N
         what = f"it is still being written at {path}, or its writer died: there is {_some(unfinished)}."
         remedy = "Wait for its end, or land it again; nothing of it is read before."
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, remedy, HALF_WRITTEN))
-    if table := next((kind for kind, log in LOGS.items() if any(log.search(file.name) for file in there)), None):
-        what = (
-            f"there is a table of {table} at {path}, and it is declared as {frame.format}: files of old versions count."
-        )
-        raise RunRefused(Fault(f"Frame '{frame.name}'", what, f'Say format = "{table}".', NOT_LANDED))
     raise_all(RunRefused, _unseen(frame, path, there))
     files = shown(there)
     if not files:
@@ -118,11 +109,16 @@ def shown(files: Iterable[DataFile]) -> tuple[DataFile, ...]:
 
 
 def _unseen(frame: Frame, path: str, there: Iterable[DataFile]) -> Iterator[Fault]:
-    """Files that Spark leaves out without a word, and those that are of a table of which nothing here reads the log."""
+    """Files that Spark leaves out without a word, and those of a table that is declared as plain files."""
     files = [(file.name, file.size) for file in there]
-    if any(name.startswith(".hoodie/") for name, _ in files):
-        what = f"there is a table of Hudi at {path}, and it is declared as {frame.format}: files of old versions count."
-        yield Fault(f"Frame '{frame.name}'", what, "Land the rows of its newest version.", NOT_LANDED)
+    if table := table_of(name for name, _ in files):
+        what = (
+            f"there is a table of {table} at {path}, and it is declared as {frame.format}: files of old versions count."
+        )
+        known = table in {each.value for each in Format}
+        remedy = f'Say format = "{table}".' if known else "Land the rows of its newest version."
+        yield Fault(f"Frame '{frame.name}'", what, remedy, NOT_LANDED)
+        return
     if out := data_that_is_hidden(files, frame.format.value):
         what = f"{_some(out)} at {path} would not be read, for a name that begins with '_' or '.'."
         yield Fault(f"Frame '{frame.name}'", what, "Name it otherwise, or move it away.", NOT_LANDED)

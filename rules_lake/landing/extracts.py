@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rules_engine.errors import Fault
-from rules_engine.lake.data_files import ENDINGS, data_that_is_hidden
+from rules_engine.lake.data_files import ENDINGS, data_that_is_hidden, table_of
 from rules_engine.model.frames import Frame
 from rules_lake.landing.manifest import LandedFile
 from rules_lake.landing.place import MANIFEST, FoundFile, Place
@@ -37,6 +37,7 @@ def faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fau
         [WRITER_AT_WORK] if WRITER_AT_WORK in extract.names() else []
     ):
         yield Fault(which, f"its writer has not ended: there is {at_work[0]}.", "Land it once it has ended.")
+    yield from _of_logs(which, [f.name for f in files])
     yield from _strays(which, extract, files)
     own = {Path(f.name).name for f in files}
     kept = sorted(name for name in own if BOOKKEEPING.fullmatch(name))
@@ -57,6 +58,16 @@ def faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fau
         if suffixes and fitting and suffixes[-1] not in fitting:
             what = f"its file {file.name} is called neither {' nor '.join(fitting)}: half-written, or something else."
             yield Fault(which, what, "Land it once it has its name, or a folder without it.")
+
+
+def _of_logs(which: str, names: Sequence[str]) -> Iterator[Fault]:
+    """Files of which a log beside them says whether they count: all would land, and the log would not."""
+    if table := table_of(names):
+        what = f"it is a table of {table}: files of old versions lie beside those of now, and would count."
+        yield Fault(which, what, "Have the rows of its newest version written as files, and land these.")
+    if any(name.startswith("_spark_metadata/") for name in names):
+        what = "a stream of Spark writes there, and files that its log (_spark_metadata) does not name would count."
+        yield Fault(which, what, "Have its rows written by a job that ends, and land these.")
 
 
 def _unpacked_name(name: str) -> str:

@@ -152,10 +152,27 @@ class Records:
         """The batch, a column in the declared type where that is of one value."""
         wanted = {c.name: arrow_type(c.type) for c in self.frame.columns}
         arrays = [
-            column.cast(wanted[name]) if wanted.get(name) is not None else column
+            self._cast(name, column, wanted[name]) if wanted.get(name) is not None else column
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+    def _cast(self, name: str, column: pa.Array, type_: pa.DataType) -> pa.Array:
+        """
+        A column in a type.
+
+        Raises:
+            RunRefused: Where a value would not come back, such as a moment of nanoseconds.
+        """
+        try:
+            return column.cast(type_)
+        except pa.ArrowException as problem:
+            what = (
+                f"its column '{name}' is {column.type} and has values that {type_}, as which it is read, cannot hold."
+            )
+            raise self._refused(
+                what, "Have it written in the declared type, or declare one that holds them."
+            ) from problem
 
     # texts ------------------------------------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ class TextRecords:
         said, wide = self.frame.options, len(self.types)
         null, empty = said.get("nullValue", ""), said.get("emptyValue")
         if said.get("header", "true").lower() == "true":
-            raise_all(RunRefused, self._of_header(next(rows, None)))
+            raise_all(RunRefused, self._of_header(next(filter(None, rows), None)))
         first = end_of(kept.clear())
         for record in rows:
             raw = kept.clear()

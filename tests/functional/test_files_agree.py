@@ -101,7 +101,7 @@ PLACES: Mapping[str, tuple[str, bytes, str]] = {
     "a folder that says nothing": ("sub/z.csv", TEXT, "its file sub/z.csv would not be read, for being in a folder"),
     "a name that hides it": ("_part-1.csv.gz", GZIP, "'_part-1.csv.gz' at"),
     "a folder that hides it": (".n=1/z.csv", TEXT, "would not be read, for a name that begins with '_' or '.'."),
-    "a table of Hudi": (".hoodie/hoodie.properties", b"x", "there is a table of Hudi at"),
+    "a table of Hudi": (".hoodie/hoodie.properties", b"x", "there is a table of hudi at"),
     "a folder as a URL has it": ("country=C%C3%B4te/z.csv", b"id\n1\n", "is written as a URL is"),
     "a folder with no such day": ("day=2026-02-30/z.csv", TEXT, "its folder day=2026-02-30 says no date"),
     "a header that ends with a separator": ("z.csv", b"id,country,\n1,FR,\n", "has a column without a name"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -136,6 +137,23 @@ def test_what_is_half_written_or_not_as_declared_does_not_land(row: Row, tmp_pat
     assert [path.name for path in (tmp_path / "landed").rglob("*")] in (["frames.toml"], ["customers", "frames.toml"])
 
 
+def test_a_moment_of_nanoseconds_is_told_as_that(tmp_path: Path) -> None:
+    """By its column, and not as a broken file; one whose nanoseconds are none lands."""
+    lake = tmp_path / "landed"
+    declared(lake)
+    text = (
+        (lake / "frames.toml").read_text().replace("csv", "parquet").replace('joined = "date"', 'joined = "timestamp"')
+    )
+    frame = declaration.parse(text, str(lake)).frame("customers")
+    for nanoseconds, says in ((1, "its column 'joined' is timestamp[ns, tz=UTC] and has values that"), (1000, "")):
+        moments = pa.array([nanoseconds] * 3, pa.timestamp("ns", "UTC"))
+        (tmp_path / "extract").mkdir(exist_ok=True)
+        _put(tmp_path / "extract", table().set_column(3, "joined", moments))
+        with pytest.raises(RunRefused) if says else nullcontext() as refused:
+            land(str(tmp_path / "extract"), frame, DAY, NOW)
+        assert not refused or says in str(refused.value)
+
+
 @pytest.mark.parametrize("kind", ["orc", "parquet"])
 def test_days_that_a_file_counts_by_another_calendar_do_not_land(
     spark: SparkSession, tmp_path: Path, kind: str
@@ -156,6 +174,13 @@ def test_days_that_a_file_counts_by_another_calendar_do_not_land(
 
 
 LEGACY = "spark.sql.parquet.datetimeRebaseModeInWrite"
+
+
+def test_blank_lines_before_a_header_are_none(tmp_path: Path) -> None:
+    """As the lake has it."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    extract = written(tmp_path / "extract", lines=("\n", HEADER, "\n", *LINES))
+    assert land(str(extract), frame, DAY, NOW).manifest.files[0].rows == 3
 
 
 def test_a_landing_that_broke_off_goes_on(tmp_path: Path) -> None:

@@ -30,6 +30,16 @@ def a_hidden_file(source: Path) -> None:
     written(source, name="_more.csv")
 
 
+def a_table(source: Path) -> None:
+    (written(source) / "_delta_log").mkdir()
+    (source / "_delta_log/00000000000000000000.json").write_text("{}")
+
+
+def a_stream(source: Path) -> None:
+    (written(source) / "_spark_metadata").mkdir()
+    (source / "_spark_metadata/0").write_text("v1")
+
+
 def a_pipe(source: Path) -> None:
     os.mkfifo(written(source) / "more.csv")
 
@@ -39,6 +49,8 @@ STRAYS: list[tuple[Callable[[Path], None], str]] = [
     (a_link_round, "its file loop/people.csv is people.csv again, by a link"),
     (a_link_to_nothing, "its more.csv is no file, or leads to none"),
     (a_hidden_file, "its file _more.csv would not be read, for a name that begins with '_' or '.'"),
+    (a_table, "it is a table of delta: files of old versions lie beside those of now, and would count"),
+    (a_stream, "a stream of Spark writes there, and files that its log"),
     (a_pipe, "its more.csv is no file, or leads to none"),
 ]
 
