@@ -104,8 +104,8 @@ class BlockReader(JoinReader):
             if not keys:
                 raise NotUnderstoodError("GROUP BY several columns, none of them the subject's key")
             block.key, block.by = keys[0], [each for each in by if each is not keys[0]]
-        if having and not group and block.key is not None:
-            raise NotUnderstoodError
+        if having and (having.find(exp.Query) or (not group and block.key is not None)):
+            raise NotUnderstoodError("a HAVING that asks a sub-query, or groups of groups")
         if having:
             names = {name for of, columns in scope.items() if of for name in columns}
             returned = {_RETURNED * (name in names) + name: value for name, value in block.columns.items()}
@@ -189,7 +189,7 @@ class BlockReader(JoinReader):
         """A value of the subject's own row, that a sub-query is held against."""
         found = self._resolved(value, scope, outer)
         if any(block.frames.get(of, "").lower() != self.schema.subject.lower() for of in tables(found)):
-            raise NotUnderstoodError("a sub-query within an expression or under OR")
+            raise NotUnderstoodError("a row of another frame than the subject's, held against a sub-query")
         return found
 
     def _of_group(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> bool:

@@ -100,11 +100,11 @@ def scalar(condition: exp.Expr, resolved: Callable[[exp.Expr], exp.Expr]) -> tup
     for query, other, kind in ((left, right, type(condition)), (right, left, MIRRORED[type(condition)])):
         inner = query
         value: exp.Expr = exp.column(_HOLE)
-        if isinstance(query, exp.Coalesce) and len(query.expressions) == 1 and _is_literal(query.expressions[0]):
+        if isinstance(query, exp.Coalesce) and len(query.expressions) == 1 and is_literal(query.expressions[0]):
             inner = query.this.unnest()
             value = exp.Coalesce(this=value, expressions=[query.expressions[0].copy()])
         if isinstance(inner, exp.Select | exp.Subquery) and not other.find(exp.Query):
-            return inner, kind(this=value, expression=other.copy() if _is_literal(other) else resolved(other))
+            return inner, kind(this=value, expression=other.copy() if is_literal(other) else resolved(other))
     return None
 
 
@@ -166,7 +166,7 @@ def rejects_null(condition: exp.Expr, values: Set[str]) -> bool:
     return any(side.unnest().sql() in values for side in sides)
 
 
-def _is_literal(node: exp.Expr) -> bool:
+def is_literal(node: exp.Expr) -> bool:
     inner = node.this if isinstance(node, exp.Neg) else node
     return isinstance(inner, exp.Literal) or (isinstance(inner, exp.Column) and not inner.table and is_stand_in(inner))
 

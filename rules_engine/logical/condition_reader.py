@@ -111,6 +111,9 @@ class _ConditionReader(OperandReader):
             raise NotIndexable("IS of a literal")
         if self.took("null"):
             tree: Tree = Test(left, "null")
+        elif self.took("distinct") and self.took("from"):
+            same = _compared(left, "<=>", self.operand())
+            return same if denied else Not(same)
         elif left.family == BOOLEAN and self.word() in {"true", "false"}:
             tree = Test(left, "<=>", (self.took("true") or not self.took("false"),))
         else:

@@ -24,6 +24,7 @@ from rules_engine.logical.comparisons import conditions_of, says_more
 from rules_engine.logical.flattened import flattened
 from rules_engine.logical.join_reader import Named, with_queries
 from rules_engine.logical.join_sides import JoinSide
+from rules_engine.logical.left_joins import matched_or_not
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.rewrites import OPPOSITE
@@ -56,7 +57,12 @@ def disjunctive_form(sql: str, schema: Schema) -> Disjunction:
             told.
     """
     tree = query_tree(sql)
-    return _Reader(tree, schema).of(tree.root, {})
+    try:
+        return _Reader(tree, schema).of(tree.root, {})
+    except NotUnderstoodError as problem:
+        if not str(problem) and (unread := tree.unread()):
+            raise NotUnderstoodError(f"an expression that is not read: {unread}") from problem
+        raise
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,8 @@ class _Reader:
         if query.args.get("group") or query.args.get("having"):
             others = without_others(query, found)
             return [[others[0], *others[1]]] if others else None
+        if several := matched_or_not(query, found):
+            return [[each] for each in several]
         told = [chosen(each, self.tree) for each in found.where]
         terms = [*islice(_disjuncts(told, found), MOST_TERMS + 1)]
         parts = [found.parts(term) for term in terms]

@@ -23,7 +23,7 @@ from rules_engine.logical.comparisons import SIGNS, aggregates, tables
 from rules_engine.logical.join_sides import DimensionInList, JoinSide, SideReader
 from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
 from rules_engine.logical.placed_rows import Placed, WindowReader
-from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, as_one, asked_of_rows
+from rules_engine.logical.query_blocks import NO_KEY, NOT_IN, OTHER_SUBJECTS, Asked, Block, as_one, asked_of_rows
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
@@ -156,7 +156,7 @@ class FormReader:
         """No row is there, or an aggregate of rows meets a comparison."""
         inner, negated = asked.block, asked.negated
         if inner.asked or inner.before or self._own(inner):
-            raise NotUnderstoodError("a negated question about rows that ask others")
+            raise NotUnderstoodError(OTHER_SUBJECTS if self._own(inner) else "a question about rows that ask others")
         if asked.given and (inner.key is not None or inner.groups):
             raise NotUnderstoodError(NOT_IN)
         if inner.key is not None:
@@ -275,10 +275,10 @@ class FormReader:
     def _check_returned(self, returned: exp.Expr, block: Block) -> None:
         """Refuse what is not the key of the subject, or of its rows."""
         if not isinstance(returned, exp.Column) or returned.table not in block.frames:
-            raise NotUnderstoodError
+            raise NotUnderstoodError(NO_KEY)
         frame = block.frames[returned.table]
         if returned.name.lower() != self.schema.subject_key_of(frame).lower():
-            raise NotUnderstoodError
+            raise NotUnderstoodError(NO_KEY)
 
     def _call(self, node: exp.Expr, rows: str) -> str | None:
         if not isinstance(node, exp.AggFunc):

@@ -22,6 +22,8 @@ _OF_A_ROW = {Category.STRING, Category.NUMERIC, Category.DATE, Category.CONDITIO
 
 
 NOT_IN = "NOT IN of what may be NULL; NOT EXISTS, or IS NOT NULL beside it, would be"
+OTHER_SUBJECTS = "rows of the subject's frame beside the subject's own"
+NO_KEY = "what is returned, or grouped by, is no frame's key of the subject"
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def as_one(block: Block, one: tuple[str, str], other: tuple[str, str]) -> Block:
     """With two relations that are held equal by a key as one; the key is then given."""
     tie = next((condition for condition in block.where if ties(condition, one, other)), None)
     if tie is None:
-        raise NotUnderstoodError
+        raise NotUnderstoodError("two rows of one frame that no equality of a key or a group ties")
     given = exp.Not(this=exp.Is(this=exp.column(one[1], one[0]), expression=exp.Null()))
     grouped = other[0] in block.groups
     block.where = [given if c is tie else c for c in block.where if c is not tie or grouped]

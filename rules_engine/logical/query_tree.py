@@ -75,6 +75,17 @@ class QueryTree:
                 isinstance(child, _PREDICATES) for child in part.iter_expressions()
             ):
                 return None  # a = b = c: readers of SQL differ about what comes first
+        return self._written(node)
+
+    def unread(self) -> str:
+        """The first expression that has no text, as it was written; empty where each has one."""
+        known = (*_ALIKE, exp.Query, exp.Subquery, exp.Exists, exp.Alias)
+        for node in self.root.walk():
+            if isinstance(node, exp.Condition) and not isinstance(node, known):
+                return self._written(node)
+        return ""
+
+    def _written(self, node: exp.Expr) -> str:
         return _STAND_IN.sub(lambda found: self.texts[int(found[1])], node.sql("spark", comments=False))
 
     def called(self, node: exp.Expr) -> str:

@@ -86,6 +86,8 @@ def _plain(node: exp.Expr) -> exp.Expr:
             return _filtered(node)
         case exp.If() if not isinstance(node.parent, exp.Case):
             return when(node.this, node.args["true"], node.args.get("false"))
+        case exp.NullSafeNEQ():
+            return exp.Not(this=_of(exp.NullSafeEQ, node.this, node.expression))
         case exp.Count(this=exp.Literal()):
             return exp.Count(this=exp.Star())
     return _compared(node) if isinstance(node.parent, exp.Window) else _compared(_of_truths(node))

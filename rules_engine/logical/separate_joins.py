@@ -17,8 +17,8 @@ OWN = "subjects_own_row"
 """The subject's own row, in a query that does not name it."""
 _KNOWN = {"expressions", "from_", "joins", "where", "distinct", "order", "group", "having"}
 _INNER = {("", ""), ("", "INNER"), ("", "CROSS")}
-_LEFT = {("LEFT", ""), ("LEFT", "OUTER")}
-_OTHERS = {*_LEFT, ("LEFT", "SEMI"), ("LEFT", "ANTI"), ("", "SEMI"), ("", "ANTI")}
+LEFT = {("LEFT", ""), ("LEFT", "OUTER")}
+_OTHERS = {*LEFT, ("LEFT", "SEMI"), ("LEFT", "ANTI"), ("", "SEMI"), ("", "ANTI")}
 
 
 @dataclass
@@ -183,7 +183,7 @@ class Relations:
         found = list[exp.Expr]()
         for several in self._components([of for _, of in left]):
             about = [each for each, of in left if of & several]
-            if about or any(self.kinds[alias] not in _LEFT for alias in several):
+            if about or any(self.kinds[alias] not in LEFT for alias in several):
                 found.append(self.query(several, about))
         own = [each for each, of in left if not of]
         found += [self.query(set(), [each]) for each in own if each.find(exp.Query)]

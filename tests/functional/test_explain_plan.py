@@ -31,7 +31,7 @@ PLACES = {
     ),
     "SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)": (
         "a query of its own",
-        "a sub-query within an expression",
+        "a row of another frame than the subject's, held against a sub-query",
     ),
 }
 """A rule's condition to where it goes and why."""

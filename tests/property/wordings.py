@@ -7,6 +7,7 @@ K = "holdings k WHERE k.customer_id = c.customer_id"
 C = "SELECT c.customer_id FROM customers c"
 ROWS = "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' AND balance > 3"
 G = "SELECT customer_id FROM holdings"
+M = "(SELECT customer_id, max(balance) AS m FROM holdings GROUP BY customer_id) t"
 TIED = "h.customer_id = c.customer_id AND h.role = 'PRIMARY' AND h.balance > 3"
 
 MEANINGS = {
@@ -282,6 +283,15 @@ MEANINGS = {
         f"{C} WHERE EXISTS (SELECT 1 FROM {H} AND h.balance > (SELECT avg(x.balance) FROM holdings x WHERE x.customer_id = h.customer_id))",
         "SELECT customer_id FROM (SELECT customer_id, balance, avg(balance) OVER (PARTITION BY customer_id) AS a FROM holdings) t WHERE balance > a",
     ],
+    "nothing, or little": [
+        f"{C} WHERE NOT EXISTS (SELECT 1 FROM {H} AND h.balance >= 10)",
+        f"{C} LEFT JOIN {M} ON t.customer_id = c.customer_id WHERE t.m IS NULL OR t.m < 10",
+        f"{C} LEFT JOIN {M} ON t.customer_id = c.customer_id WHERE NOT (t.m >= 10) OR t.m IS NULL",
+        f"{C} LEFT JOIN {M} ON t.customer_id = c.customer_id WHERE coalesce(t.m, 0) < 10",
+        f"SELECT customer_id FROM customers LEFT JOIN {M} USING (customer_id) WHERE m IS NULL OR m < 10",
+        "WITH t AS (SELECT customer_id, max(balance) AS m FROM holdings GROUP BY customer_id) SELECT c.customer_id FROM customers c LEFT JOIN t ON t.customer_id = c.customer_id WHERE (t.m < 10 OR t.m IS NULL)",
+        f"{C} WHERE (SELECT max(h.balance) FROM {H}) IS NULL OR (SELECT max(h.balance) FROM {H}) < 10",
+    ],
 }  # fmt: skip
 
 NO_OTHERS = [
@@ -326,6 +336,16 @@ NO_OTHERS = [
     "SELECT customer_id FROM customers WHERE country IN (SELECT country FROM customers GROUP BY country HAVING count(*) > 8)",
     f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id AND h.balance > 3 WHERE h.product IS NULL",
     f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE h.balance IS NULL",
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE h.balance IS NULL OR h.product = 'BOND'",
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE coalesce(h.product, 'BOND') = 'BOND' AND c.spend > 3",
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id AND h.balance > 3 WHERE h.product IS DISTINCT FROM 'BOND'",
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id AND h.balance > 3 WHERE h.product IS NULL OR h.balance < c.spend",
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE coalesce(h.product, 'BOND') = 'FUND' OR h.balance < 3",
+    f"{C} LEFT JOIN {M} ON t.customer_id = c.customer_id WHERE t.m IS NULL OR t.m < c.spend",
+    f"{C} LEFT JOIN {M} ON t.customer_id = c.customer_id AND c.country = 'GB' WHERE t.m IS NULL OR t.m < 10",
+    f"{C} LEFT JOIN (SELECT customer_id, max(balance) AS m FROM holdings GROUP BY customer_id HAVING count(*) > 1) t ON t.customer_id = c.customer_id WHERE t.m IS NULL OR t.m < 10",
+    f"{C} LEFT JOIN products p ON p.type = c.country WHERE p.product IS NULL OR p.product = 'BOND'",
+    f"{C} LEFT JOIN products p ON p.type = c.country WHERE p.product IS DISTINCT FROM 'BOND' AND c.spend > 3",
     f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE coalesce(h.balance, 4) > 3",
     f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE coalesce(h.balance, 1) > 3",
     f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE NOT h.balance > 3",

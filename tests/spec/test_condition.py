@@ -69,7 +69,9 @@ PLACES = """
     NOT active AND gold = true                       | active & gold                             | its opposite, and compared
     active IS TRUE AND gold IS NOT FALSE             | active & gold                             | two-valued
     a IS TRUE                                        | whole: IS                                 | a number is no truth value
-    a IS DISTINCT FROM 5                             | whole: IS                                 | a form that is not read
+    a IS DISTINCT FROM 5                             | a                                         | another value, or none
+    a IS NOT DISTINCT FROM 5 AND s IS DISTINCT FROM 'x' | a & s                                  | as `<=>`
+    a IS DISTINCT FROM NULL                          | whole: no column of a type that is compared here | a literal NULL, in words
     (a > 5) IS NULL                                  | whole: a test of a bracket                | a test of a test
     (a > 5) = (b > 5)                                | whole: a test of a bracket                | two tests compared
     a <=> 5                                          | a                                         | equality that knows NULL

@@ -43,9 +43,12 @@ WHERE = """
     SELECT customer_id FROM customers WHERE country = 1                                     | condition on customers                      | a statement that is a condition
     SELECT DISTINCT h.customer_id FROM holdings h WHERE h.balance > 5                       | condition on holdings                       | DISTINCT changes nothing
     SELECT h.customer_id AS id FROM `Holdings` AS h                                         | condition on holdings                       | every row
-    SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)    | a query of its own: a sub-query within an expression or under OR | a query in the filter
-    SELECT product FROM products WHERE type = 1                                             | a query of its own: an expression that is not read | a frame without a subject
-    SELECT balance FROM holdings WHERE role = 1                                             | a query of its own: an expression that is not read | another column than the key
+    SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)    | a query of its own: a row of another frame than the subject's, held against a sub-query | a query in the filter
+    spend = (SELECT max(spend) FROM customers)                                               | a query of its own: rows of the subject's frame beside the subject's own | the greatest of all
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(*) % 2 = 1 | a query of its own: an expression that is not read: COUNT(*) % 2 | the part that is not read
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > (SELECT avg(balance) FROM holdings) | a query of its own: a HAVING that asks a sub-query, or groups of groups | a query in HAVING
+    SELECT product FROM products WHERE type = 1                                             | a query of its own: what is returned, or grouped by, is no frame's key of the subject | a frame without a subject
+    SELECT balance FROM holdings WHERE role = 1                                             | a query of its own: what is returned, or grouped by, is no frame's key of the subject | another column than the key
     {HAS})                                                                                  | condition on holdings                   | whether there are rows
     country = 1 AND NOT {HAS} AND balance > 5)                                              | asks the rows of holdings                   | that there are none
     {HAS} AND country = 1)                                                                  | asks the rows of holdings | a column of the subject in the inner query
@@ -57,6 +60,7 @@ WHERE = """
     {HAS} AND product IN (SELECT product FROM products))                                    | a query of its own: a look-up of too many values, or by a key that is not unique | a query in the inner query
     customer_id IN (SELECT customer_id FROM holdings)                                       | condition on holdings | IN of a query
     holdings: customer_id IN (SELECT customer_id FROM customers)                            | a query of its own: a sub-query in a condition on another frame than the subject's | a query on another frame
+    SELECT c.customer_id FROM customers c LEFT JOIN (SELECT customer_id, max(balance) m FROM holdings GROUP BY customer_id) t ON t.customer_id = c.customer_id WHERE t.m IS NULL OR t.m < 5 | counts or adds up the rows of holdings; asks the rows of holdings | nothing, or little
     SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 1 | counts or adds up the rows of holdings | how many rows
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5           | counts or adds up the rows of holdings | groups that are nobody else's
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > 5 ;; SELECT customer_id FROM Holdings WHERE role = 1 GROUP BY customer_id | counts or adds up the rows of holdings ;; condition on holdings | groups of two
