@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.data_files import bare
 from rules_engine.lake.freshness import age_faults
 from rules_engine.lake.opening import file_named, is_of_file, spark_errors, unread
-from rules_engine.lake.reading import check_subjects
+from rules_engine.lake.reading import Subjects, check_subjects
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake
@@ -51,11 +51,11 @@ def checked(opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> tuple[int,
         frame for frame in lake.frames if uses.of(frame.name) or (rule_set and frame.name == merges.frame_read(lake))
     ]
     others = orphans.of_whole_numbers(opened, work)
-    subjects = collected(lambda: check_subjects(lake, opened.frames[lake.subject_frame.name], others), faults)
-    faults += age_faults(opened, uses) if rule_set else ()
-    complete = subjects.complete if subjects else frozenset[str]()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(_of_frame, opened, frame, uses, complete) for frame in work]
+        of_subjects = pool.submit(check_subjects, lake, opened.frames[lake.subject_frame.name], others)
+        waiting = [pool.submit(_of_frame, opened, frame, uses, of_subjects) for frame in work]
+    subjects = collected(of_subjects.result, faults)
+    faults += age_faults(opened, uses) if rule_set else ()
     for each in waiting:
         found += collected(each.result, faults) or ()
     raise_all(RunRefused, [*faults, *(breach.fault for breach in found if faults)])
@@ -70,8 +70,8 @@ def _uses(opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Used:
     return used(rule_set.versions, schema, opened.declaration)
 
 
-def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used, complete: Container[str]) -> list[Breach]:
-    """``complete`` are frames of which it is known that no row is an orphan."""
+def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used, of_subjects: Future[Subjects]) -> list[Breach]:
+    """What is wrong with a frame; its orphans are looked for where it is not sure of the subjects that it has none."""
     lake, data, summary = opened.declaration, opened.frames[frame.name], opened.summaries.get(frame.name)
     columns = elements.wanted(lake, frame, uses)
     keys = _keys(lake, frame, columns)
@@ -86,7 +86,7 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used, complete: C
             found += _of_key(lake, frame, data, key, uses, summary.rows if summary else None)
         if frame.name == merges.frame_read(lake):
             found += merges.breaches(lake, data)
-        if frame.name not in complete:
+        if of_subjects.exception() or frame.name not in of_subjects.result().complete:
             found += orphans.breaches(lake, frame, data, opened.frames[lake.subject_frame.name], uses)
     except spark_errors() as problem:
         if not is_of_file(problem):

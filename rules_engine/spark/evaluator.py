@@ -213,16 +213,16 @@ class SparkEvaluator:
     def _counted(
         self, live: ActiveRules, subjects: int, made: HitMatrixJob, previous: str | None, folder: str
     ) -> Evaluation:
-        """What workers counted, beside what Spark finds in the frames and in what was staged."""
+        """What workers counted, beside what the frames' files say, or Spark finds in them, and in what was staged."""
         frames = {source.frame for source in made.sources} - {"", self.lake.subject_frame.name}
+        said = {name: summary.rows for name, summary in self._open(live.rule_set.as_of).summaries.items()}
+        staged = self.spark.read.schema(f"{SUBJECT} {self.subject_type(live.rule_set.as_of)}")
         with ThreadPoolExecutor() as at_once:
-            rows, decided = (
-                at_once.submit(self.spark.read.parquet(f"{folder}/{part}").count) for part in (HITS, DECISIONS)
-            )
-            there = {frame: at_once.submit(self.spark.table(frame).count) for frame in sorted(frames)}
+            rows, decided = (at_once.submit(staged.parquet(f"{folder}/{part}").count) for part in (HITS, DECISIONS))
+            there = {frame: at_once.submit(self.spark.table(frame).count) for frame in sorted(frames - {*said})}
             held = self._members_of_held(live, previous)
         totals = made.counts.totals()
-        of_frames = {frame: counted.result() for frame, counted in there.items()}
+        of_frames = said | {frame: counted.result() for frame, counted in there.items()}
         hits_per_rule, unknown_per_rule = run_metrics.bits_set(live.matrix, totals)
         types = (membership_type.key for membership_type in live.rule_set.membership_types)
         return Evaluation(
