@@ -1,5 +1,5 @@
 """
-Mutate the rules, and see that nothing hostile gets through: ``python -m tests.fuzz_rules --rules N [--seed S] [--jobs J]``.
+Mutate the rules, and see that nothing hostile gets through: ``python -m tests.fuzz_rules --rules N [--seed S] [--first N] [--jobs J]``.
 
 Of the rules some are made hostile, whatever they come out as (:mod:`tests.hostile`); the others are mutants. Each goes
 through the whole chain, the cheap gates first. Judges that share no code with the gates say whether what all of them
@@ -19,14 +19,17 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import queue
 import re
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from threading import Timer
@@ -234,13 +237,28 @@ def _work(
             results.put(fuzzer.chunk(number, size))
 
 
-def run(rules: int, seed: int, jobs: int, made: float = MADE) -> Found:
-    """All chunks, spread over processes that each have a Spark of their own."""
+def _next(results: multiprocessing.Queue[Found], workers: Sequence[BaseProcess]) -> Found:
+    """
+    What became of the next chunk.
+
+    Raises:
+        SystemExit: If a worker failed: its chunk would be waited for without an end.
+    """
+    while True:
+        with suppress(queue.Empty):
+            return results.get(timeout=5)
+        if any(worker.exitcode for worker in workers):
+            raise SystemExit("A worker failed, as it says above: go on after the rules that were counted, --first N.")
+
+
+def run(rules: int, seed: int, jobs: int, made: float = MADE, first: int = 0) -> Found:
+    """All chunks from the ``first`` rule on, spread over processes that each have a Spark of their own."""
     size = min(CHUNK, -(-rules // jobs))
     chunks = -(-rules // size)
     context = multiprocessing.get_context("spawn")
     numbers, results = context.Queue(), context.Queue()
-    for number in [*range(chunks), *[None] * jobs]:
+    begin = first // size
+    for number in [*range(begin, begin + chunks), *[None] * jobs]:
         numbers.put(number)
     workers = [
         context.Process(target=_work, args=(seed, made, size, numbers, results), daemon=True) for _ in range(jobs)
@@ -249,7 +267,7 @@ def run(rules: int, seed: int, jobs: int, made: float = MADE) -> Found:
         worker.start()
     total, shown, started = Found(), 0, time.monotonic()
     for number in range(1, chunks + 1):
-        total.add(results.get())
+        total.add(_next(results, workers))
         if number % PRINTED == 0 or number == chunks:
             seconds = time.monotonic() - started
             for leak in total.leaks[shown:]:
@@ -269,12 +287,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz_rules", description=__doc__.strip().splitlines()[0])
     parser.add_argument("--rules", type=int, default=10_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="N", help=f"rules of the seed to pass over, by {CHUNK:,}"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--made", type=float, default=MADE, metavar="SHARE", help="the share that is made hostile")
     said = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its workers end, too
     started = time.monotonic()
-    total = run(said.rules, said.seed, said.jobs, said.made)
+    total = run(said.rules, said.seed, said.jobs, said.made, said.first)
     for refused in total.alone:
         print("ALONE", refused)
     asked = total.by_pure_gates
