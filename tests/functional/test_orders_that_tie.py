@@ -124,6 +124,7 @@ CURES = """
     --------------------------------------------------------------------------------------------------------+---------------------------------------------------------+--------------------------
     select customer_id from (select customer_id, row_number() over (partition by country order by spend) as p from customer) where p = 1 | Add to ORDER BY what tells the rows apart: customer_id. | the key
     select customer_id from (select customer_id, amount, row_number() over (order by customer_id) as p from orders) where p = 1 | Add to ORDER BY what tells the rows apart: amount. | what else is used
+    select customer_id from (select customer_id, amount, row_number() over (order by amount, customer_id) as v, row_number() over (order by customer_id) as p from orders) where p = 1 and v = 1 | Add to ORDER BY what tells the rows apart: amount. | no window beside it
     select max_by(customer_id, spend) as customer_id from customer group by country | Write max_by(x, struct(y, x)) for max_by(x, y): of rows that tie in y it takes the greatest x. | the value itself
 """
 

@@ -7,7 +7,7 @@ that is used. Where everything ties the rule is refused; where something may tie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault
@@ -78,8 +78,8 @@ def ties(root: Node, schema: Schema) -> list[Tie]:
     found = list[Tie]()
     for node, _ in walk(root):
         if node.name == "plans.logical.Window":
-            rows = known.of(node.children[0])
-            found += [tie for item in node.beside for tie in _of_windows(item, rows, known.subject_keys)]
+            rows, named = known.of(node.children[0]), known.of(_without_windows(node)).output
+            found += [tie for item in node.beside for tie in _of_windows(item, rows, named, known.subject_keys)]
         elif node.name == "plans.logical.Aggregate":
             rows = known.of(node.children[0])
             groups, items = grouped(node)
@@ -88,23 +88,32 @@ def ties(root: Node, schema: Schema) -> list[Tie]:
     return found
 
 
-def _of_windows(item: Node, rows: Rows, subject_keys: Columns) -> Iterator[Tie]:
+def _without_windows(plan: Node) -> Node:
+    """The rows over which a SELECT computes its windows: none of these can be named in another's ORDER BY."""
+    while plan.name == "plans.logical.Window":
+        plan = plan.children[0]
+    return plan
+
+
+def _of_windows(item: Node, rows: Rows, named: Mapping[int, str], subject_keys: Columns) -> Iterator[Tie]:
     for node, _ in walk(item):
         if node.name == "expressions.WindowExpression":
             over = window(node)
             given = rows.closure(NOTHING.union(*map(told_apart_by, over.partition)))
             yield from _of_values(over.function, rows, given, subject_keys)
             if over.order:
-                yield from _of_order(over, rows, given, subject_keys)
+                yield from _of_order(over, rows, named, given, subject_keys)
             elif over.name in PICKS:
-                yield Tie(_SQL[over.name], _columns(rows, given, subject_keys), "nothing")
+                yield Tie(_SQL[over.name], _columns(rows, named, given, subject_keys), "nothing")
 
 
-def _of_order(over: Window, rows: Rows, given: Columns, subject_keys: Columns) -> Iterator[Tie]:
+def _of_order(
+    over: Window, rows: Rows, named: Mapping[int, str], given: Columns, subject_keys: Columns
+) -> Iterator[Tie]:
     """What a window picks by its order."""
     own = NOTHING.union(*map(relies_on, over.order)) - rows.closure(())
     told = rows.closure(given.union(*map(told_apart_by, over.order)))
-    name, cure = _SQL.get(over.name, over.name.lower()), _columns(rows, told, subject_keys)
+    name, cure = _SQL.get(over.name, over.name.lower()), _columns(rows, named, told, subject_keys)
     picks_alike = over.name in PICKS and not over.by_rows and relies_on(over.function) <= told
     if not own or (over.name in RANKS and not own - given):
         yield Tie(name, cure, NOWHERE)
@@ -134,11 +143,11 @@ def _of_values(item: Node, rows: Rows, given: Columns, subject_keys: Columns) ->
             yield Tie(name, cure, BY_SUBJECT if own - given <= subject_keys else "")
 
 
-def _columns(rows: Rows, told: Columns, subject_keys: Columns) -> str:
+def _columns(rows: Rows, named: Mapping[int, str], told: Columns, subject_keys: Columns) -> str:
     """How to tell apart rows that tie: by the subject's key where that is enough, else by all that the rule uses."""
-    keys = [key for key in subject_keys & rows.output.keys() if rows.closure(told | {key}) >= rows.output.keys()]
-    missing = keys[:1] or [column for column in rows.output if column not in told]
-    names = ", ".join(dict.fromkeys(rows.output[column] for column in missing if not _is_made(rows.output[column])))
+    keys = [key for key in subject_keys & named.keys() if rows.closure(told | {key}) >= named.keys()]
+    missing = keys[:1] or [column for column in named if column not in told]
+    names = ", ".join(dict.fromkeys(named[column] for column in missing if not _is_made(named[column])))
     return f"Add to ORDER BY what tells the rows apart: {names or 'the key'}."
 
 
