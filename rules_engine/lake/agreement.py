@@ -237,6 +237,9 @@ def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head
         if bad:
             what = f"its folder {name}={min(bad)} says no {wanted[name]}, as which '{name}' is declared."
             yield Fault(which, what, "Declare it as folders say it: a string, a whole number, or a date.", codes.TYPE)
+        if "" in values and not bad:
+            what = f"its folder {name}= says no value, and Spark reads none of its files."
+            yield Fault(which, what, f"Where there is no value name it {name}={NO_VALUE}.", codes.COLUMN)
         if other := [value for value in values if NOT_OF_SPARK.search(value)]:
             what = f"its folder {name}={min(other)} is written as a URL is, which Spark would read as other letters."
             yield Fault(which, what, "Name it by its letters themselves.", codes.ENCODING)

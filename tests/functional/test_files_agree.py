@@ -103,6 +103,7 @@ PLACES: Mapping[str, tuple[str, bytes, str]] = {
     "a folder that hides it": (".n=1/z.csv", TEXT, "would not be read, for a name that begins with '_' or '.'."),
     "a table of Hudi": (".hoodie/hoodie.properties", b"x", "there is a table of hudi at"),
     "a folder as a URL has it": ("country=C%C3%B4te/z.csv", b"id\n1\n", "is written as a URL is"),
+    "a folder without a value": ("country=/z.csv", b"id\n1\n", "its folder country= says no value"),
     "a folder with no such day": ("day=2026-02-30/z.csv", TEXT, "its folder day=2026-02-30 says no date"),
     "a header that ends with a separator": ("z.csv", b"id,country,\n1,FR,\n", "has a column without a name"),
     "the same column twice": ("z.csv", b"id,id\n1,1\n", "its file z.csv has more than one column 'id'"),
