@@ -40,7 +40,7 @@ def _outcomes(spark: SparkSession, lake: Lake, version: RuleVersion, text: str) 
         place = lake.key_among(spark.sql(text).columns)
         return _subjects(spark, text, place) & known, frozenset()
     key = lake.frame(version.frame).subject_key
-    true = _subjects(spark, f"SELECT `{key}` FROM `{version.frame}` WHERE ({text})") & known
+    true = _subjects(spark, f"SELECT `{key}` FROM `{version.frame}` WHERE (({text}))") & known
     unknown = _subjects(spark, _unknown(version.frame, key, text)) & known
     return true, unknown - true
 

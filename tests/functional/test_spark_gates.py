@@ -107,6 +107,12 @@ PARSED = """
     exists (select 1 from people window w as (order by rand()))      | SQL-303 | a function in a window that is never used
     exists (select 1 from people tablesample (1 rows))               | SQL-302 | a sample
     exists (select 1 from range(10))                                 | SQL-302 | a table function
+    exists (select 1 from people where (active))                     | SQL-306 | a condition that Spark takes for a column's name
+    exists (select 1 from (select active from people) Where (active)) | SQL-306 | the same after a query, in any letters
+    exists (select 1 from people, orders where (active, kind))       | SQL-306 | after the last of several
+    exists (select 1 from people where (true) group by country)      | SQL-306 | a truth is a name there, too
+    exists (select 1 from people having (active))                    | SQL-306 | the same of HAVING
+    exists (select 1 from (select country from people union select country from people union select country from people union select country from people union select country from people union select country from people union select country from people union select country from people) where (country)) | SQL-306 | in a long text
 """
 
 
@@ -115,6 +121,13 @@ def test_what_spark_parses_is_on_the_lists(session: SparkSession, row: Row) -> N
     """Gate 2a sees every corner of Spark's own tree, without the gates before it."""
     found = parsed_plan.faults(session, example_rule(Form.PREDICATE, row["rule"]), example_schema(), AS_OF)
     assert row["code"] in {fault.code for fault in found}
+
+
+@pytest.mark.parametrize("asked", ["where active", "p where (active)", "where ((active))", "where (active) and true"])
+def test_a_condition_in_brackets_stays_one(session: SparkSession, asked: str) -> None:
+    """Where it cannot be a list of names, or what stands before it has a name, Spark filters by it."""
+    version = example_rule(Form.PREDICATE, f"exists (select 1 from people {asked})")
+    assert parsed_plan.faults(session, version, example_schema(), AS_OF) == ()
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,13 @@ RELATION = "analysis.UnresolvedRelation"
 FUNCTION, GENERATOR = "analysis.UnresolvedFunction", "analysis.UnresolvedGenerator"
 LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
 WITH, WINDOWS = "plans.logical.UnresolvedWith", "plans.logical.WithWindowDefinition"
+ALIAS = "plans.logical.SubqueryAlias"
+CLAUSES = {"where", "having", "qualify", "limit", "offset", "window"}
+"""
+Words that Spark takes for the name of a relation, where a list of names in brackets follows: FROM t WHERE (active).
+
+They are no names to whoever reads SQL, and what the clause asks is lost.
+"""
 
 
 _NUMBERED = re.compile(r'"id":\d+')
@@ -55,6 +62,12 @@ class Parsed:
     def functions(self) -> frozenset[str]:
         """The functions called; a qualified one with its dots."""
         return frozenset(_function(node) for node in self.nodes if node.name in {FUNCTION, GENERATOR})
+
+    @property
+    def clauses_as_names(self) -> frozenset[str]:
+        """Those of :data:`CLAUSES` that name a relation."""
+        named = (node.fields["identifier"]["name"].lower() for node in self.nodes if node.name == ALIAS)
+        return frozenset(named) & CLAUSES
 
     @property
     def relations(self) -> frozenset[str]:
@@ -121,6 +134,7 @@ def parsed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sche
     said = [refuse("SQL-302", name=name.rpartition(".")[2]) for name in sorted(found.classes - lists.parsed)]
     said += [refuse("SQL-303", name=name, hint=of_call(name)) for name in sorted(found.functions - lists.functions)]
     said += [refuse("SQL-304", name=name, known=", ".join(schema.columns)) for name in sorted(found.relations - frames)]
+    said += [refuse("SQL-306", name=name.upper()) for name in sorted(found.clauses_as_names)]
     unseen = {field for node in found.nodes for field in node.unseen}
     said += [refuse("SQL-305", name=field) for field in sorted(unseen - lists.silent)]
     return named(version, said)
