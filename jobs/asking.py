@@ -169,4 +169,5 @@ def declared(installation: Installation, as_of: date, lists: Sequence[ReferenceL
         columns={each.name: each.columns for each in lists}
         | {frame.name: {c.name: c.type for c in frame.columns} for frame in (*lake.frames, *lake.ready_frames)},
         subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
+        keys={f.name: f.key for f in lake.frames if f.key},
     )

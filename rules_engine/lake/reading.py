@@ -76,6 +76,7 @@ def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
             for name, data in frames.items()
         },
         subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
+        keys={f.name: f.key for f in lake.frames if f.key},
     )
 
 

@@ -280,6 +280,8 @@ class Schema:
     columns: Mapping[str, Mapping[str, str]]
     subject_keys: Mapping[str, str]
     """Frame name to the column holding the subject's key, for frames that have one."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Frame name to the columns of the key that is declared of it, which tell its rows apart: a run checks that."""
 
     def columns_of(self, frame: str) -> Mapping[str, str] | None:
         """The columns of a frame, None if there is no such frame."""
@@ -308,7 +310,7 @@ class Schema:
     def digest(self) -> str:
         """A name for everything a rule's meaning can depend on here: SHA-256 over names and types, as declared."""
         columns = {frame: list(found.items()) for frame, found in self.columns.items()}
-        content = [self.subject, self.subject_key, columns, dict(self.subject_keys)]
+        content = [self.subject, self.subject_key, columns, dict(self.subject_keys), dict(self.keys)]
         return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,6 +136,38 @@ def test_the_cure_names_what_is_missing(session: SparkSession, layers: dict[str,
     line = Line("x", Form.STATEMENT, "accept", row["rule"])
     found = judge(line, layers).faults or analysed_plan.warnings(session, rule_of(line), SCHEMA, AS_OF)
     assert [fault.remedy for fault in found] == [row["cure"]]
+
+
+BY_DECLARED_KEY = """
+    picks                                                                                  | no key  | order_id | shop, number | because
+    ---------------------------------------------------------------------------------------+---------+----------+--------------+--------------------------------
+    first_value(number) over (partition by customer_id order by amount, order_id)          | SQL-901 |          | SQL-901      | the key, after what is asked
+    row_number() over (partition by customer_id order by order_id)                         | SQL-901 |          | SQL-901      | the key alone
+    row_number() over (partition by customer_id order by shop, number)                     | SQL-901 | SQL-901  |              | a key of two columns
+    row_number() over (partition by customer_id, shop order by number)                     | SQL-901 | SQL-901  |              | the rest of it within a part
+    row_number() over (partition by customer_id order by number)                           | SQL-901 | SQL-901  | SQL-901      | half a key
+"""
+
+
+@pytest.mark.parametrize("row", cases(BY_DECLARED_KEY))
+@pytest.mark.parametrize("key", ["no key", "order_id", "shop, number"])
+def test_the_declared_key_of_a_frame_tells_its_rows_apart(spark: SparkSession, row: Row, key: str) -> None:
+    """Of frames whose rows are several to a subject, too: a run sees that no two rows share it before it trusts it."""
+    orders = {
+        "customer_id": "bigint",
+        "amount": "decimal(12,2)",
+        "order_id": "bigint",
+        "shop": "string",
+        "number": "int",
+    }
+    keys = {} if key == "no key" else {"Orders": tuple(key.upper().split(", "))}
+    schema = replace(SCHEMA, columns={**SCHEMA.columns, "orders": orders}, keys=keys)
+    asked = f"select customer_id from (select *, {row['picks']} as p from orders) where p = 1"
+    version, session = rule_of(Line("x", Form.STATEMENT, "accept", asked)), rule_session(spark, schema)
+    found = analysed_plan.faults(session, version, schema, AS_OF) or analysed_plan.warnings(
+        session, version, schema, AS_OF
+    )
+    assert ", ".join(fault.code for fault in found) == row[key]
 
 
 def test_a_run_is_told_of_ties_by_the_plan(spark: SparkSession) -> None:

@@ -42,6 +42,7 @@ class Dependences:
     def __init__(self, root: Node, schema: Schema) -> None:
         self.keys = {frame.lower(): key.lower() for frame, key in schema.subject_keys.items()}
         self.subject = schema.subject.lower()
+        self.declared = {frame.lower(): {name.lower() for name in key} for frame, key in schema.keys.items()}
         self._queries = {node.fields["id"]: node for node, _ in walk(root) if node.name.endswith("CTERelationDef")}
         self._known: dict[int, Rows] = {}
         self.subject_keys = frozenset(
@@ -72,8 +73,11 @@ class Dependences:
     def _view(self, plan: Node) -> Rows:
         output, frame = _columns(plan.children[-1]), view_name(plan)
         keys = frozenset(number for number, name in output.items() if name.lower() == self.keys.get(frame))
-        unique = (keys,) if keys and frame == self.subject else ()
-        return Rows(output, tuple((key, column) for key in unique for column in output), unique)
+        unique = [keys] if keys and frame == self.subject else []
+        declared = self.declared.get(frame, set())
+        own = frozenset(number for number, name in output.items() if name.lower() in declared)
+        unique += [own] if own and len(own) == len(declared) and own != keys else []
+        return Rows(output, tuple((key, column) for key in unique for column in output), tuple(unique))
 
     def _query(self, plan: Node) -> Rows:
         """A reference to a query of WITH has numbers of its own for that query's columns, in their order."""
