@@ -13,6 +13,7 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind
+from rules_engine.spark import timeouts
 from rules_engine.spark.evaluator import SparkEvaluator
 from rules_engine.spark.failure.messages import too_long
 from rules_engine.spark.timeouts import TookTooLong, settled, within
@@ -38,7 +39,7 @@ def unions(levels: int, scan: str = "SELECT customer_id FROM holdings") -> str:
 
 PLAN_BOMB = unions(8)
 TASK_BOMB = unions(5, f"SELECT customer_id FROM customers WHERE {LIKE_BOMB}")
-"""32 tasks, each of a second where every note is 200 times an a; between two of them Spark listens."""
+"""32 tasks, each of a second or more where every note is 250 times an a; between two of them Spark listens."""
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +67,13 @@ def test_a_condition_that_does_not_end_in_time_is_named(evaluator: SparkEvaluato
     assert not (tmp_path / "decisions").exists()
 
 
-def test_a_query_that_does_not_end_in_time_holds_its_type(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_query_that_does_not_end_in_time_holds_its_type(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its jobs are cancelled, its type is held, and the other type is decided in the same run."""
+    monkeypatch.setattr(timeouts, "HEARS", 60)  # a task is as slow as the machine
     evaluator = SparkEvaluator(
-        spark, faulty_lake.write(tmp_path / "lake", notes=["a" * 200] * len(faulty_lake.IDS)), NO_LIMIT
+        spark, faulty_lake.write(tmp_path / "lake", notes=["a" * 250] * len(faulty_lake.IDS)), NO_LIMIT
     )
     rules = rule_set(rule("BOMB", TASK_BOMB, membership_type="SILVER"), rule("GB", "country = 'GB'"))
     evaluator.on_failure = OnFailure.HOLD

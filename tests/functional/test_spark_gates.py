@@ -112,6 +112,7 @@ PARSED = """
     exists (select 1 from people, orders where (active, kind))       | SQL-306 | after the last of several
     exists (select 1 from people where (true) group by country)      | SQL-306 | a truth is a name there, too
     exists (select 1 from people having (active))                    | SQL-306 | the same of HAVING
+    exists (select 1 from values (1), (2) where (active))            | SQL-306 | the same of rows that are written out
     exists (select 1 from (select country from people union select country from people union select country from people union select country from people union select country from people union select country from people union select country from people union select country from people) where (country)) | SQL-306 | in a long text
 """
 
@@ -123,7 +124,17 @@ def test_what_spark_parses_is_on_the_lists(session: SparkSession, row: Row) -> N
     assert row["code"] in {fault.code for fault in found}
 
 
-@pytest.mark.parametrize("asked", ["where active", "p where (active)", "where ((active))", "where (active) and true"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "where active",
+        "p where (active)",
+        "where ((active))",
+        "where (active) and true",
+        "as window",
+        "offset where offset.active",
+    ],
+)
 def test_a_condition_in_brackets_stays_one(session: SparkSession, asked: str) -> None:
     """Where it cannot be a list of names, or what stands before it has a name, Spark filters by it."""
     version = example_rule(Form.PREDICATE, f"exists (select 1 from people {asked})")

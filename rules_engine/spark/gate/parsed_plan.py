@@ -15,8 +15,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate.plan_tree import Node, in_words, tree, walk
 from rules_engine.spark.sandbox import active, handles, java, printed
 from rules_engine.sql.allow_list import refuse
@@ -31,7 +31,9 @@ RELATION = "analysis.UnresolvedRelation"
 FUNCTION, GENERATOR = "analysis.UnresolvedFunction", "analysis.UnresolvedGenerator"
 LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
 WITH, WINDOWS = "plans.logical.UnresolvedWith", "plans.logical.WithWindowDefinition"
-ALIAS = "plans.logical.SubqueryAlias"
+ALIAS, COLUMN_NAMES, VALUES = (
+    "plans.logical.SubqueryAlias", "analysis.UnresolvedSubqueryColumnAliases", "plans.logical.LocalRelation",
+)  # fmt: skip
 CLAUSES = {"where", "having", "qualify", "limit", "offset", "window"}
 """
 Words that Spark takes for the name of a relation, where a list of names in brackets follows: FROM t WHERE (active).
@@ -65,9 +67,9 @@ class Parsed:
 
     @property
     def clauses_as_names(self) -> frozenset[str]:
-        """Those of :data:`CLAUSES` that name a relation."""
-        named = (node.fields["identifier"]["name"].lower() for node in self.nodes if node.name == ALIAS)
-        return frozenset(named) & CLAUSES
+        """Those of :data:`CLAUSES` that name a relation together with its columns."""
+        named = (node for node in self.nodes if node.name == ALIAS and _names_columns(node.children[0].name))
+        return frozenset(node.fields["identifier"]["name"].lower() for node in named) & CLAUSES
 
     @property
     def relations(self) -> frozenset[str]:
@@ -111,6 +113,11 @@ def read(spark: SparkSession, version: RuleVersion, as_of: date) -> Parsed:
     if differs:
         raise InvalidRule(refuse("SQL-353"))
     return Parsed(made, nodes)
+
+
+def _names_columns(relation: str) -> bool:
+    """Whether a relation has a list of names for its columns; rows of VALUES always may."""
+    return relation in {COLUMN_NAMES, VALUES} or relation.endswith("InlineTable")
 
 
 def _made(spark: SparkSession, text: str, form: Form) -> tuple[Any, tuple[str, ...]]:
