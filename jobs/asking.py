@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.model.canonical import ParameterValue
-from rules_engine.model.frames import Schema
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import MembershipType, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql import gates
 from rules_engine.sql.tokens import Kind, tokens
 from rules_repo.rule_checks import Here
@@ -163,11 +163,4 @@ def declared(installation: Installation, as_of: date, lists: Sequence[ReferenceL
     lake = installation.lake
     if not all(frame.columns for frame in lake.frames):
         return installation.evaluator.schema(installation.newest_day() or as_of, lists)
-    return Schema(
-        subject=lake.subject_frame.name,
-        subject_key=lake.subject_key,
-        columns={each.name: each.columns for each in lists}
-        | {frame.name: {c.name: c.type for c in frame.columns} for frame in (*lake.frames, *lake.ready_frames)},
-        subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
-        keys={f.name: f.key for f in lake.frames if f.key},
-    )
+    return Schema.declared(lake, lists)

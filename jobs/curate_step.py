@@ -15,9 +15,10 @@ from jobs.ingest_step import declaration
 from jobs.tokens import of_secret, stored
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.rule_sets import RuleSet, thaw
+from rules_engine.model.schemas import Schema
 from rules_lake.landing.place import Place
 from rules_lake.privacy.lake_of import curate_lake
-from rules_lake.privacy.used import landed_schema, together, used_by_rules
+from rules_lake.privacy.used import together, used_by_rules
 
 NOT_TO_KNOW = ("RULES_DATABASE_URL", "RULES_HISTORY_ENDPOINT", "PGPASSWORD")
 
@@ -42,7 +43,7 @@ def step(argv: Sequence[str]) -> Summary:
     declared, rule_set = declaration(told.declaration), _frozen(told.rule_set)
     secret = stored(told.token_secret) if told.token_secret else os.environ.get("RULES_TOKEN_SECRET", "").strip()
     tokens = of_secret(secret, told.tenant, told.tokens) if secret else None
-    schema = landed_schema(declared.lake, rule_set.reference_lists)
+    schema = Schema.declared(declared.lake, rule_set.reference_lists)
     used = together(used_by_rules(rule_set.versions, schema))
     done = curate_lake(declared, told.day, used, tokens, told.lake)
     return {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from jobs.asking import with_shared
 from jobs.tokens import tokenising
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_lake.privacy.lake_of import CuratedLake, curate_lake
-from rules_lake.privacy.used import Used, landed_schema, together, used_by_rules
+from rules_lake.privacy.used import Used, together, used_by_rules
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
@@ -34,7 +35,7 @@ def used_columns(installation: Installation, on: date, change: int | None) -> Us
     from rules_repo.changes import ChangeBook
 
     book = ChangeBook(installation.database_url)
-    schema = landed_schema(installation.landed.lake, book.lists(change or 0)[0])
+    schema = Schema.declared(installation.landed.lake, book.lists(change or 0)[0])
     shared = book.parameters()
     asked = [with_shared(version, shared) for version in _in_force(installation.repository.rules(), on)]
     drafted = book.drafts(change) if change is not None else ()

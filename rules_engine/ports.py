@@ -13,13 +13,14 @@ from typing import Generic, Protocol, TypeVar
 
 from rules_engine.errors import Fault
 from rules_engine.model.failing import Failure
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
 from rules_engine.model.publications import Chain, Publication
 from rules_engine.model.register import Row
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.schemas import Schema
 from rules_engine.model.summaries import Summary
 
 Progress = Callable[[str, float], None]

@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import InvalidRule
 from rules_engine.lake import declaration
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Kind, MembershipType, RuleVersion, WhenUnknown
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.evaluator import SparkEvaluator
 from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.session import FEW_ROWS, pin
 
 if TYPE_CHECKING:

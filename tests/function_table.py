@@ -16,8 +16,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.tokens import Kind, tokens
 from tests.gate import LAYERS, Line, judge, local_spark, spark_layers
 

@@ -36,8 +36,8 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate import analysed_plan
 from rules_engine.spark.gate.resolution import spark_faults
 from rules_engine.spark.sandbox import registered, rule_session

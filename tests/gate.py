@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunRefused, raise_all
 from rules_engine.model.failing import Limits
-from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.gate import gate
 

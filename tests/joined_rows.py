@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.sandbox import active
 from rules_engine.spark.session import FEW_ROWS, pin
 from tests.filled_rows import INTERPRETED

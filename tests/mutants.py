@@ -13,8 +13,8 @@ from random import Random
 
 import yaml
 
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from rules_engine.model.schemas import Schema
 from tests.disguises import Words, at_one, clock, digits, growth, order, product
 from tests.gate import SCHEMA, Line, lines
 from tests.mutant_words import (

@@ -15,8 +15,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import allowed
 
 PACKAGE = "org.apache.spark.sql.catalyst."

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import InvalidRule
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate.resolution import spark_faults
 from rules_engine.spark.sandbox import active
 from rules_engine.sql.gate import gate

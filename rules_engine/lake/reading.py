@@ -16,7 +16,8 @@ from rules_engine.lake.keys import WHOLE, joinable, key_faults
 from rules_engine.lake.opening import is_of_file, opened, spark_errors, unread
 from rules_engine.lake.ready import ready_frames
 from rules_engine.lake.storage import Landed
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
+from rules_engine.model.schemas import Schema
 from rules_engine.model.summaries import Summary
 
 if TYPE_CHECKING:
@@ -68,16 +69,11 @@ def reads_every_file(spark: SparkSession) -> None:
 
 def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
     """What rules may name, as the language reads it."""
-    return Schema(
-        subject=lake.subject_frame.name,
-        subject_key=lake.subject_key,
-        columns={
-            name: {field.name: field.dataType.simpleString() for field in data.schema.fields}
-            for name, data in frames.items()
-        },
-        subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
-        keys={f.name: f.key for f in lake.frames if f.key},
-    )
+    types = {
+        name: {field.name: field.dataType.simpleString() for field in data.schema.fields}
+        for name, data in frames.items()
+    }
+    return Schema.of(lake, types)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.gate.gate import reading
 from rules_engine.sql.lexer import blanked
 from rules_engine.sql.tokens import Kind, tokens

@@ -31,7 +31,7 @@ from rules_engine.logical.rewrites import OPPOSITE
 from rules_engine.logical.semi_joins import among
 from rules_engine.logical.separate_joins import Relations, relations, renames, without_others
 from rules_engine.logical.subject_aggregates import SubjectAggregateReader
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 MOST_TERMS, MOST_QUESTIONS = 8, 16
 """Of one statement: each question is a bit of every subject."""

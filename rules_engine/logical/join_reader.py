@@ -15,7 +15,7 @@ from rules_engine.logical.comparisons import conditions_of, only, opposite, reje
 from rules_engine.logical.query_blocks import Asked, Block, refuse_totals
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, is_stand_in
 from rules_engine.logical.windows import as_windows
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 Columns = Mapping[str, exp.Expr]

@@ -18,7 +18,7 @@ from rules_engine.logical.operands import names
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
 from rules_engine.logical.select_query import unqualified
 from rules_engine.logical.values import NotIndexable, Value
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.tokens import tokens
 
 WHOLE = frozenset({"tinyint", "smallint", "int", "bigint"})

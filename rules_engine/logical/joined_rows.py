@@ -12,7 +12,7 @@ from sqlglot import exp
 from rules_engine.logical.comparisons import aggregates, tables
 from rules_engine.logical.join_sides import WHOLE, raises_nowhere
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 _DATES = {"date", "timestamp"}
 _TOTAL: Mapping[str, tuple[tuple[set[str], ...], str]] = {

@@ -27,7 +27,7 @@ from rules_engine.logical.query_blocks import NO_KEY, NOT_IN, OTHER_SUBJECTS, As
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
 from rules_engine.logical.window_arithmetic import ComparisonReader
 from rules_engine.logical.window_query import MOST_BACK, Comparison, Days, SortKey, Window, WindowQuery, type_of
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 _DAYS_BETWEEN = {"datediff", "date_diff"}
 _OTHER = "another window"

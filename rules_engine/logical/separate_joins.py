@@ -11,7 +11,7 @@ from sqlglot import exp
 from rules_engine.logical.comparisons import aggregates, conditions_of, returned_in_having, says_more, ties
 from rules_engine.logical.join_sides import WHOLE
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 OWN = "subjects_own_row"
 """The subject's own row, in a query that does not name it."""

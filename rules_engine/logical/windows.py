@@ -9,7 +9,7 @@ from sqlglot import exp
 from rules_engine.logical.comparisons import aggregates
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.query_tree import NotUnderstoodError
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 INEXACT = {"double", "float"}
 """Their sums depend on the order in which they are added up."""

@@ -12,9 +12,9 @@ from rules_engine.logical.disjunctive_form import Disjunction, disjunctive_form
 from rules_engine.logical.join_sides import DimensionInList
 from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError
-from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.standalone import asks_other_rows
 from rules_engine.sql.lexer import bind
 

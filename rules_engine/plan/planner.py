@@ -34,9 +34,9 @@ from rules_engine.logical.select_query import (
     spelled,
     unqualified,
 )
-from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.bound_rules import BoundRule, sides_of
 from rules_engine.plan.shared_aggregation import (
     GroupCondition,

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.logical.joined_rows import GroupedRows, HeldRow, JoinedRows, SubjectAggregate
 from rules_engine.logical.select_query import spelled
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.tokens import tokens
 
 TOGETHER = 60

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rules_engine.index.predicate_index import BoundPredicate, Source
 from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.placed_rows import Placed, SparkWindow
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.shared_aggregation import around
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")

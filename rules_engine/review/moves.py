@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from rules_engine.logical.select_query import select_query
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.review.clauses import Comparison, columns_read, comparison, taken_apart
 from rules_engine.sql.lexer import blanked
 from rules_engine.sql.tokens import Kind, tokens

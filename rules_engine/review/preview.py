@@ -13,8 +13,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.logical.select_query import select_query
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.standalone import asks_other_rows
 from rules_engine.review.clauses import OR, columns_read, comparison, taken_apart
 from rules_engine.spark.sandbox import hush

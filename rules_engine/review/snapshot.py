@@ -10,9 +10,10 @@ from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake.lists import open_lists
 from rules_engine.lake.reading import open_frames, schema_of
 from rules_engine.lake.storage import Landed, landed_as
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.sandbox import hush
 from rules_engine.spark.session import pin
 from rules_engine.sql.tokens import tokens

@@ -17,11 +17,12 @@ from rules_engine.lake.merges import with_survivors
 from rules_engine.lake.reader import SparkLakeReader
 from rules_engine.lake.reading import reads_every_file, schema_of
 from rules_engine.model.failing import Limits, OnFailure
-from rules_engine.model.frames import Absent, Lake, Schema
+from rules_engine.model.frames import Absent, Lake
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.reference_lists import ReferenceList
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
 from rules_engine.plan.standalone import batches

@@ -14,8 +14,9 @@ import pyarrow as pa
 from rules_engine.index.grouped_index import GroupedIndex
 from rules_engine.index.predicate_index import IndexExplanation
 from rules_engine.logical.select_query import spelled
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import Cell, HitMatrix
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import Pass as Read
 from rules_engine.plan.planner import plan

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.session import pin
 from rules_engine.sql.spark_allow_list import catalyst
 

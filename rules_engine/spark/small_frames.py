@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rules_engine.index.words import RuleBit
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.sandbox import dataset
 from rules_engine.spark.session import FEW_ROWS, pin
 from rules_engine.sql.tokens import tokens

@@ -9,9 +9,10 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from rules_engine.index.words import SUBJECT, RuleBit
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import Cell
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.lexer import bind
 from rules_engine.sql.unknown import conditions
 

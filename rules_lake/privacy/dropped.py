@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rules_engine.errors import Fault
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.gate import gate
 from rules_lake.landing.place import Place
 from rules_lake.privacy.lake_of import PRIVACY

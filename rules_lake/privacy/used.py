@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rules_engine.errors import Fault, RunRefused, raise_all
-from rules_engine.model.frames import Lake, Schema
-from rules_engine.model.reference_lists import ReferenceList
+from rules_engine.model.frames import Lake
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.gate import gate
 from rules_engine.sql.lexer import blanked
 from rules_engine.sql.tokens import tokens
 
 Used = Mapping[str, frozenset[str]]
 """Names of frames to names of columns, as declared."""
-
-
-def landed_schema(lake: Lake, lists: Iterable[ReferenceList] = ()) -> Schema:
-    """What rules could name if every declared column went on."""
-    return Schema(
-        subject=lake.subject_frame.name,
-        subject_key=lake.subject_key,
-        columns={each.name: each.columns for each in lists}
-        | {frame.name: {c.name: c.type for c in frame.columns} for frame in (*lake.frames, *lake.ready_frames)},
-        subject_keys={f.name: f.subject_key for f in (*lake.frames, *lake.ready_frames) if f.subject_key},
-        keys={f.name: f.key for f in lake.frames if f.key},
-    )
 
 
 def used_by_rules(versions: Iterable[RuleVersion], schema: Schema) -> dict[str, set[str]]:

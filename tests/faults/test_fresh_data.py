@@ -15,8 +15,8 @@ from rules_engine.lake import declaration
 from rules_engine.lake.freshness import age_faults
 from rules_engine.lake.tables import version_of
 from rules_engine.lake.used import Used
-from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.schemas import Schema
 from rules_engine.ports import OpenLake
 from rules_engine.publication.staging import FolderRunStore
 from rules_engine.run import evaluate

@@ -16,6 +16,7 @@ from jobs.ingest_step import step as ingest
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.model.rule_sets import freeze
+from rules_engine.model.schemas import Schema
 from rules_lake.landing.landing import land
 from rules_lake.privacy.curating import Tokenising
 from rules_lake.privacy.declared import Declared, parse
@@ -23,7 +24,7 @@ from rules_lake.privacy.dropped import Dropped
 from rules_lake.privacy.lake_of import CuratedLake, curate_lake
 from rules_lake.privacy.reverse_table import ReverseTable
 from rules_lake.privacy.tokens import TokenKeys, is_token
-from rules_lake.privacy.used import Used, landed_schema
+from rules_lake.privacy.used import Used
 from tests.small_lake import rule, rule_set
 from tests.spec.table import Row, cases
 
@@ -279,7 +280,7 @@ def test_a_rule_that_needs_a_column_that_is_not_there_hears_why(row: Row, tmp_pa
     """By rule, frame and column, and with what to do: another policy, or another curate."""
     curate(tmp_path, landed(tmp_path))
     gone = Dropped.of(str(tmp_path / "lake/frames.toml"))
-    there = landed_schema(declaration.load(tmp_path / "lake/frames.toml"))
+    there = Schema.declared(declaration.load(tmp_path / "lake/frames.toml"))
     version = rule("NEW-1", row["rule"], frame="" if row["rule"].startswith("SELECT") else "people")
     refused, waits = [*gone.refusals([version], gone.drafting(there))], [*gone.missing([version], there)]
     assert [each.what.split("'")[1] for each in refused] == [row["refused"]] * bool(row["refused"])

@@ -12,9 +12,9 @@ import pytest
 
 from demo.play import RULES
 from rules_engine.lake import declaration
-from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, RuleVersion, WhenUnknown
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate.null_input import null_input
 from rules_engine.sql.gate import gate
 from rules_repo import exchange

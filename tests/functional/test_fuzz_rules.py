@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.errors import Fault
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate
 from rules_engine.sql.reference.examples import example_schema

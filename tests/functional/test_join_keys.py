@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate import join_keys
 from tests.gate import FORMS, Layer, Line, judge, lines, spark_layers
 from tests.joined_rows import JoinedRows

@@ -18,8 +18,8 @@ from rules_engine.index.grouped_index import GroupedIndex, filters, of_index
 from rules_engine.index.value_types import comparison_type
 from rules_engine.logical.condition import Constants
 from rules_engine.logical.condition_reader import parts
-from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.bound_rules import bound_rules
 from rules_engine.plan.planner import plan
 from rules_engine.worker.aggregation import GroupAggregator

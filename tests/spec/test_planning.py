@@ -6,9 +6,9 @@ import pytest
 
 from rules_engine.index.aggregate_predicates import Groups
 from rules_engine.index.words import Literal
-from rules_engine.model.frames import Schema
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import Plan, plan
 from rules_engine.plan.shared_aggregation import TOGETHER

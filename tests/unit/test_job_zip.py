@@ -56,7 +56,7 @@ def test_rules_are_checked_from_the_zip_alone(archive: Path) -> None:
     done = fresh_interpreter(
         archive,
         "from rules_engine.sql.gate import gate\n"
-        "from rules_engine.model.frames import Schema\n"
+        "from rules_engine.model.schemas import Schema\n"
         "from rules_engine.model.rules import *\n"
         "from rules_engine.model.rule_sets import RuleSet\n"
         "from datetime import date, datetime\n"

@@ -12,9 +12,9 @@ from random import Random
 import pytest
 
 from rules_engine.errors import InvalidRule
-from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import allowed
 from rules_engine.sql.gate import gate
 from rules_engine.sql.reference.examples import example_rule, example_schema

@@ -19,9 +19,10 @@ from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, 
 from rules_engine.index.words import RuleBit
 from rules_engine.lake.opening import unread
 from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
-from rules_engine.model.frames import Lake, Schema
+from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.standalone import runs_alone
 from rules_engine.spark.failure.messages import GONE, UNREAD, UNSURVIVED, Reason, reason_of, too_long
 from rules_engine.spark.small_frames import SessionOf, few_rows

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.lake.keys import joinable
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate import join_keys
 from rules_engine.spark.gate.clocks import clock_faults
 from rules_engine.spark.gate.excess import sketch_faults

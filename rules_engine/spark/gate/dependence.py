@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate.plan_tree import VIEW, Node, view_name, walk
 from rules_engine.spark.gate.reliance import NOTHING, Columns, alone, relies_on, shape, told_apart_by, window
 

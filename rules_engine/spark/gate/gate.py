@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, raise_all
 from rules_engine.model.failing import Limits
-from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate import analysed_plan
 from rules_engine.spark.gate.null_input import null_input
 from rules_engine.spark.gate.orders import TIES

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
 from rules_engine.model.failing import Limits
-from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.plan.standalone import runs_alone
 from rules_engine.spark.gate.plan_tree import in_words
 from rules_engine.spark.gate.plausible import ROWS, columns

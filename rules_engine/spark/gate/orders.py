@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate.dependence import Dependences, Rows, grouped
 from rules_engine.spark.gate.plan_tree import Node, walk
 from rules_engine.spark.gate.reliance import (

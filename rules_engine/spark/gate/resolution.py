@@ -6,8 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate.agreement import differences
 from rules_engine.spark.gate.analysed_plan import analysed_faults
 from rules_engine.spark.gate.parsed_plan import Parsed, named, parsed_faults, read

@@ -14,9 +14,9 @@ from functools import lru_cache
 from sqlglot import exp
 
 from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
-from rules_engine.model.frames import Schema
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, RuleVersion, WhenUnknown
+from rules_engine.model.schemas import Schema
 from rules_engine.sql import lexer
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.gate import result_shape as shape

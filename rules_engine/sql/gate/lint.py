@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from rules_engine.errors import Fault
 from rules_engine.model.canonical import ParameterValue
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.cures import literal_of, of_text
 from rules_engine.sql.gate.contradictions import contradictions

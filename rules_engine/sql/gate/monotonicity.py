@@ -7,8 +7,8 @@ from functools import lru_cache
 import sqlglot
 from sqlglot import exp
 
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.lexer import blanked
 
 _ROWS = (exp.From, exp.Join, exp.CTE, exp.SetOperation, exp.Lateral, exp.In, exp.Exists, exp.Subquery)

@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from rules_engine.errors import Fault
 from rules_engine.model.canonical import ParameterValue
-from rules_engine.model.frames import Schema, key_among
+from rules_engine.model.frames import key_among
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import Category, allowed, refuse
 from rules_engine.sql.gate.columns import enumerated
 from rules_engine.sql.gate.scopes import Answer

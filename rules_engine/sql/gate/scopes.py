@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from rules_engine.model.frames import Schema
+from rules_engine.model.schemas import Schema
 
 _WITH_FIELDS = ("struct", "map", "array<struct")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from rules_engine.model.canonical import ParameterValue
-from rules_engine.model.frames import Schema
 from rules_engine.model.rules import Form, Kind, RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import allowed
 
 
