@@ -116,7 +116,7 @@ def whole_chain(session: SparkSession, version: RuleVersion, schema: Schema) -> 
 
 def _layer(faults: tuple[Fault, ...]) -> str:
     codes = {fault.code for fault in faults}
-    if codes & {"SQL-351", "SQL-352"}:
+    if codes & {"SQL-351", "SQL-352", "SQL-355"}:
         return "two readers"
     return "gate 2a" if codes and all(code < "SQL-31" for code in codes) else "gate 2b"
 

@@ -3,7 +3,8 @@ What each layer is there for: switched off, the corpus leaks, and with any one o
 
 L0, gate 1 and gate 2b each refuse lines that nothing else refuses. The other
 three stand behind another layer on purpose. The comparison of two readers holds
-when L0 lets a text through that two parsers cut differently. Gate 2a and the
+when L0 lets a text through that two parsers cut differently, or in which a word
+of SQL is a name to one of them. Gate 2a and the
 cut registry hold when gate 1 lets a function through; we know of no line that
 gate 2a alone refuses, for gate 1 reads the same text by the same lists.
 """
@@ -15,8 +16,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rules_engine.model.rules import Form
 from rules_engine.spark.gate import analysed_plan
+from rules_engine.spark.gate.resolution import spark_faults
+from rules_engine.spark.sandbox import rule_session
 from rules_engine.spark.session import pin
+from rules_engine.sql.reference.examples import example_rule, example_schema
 from tests.gate import AS_OF, LAYERS, SCHEMA, Layer, judge, lines, spark_layers
 from tests.spec.table import Row, cases
 
@@ -76,3 +81,41 @@ def test_each_of_the_layers_suffices(layers: dict[str, Layer], row: Row) -> None
     """Any one of the layers of a row refuses its line alone."""
     for name in row["off"].split(", "):
         assert not judge(LINES[row["line"]], {name: layers[name]}).accepted, name
+
+
+@pytest.mark.parametrize(
+    ("sql", "seen"),
+    [
+        ("select person_id from people window where active", "WHERE and WINDOW and the name 'window'"),
+        ("select person_id from people window group by person_id", "WINDOW and the name 'window'"),
+        ("select person_id from people window having active", "HAVING and WINDOW and the name 'window'"),
+        ("select person_id from people lateral view explode(tags) t window where active", "WHERE and WINDOW"),
+        ("select person_id from people window order by spend", "ORDER BY and WINDOW and the name 'window'"),
+        ("select people.person_id from people outer join orders using (person_id)", "the name 'outer'"),
+        ("select person_id, active join from people", "JOIN"),
+    ],
+)
+def test_a_word_of_sql_that_one_reader_takes_for_a_name(spark: SparkSession, sql: str, seen: str) -> None:
+    """To the check WINDOW WHERE active defines a window and nothing is asked; Spark filters what it calls window."""
+    (fault,) = spark_faults(
+        rule_session(spark, example_schema()), example_rule(Form.STATEMENT, sql), example_schema(), AS_OF
+    )
+    assert (fault.code, f"only one of them sees {seen}." in fault.what) == ("SQL-355", True), fault
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select person_id from people as window where active",
+        "select person_id from people where case when exists (select 1 from orders o where o.person_id = people.person_id "
+        "and o.amount > 3) then true else active end order by person_id",
+        "select o.person_id from orders o left outer join people p using (person_id) group by o.person_id "
+        "having count(*) filter (where p.active) > 1 union select person_id from (values (1)) as t(person_id)",
+    ],
+)
+def test_two_readers_that_see_the_same_clauses(spark: SparkSession, sql: str) -> None:
+    """What Spark prints twice counts once, a FILTER is no WHERE, and what has no name has none in either."""
+    assert (
+        spark_faults(rule_session(spark, example_schema()), example_rule(Form.STATEMENT, sql), example_schema(), AS_OF)
+        == ()
+    )

@@ -13,7 +13,7 @@ from rules_engine.sql.spark_allow_list import Catalyst
 
 
 def differences(reading: Reading, found: Parsed, version: RuleVersion, lists: Catalyst) -> Iterator[Fault]:
-    """Frames and functions that one of them saw and the other did not."""
+    """Frames, functions, clauses and names that one of them saw and the other did not."""
     frames = {name.lower() for name in reading.frames}
     spark_frames = found.relations | ({version.frame.lower()} if version.form is Form.PREDICATE else set())
     if frames != spark_frames:
@@ -22,6 +22,9 @@ def differences(reading: Reading, found: Parsed, version: RuleVersion, lists: Ca
     only_text = {name for name in reading.functions - found.functions if not _explained(name, found, lists)}
     if different := only_spark | only_text:
         yield refuse("SQL-352", name=", ".join(sorted(different)))
+    unlike = {*(reading.clauses - found.clauses), *(found.clauses - reading.clauses)}
+    if unlike and frames == spark_frames:
+        yield refuse("SQL-355", name=" and ".join(sorted(unlike)))
 
 
 def _explained(name: str, found: Parsed, lists: Catalyst) -> bool:

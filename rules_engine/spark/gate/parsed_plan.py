@@ -9,6 +9,7 @@ where its comments are blanks, the text as it was written is parsed beside it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,6 +21,7 @@ from rules_engine.model.schemas import Schema
 from rules_engine.spark.gate.plan_tree import Node, in_words, tree, walk
 from rules_engine.spark.sandbox import active, handles, java, printed
 from rules_engine.sql.allow_list import refuse
+from rules_engine.sql.gate.clauses import named as called
 from rules_engine.sql.lexer import bind, has_comments
 from rules_engine.sql.spark_allow_list import catalyst
 from rules_engine.sql.spark_cures import of_call, of_reading
@@ -34,6 +36,18 @@ WITH, WINDOWS = "plans.logical.UnresolvedWith", "plans.logical.WithWindowDefinit
 ALIAS, COLUMN_NAMES, VALUES = (
     "plans.logical.SubqueryAlias", "analysis.UnresolvedSubqueryColumnAliases", "plans.logical.LocalRelation",
 )  # fmt: skip
+UNNAMED = "__auto_generated_subquery_name"
+COUNTED = {
+    "plans.logical.Filter": "WHERE",
+    "analysis.UnresolvedHaving": "HAVING",
+    "plans.logical.Join": "JOIN",
+    "plans.logical.Sort": "ORDER BY",
+    "plans.logical.Generate": "LATERAL VIEW",
+    "plans.logical.WithWindowDefinition": "WINDOW",
+    "plans.logical.Union": "UNION",
+    "plans.logical.Intersect": "INTERSECT",
+    "plans.logical.Except": "EXCEPT",
+}
 CLAUSES = {"where", "having", "qualify", "limit", "offset", "window"}
 """
 Words that Spark takes for the name of a relation, where a list of names in brackets follows: FROM t WHERE (active).
@@ -70,6 +84,13 @@ class Parsed:
         """Those of :data:`CLAUSES` that name a relation together with its columns."""
         named = (node for node in self.nodes if node.name == ALIAS and _names_columns(node.children[0].name))
         return frozenset(node.fields["identifier"]["name"].lower() for node in named) & CLAUSES
+
+    @property
+    def clauses(self) -> Counter[str]:
+        """Clauses and names of relations, as :func:`rules_engine.sql.gate.clauses.clauses` counts them."""
+        names = (node.fields["identifier"]["name"] for node in self.nodes if node.name == ALIAS)
+        said = (COUNTED[node.name] for node in self.nodes if node.name in COUNTED)
+        return Counter(said) + Counter(called(name) for name in names if name != UNNAMED)
 
     @property
     def relations(self) -> frozenset[str]:

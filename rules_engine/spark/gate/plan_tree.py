@@ -68,6 +68,8 @@ def _tree(flat: list[dict[str, Any]]) -> Node:
         name = entry["class"].removeprefix(CATALYST)
         beside, unseen = list[Node](), set[str]()
         for field, value in entry.items():
+            if f"{name}.{field}" in _TWICE:
+                continue
             if value is None:
                 unseen.add(f"{name}.{field}")
             elif value and type(value) in _NESTED:
@@ -79,6 +81,12 @@ def _tree(flat: list[dict[str, Any]]) -> Node:
 
 
 _NESTED = (list, dict)
+_TWICE = {
+    "analysis.UnresolvedFunction.filter",
+    "expressions.CaseWhen.branches",
+    "expressions.CaseWhen.elseValue",
+}
+"""Fields that print their trees whole, although these are children of the node as well."""
 
 
 def _look_into(value: Any, path: str, beside: list[Node], unseen: set[str]) -> None:

@@ -7,6 +7,7 @@ in one go; a parser that breaks is a refusal.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -21,6 +22,7 @@ from rules_engine.sql import lexer
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.gate import result_shape as shape
 from rules_engine.sql.gate.bounded_cost import costs_little
+from rules_engine.sql.gate.clauses import clauses
 from rules_engine.sql.gate.constants import works_out_constants
 from rules_engine.sql.gate.early import early_faults
 from rules_engine.sql.gate.function_calls import call_faults, calls, foreign, lengths, place_faults
@@ -39,6 +41,7 @@ class Reading:
     """
     What a rule says: the frames, columns (as declared), parameters and functions (as written) it names.
 
+    ``clauses`` are counted, and the names of relations with them (:func:`clauses`).
     ``output`` is the column that a statement returns as the subject's key, where it has a name.
     ``warnings`` are not refusals: the rule runs, and may not mean what it seems to.
     ``costs_little`` says that a few rows cannot be too much for it, whatever stands in them; ``works_out_constants``
@@ -49,6 +52,7 @@ class Reading:
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     parameters: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
+    clauses: Counter[str] = field(default_factory=Counter)
     has_subquery: bool = False
     output: str | None = None
     warnings: tuple[Fault, ...] = ()
@@ -222,6 +226,7 @@ def _reading(
         columns={frame: frozenset(columns) for frame, columns in names.used.items()},
         parameters=frozenset(t.word.removeprefix(":") for t in words if t.kind is Kind.PARAMETER),
         functions=frozenset(c.name for c in calls(words) if c.name in allowed().functions and not c.after_as),
+        clauses=clauses(nodes),
         has_subquery=version.form is Form.STATEMENT or any(isinstance(node, exp.Query) for node in nodes),
         output=shape.output_name(answer, schema) if version.form is Form.STATEMENT else None,
         warnings=_named(
