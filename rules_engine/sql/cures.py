@@ -18,7 +18,9 @@ SIGNS = {
         "Write the name without brackets; an unusual one goes into `back-ticks`. Values stand in round brackets: "
         "IN ('FR', 'BE'). A list is array('a', 'b'), an element of one try_element_at(tags, 1).",
     ),
-    **dict.fromkeys("$€£¥", "Write numbers without a currency, 1000.50, and a parameter as :name."),
+    **dict.fromkeys(
+        "$€£¥", "Write numbers without a currency, 1000.50, texts in 'single quotes', and a parameter as :name."
+    ),
     "{": "Write a day as DATE '2024-06-01', a parameter as :name, and the values of IN in round brackets.",
     "}": "Write a day as DATE '2024-06-01'.",
     "#": "Write a day as DATE '2024-06-01', and -- before a comment.",
@@ -37,11 +39,13 @@ OPERATORS = {
     "::": "Write CAST(… AS …) for '::' after what is no name, literal, call or bracket.",
     "!": "Write NOT for '!', <> for '! =', and NOT name RLIKE '^F' for '!~'.",
     "&&": "Write AND for '&&'; of two lists arrays_overlap(a, b).",
-    "=>": "Write >= for '=>'.",
+    "=>": "Write >= for '=>'; arguments go without names: f(a, b).",
+    "|>": "Write one SELECT: SELECT … FROM … WHERE … GROUP BY … HAVING ….",
     "|": "Write OR between conditions, || between texts.",
     "?": f"{PARAMETER}; for a choice write CASE WHEN … THEN … ELSE … END.",
-    ":": f"{PARAMETER}, without a space after the colon.",
+    ":": f"{PARAMETER}, without a space after the colon; startswith(name, 'F') for what begins with F.",
 }
+OF_PATH = "Write address.city of a struct, try_element_at(scores, 'a') of a map; before a parameter put a space."
 PLAIN = "Use plain letters, digits and the operators of SQL; an unusual name goes into `back-ticks`."
 
 
@@ -141,6 +145,9 @@ WORDINGS = (
     (r"^\s*[\^¬]", "Write NOT."),
     (r"(=|<|>)\s*\.\s*($|\)|and\b|or\b)", "Write IS NULL, or IS NOT NULL."),
     (r"''\s*dt?\b", "Write DATE '2024-06-01', or TIMESTAMP '2024-06-01 12:00:00'."),
+    (r"\b(sum|avg|mean)\s*\([^()]*,", "Write coalesce(a, 0) + coalesce(b, 0): it asks rows, not values of one row."),
+    (r"\bcalculated\b", "Write what the name stands for in its place."),
+    (r"^\s*sel\b", "Write SELECT."),
     (r"\bsounds\s+like\b", "Write LIKE, with % for any letters."),
     (r"\b(eq|ne|gt|ge|lt|le)\b", LETTERED),
     (
@@ -183,6 +190,10 @@ STATEMENTS = (
     (r",\s*from\b", "Leave the comma before FROM out."),
     (r"\bkeep\s*\(", "Write max_by(a, b): the value of a where b is greatest; min_by where it is least."),
     (r"\b(where|and|or|not|having|on)\s*$", "Something is missing after the last word."),
+    (r"\b(eq|ne|gt|ge|lt|le)\b\s*[\w'(]", LETTERED),
+    (r"\b(with\s+(ur|cs|rs|rr)|for\s+(read|fetch)\s+only)\s*$", "Leave it out: a rule only reads, a snapshot."),
+    (r"\b(use|force|ignore)\s+index\b", "Leave it out: how rows are found is not a rule's business."),
+    (r"\bcalculated\b", "Write what the name stands for in its place."),
     (r"^\s*begin\b", "Leave BEGIN and END out: a rule is one query."),
 )
 """Of a query without its texts: how a mistake looks, the likeliest first, and its cure."""
@@ -215,6 +226,10 @@ BEFORE_TEXT = {
     "binary": "Leave BINARY out: texts are compared as they are written.",
     "~": "Write RLIKE '^F', or LIKE with % for any letters.",
     "format": "Write date_format(day, 'yyyy-MM-dd').",
+    "separator": "Ask the values themselves: array_contains(collect_set(x), 'a').",
+    "zone": "Write from_utc_timestamp(moment, 'Europe/Paris').",
+    "time": "Compare the time as a text: date_format(moment, 'HH:mm') >= '12:30'.",
+    **dict.fromkeys(("timestamp_ltz", "timestamp_ntz"), "Write TIMESTAMP '2024-06-01 12:00:00'."),
     **dict.fromkeys("nebrxf", "Leave the letter before the quotes out: every text is Unicode."),
     **dict.fromkeys(("eq", "ne", "ge", "gt", "lt", "le"), LETTERED),
 }
@@ -241,6 +256,7 @@ COLUMNS = {
         ("day", "month", "year", "quarter", "week", "hour"),
         "Write datediff(a, b) for days, months_between(a, b) for months, year(day) for a part of a day.",
     ),
+    **dict.fromkeys(("casespecific", "uppercase"), "Leave it out: texts are compared as they are written."),
     **dict.fromkeys(("yes", "no", "y", "n", "t", "f"), "Write TRUE or FALSE, or a text in 'quotes'."),
     **dict.fromkeys(
         ("wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "waar", "onwaar"), "Write TRUE or FALSE."

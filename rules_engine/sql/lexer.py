@@ -20,7 +20,7 @@ from rules_engine.errors import Fault, InvalidRule, did_you_mean, raise_all
 from rules_engine.model.canonical import ParameterValue
 from rules_engine.sql import comments
 from rules_engine.sql.allow_list import allowed, refuse
-from rules_engine.sql.cures import BETWEEN_TEXT, is_odd_space, of_character, of_operator, of_text_after
+from rules_engine.sql.cures import BETWEEN_TEXT, OF_PATH, is_odd_space, of_character, of_operator, of_text_after
 from rules_engine.sql.literals import is_invisible, literal
 from rules_engine.sql.short_casts import SIGN, written_out
 from rules_engine.sql.tokens import NOTHING, Kind, Token, all_tokens, tokens
@@ -203,8 +203,16 @@ def _neighbours(before: Token, token: Token) -> Iterator[Fault]:
         yield from _text_after(before, token)
     if token.kind is Kind.QUOTED and before.kind is Kind.QUOTED and before.end == token.start:
         yield refuse("SQL-010", token.start)
-    if token.kind is Kind.PARAMETER and before.end == token.start and before.text[-1] not in "(,=<>+-*/%|&^~":
+    if _is_path(before, token):
+        yield refuse("SQL-015", token.start, name="':'", hint=OF_PATH)
+    elif token.kind is Kind.PARAMETER and before.end == token.start and before.text[-1] not in "(,=<>+-*/%|&^~":
         yield refuse("SQL-016", token.start, name=f"'{before.text[:20]}' without a space", hint=BETWEEN_TEXT)
+
+
+def _is_path(before: Token | None, token: Token) -> bool:
+    """Whether a colon stands between a name and another, as before a part of a value: address:city."""
+    named = before is not None and before.kind in {Kind.WORD, Kind.QUOTED} and before.end == token.start
+    return named and token.kind is Kind.PARAMETER
 
 
 def _text_after(before: Token, token: Token) -> Iterator[Fault]:
@@ -221,7 +229,8 @@ def _nesting(found: tuple[Token, ...]) -> Iterator[Fault]:
     """Brackets and CASEs, which Spark's parser goes down alike."""
     limit, opened = allowed().limits.nesting, list[str]()
     for before, token in zip((None, *found), found, strict=False):
-        word = token.word if token.kind is not Kind.QUOTED and not (before and before.text == ".") else ""
+        field = before is not None and before.text == "." and token.kind is Kind.WORD
+        word = token.word if token.kind is not Kind.QUOTED and not field else ""
         if word in {"(", "case"}:
             opened.append(word)
             if len(opened) == limit + 1:
@@ -238,8 +247,8 @@ def _nesting(found: tuple[Token, ...]) -> Iterator[Fault]:
 
 
 def _parameter_faults(found: Collection[Token], values: Mapping[str, ParameterValue]) -> Iterator[Fault]:
-    for token in found:
-        if token.kind is Kind.PARAMETER:
+    for before, token in zip((None, *found), found, strict=False):
+        if token.kind is Kind.PARAMETER and not _is_path(before, token):
             name = token.word.removeprefix(":")
             if name not in values:
                 hint = did_you_mean(name, values)

@@ -7,6 +7,7 @@ import re
 from rules_engine.sql.cures import CASTS
 
 READING = (
+    (r"of the type \"SELECT\"", "Write the values alone: country IN ('FR', 'BE')."),
     (r"data ?type|DATATYPE", CASTS),
     (r"DATETIME_UNIT", "Write the unit without quotes: timestampdiff(DAY, a, b)."),
     (r"'\.\d{4}'", "Write a day as DATE '2024-06-01'."),
@@ -75,6 +76,13 @@ TYPES = (
     (
         r" (AND|OR) .*incompatible types .*\"BOOLEAN\"",
         "NOT, AND and OR take conditions: compare the value with something.",
+    ),
+    (r"number of columns or variables assigned or aliased", "Name every column of it, or none: FROM t AS x."),
+    (r"(GROUP|ORDER) BY position", "Name the column in place of its number."),
+    (
+        r"with name `\w+`(\.`\w+`)? cannot be resolved",
+        "A query sees its own columns and those of the query around it, of none further out: join the frames in one "
+        "query, or bring the column along in a derived table.",
     ),
     (r"requires \d+ parameters? but", "Give it as many as docs/rule-sql.md shows."),
 )

@@ -124,6 +124,8 @@ PREDICATES = """
     spend between 1 and 5 and spend = 7                                          | SQL-906 | beyond a range
     joined < DATE '2020-01-01' and joined >= DATE '2024-01-01'                   | SQL-906 | no day is both
     active or (spend < -2 and spend > -1)                                        | SQL-906 | a part that counts for nothing
+    person_id in (select order_id from orders where visits > 3)                  | SQL-916 | no column of orders: it is people's
+    exists (select 1 from orders o where o.person_id = people.person_id and country is null) | SQL-916 | of any form
     country <> 'FR' or country <> 'BE'                                           | SQL-915 | NOT IN was meant
     spend <> 1 or (active or 2 <> spend)                                         | SQL-915 | two numbers that are not it
     lower(country) = 'FR'                                                        | SQL-906 | no text in small letters is in capitals

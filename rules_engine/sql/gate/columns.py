@@ -62,6 +62,7 @@ class Columns:
             if parts[0] in around.variables:
                 return Cell()
             if found := found_in(around, parts):
+                self._from_outside(node, scope, found[0][0])
                 return self._found(node, scope if depth else None, parts, found)
             if len(parts) == 1 and parts[0] in around.aliases:
                 return around.aliases[parts[0]]
@@ -83,6 +84,23 @@ class Columns:
             inside.outer.append(node)
         self.use(cell)
         return cell
+
+    def _from_outside(self, node: exp.Column, scope: Scope, owner: Relation | None) -> None:
+        """Refuse what a query of IN, or of one value, returns of the row outside: a column of its own is meant."""
+        outside = owner is not None and owner not in scope.relations and len(node.parts) == 1
+        if owner is not None and outside and _is_returned(node) and (known := _seen(scope)):
+            hint = f"It is one of the row outside, of '{owner.alias}': return a column of {known}."
+            self.refuse("SQL-122", node, node.name.lower(), known=known, hint=hint)
+
+    def captured(self, node: exp.Expr, scope: Scope) -> None:
+        """Warn of a condition of a sub-query that holds nothing but columns of the row outside, by bare names."""
+        columns = [*node.find_all(exp.Column)]
+        owners = [self.owners.get(id(column)) for column in columns]
+        known = _seen(scope)
+        bare = bool(known) and all(len(column.parts) == 1 for column in columns)
+        if bare and columns and (owner := owners[0]) and not {None, *scope.relations}.intersection(owners):
+            name = columns[0].name
+            self.warnings.append(refuse("SQL-916", position(node), name=name, known=known, found=owner.alias))
 
     def use(self, cell: Cell) -> None:
         """Note that the rule reads a column of a frame."""
@@ -120,6 +138,22 @@ class Columns:
             return COLUMNS.get(parts[0]) or did_you_mean(parts[0], scope.names()) or of_column(parts[0])
         own = [c for s in scope.chain() for r in s.relations if r.alias == parts[0] for c in r.columns or ()]
         return did_you_mean(parts[1], own) or f"It has {enumerated(own)}."
+
+
+def _seen(scope: Scope) -> str:
+    """The relations of a query by their names; empty where it has none, or their columns are not known."""
+    sure = all(relation.columns is not None for relation in scope.relations)
+    return enumerated([f"'{relation.alias}'" for relation in scope.relations]) if sure else ""
+
+
+def _is_returned(node: exp.Expr) -> bool:
+    """Whether a value stands behind SELECT, of a query that is asked for values: of IN, or one in brackets."""
+    while node.parent is not None and not isinstance(node.parent, exp.Query):
+        node = node.parent
+    query = node.parent
+    if not isinstance(query, exp.Select) or not any(node is item for item in query.expressions):
+        return False
+    return not isinstance(query.find_ancestor(exp.Exists, exp.From, exp.Join, exp.In, exp.Select), exp.Exists)
 
 
 def enumerated(names: Sequence[str], most: int = 8) -> str:

@@ -231,6 +231,8 @@ class Names(Columns):
         parts = [self.cell(child, scope).terms for child in operands(node)]
         if isinstance(node, exp.Predicate) and isinstance(node, exp.Binary):
             self.itself(node)
+        if isinstance(node, exp.Predicate) and scope.parent is not None:
+            self.captured(node, scope)
         return Cell(self._terms(node, parts))
 
     def _terms(self, node: exp.Expr, parts: Sequence[int]) -> int:
