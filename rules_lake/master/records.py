@@ -17,7 +17,7 @@ from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.lake.text_faults import shape
 from rules_lake.landing.manifest import checked
 from rules_lake.landing.place import MANIFEST, Place
-from rules_lake.master.roles import derived, readings
+from rules_lake.master.roles import GENERATION, NAMES, derived, generation, readings
 from rules_lake.master.settings import Outside, Settings, Source
 from rules_lake.master.standardise import moment
 
@@ -286,4 +286,7 @@ def _of_source(source: Source, raw: pa.Table, roles: frozenset[str]) -> pa.Table
             values = raw[role].combine_chunks().dictionary_encode()
             read_values = pa.array(map(read, values.dictionary.to_pylist()), pa.string())
             cells[role] = pc.take(read_values, values.indices)
+    names = [raw[role].to_pylist() for role in NAMES if role in roles]
+    if names:
+        cells[GENERATION] = pa.array(map(generation, zip(*names, strict=True)), pa.string())
     return pa.table(cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rules_lake.master import standardise
@@ -23,6 +23,16 @@ PERSONAL = frozenset(ROLES) - {"country", "region", "sex"}
 def _letter(text: Cell) -> Cell:
     found = standardise.folded(text)
     return found[0] if found else None
+
+
+NAMES = ("given_name", "family_name")
+GENERATION = "generation"
+"""Whether the one or the other of :data:`NAMES`, as it came, says junior or senior: read of both together."""
+
+
+def generation(names: Iterable[Cell]) -> Cell:
+    """The first that any of these says."""
+    return next(filter(None, map(standardise.generation, names)), None)
 
 
 def readings(day_first: bool) -> Mapping[str, Read]:

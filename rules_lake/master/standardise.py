@@ -65,12 +65,25 @@ def name(text: str | None) -> str | None:
     """
     A name without titles and suffixes.
 
-    >>> name("Dr. Anna-Maria  PETIT jr."), name("n/a")
-    ('anna maria petit', None)
+    >>> name("Dr. Anna-Maria  PETIT jr."), name("Petit III"), name("n/a")
+    ('anna maria petit', 'petit', None)
     """
     found = (folded(text) or "").split()
-    kept = [word for word in found if word not in words()["titles"]] or found
+    of_the_name = found[:-1] if generation(text) else found
+    kept = [word for word in of_the_name if word not in words()["titles"]] or found
     return " ".join(kept) or None
+
+
+@lru_cache(maxsize=MEMORY)
+def generation(text: str | None) -> str | None:
+    """
+    Which of several of one name, by the last word of it.
+
+    >>> generation("Reed jr."), generation("Reed II"), generation("Reed Sr"), generation("Reed"), generation("Junior")
+    ('junior', 'junior', 'senior', None, None)
+    """
+    *before, last = (folded(text) or "").split() or [""]
+    return words()["generations"].get(last) if before else None
 
 
 @lru_cache(maxsize=MEMORY)
@@ -113,13 +126,13 @@ def code(text: str | None) -> str | None:
     """
     An identifier, post code or the like: capitals and digits alone; one sign over and over is none.
 
-    >>> code(" ab-12 34 "), code("000000000"), code("2000.0"), code("not known"), code("АВ 12")
-    ('AB1234', None, '2000', None, 'АВ12')
+    >>> code(" ab-12 34 "), code("000000000"), code("2000.0"), code("not known"), code("АВ 12"), code("756.12.00")
+    ('AB1234', None, '2000', None, 'АВ12', '7561200')
     """
     if text is None:
         return None
     plain = unicodedata.normalize("NFKC", text).strip().upper()
-    found = _NOT_WORD.sub("", re.sub(r"\.0+$", "", plain))
+    found = _NOT_WORD.sub("", re.sub(r"^(\d+)\.0+$", r"\1", plain))
     blank = not found or found.lower() in _PLACEHOLDERS_JOINED or (len(found) > 2 and len(set(found)) == 1)
     return None if blank else found
 
@@ -127,13 +140,16 @@ def code(text: str | None) -> str | None:
 @lru_cache(maxsize=MEMORY)
 def email(text: str | None) -> str | None:
     """
-    An e-mail address in small letters, or None where it is none, or nobody's.
+    An e-mail address in small letters, its mailbox without a tag; None where it is none, or nobody's.
 
     >>> email(" Ann@Example.ORG "), email("none@example.org"), email("no.email@example.org"), email("ann at home")
     ('ann@example.org', None, None, None)
+    >>> email("ann+bank@example.org"), email("mailto:ann@example.org")
+    ('ann@example.org', 'ann@example.org')
     """
-    found = (text or "").strip().lower()
-    person, _, place = found.partition("@")
+    person, _, place = (text or "").strip().lower().removeprefix("mailto:").partition("@")
+    person = person.partition("+")[0] or person
+    found = f"{person}@{place}"
     nobody = folded(person) is None or _NOT_WORD.sub("", person) in {"noemail", "noreply", "nomail"}
     return None if nobody or "." not in place or " " in found else found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rules_lake.master.records import Records
 from rules_lake.master.roles import ROLES, readings
 from rules_lake.master.settings import Settings, Survivor
-from rules_lake.master.standardise import moment
+from rules_lake.master.standardise import iso_day, moment
 
 ADDRESS = tuple("house_number street street_2 city region postcode country".split())
 """These survive together, from one record: the street of one and the town of another is nobody's address."""
@@ -41,7 +41,7 @@ class Survivorship:
         day_first = {source.name: source.day_first for source in settings.sources}
         moments = zip(records.raw["updated"].to_pylist(), (key[0] for key in records.keys), strict=True)
         self._moments = [moment(text or "", day_first[source]) or "" for text, source in moments]
-        self._read = readings(all(day_first.values()))
+        self._readings = {name: readings(first) for name, first in day_first.items()}
         asked = {name: how for name, how in settings.survivorship.items() if name in ADDRESS}
         self._address = () if asked else tuple(name for name in ADDRESS if name in settings.columns)
 
@@ -55,16 +55,14 @@ class Survivorship:
 
     def _fullest(self, rows: Sequence[int]) -> int:
         """The record whose address is taken: of those that have most of it to within a cell, the newest."""
-        cells = [(self._read[name], self._cells[name]) for name in self._address]
-        filled = {row: sum(read(column[row]) is not None for read, column in cells) for row in rows}
+        filled = {row: sum(self._read(name, row) is not None for name in self._address) for row in rows}
         most = max(filled.values())
         return min((row for row in rows if filled[row] >= most - 1 and filled[row]), key=self._newest, default=rows[0])
 
     def _kept(self, name: str, rows: Sequence[int]) -> Kept:
         cells = self._cells[name]
-        read = self._read.get(name, _as_it_is)
         filled = [row for row in rows if cells[row] is not None]
-        known = [row for row in filled if read(cells[row]) is not None] if len(filled) > 1 else filled
+        known = [row for row in filled if self._read(name, row) is not None] if len(filled) > 1 else filled
         known = known or filled
         if not known:
             return Kept(None, None)
@@ -79,17 +77,18 @@ class Survivorship:
             return lambda row: (-len(cells[row] or ""), *self._newest(row))
         if how is Survivor.SOURCE_PRIORITY:
             return lambda row: (self._priority[self._keys[row][0]], *self._newest(row))
-        read = self._read.get(name, _as_it_is)
-        counted = Counter(read(cells[row]) for row in known)
-        return lambda row: (-counted[read(cells[row])], *self._newest(row))
+        counted = Counter(self._read(name, row) for row in known)
+        return lambda row: (-counted[self._read(name, row)], *self._newest(row))
+
+    def _read(self, name: str, row: int) -> str | None:
+        """A cell as it is compared, by the source that wrote it; a day that no calendar has is none."""
+        cell, read = self._cells[name][row], self._readings[self._keys[row][0]].get(name)
+        found = read(cell) if read else cell
+        return found if name != "birth_date" or iso_day(found) else None
 
     def _newest(self, row: int) -> tuple[object, ...]:
         """Newest first; then the source that is believed first, then the first key."""
         return (_backwards(self._moments[row]), self._priority[self._keys[row][0]], self._keys[row])
-
-
-def _as_it_is(text: str | None) -> str | None:
-    return text
 
 
 def _how(settings: Settings, name: str) -> Survivor:

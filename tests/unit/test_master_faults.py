@@ -172,6 +172,23 @@ def test_a_placeholder_survives_nothing(tmp_path: Path) -> None:
     assert [kept[name].value for name in ("given_name", "family_name", "email")] == ["Ann", "Reed", "b@x.example"]
 
 
+def test_a_day_survives_as_its_source_wrote_it(tmp_path: Path) -> None:
+    """Not the newest day, if no calendar has it; and what most say, whichever of day and month each source puts first."""
+    born = (
+        SOURCE
+        + 'birth_date = "born"\n[sources.us]\npath = "us.csv"\nkey = "id"\nday_first = false\nupdated = "changed"\n'
+    )
+    body = tomllib.loads(born + '[sources.us.roles]\nbirth_date = "born"\n')
+    crm = "id,first,last,mail,born,changed\n1,Ann,Reed,,01/02/1970,2024-01-01\n2,Ann,Reed,,2/1/1970,2024-01-02\n3,Ann,Reed,,31/02/1970,2024-01-03\n"
+    us = "id,born,changed\n1,01/02/1970,2024-01-01\n"
+    for name, text in (("crm.csv", crm), ("us.csv", us)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    said = parse(body, str(tmp_path))
+    survivorship = Survivorship(said, records.read(said, DAY))
+    assert survivorship.of([2, 0])["birth_date"].value == "01/02/1970"
+    assert survivorship.of([0, 1, 3])["birth_date"].value == "2/1/1970"
+
+
 @pytest.mark.parametrize(("there", "apart"), [("abc", {("b", "c")}), ("ac", {("a", "c")}), ("ab", set())])
 def test_what_was_decided_different_stays_so(there: str, apart: set[tuple[str, str]]) -> None:
     """A and B same, B and C different: C is kept from A, though B is absent."""

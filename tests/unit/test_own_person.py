@@ -7,8 +7,8 @@ from functools import cache
 import duckdb
 import pytest
 
-from rules_lake.master import comparing
-from rules_lake.master.roles import derived, readings
+from rules_lake.master import comparing, own_person
+from rules_lake.master.roles import GENERATION, NAMES, derived, generation, readings
 from tests.spec.table import Row, cases
 
 ROLES = frozenset({"given_name", "family_name", "birth_date", "email"})
@@ -28,12 +28,21 @@ PAIRS = """
     Ann, Reed, 1950-01-02, ann@a.example         | William, Reed, 1981-09-30, will@b.example    | given name and birth date differ                | a household
     Ann, Reed, 1950-01-02, reed@a.example        | William, Reed, 1981-09-30, reed@a.example    | given name and birth date differ                | one that shares all it can
     Ann, Reed, -, reed@a.example                 | William, Reed, 1981-09-30, reed@a.example    | neither agrees                                  | a day that nobody gave says less
+    William, Reed Sr, 1950-01-02, reed@a.example | William, Reed jr., 1950-01-02, reed@a.example | junior and senior                              | one of the dates is the other's
+    William, Reed II, 1981-09-30, reed@a.example | William, Reed Jr, 1981-09-30, reed@a.example | birth date agrees                               | two words for one
+    William, Reed Jr, 1981-09-30, reed@a.example | William, Reed, 1981-09-30, reed@a.example    | birth date agrees                               | not everybody writes it
 """
 
 AT_HOME = """
     one                                                 | other                                                | is                                              | because
     ----------------------------------------------------+------------------------------------------------------+-------------------------------------------------+---------------------------------------
     William, Reed, 1950-01-02, bill@a.example, Bath, m  | William, Reed, 1981-09-30, will.r@b.example, Bath, m | given name agrees, birth date and e-mail differ | a father and a son
+    William, Reed, 1950-01-02, -, Bath, m               | William, Reed, 1981-09-30, will.r@b.example, Bath, m | given name agrees, a generation apart           | of whom the father has no e-mail
+    W., Reed, 1950-01-02, -, Bath, m                    | William, Reed, 1981-09-30, -, Bath, m                | given name agrees, a generation apart           | an initial
+    William, Reed, 1950-01-02, reed@a.example, Bath, m  | William, Reed, 1981-09-30, reed@a.example, Bath, m   | given name agrees, birth date differs           | one mailbox is mostly one person's
+    William, Reed, 1951-09-30, -, Bath, m               | William, Reed, 1981-09-30, -, Bath, m                | birth date agrees                               | a digit that slipped
+    William, Reed, 1968-09-30, -, Bath, m               | William, Reed, 1981-01-02, -, Bath, m                | given name agrees, birth date differs           | too near for a father
+    William, Reed, 1901-09-30, -, Bath, m               | William, Reed, 1981-01-02, -, Bath, m                | given name agrees, birth date differs           | too far for one
     William, Reed, 1950-01-02, bill@a.example, Bath, m  | William, Reed, 1981-09-30, will.r@b.example, York, m | given name agrees, nothing else                 | namesakes in two towns
     Marta, Vega, 1974-03-26, vega@a.example, Bath, f    | Ramon, Vega, 1974-03-26, vega@a.example, Bath, m     | given name and sex differ                       | twins of one address
     Marta, Vega, 1974-03-26, vega@a.example, Bath, w    | Ramon, Vega, -, vega@a.example, Bath, m              | given name and sex differ                       | partners, of whom one gave no day
@@ -66,7 +75,9 @@ def test_what_a_sex_and_a_place_say_of_a_person(row: Row) -> None:
 
 def _said_of(row: Row, roles: frozenset[str]) -> object:
     """The label of the level that a pair reaches."""
-    (person,) = [each for each in comparing.comparisons(roles) if _said(each)["output_column_name"] == comparing.PERSON]
+    (person,) = [
+        each for each in comparing.comparisons(roles) if _said(each)["output_column_name"] == own_person.PERSON
+    ]
     levels = _said(person)["comparison_levels"]
     whens = " ".join(
         f"WHEN {level['sql_condition']} THEN '{level['label_for_charts']}'"
@@ -106,6 +117,9 @@ def _record(cells: str) -> dict[str, str | None]:
     names = ("given_name", "family_name", "birth_date", "email", "city", "sex")
     said = dict(zip(names, (None if cell.strip() == "-" else cell.strip() for cell in cells.split(",")), strict=False))
     roles = {name: read[name](cell) for name, cell in said.items()}
-    return roles | {
-        column.name: column.make(*(roles[need] for need in column.needs)) for column in derived(frozenset(roles))
-    }
+    names = [cell for name, cell in said.items() if name in NAMES]
+    return (
+        roles
+        | {GENERATION: generation(names)}
+        | {column.name: column.make(*(roles[need] for need in column.needs)) for column in derived(frozenset(roles))}
+    )
