@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.columns import OnBreach
@@ -29,6 +30,16 @@ def share(part: int, whole: int) -> str:
     """
     percent = 100 * part / whole if whole else 0
     return f"{part:,} of {whole:,} rows ({_digits(percent)} %)"
+
+
+def exceeds(part: int, allowed: float, whole: int) -> bool:
+    """
+    Whether a part is more than the share that is allowed, as it is written.
+
+    >>> exceeds(29, 0.29, 100), exceeds(30, 0.29, 100), exceeds(0, 0.0, 0)
+    (False, True, False)
+    """
+    return part > Decimal(str(allowed)) * whole
 
 
 def percent(part: float) -> str:

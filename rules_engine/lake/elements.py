@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.lake.breaches import Breach, percent, share
+from rules_engine.lake.breaches import Breach, exceeds, percent, share
 from rules_engine.lake.codes import NULLS, PATTERN, RANGE, VALUES
 from rules_engine.lake.used import Used
 from rules_engine.model.columns import AS_OF, DAYS, NUMBERS, Column
@@ -181,7 +181,7 @@ def breaches(
     lake: Lake, frame: Frame, data: DataFrame, asked: Sequence[Measure], rows: int, wrong: Sequence[int], used: Used
 ) -> Iterator[Breach]:
     """Every measure of which more rows are wrong than may be."""
-    broken = {at: each for at, each in enumerate(asked) if wrong[at] > each.allowed * rows}
+    broken = {at: each for at, each in enumerate(asked) if exceeds(wrong[at], each.allowed, rows)}
     examples = _examples(data, broken)
     for at, each in broken.items():
         column, what = each.column, f"{share(wrong[at], rows)} are {each.what}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules_engine.errors import Fault
 from rules_engine.lake import uniqueness
-from rules_engine.lake.breaches import Breach, percent, share
+from rules_engine.lake.breaches import Breach, exceeds, percent, share
 from rules_engine.lake.codes import ORPHANS
 from rules_engine.lake.used import Used
 from rules_engine.model.frames import Frame, Lake
@@ -43,7 +43,7 @@ def breaches(lake: Lake, frame: Frame, data: DataFrame, subjects: DataFrame, use
     counts = F.count(F.lit(1)).alias("orphans"), F.min("key").alias("example")
     found: Any = lost.agg(*counts, F.count_distinct("key").alias("keys")).first()
     allowed, rows = frame.orphans or 0.0, data.count() if found["orphans"] else 0
-    if found["orphans"] <= allowed * rows:
+    if not exceeds(found["orphans"], allowed, rows):
         return
     may = "none may be" if allowed == 0 else f"{percent(allowed)} may be"
     what = f"{share(found['orphans'], rows)} are of no '{lake.subject}', and {may} (orphans)"

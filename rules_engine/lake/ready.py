@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.lake.codes import COLUMN, TYPE
+from rules_engine.lake.keys import joinable
 from rules_engine.model.frames import Lake
 from rules_engine.model.joint_holdings import PRIMARY, SECONDARY, JointHoldings
 
@@ -13,9 +16,15 @@ if TYPE_CHECKING:
 
 
 def ready_frames(lake: Lake, frames: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
-    """What the declaration says is made of other frames, by name, which are views already; reads no rows."""
+    """
+    What the declaration says is made of other frames, by name, which are views already; reads no rows.
+
+    Raises:
+        RunRefused: If a frame has not the columns that it is made of, or a type is looked up by keys of two types.
+    """
     if (holdings := lake.holdings) is None:
         return {}
+    raise_all(RunRefused, _faults(lake, holdings, frames))
     source, session = lake.frame(holdings.frame), next(iter(frames.values())).sparkSession
     type_ = f"`{holdings.product_type}`" if holdings.product_type else "CAST(NULL AS STRING)"
     if holdings.look_up[0]:
@@ -23,6 +32,22 @@ def ready_frames(lake: Lake, frames: Mapping[str, DataFrame]) -> dict[str, DataF
     parts = (f"`{source.subject_key}` AS holder", f"`{holdings.product}` AS product", f"{type_} AS type")
     rows = session.sql(f"SELECT {', '.join(parts)}, `{holdings.role}` AS role FROM `{source.name}`")
     return {holdings.name: _holders(holdings, rows, lake.subject_key)}
+
+
+def _faults(lake: Lake, holdings: JointHoldings, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:
+    """What the declaration does not say of columns, the files do."""
+    types = {name: {c.lower(): t for c, t in frames[name].dtypes} for name in holdings.reads(lake.frames)}
+    for name, columns in holdings.reads(lake.frames).items():
+        for column in sorted(columns - set(types[name])):
+            what = f"it has no column '{column}', which [holdings] names."
+            yield Fault(f"Frame '{name}'", what, did_you_mean(column, types[name]), COLUMN)
+    if holdings.look_up[0]:
+        other, of = lake.frame(holdings.look_up[0]), lake.frame(holdings.frame)
+        key = other.key[0].lower()
+        here, there = types[of.name].get(key), types[other.name].get(key)
+        if here and there and not joinable(here, there):
+            what = f"its '{key}' is {here}, that of '{other.name}', by which [holdings] looks types up, is {there}."
+            yield Fault(f"Frame '{of.name}'", what, "Keys join only where their types are the same.", TYPE)
 
 
 def _looked_up(lake: Lake, frame: str, column: str) -> str:

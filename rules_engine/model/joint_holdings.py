@@ -82,9 +82,12 @@ def joint_holdings(said: Mapping[str, Any] | None, subject: str) -> JointHolding
     raise_all(RunRefused, _faults(said))
     texts = {word: str(said.get(word, "")) for word in ("frame", "product", "role", "product_type")}
     name = str(said.get("name") or f"{subject.removesuffix('s')}_holdings")
-    return JointHoldings(
-        **texts, name=name, primary=tuple(map(str, said["primary"])), secondary=tuple(map(str, said["secondary"]))
-    )
+    return JointHoldings(**texts, name=name, primary=_roles(said["primary"]), secondary=_roles(said["secondary"]))
+
+
+def _roles(said: Iterable[Any] | None) -> tuple[str, ...]:
+    """Values of the role as Spark writes them as texts."""
+    return tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in said or ())
 
 
 def _faults(said: Mapping[str, Any]) -> Iterable[Fault]:
@@ -95,9 +98,10 @@ def _faults(said: Mapping[str, Any]) -> Iterable[Fault]:
         if not isinstance(said.get(word), str) or not said[word]:
             yield Fault(WHICH, f"it does not say its {word}.", f'Write {word} = "…".')
     for word in ("primary", "secondary"):
-        if not isinstance(said.get(word), list) or not said[word]:
+        listed = said.get(word)
+        if not isinstance(listed, list) or not listed or not all(isinstance(each, str | bool | int) for each in listed):
             yield Fault(WHICH, f"it does not say which roles are {word}.", f'Write {word} = ["…"].')
-    both = {*map(str, said.get("primary") or ())} & {*map(str, said.get("secondary") or ())}
+    both = {*_roles(said.get("primary"))} & {*_roles(said.get("secondary"))}
     if both:
         yield Fault(WHICH, f"it says {', '.join(sorted(both))} is primary and secondary.", "Take it out of one.")
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal, localcontext
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 import pyarrow as pa
@@ -51,7 +51,14 @@ def _band(policy: Policy) -> Callable[[Any], Any]:
 
 
 def _from_edge(edges: tuple[Any, ...], value: Any) -> Any:
-    """The greatest edge that is not above the value; the first one of what is below all."""
+    """
+    The greatest edge that is not above the value; the first one of what is below all. NaN is in no band.
+
+    >>> _from_edge((10, 20), 25), _from_edge((10, 20), 5), _from_edge((10, 20), float("nan"))
+    (20, 10, nan)
+    """
+    if isinstance(value, float) and isnan(value):
+        return value
     day = value.date() if isinstance(value, datetime) else value
     exact: list[Any] = [Decimal(str(edge)) for edge in edges] if isinstance(day, Decimal) else list(edges)
     edge = exact[max(bisect_right(exact, day) - 1, 0)]

@@ -143,6 +143,33 @@ def test_rules_name_it_like_any_frame(evaluator: SparkEvaluator, tmp_path: Path)
     assert {*evaluator.snapshots(AS_OF)} == {"customers", "disp", "products"}
 
 
+def test_a_role_that_is_a_truth(spark: SparkSession, tmp_path: Path) -> None:
+    """The source says who is the owner by true and false."""
+    put(
+        written(tmp_path) / "disp",
+        {
+            "contract": ["C1", "C1"],
+            "client": pa.array([1, 2], pa.int64()),
+            "says": pa.array([True, False]),
+            "product_code": ["A", "A"],
+        },
+    )
+    said = DECLARED.replace('says = "string"', 'says = "boolean"').replace('["OWNER"]', "[true]")
+    said = said.replace('["DISPONENT", "PAYER"]', "[false]")
+    evaluator = SparkEvaluator(spark, declaration.parse(said, str(tmp_path)))
+    evaluator.snapshots(AS_OF)
+    found = {row["customer_id"]: row["role"] for row in evaluator.spark.table("customer_holdings").collect()}
+    assert found == {1: "PRIMARY", 2: "SECONDARY"}
+
+
+def test_a_look_up_by_keys_of_two_types(spark: SparkSession, tmp_path: Path) -> None:
+    """Refused as keys of subjects are, with both types."""
+    put(written(tmp_path) / "products", {"product_code": pa.array([1, 2], pa.int32()), "kind": ["SAVINGS", "LOAN"]})
+    said = DECLARED.replace('product_code = "string"\nkind', 'product_code = "int"\nkind')
+    with pytest.raises(RunRefused, match=r"'disp': its 'product_code' is string, that of 'products', .* is int\."):
+        SparkEvaluator(spark, declaration.parse(said, str(tmp_path))).snapshots(AS_OF)
+
+
 WRONG = """
     instead of             | says                      | told                                                      | because
     -----------------------+---------------------------+-----------------------------------------------------------+-----------------------------------
@@ -150,6 +177,7 @@ WRONG = """
     product = "contract"   | product = "contracts"     | the frame 'disp' has no column 'contracts'. Did you mean  | a column that is not declared
     product = "contract"   |                           | it does not say its product.                              | what is held is not said
     primary = ["OWNER"]    | primary = []              | it does not say which roles are primary.                  | nobody would be primary
+    primary = ["OWNER"]    | primary = [["OWNER"]]     | it does not say which roles are primary.                  | a list within a list
     primary = ["OWNER"]    | primary = ["PAYER"]       | it says PAYER is primary and secondary.                   | a role that is both
     role = "says"          | roll = "says"             | it says 'roll', which means nothing. Did you mean 'role'? | a slip of the finger
     role = "says"          | role = "says"; name = "disp" | its name 'disp' is a frame's, or none.                 | a name that is taken
