@@ -17,7 +17,7 @@ Pair = tuple[int, int]
 """Two rows, the smaller first."""
 
 LOOKED_INTO = 200
-"""Records of a component up to which each pair inside is scored; a larger one is too big anyway."""
+"""Records that links hold together up to which each pair is scored at once; of more, what comes of joining them is."""
 
 
 class Refusal(StrEnum):
@@ -135,7 +135,27 @@ def joined(
     """
     ordered = sorted(links, key=lambda link: (not link.decided, -link.probability, link.left, link.right))
     decided = {(min(pair), max(pair)) for pair in different}
-    apart = {pair for pair, likely in inside(_chained_pairs(len(singles), ordered)).items() if likely < weakest}
+    chained = _chained(len(singles), ordered)
+    known = {(link.left, link.right) for link in ordered}
+    large = {row for rows in chained if len(rows) > LOOKED_INTO for row in rows}
+    asked = [pair for rows in chained if len(rows) <= LOOKED_INTO for pair in combinations(rows, 2)]
+    apart: set[Pair] = set()
+    while True:
+        fresh = [pair for pair in asked if pair not in known]
+        weak = {pair for pair, likely in inside(fresh).items() if likely < weakest} if fresh else set()
+        known.update(fresh)
+        apart |= weak
+        clusters = _greedy(singles, ordered, decided, apart, largest)
+        groups = [rows for rows in clusters.members().values() if 2 < len(rows) <= LOOKED_INTO and rows[0] in large]
+        asked = [pair for rows in groups for pair in combinations(rows, 2)]
+        if known.issuperset(asked):
+            return clusters
+
+
+def _greedy(
+    singles: Sequence[str | None], ordered: Sequence[Link], decided: set[Pair], apart: set[Pair], largest: int
+) -> Clusters:
+    """Links joined in their order, but for those that would put together what is known to be apart."""
     joining = _Joining(len(singles), singles)
     clusters = Clusters([])
     for link in (link for link in ordered if link.decided):
@@ -187,9 +207,9 @@ def parted(rows: int, links: Iterable[Pair], groups: Iterable[Sequence[int]]) ->
     return [(a, b) for a, b in pairs if joining.root[a] != joining.root[b]]
 
 
-def _chained_pairs(rows: int, links: Sequence[Link]) -> list[Pair]:
+def _chained(rows: int, links: Sequence[Link]) -> list[list[int]]:
     """
-    Pairs that are together by way of others, were every link to join.
+    Rows that are together, some by way of others, were every link to join.
 
     Where somebody decided that records are one person, the chain is meant: they know more than the records say.
     """
@@ -198,7 +218,5 @@ def _chained_pairs(rows: int, links: Sequence[Link]) -> list[Pair]:
         a, b = joining.root[link.left], joining.root[link.right]
         if a != b:
             joining.join(a, b)
-    linked = {(link.left, link.right) for link in links}
     meant = {joining.root[link.left] for link in links if link.decided}
-    together = (sorted(of) for root, of in joining.rows.items() if 2 < len(of) <= LOOKED_INTO and root not in meant)
-    return [pair for rows_ in together for pair in combinations(rows_, 2) if pair not in linked]
+    return [sorted(of) for root, of in joining.rows.items() if len(of) > 2 and root not in meant]

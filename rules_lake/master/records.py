@@ -93,11 +93,12 @@ def files_of(which: str, path: str, day: str) -> list[Path]:
         RunRefused: If there is none, one is of no format that is read here, or a landed folder is not as it landed.
     """
     said = Path(path.replace("{day}", day))
-    found = [said] if said.exists() else sorted(said.parent.glob(said.name))
+    base = next(parent for parent in said.parents if parent.exists())  # what is there is named, and no pattern
+    found = [said] if said.exists() else sorted(base.glob(str(said.relative_to(base))))
     files: list[Path] = []
     for place in found:
         inside = [p for p in sorted(place.rglob("*")) if p.is_file()] if place.is_dir() else [place]
-        start = place if place == said else place.parent
+        start = place if place == said else base
         files += [p for p in inside if not any(n.startswith((".", "_")) for n in p.relative_to(start).parts)]
     if not files:
         raise RunRefused(Fault(which, f"there is no file {path} of {day}.", "Land it first."))
@@ -152,6 +153,9 @@ def table_of(source: Source, files: list[Path]) -> pa.Table:
 def _unlike(source: Source, files: list[Path], names: list[list[str]]) -> Iterator[Fault]:
     """Columns that one file has and another has not: they would be taken for cells without a value."""
     for file, own in zip(files, names, strict=True):
+        for column in sorted({column for column in own if own.count(column) > 1}):
+            what = f"its file {file.name} has two columns '{column}'."
+            yield Fault(f"Source '{source.name}'", what, "Have each column written under a name of its own.")
         for column in sorted({*names[0]} ^ {*own}):
             has, lacks = (files[0], file) if column in names[0] else (file, files[0])
             what = f"its file {has.name} has a column '{column}', and {lacks.name} has none."

@@ -183,13 +183,13 @@ def _source(name: str, said: Mapping[str, Any], base: str) -> Source:
     }
     plain = {k: v for k, v in said.items() if k not in ("roles", "keep", "path", "format")}
     path = _placed(str(said["path"]), base)
-    kind = said.get("format") or ("csv" if path.endswith(".csv") else "parquet")
+    kind = said.get("format") or ("csv" if path.lower().endswith(".csv") else "parquet")
     return Source(name=name, path=path, format=kind, **columns, **plain)
 
 
 def _keyed(name: str, said: Mapping[str, Any], base: str) -> Keyed:
     path = _placed(str(said["path"]), base)
-    kind = said.get("format") or ("csv" if path.endswith(".csv") else "parquet")
+    kind = said.get("format") or ("csv" if path.lower().endswith(".csv") else "parquet")
     return Keyed(name, **{**said, "path": path, "format": kind})
 
 

@@ -1,12 +1,15 @@
-"""Blocks that are too large bring nobody together, so that pairs grow as records do (R-LAKE-5)."""
+"""Blocks that are too large bring nobody together, and chains that are too long no two who are unlike (R-LAKE-5)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pytest
 
 from rules_lake.master import blocks
 from rules_lake.master.blocks import bounded
+from rules_lake.master.clusters import LOOKED_INTO, Link, Pair, Refusal, joined
 from tests.spec.table import Row, cases
 
 RECORDS = pa.table(
@@ -54,3 +57,16 @@ def test_a_block_that_is_too_large_joins_nothing(row: Row) -> None:
     table, columns = bounded(RECORDS, [row["rule"]], int(row["largest"]))
     fits = [table.column(name).to_pylist() for name in columns.values()]
     assert fits == ([[1 if each == "1" else None for each in row["fits"].split()]] if row["fits"] else [])
+
+
+def test_a_chain_of_any_length_joins_no_two_that_are_unlike() -> None:
+    """R-LAKE-5: each record is like the next and the one after that, and no others."""
+    rows = range(LOOKED_INTO + 50)
+    links = [Link(row, row + 1, 0.99) for row in rows[:-1]]
+
+    def inside(pairs: Iterable[Pair]) -> dict[Pair, float]:
+        return {(a, b): 0.5 if b - a <= 2 else 0.0 for a, b in pairs}
+
+    found = joined([None for _ in rows], links, [], inside, largest=20, weakest=0.001)
+    assert max(of[-1] - of[0] for of in found.members().values()) == 2
+    assert {each.why for each in found.refused} == {Refusal.CHAINED}

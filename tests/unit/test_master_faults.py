@@ -115,6 +115,7 @@ EXTRACTS = [
         "b.csv has none. Did you mean 'Mail'",
     ),
     ("crm.csv", {"crm.csv": GOOD + GOOD.replace("1,Ann", "2,Ann")}, "a header stands among its records"),
+    ("crm.csv", {"crm.csv": GOOD.replace("mail,", "last,")}, "its file crm.csv has two columns 'last'"),
     ("p.parquet", {"p.parquet": pa.table(COLUMNS | {"first": [{"a": 1}]})}, "of type struct<a: int64>"),
     ("p.parquet", {"p.parquet": pa.table(COLUMNS | {"first": [b"\xff"]})}, "of type binary"),
 ]
@@ -133,6 +134,13 @@ def test_a_folder_is_read_whatever_its_name(tmp_path: Path) -> None:
     """What begins with a dot or an underscore is no data within a folder; the folder that is named is meant."""
     found = read(tmp_path, {"_crm/a.csv": GOOD, "_crm/_b.csv": GOOD, "_crm/.c/d.csv": GOOD}, '_crm"\nformat = "csv')
     assert len(found.keys) == 1
+
+
+def test_a_pattern_may_name_folders_too(tmp_path: Path) -> None:
+    """Of what a pattern finds, what begins with an underscore was put aside; endings are read in any letters."""
+    other = GOOD.replace("\n1,", "\n2,")
+    files = {"[a] crm/north/x.CSV": GOOD, "[a] crm/south/x.CSV": other, "[a] crm/_old/x.CSV": other}
+    assert read(tmp_path, files, "[a] crm/*/x.CSV").keys == [("crm", "1"), ("crm", "2")]
 
 
 def test_numbers_that_no_whole_number_holds_stay_texts(tmp_path: Path) -> None:
