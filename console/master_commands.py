@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,8 +72,9 @@ def review(
     """List the pairs that are to be decided, the likeliest first, both records side by side."""
     said = mastering.load(settings)
     chosen = reviewing.newest(said, on)
-    asked = reviewing.questions(said, chosen)
     found = records.read(said, chosen)
+    every = reviewing.questions(said, chosen)
+    asked = reviewing.present(every, found)
     content: list[dict[str, Any]] = []
     pieces: list[RenderableType] = []
     for question in asked[:limit]:
@@ -86,7 +88,11 @@ def review(
             | {"columns": {name: [*both] for name, both in cells.items()}}
         )
     told = f"{len(asked):,} pairs to decide: rules master decide A B same|different --because TEXT"
-    desk.screen.answer({"day": chosen, "to_decide": len(asked), "list": content}, *pieces, told)
+    gone = len(every) - len(asked)
+    left_out = [f"{gone:,} pairs are left out: no source has their records any more."] if gone else []
+    changed = reviewing.changed(said, found, chosen)
+    content_of_all = {"day": chosen, "to_decide": len(asked), "gone": gone, "changed": changed, "list": content}
+    desk.screen.answer(content_of_all, *pieces, *left_out, *changed_lines(changed, chosen), told)
 
 
 @writing
@@ -132,7 +138,8 @@ def why(
         row(drawn, part.name.replace("_", " "), part.level, f"{part.bits:+.1f}")
     row(drawn, "together", f"probability {found.probability:.6f}", f"{found.bits:+.1f}", style="bold")
     files = saved(html, page(found, said.linking)) if html else ()
-    pieces: list[RenderableType] = [drawn, *outcome_lines(found), *(f"Written: {name}" for name in files)]
+    lines = [*outcome_lines(found), *changed_lines(found.changed, chosen)]
+    pieces: list[RenderableType] = [drawn, *lines, *(f"Written: {name}" for name in files)]
     desk.screen.answer({**_content(found), "day": chosen, "files": files}, *pieces)
 
 
@@ -150,6 +157,13 @@ def outcome_lines(found: Any) -> list[str]:
     return [said, f"{decided.who} decided {decided.decision} on {decided.at}: {decided.because}"]
 
 
+def changed_lines(sources: Sequence[str], day: str) -> list[str]:
+    """What is shown is of now, and was linked as of the build."""
+    if not sources:
+        return []
+    return [f"Not as the build of {day} read it: {', '.join(sources)}. Build again to decide by what is shown."]
+
+
 def _content(found: Any) -> dict[str, Any]:
     decided = found.decided
     return {
@@ -159,6 +173,7 @@ def _content(found: Any) -> dict[str, Any]:
         "bits": round(found.bits, 2),
         "parts": [{"compared": p.name, "found": p.level, "bits": round(p.bits, 2)} for p in found.parts],
         "masters": list(found.masters),
+        "changed": list(found.changed),
         "through": [spelt(key) for key in found.through],
         "decided": decided and {"decision": decided.decision, "who": decided.who, "because": decided.because},
     }

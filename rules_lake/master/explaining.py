@@ -13,7 +13,7 @@ from rules_engine.errors import Fault, RunRefused
 from rules_lake.master import folders, model, overrides, tables
 from rules_lake.master.overrides import Override
 from rules_lake.master.records import Key, Records
-from rules_lake.master.reviewing import linked_here, row_of
+from rules_lake.master.reviewing import changed, linked_here, row_of
 from rules_lake.master.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A pair explained: the parts with the prior first, what they come to, and what came of it in a build."""
+    """
+    A pair explained: the parts with the prior first, what they come to, and what came of it in a build.
+
+    ``changed`` names the sources that are others now than the build read: the parts are of what they say now.
+    """
 
     a: Key
     b: Key
@@ -40,6 +44,7 @@ class Why:
     masters: tuple[int | str, int | str]
     decided: Override | None
     through: tuple[Key, ...]
+    changed: tuple[str, ...] = ()
 
     @property
     def together(self) -> bool:
@@ -78,7 +83,8 @@ def explain(settings: Settings, records: Records, day: str, linkage: Linkage, a:
     masters = crosswalk[a]["master_id"], crosswalk[b]["master_id"]
     through = _path(place, a, b) if masters[0] == masters[1] else ()
     pair = (min(a, b), max(a, b))
-    return Why(a, b, parts, round(said["match_probability"], 6), masters, decided.get(pair), through)
+    other = tuple(changed(settings, records, day))
+    return Why(a, b, parts, round(said["match_probability"], 6), masters, decided.get(pair), through, other)
 
 
 def _bits(probability: float) -> float:

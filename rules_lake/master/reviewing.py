@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,17 @@ def questions(settings: Settings, day: str) -> list[Question]:
         if row["outcome"] in TO_DECIDE and (min(a, b), max(a, b)) not in decided:
             found.append(Question(a, b, row["probability"], row["outcome"], (row["master_a"], row["master_b"])))
     return sorted(found, key=lambda question: (-question.probability, question.a, question.b))
+
+
+def present(asked: Sequence[Question], records: Records) -> list[Question]:
+    """Those of which both records are there still: a source without {day} in its path may have changed since."""
+    return [each for each in asked if all(records.place(key) is not None for key in (each.a, each.b))]
+
+
+def changed(settings: Settings, records: Records, day: str) -> list[str]:
+    """The sources that a day's build read otherwise than they are now: what is shown of them is not what was linked."""
+    read = folders.manifest(Path(settings.folder) / day)["sources"]
+    return [source.name for source in settings.sources if read.get(source.name) != records.checksums[source.name]]
 
 
 def linked_here(settings: Settings) -> None:

@@ -98,8 +98,7 @@ def test_a_day_is_built_once_and_never_under_another(tmp_path: Path) -> None:
     land(tmp_path, people(40, 3))
     assert not build(said, "2024-06-03").was_there
     before = files(Path(said.folder))
-    assert build(said, "2024-06-03").was_there
-    assert files(Path(said.folder)) == before
+    assert (build(said, "2024-06-03").was_there, files(Path(said.folder))) == (True, before)
     land(tmp_path, people(41, 3))
     with pytest.raises(RunRefused, match="--replace"):
         build(said, "2024-06-03")
@@ -198,13 +197,19 @@ def test_commands_build_ask_decide_and_explain(tmp_path: Path) -> None:
     rules = RulesCommand(tmp_path / "home", {"RULES_MASTER": str(tmp_path / "master.toml")})
     said = settings(tmp_path)
     twin = people(30, 3)[0]
-    land(tmp_path, [*people(30, 3), replace(twin, number=31, given="Wanda", national_id=None, email=None, phone=None)])
+    everybody = [*people(30, 3), replace(twin, number=31, given="Wanda", national_id=None, email=None, phone=None)]
+    land(tmp_path, everybody)
     built = rules.json("master", "build", "--day", "2024-06-03")
     assert built["records"] == {"crm": 31, "web": 21}
     asked = rules.json("master", "review", "--limit", 50)
     assert built["to_decide"] == asked["to_decide"] == len(asked["list"])
     shown = rules.fine("master", "review", "--limit", 50)
     assert str(twin.family) not in shown
+    land(tmp_path, people(2, 3))
+    now = rules.fine("master", "review")
+    assert "pairs are left out: no source has their records any more." in now
+    assert "Not as the build of 2024-06-03 read it: crm, web." in now
+    land(tmp_path, everybody)
     code, faults = rules.refused("master", "decide", "crm:c1", "crm:c99", "same", "--because", "they telephoned")
     assert (code, faults[0]["which"]) == (5, "Record crm:c99")
     assert rules.refused("master", "decide", "crm:c1", "crm:c31", "perhaps", "--because", "so")[0] == 5
