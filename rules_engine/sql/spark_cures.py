@@ -81,8 +81,8 @@ TYPES = (
     (r"(GROUP|ORDER) BY position", "Name the column in place of its number."),
     (
         r"with name `\w+`(\.`\w+`)? cannot be resolved",
-        "A query sees its own columns and those of the query around it, of none further out: join the frames in one "
-        "query, or bring the column along in a derived table.",
+        "A query sees its own columns, in its WHERE those of the query around it and none further out, and behind "
+        "GROUP BY what it groups by: join the frames in one query, or write GROUP BY x or max(x).",
     ),
     (r"requires \d+ parameters? but", "Give it as many as docs/rule-sql.md shows."),
 )

@@ -44,6 +44,13 @@ SAID = """
     select | select c.customer_id from customer c join orders o on c.customer_id = o.customer_id >= false                   | SQL-331 | a comparison is compared
     select | select c.customer_id from customer c join orders o on c.customer_id % 1 = o.customer_id % 1                    | SQL-331 | a few values
     select | select c.customer_id from customer c left join orders o on o.amount > 5 where c.customer_id = o.customer_id    | SQL-331 | the equality comes too late
+    select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and false           | SQL-336 | Spark finds that no rows meet, and holds each against each
+    select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and 1 = 0           | SQL-336 | it works out what asks about no column
+    select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and not (1 = 1 or o.amount > 5) | SQL-336 | within another condition
+    select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and o.amount in (null) | SQL-336 | NULL is equal to nothing
+    select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and if(false, o.amount > 5, false) | SQL-336 | a truth that is written out
+    select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and (o.amount > 5) = true |         | a comparison with one
+    select | select c.customer_id from customer c left join orders o on c.customer_id = o.customer_id and false           |         | a LEFT JOIN comes to the rows of one side
     cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id is not null)                         | SQL-332 | compared within a sub-query
     cond   | exists (select 1 from orders o where o.amount > customer.spend)                                                | SQL-332 | no equality at all
     cond   | (customer_id, spend) not in (select customer_id, amount from orders)                                           | SQL-332 | where either may be missing, all rows are read for each

@@ -206,6 +206,12 @@ def test_statements(row: Row) -> None:
     assert row["code"] in codes(Form.STATEMENT, row["rule"])
 
 
+@pytest.mark.parametrize("sql", ["concat_ws('-', name, NULL) = 'x'", "name || NULL IS NULL"])
+def test_what_is_true_of_somebody_is_not_warned_of(sql: str) -> None:
+    """concat_ws leaves NULL out, and IS NULL is true of it."""
+    assert "SQL-906" not in codes(Form.PREDICATE, sql)
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_sizes(name: str) -> None:
     """What is too much is refused before it costs anything."""

@@ -15,7 +15,7 @@ from rules_engine.errors import Fault
 from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type, number
 from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL, Spread, Spreads
 from rules_engine.spark.gate.spread_names import EXPRESSIONS
-from rules_engine.spark.gate.written_rows import is_written_out
+from rules_engine.spark.gate.written_rows import is_settled, is_written_out
 from rules_engine.sql.allow_list import refuse
 
 EQUAL = {f"{EXPRESSIONS}EqualTo", f"{EXPRESSIONS}EqualNullSafe"}
@@ -173,11 +173,11 @@ class _Reader:
         right = join_type(plan) == "RightOuter"
         above = (given if not right else [], given if right else [])
         below = [self._plan(child, about, [*more]) for child, more in zip(plan.children, above, strict=True)]
-        sides = [
-            _Relation(frozenset(columns), _name(child), self._is_single(child))
-            for columns, child in zip(below, plan.children, strict=True)
-        ]
+        each = zip(below, plan.children, strict=True)
+        sides = [_Relation(frozenset(columns), _name(child), self._is_single(child)) for columns, child in each]
         self._untied(sides, own)
+        if join_type(plan) == "FullOuter" and any(map(is_settled, own)):
+            self.found.append(refuse("SQL-336", name=sides[1].name))
         return below
 
     def _untied(self, relations: Sequence[_Relation], terms: Sequence[Node]) -> None:

@@ -77,7 +77,7 @@ def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
                 )
                 yield say(position(node), name=name, hint="Leave NULL out, and write OR x IS NULL if that is meant.")
             case exp.DPipe() | exp.Concat() | exp.Add() | exp.Sub() | exp.Mul() | exp.Div() | exp.Mod():
-                if any(isinstance(part, exp.Null) for part in node.iter_expressions()):
+                if _is_null(node) and not isinstance(node, exp.ConcatWs) and isinstance(node.parent, _COMPARISONS):
                     hint = "Leave NULL out, or write coalesce(x, '') for what may be NULL."
                     yield say(
                         position(node), name=f"a comparison with {node.sql('spark')[:40]}, which is NULL,", hint=hint
@@ -98,6 +98,14 @@ def _of_nobody(nodes: Sequence[exp.Expr]) -> Iterator[Fault]:
             ):
                 hint = "LIKE knows % for any letters and _ for one; for [FD], * and ? write RLIKE '^[FD]'."
                 yield say(position(node), name=f"LIKE '{node.expression.name[:40]}' by its brackets, * or ?", hint=hint)
+
+
+_COMPARISONS = exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE | exp.Like | exp.ILike | exp.Between | exp.In
+
+
+def _is_null(node: exp.Expr) -> bool:
+    """Whether NULL is among what is joined or reckoned with."""
+    return any(isinstance(part, exp.Null) for part in node.iter_expressions())
 
 
 _PARTS = {
