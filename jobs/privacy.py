@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -30,13 +31,18 @@ ERASER = "admin"
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was forgotten, and what remains: snapshots that hold the subject, records of its token, and the rest."""
+    """
+    What was forgotten, and what remains: snapshots that hold the subject, records of its token, and the rest.
+
+    ``others`` are tokens of other columns in the subject's rows whose values are kept still: with them a row is known.
+    """
 
     token: str
     known: bool
     landed: tuple[tuple[str, date], ...]
     curated: tuple[tuple[str, date], ...]
     records: int | None
+    others: tuple[tuple[str, str], ...]
     remains: tuple[str, ...]
 
 
@@ -79,9 +85,10 @@ def erase(installation: Installation, subject: str, reason: str, at: datetime) -
     AccessLog(settings.tokens).note(at, login, settings.reader, "erase", token, reason)
     known = made.table.erase(token)
     landed = tuple(_landed_with(installation, value)) if value is not None else ()
-    curated = tuple(_curated_with(installation, token))
+    found = {(frame, day): others for frame, day, others in _curated_with(installation, token)}
+    others = tuple(pair for pair in sorted(set().union(*found.values())) if made.table.reveal(pair[1]))
     records = _records(installation, token)
-    return Erased(token, known, landed, curated, records, (*_remains(landed, curated, records),))
+    return Erased(token, known, landed, (*found,), records, others, (*_remains(landed, (*found,), records, others),))
 
 
 def _faults(reader: str, allowed: tuple[str, ...], reason: str, act: str) -> Iterator[Fault]:
@@ -109,7 +116,8 @@ def _holds(frame: Frame, place: Place, value: str) -> bool:
     return False
 
 
-def _curated_with(installation: Installation, token: str) -> Iterator[tuple[str, date]]:
+def _curated_with(installation: Installation, token: str) -> Iterator[tuple[str, date, set[tuple[str, str]]]]:
+    """The curated snapshots with rows of a token, and the tokens of these rows' other columns."""
     folder = Place(installation.settings.lake.rpartition("/")[0])
     for frame in installation.lake.frames:
         for name in folder.below(frame.name).names() if frame.subject_key else ():
@@ -117,9 +125,17 @@ def _curated_with(installation: Installation, token: str) -> Iterator[tuple[str,
             if "part-0.parquet" not in folder.below(f"{frame.name}/{name}").names():
                 continue
             with folder.reading(path) as stream:
-                keys = pq.read_table(stream, columns=[frame.subject_key]).column(0)
-            if pc.any(pc.equal(keys.cast("string"), token)).as_py():
-                yield frame.name, date.fromisoformat(name)
+                rows = pq.read_table(stream, filters=pc.field(frame.subject_key).cast("string") == token)
+            if rows.num_rows:
+                yield frame.name, date.fromisoformat(name), set(_tokens_of(frame, rows))
+
+
+def _tokens_of(frame: Frame, rows: pa.Table) -> Iterator[tuple[str, str]]:
+    for column in rows.column_names:
+        if column != frame.subject_key and pa.types.is_string(rows[column].type):
+            yield from (
+                (f"{frame.name}.{column}", each) for each in rows[column].unique().to_pylist() if is_token(each or "")
+            )
 
 
 def _records(installation: Installation, token: str) -> int | None:
@@ -131,8 +147,14 @@ def _records(installation: Installation, token: str) -> int | None:
 
 
 def _remains(
-    landed: tuple[tuple[str, date], ...], curated: tuple[tuple[str, date], ...], records: int | None
+    landed: tuple[tuple[str, date], ...],
+    curated: tuple[tuple[str, date], ...],
+    records: int | None,
+    others: tuple[tuple[str, str], ...],
 ) -> Iterator[str]:
+    if others:
+        tokens = ", ".join(f"{column} {token}" for column, token in others)
+        yield f"what other tokens of its rows stand for: {tokens}. Erase each that is no other subject's, too."
     if landed:
         days = ", ".join(f"{frame} {day}" for frame, day in landed)
         yield f"landed snapshots with the subject itself: {days}. Remove the folders once no run needs them."

@@ -101,6 +101,12 @@ def test_a_token_is_revealed_and_forgotten_in_a_role_and_written_down(database_u
     done = admin.json("privacy", "erase", "900003", "--reason", "a request")
     assert (done["token"], done["known"]) == (token, True)
     assert (done["landed"], done["curated"], done["records"]) == ([["customers", "2024-06-01"]],) * 2 + (None,)
+    ((column, mail),) = done["others"]
+    assert column == "customers.email"
+    assert mail in done["remains"][0]
+    assert "@" in auditor.json("privacy", "reveal", mail, "--reason", "of whom else is it")["value"]
+    assert admin.json("privacy", "erase", mail, "--reason", "a request")["known"]
+    assert admin.json("privacy", "erase", "900003", "--reason", "once more")["others"] == []
     assert auditor.refused(*ask)[1][0]["what"].startswith("nothing is known of it")
     (tmp_path / "home/acme/lake/customers/2024-06-01/_manifest.json").unlink()
     rules.fine("curate")
