@@ -76,7 +76,7 @@ def _verify(desk: Desk, lake: Lake, *words: str | None) -> None:
 
 Change = Annotated[int | None, typer.Option("--change", help="Let go on what the drafts of this change read, too.")]
 UpTo = Annotated[
-    str | None, typer.Option("--day", help="Curate what had landed up to this day; the newest without it.")
+    str | None, typer.Option("--day", help="Curate what had landed up to this day; up to tomorrow without it.")
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from jobs.asking import with_shared
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def curated(installation: Installation, day: date | None, today: date, change: int | None) -> CuratedLake:
     """
-    Curate what landed up to a day, by the rules that are in force on it or later, and those that a change drafts.
+    Curate what landed up to a day, up to tomorrow without one, by the rules that are in force on it or later, and
+    those that a change drafts.
 
     Raises:
         RunRefused: With everything that is missing, before anything is written.
@@ -27,7 +28,8 @@ def curated(installation: Installation, day: date | None, today: date, change: i
     declared = installation.landed
     used = used_columns(installation, min(day or today, today), change)
     settings = installation.settings
-    return curate_lake(declared, day, used, tokenising(settings), settings.lake)
+    until = day or today + timedelta(days=1)  # where the sun is ahead of UTC it is tomorrow
+    return curate_lake(declared, until, used, tokenising(settings), settings.lake)
 
 
 def used_columns(installation: Installation, on: date, change: int | None) -> Used:

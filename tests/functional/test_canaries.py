@@ -109,7 +109,8 @@ def test_a_token_is_revealed_and_forgotten_in_a_role_and_written_down(database_u
     assert admin.json("privacy", "erase", "900003", "--reason", "once more")["others"] == []
     assert auditor.refused(*ask)[1][0]["what"].startswith("nothing is known of it")
     (tmp_path / "home/acme/lake/customers/2024-06-01/_manifest.json").unlink()
-    rules.fine("curate")
+    rules.fine("land", tmp_path / "extract", "customers", "--day", "2999-01-01")
+    assert [each["day"] for each in rules.json("curate")] == ["2024-06-01"], "not what landed for days to come"
     assert auditor.refused(*ask)[0] == 5
     entries = rules.json("privacy", "log")
     assert [(e["role"], e["act"], e["reason"]) for e in entries][:2] == [
