@@ -22,8 +22,8 @@ from rules_engine.spark.gate.excess import sketch_faults
 from rules_engine.spark.gate.growth import growth_faults
 from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.membership import membership_faults
-from rules_engine.spark.gate.orders import order_faults, order_warnings
-from rules_engine.spark.gate.overflow import TRIED, overflow_warnings, rounding_warnings
+from rules_engine.spark.gate.orders import order_faults, order_warnings, summed_in_order
+from rules_engine.spark.gate.overflow import SUMS, TRIED, overflow_warnings, rounding_warnings
 from rules_engine.spark.gate.parsed_plan import Parsed, broken, each, named, read
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
 from rules_engine.spark.sandbox import active, handles, printed, rows_of
@@ -61,7 +61,8 @@ def warnings(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: d
     with active(spark):
         plan = _analysed(spark, read(spark, version, as_of), version)
         root = tree(printed(spark, plan))
-        said = [*order_warnings(root, schema), *overflow_warnings(spark, plan, words), *rounding_warnings(spark, plan)]
+        said = [*order_warnings(root, schema), *overflow_warnings(spark, plan, words)]
+        said += rounding_warnings(spark, plan, summed_in_order(root, schema, SUMS))
         return named(version, said)
 
 

@@ -7,7 +7,8 @@ that is used. Where everything ties the rule is refused; where something may tie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault
@@ -86,6 +87,23 @@ def ties(root: Node, schema: Schema) -> list[Tie]:
             given = rows.closure(NOTHING.union(*map(told_apart_by, groups)))
             found += [tie for item in items for tie in _of_values(item, rows, given, known.subject_keys)]
     return found
+
+
+def summed_in_order(root: Node, schema: Schema, kinds: Collection[str]) -> frozenset[str]:
+    """Those of some kinds of sums of which every one runs over rows in an order that tells all of them apart."""
+    known, counted, ordered = Dependences(root, schema), Counter[str](), Counter[str]()
+    for node, _ in walk(root):
+        counted[short(node)] += 1
+        if node.name == "plans.logical.Window":
+            rows = known.of(node.children[0])
+            asked = (each for item in node.beside for each, _ in walk(item) if short(each) == "WindowExpression")
+            ordered.update(over.name for over in map(window, asked) if _is_total(over, rows))
+    return frozenset(kind for kind in kinds if counted[kind] == ordered[kind])
+
+
+def _is_total(over: Window, rows: Rows) -> bool:
+    told = rows.closure(NOTHING.union(*map(told_apart_by, (*over.partition, *over.order))))
+    return bool(over.order) and told >= rows.output.keys()
 
 
 def _without_windows(plan: Node) -> Node:
