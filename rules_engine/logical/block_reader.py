@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 from sqlglot import exp
 
@@ -20,10 +19,10 @@ from rules_engine.logical.comparisons import (
     without_default,
 )
 from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes, with_queries
-from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, refuse_totals
+from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, looks_up, refuse_totals
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
-from rules_engine.logical.windows import parted, place
+from rules_engine.logical.windows import key_of_subject, parted, place
 
 _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "kind", "order"}
 _RETURNED = "__returned_"
@@ -166,7 +165,7 @@ class BlockReader(JoinReader):
         if isinstance(bare, exp.Exists):
             block.asked.append(self._exists(bare.this, named, within, negated=negated))
         elif isinstance(bare, exp.In) and bare.args.get("query"):
-            block.asked.append(self._in(bare, negated, block, scope, named, outer))
+            block.asked += self._in(bare, negated, block, scope, named, outer)
         elif not negated and type(bare) in MIRRORED and self._of_group(bare, block, scope, named, outer):
             pass
         elif (not negated or isinstance(bare, exp.Is)) and (
@@ -229,18 +228,24 @@ class BlockReader(JoinReader):
         refuse_totals(found, self.tree)
         return Asked(found, negated)
 
-    def _in(self, condition: exp.In, negated: bool, block: Block, scope: Scope, named: Named, outer: Scope) -> Asked:
+    def _in(
+        self, condition: exp.In, negated: bool, block: Block, scope: Scope, named: Named, outer: Scope
+    ) -> list[Asked]:
         asked = self._exists(condition.args["query"], named, {}, negated=negated)
-        found = asked.block
-        if len(found.columns) != 1 or asked.comparison:
+        found, own = asked.block, self._resolved(condition.this, scope, outer)
+        (other, *more) = found.columns.values()
+        if more or asked.comparison:
             raise NotUnderstoodError
-        (other,) = found.columns.values()
-        own = self._resolved(condition.this, scope, outer)
-        if negated and not self._is_subject(own, block):
-            raise NotUnderstoodError(NOT_IN)
+        if other == found.key and not negated and not self._is_key(other, found):
+            block.where.append(exp.EQ(this=next(iter(self._taken(found, block).values())), expression=own))
+            return []  # groups by another column than the subject: each value of it is there once
         given = negated and not is_given(other, found.where)
         found.where.append(exp.EQ(this=other.copy(), expression=own))
-        return replace(asked, given=given)
+        if not negated or self._is_subject(own, block):
+            return [replace(asked, given=given)]
+        if not looks_up(found, self.schema):
+            raise NotUnderstoodError(NOT_IN)
+        return [replace(asked, not_in=True)]
 
     def _is_key(self, value: exp.Expr, block: Block) -> bool:
         """Whether it is a frame's key of the subject."""
@@ -274,7 +279,7 @@ class BlockReader(JoinReader):
             return
         if block.key is not None:
             raise NotUnderstoodError("a window over groups")
-        found = [*map(self._of_subject, over.values(), repeat(block))]
+        found = [key_of_subject(each, block, self.schema) for each in over.values()]
         keys = {key.sql(): key for key in found if key}
         if (
             not self.grouping
@@ -287,13 +292,3 @@ class BlockReader(JoinReader):
         (block.key,) = keys.values()
         plain = {name: value.this if name in over else value for name, value in block.columns.items()}
         block.columns = {name: v for name, v in plain.items() if name in over or v.sql() == block.key.sql()}
-
-    def _of_subject(self, window: exp.Window, block: Block) -> exp.Expr | None:
-        """The key by which a window of whole partitions parts each subject's rows; None for another window."""
-        parts: list[exp.Expr] = window.args.get("partition_by") or []
-        key = parts[0] if len(parts) == 1 else None
-        known = isinstance(window.this, exp.Count | exp.Sum | exp.Min | exp.Max)
-        if window.args.get("order") or not known or not isinstance(key, exp.Column):
-            return None
-        frame = block.frames.get(key.table, "")
-        return key if key.name.lower() == self.schema.subject_key_of(frame).lower() else None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -42,6 +43,8 @@ class DimensionInList(NamedTuple):
     """Whether each value must be in one such row, so that what is joined with them is counted once."""
     nulls: bool = False
     """Whether it is only asked that none of them is NULL, of a frame of any size."""
+    given: bool = False
+    """Whether none of them may be NULL: NOT IN is true of nothing then."""
 
 
 Values = Mapping[DimensionInList, Sequence[str] | None]
@@ -50,11 +53,18 @@ Values = Mapping[DimensionInList, Sequence[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class JoinSide:
-    """What is asked of one row of a frame: conditions, and columns whose values are among others."""
+    """What is asked of one row of a frame: conditions, and columns whose values are among others, or are not."""
 
     frame: str
     where: tuple[str, ...] = ()
     among: tuple[tuple[str, DimensionInList], ...] = ()
+    without: tuple[tuple[str, DimensionInList], ...] = ()
+    """Those that are not: NULL is not among others, but for NOT IN, which asks that these are ``given``."""
+
+    @property
+    def wanted(self) -> list[DimensionInList]:
+        """The values that are asked for."""
+        return [values for _, values in (*self.among, *self.without)]
 
     def condition(self, values: Values) -> str | None:
         """It as SQL, empty where nothing is asked; None where values are not known."""
@@ -64,6 +74,11 @@ class JoinSide:
                 return None
             nothing = f"`{column}` IS NULL AND `{column}` IS NOT NULL"
             found.append(f"`{column}` IN ({', '.join(literals)})" if literals else nothing)
+        for column, others in self.without:
+            if (literals := values.get(others)) is None:
+                return None
+            not_in = f"`{column}` NOT IN ({', '.join(literals)})"
+            found += [not_in if others.given else f"(`{column}` IS NULL OR {not_in})"] if literals else []
         return " AND ".join(found)
 
 
@@ -82,12 +97,13 @@ class SideReader:
         *,
         once: bool,
         asked: Set[str] = frozenset(),
+        missing: Mapping[str, bool] = MappingProxyType({}),
     ) -> tuple[JoinSide, JoinSide | None]:
         """
         What is asked of the subject's own row, and of a row of the one other frame of subjects, if there is one.
 
         With ``once`` no row of another relation may repeat what it is joined with; of those that are ``asked``, not
-        joined, any number may be there.
+        joined, any number may be there, and of those ``missing`` none, by NOT IN where it says so.
 
         Raises:
             NotUnderstoodError: If anything else is asked, or a condition could raise on a row that a join leaves out.
@@ -101,16 +117,21 @@ class SideReader:
         joined = {alias: JoinSide(frame.lower()) for alias, frame in frames.items() if alias not in {own, *keyed}}
         said = {alias: self._said(alias, frame, left) for alias, frame in frames.items()}
         among: dict[str, list[tuple[str, DimensionInList]]] = {alias: [] for alias in (own, *keyed) if alias}
+        without: dict[str, list[tuple[str, DimensionInList]]] = {alias: [] for alias in among}
         for condition in left:
             if len(tables(condition)) != 1 or not tables(condition) <= {*frames}:
                 of, column, alias, key = self._tied(condition, frames, {*among}, joined)
-                frame = joined.pop(alias).frame
-                among[of].append(
-                    (column, DimensionInList(frame, key, " AND ".join(said[alias]), once and alias not in asked))
-                )
+                frame, where = joined.pop(alias).frame, " AND ".join(said[alias])
+                if alias in missing:
+                    without[of].append((column, DimensionInList(frame, key, where, given=missing[alias])))
+                else:
+                    among[of].append((column, DimensionInList(frame, key, where, once and alias not in asked)))
         if joined:
             raise NotUnderstoodError("a frame that nothing ties to the others")
-        sides = {alias: JoinSide(frames[alias].lower(), said[alias], tuple(among[alias])) for alias in among}
+        sides = {
+            alias: JoinSide(frames[alias].lower(), said[alias], tuple(among[alias]), tuple(without[alias]))
+            for alias in among
+        }
         return sides.get(own or "", JoinSide(self.schema.subject.lower())), sides[keyed[0]] if keyed else None
 
     def _untied(self, conditions: Sequence[exp.Expr], own: str, rows: tuple[str, str]) -> list[exp.Expr]:

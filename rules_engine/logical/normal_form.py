@@ -22,8 +22,9 @@ from rules_engine.logical.arithmetic import Against, exact_number
 from rules_engine.logical.comparisons import SIGNS, aggregates, tables
 from rules_engine.logical.join_sides import DimensionInList, JoinSide, SideReader
 from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
+from rules_engine.logical.merged_blocks import merged, regrouped, with_missing
 from rules_engine.logical.placed_rows import Placed, WindowReader
-from rules_engine.logical.query_blocks import NO_KEY, NOT_IN, OTHER_SUBJECTS, Asked, Block, as_one, asked_of_rows
+from rules_engine.logical.query_blocks import NO_KEY, NOT_IN, OTHER_SUBJECTS, Asked, Block, asked_of_rows
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
@@ -61,6 +62,11 @@ class NormalForm:
         """Whether more is asked than the subject's own row."""
         return any(of is not None for of in (self.rows, self.placed, self.joined, self.held))
 
+    @property
+    def wanted(self) -> list[DimensionInList]:
+        """The values of look-ups that are asked for."""
+        return [each for side in (self.subject, self.rows) if side for each in side.wanted]
+
 
 @dataclass
 class FormReader:
@@ -76,7 +82,16 @@ class FormReader:
         Raises:
             NotUnderstoodError: If it is more than one question about the rows of one frame.
         """
-        block = self._regrouped(self.merged(block))
+        block = regrouped(merged(block, self.schema))
+        try:
+            return self._of(block)
+        except NotUnderstoodError:
+            without = with_missing(block, self.schema)
+            if without == block:
+                raise
+            return self._of(without)
+
+    def _of(self, block: Block) -> NormalForm:
         place = self.schema.key_among([*block.columns])
         if place is None:
             raise NotUnderstoodError("no column is the key of the subject")
@@ -90,55 +105,10 @@ class FormReader:
             return self._placed(block, own, returned)
         if not block.asked:
             return self._rows(block, own, returned)
-        if len(block.asked) != 1 or own is None or {*block.frames} != {own}:
+        if len(block.asked) != 1 or own is None or {*block.frames} - {*block.missing} != {own}:
             raise NotUnderstoodError("several questions about rows")
         self._check_returned(returned, block)
         return self._about(block, block.asked[0], own)
-
-    def merged(self, block: Block) -> Block:
-        """With rows that are to be there joined, where the query around them counts none."""
-        left = list[Asked]()
-        found = replace(block, frames=dict(block.frames), where=[*block.where], asked=[])
-        found.before, found.groups = dict(block.before), dict(block.groups)
-        found.by, found.left = [*block.by], dict(block.left)
-        for asked in block.asked:
-            inner = replace(asked, block=self.merged(asked.block))
-            grouped = inner.block.key is not None
-            if not asked.negated and not asked.comparison and found.key is None and not (grouped and left):
-                found.frames |= inner.block.frames
-                found.where += inner.block.where
-                found.before |= inner.block.before
-                found.groups |= inner.block.groups
-                found.by += inner.block.by
-                found.left |= inner.block.left
-                left += inner.block.asked
-                found.key, found.having = inner.block.key, found.having + inner.block.having
-                found.lost = found.lost or (grouped and inner.block.lost)
-            else:
-                left.append(inner)
-        found.asked = left
-        return self._unified(found)
-
-    def _unified(self, block: Block) -> Block:
-        """The subject's own row, named twice and tied by its key, is one."""
-        own = [alias for alias, frame in block.frames.items() if frame.lower() == self.schema.subject.lower()]
-        own = sorted((alias for alias in own if alias not in block.groups), key=lambda alias: alias not in block.before)
-        if len(own) > 1:
-            first, other = own[:2]
-            key = self.schema.subject_key
-            if other in block.before:
-                raise NotUnderstoodError("the frame of subjects, joined by another column than its key")
-            return self._unified(as_one(block, (first, key), (other, key)))
-        return block
-
-    def _regrouped(self, block: Block) -> Block:
-        """A row and the group of its frame that it is tied to are one."""
-        for alias, column in block.groups.items():
-            same = [a for a, frame in block.frames.items() if frame == block.frames[alias] and a not in block.groups]
-            if len(same) != 1 or block.before.get(same[0]):
-                raise NotUnderstoodError("groups that are joined with more than one row")
-            return self._regrouped(as_one(block, (same[0], column), (alias, column)))
-        return block
 
     def _own(self, block: Block) -> str | None:
         own = [alias for alias, frame in block.frames.items() if frame.lower() == self.schema.subject.lower()]
@@ -148,14 +118,15 @@ class FormReader:
         """A row of the joined relations is there."""
         self._check_returned(returned, block)
         try:
-            return NormalForm(*self._sides.sides(block.frames, block.where, own, once=False))
+            sides = self._sides.sides(block.frames, block.where, own, once=False, missing=block.missing)
+            return NormalForm(*sides)
         except NotUnderstoodError:
             return self._joined(block, block.where, (), returned)
 
     def _about(self, block: Block, asked: Asked, own: str) -> NormalForm:
         """No row is there, or an aggregate of rows meets a comparison."""
         inner, negated = asked.block, asked.negated
-        if inner.asked or inner.before or self._own(inner):
+        if inner.asked or inner.before or self._own(inner) or asked.not_in:
             raise NotUnderstoodError(OTHER_SUBJECTS if self._own(inner) else "a question about rows that ask others")
         if asked.given and (inner.key is not None or inner.groups):
             raise NotUnderstoodError(NOT_IN)
@@ -168,13 +139,14 @@ class FormReader:
             raise NotUnderstoodError("an aggregate that is denied")
         if conditions and (inner.lost or (inner.distinct and inner.key is None)):
             raise NotUnderstoodError("DISTINCT rows that are counted")
-        subject, _ = self._sides.sides({own: block.frames[own]}, block.where, own, once=False)
+        subject, _ = self._sides.sides(block.frames, block.where, own, once=False, missing=block.missing)
         frames = {own: block.frames[own], **inner.frames}
         try:
             _only_by_subject(inner)
             more, left = filtered(conditions) if conditions else ([], conditions)
-            beside, rows = self._sides.sides(frames, [*inner.where, *more], own, once=bool(left))
-            if beside.where or beside.among or rows is None:
+            asked_of = [*inner.where, *more]
+            beside, rows = self._sides.sides(frames, asked_of, own, once=bool(left), missing=inner.missing)
+            if beside.where or beside.wanted or rows is None:
                 raise NotUnderstoodError("a condition on the subject within a question about rows")
             found = NormalForm(subject, rows, negated, given=self._given(rows) if asked.given else None)
             return self._aggregated(found, left, inner, own)
@@ -219,7 +191,7 @@ class FormReader:
             _only_by_subject(block)
             conditions, having = filtered(block.having)
             known, asked = block.frames | frames, [*block.where, *where, *conditions]
-            subject, rows = self._sides.sides(known, asked, own, once=True, asked={*frames})
+            subject, rows = self._sides.sides(known, asked, own, once=True, asked={*frames}, missing=block.missing)
             return self._aggregated(NormalForm(subject, rows), having, block, own)
         except NotUnderstoodError:
             keys = [block.key, *block.by]
@@ -230,7 +202,7 @@ class FormReader:
 
     def _joined(self, block: Block, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Expr) -> NormalForm:
         """What only Spark is asked of the rows of a join, for all rules that ask them."""
-        if not isinstance(key, exp.Column) or block.asked or block.before or block.groups:
+        if not isinstance(key, exp.Column) or block.asked or block.before or block.groups or block.missing:
             raise NotUnderstoodError("a join of rows that ask others")
         reader = JoinedReader(self.tree, self.schema, block.frames, block.left)
         joined = reader.of(where, having, key, block.by)

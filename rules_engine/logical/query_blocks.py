@@ -13,8 +13,9 @@ from itertools import chain
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import aggregates, ties
+from rules_engine.logical.comparisons import aggregates, tables, ties
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
+from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import Category, allowed
 
 _OF_A_ROW = {Category.STRING, Category.NUMERIC, Category.DATE, Category.CONDITIONAL}
@@ -35,6 +36,8 @@ class Asked:
     comparison: tuple[exp.Expr, ...] = ()
     given: bool = False
     """Whether it is so only where what it returns is NULL in no row: NOT IN is true of nobody else."""
+    not_in: bool = False
+    """Whether it is NOT IN of a value that may be NULL, and is then not among others either."""
 
 
 @dataclass
@@ -64,6 +67,8 @@ class Block:
     """Of a relation with windows, the conditions on its rows that come before them."""
     groups: dict[str, str] = field(default_factory=dict)
     """Of a relation that is a frame's groups by a column, as windows, that column."""
+    missing: dict[str, bool] = field(default_factory=dict)
+    """Relations in which a row is to have none that it is tied to; whether by NOT IN."""
 
     def says(self, conditions: Iterable[exp.Expr]) -> None:
         """Take conditions, on its rows or on aggregates of them."""
@@ -79,6 +84,16 @@ def refuse_totals(block: Block, tree: QueryTree) -> None:
         of_a_row = all(of is not None and of.category in _OF_A_ROW for of in called)
         if not of_a_row or (block.key is None and aggregates(value)):
             raise NotUnderstoodError("one row of all rows")
+
+
+def looks_up(block: Block, schema: Schema) -> str | None:
+    """The relation of a sub-query that looks up, in one frame that is nobody's, one value of a row; None for others."""
+    more = (block.having, block.asked, block.before, block.groups, block.left, block.by, block.missing)
+    if len(block.frames) != 1 or block.key is not None or any(more):
+        return None
+    ((alias, frame),) = block.frames.items()
+    ties = [each for each in block.where if tables(each) != {alias}]
+    return alias if len(ties) == 1 and not schema.subject_key_of(frame) else None
 
 
 def asked_of_rows(block: Block) -> tuple[dict[str, str], list[exp.Expr]]:

@@ -13,7 +13,7 @@ from rules_engine.logical.join_reader import Columns, Left, Named, Scope, Scopes
 from rules_engine.logical.join_sides import WHOLE, raises_nowhere
 from rules_engine.logical.joined_rows import HeldRow, JoinedReader, SubjectAggregate
 from rules_engine.logical.made_frames import MadeFrameReader
-from rules_engine.logical.normal_form import FormReader
+from rules_engine.logical.merged_blocks import merged
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.query_tree import Around, NotUnderstoodError
 
@@ -42,7 +42,7 @@ class SubjectAggregateReader(MadeFrameReader):
             NotUnderstoodError: If more is asked, or not all is tied by the key of the subject.
         """
         read = self.query(query, named, {})
-        block = FormReader(self.tree, self.schema).merged(read)
+        block = merged(read, self.schema)
         if block.key is not None:
             inner, block = block, Block()
             block.columns = dict(self._taken(inner, block))

@@ -69,3 +69,13 @@ def place(block: Block) -> None:
         raise NotUnderstoodError("a window over windows")
     (alias,) = block.frames
     block.before, block.where = {alias: block.where}, []
+
+
+def key_of_subject(window: exp.Window, block: Block, schema: Schema) -> exp.Expr | None:
+    """The key by which a window of whole partitions parts each subject's rows; None for another window."""
+    parts: list[exp.Expr] = window.args.get("partition_by") or []
+    key = parts[0] if len(parts) == 1 else None
+    known = isinstance(window.this, exp.Count | exp.Sum | exp.Min | exp.Max)
+    if window.args.get("order") or not known or not isinstance(key, exp.Column):
+        return None
+    return key if key.name.lower() == schema.subject_key_of(block.frames.get(key.table, "")).lower() else None

@@ -59,7 +59,7 @@ def _as_statement(version: RuleVersion, sql: str, schema: Schema) -> str:
 def values_wanted(rules: Iterable[BoundRule]) -> frozenset[DimensionInList]:
     """The values of small frames that joins ask for: where they are known, nothing is joined. And NULLs of any."""
     forms = [question.form for rule in rules for term in rule.asks or () for question in term]
-    joined = {among for form in forms for side in (form.subject, form.rows) if side for _, among in side.among}
+    joined = {each for form in forms for each in form.wanted}
     return frozenset(joined | {form.given for form in forms if form.given})
 
 

@@ -146,7 +146,8 @@ class _Planner:
         for form in forms:
             own, rows = (side.condition(self.values) if side else "" for side in (form.subject, form.rows))
             if own is None or rows is None:
-                return "a look-up of too many values, or by a key that is not unique"
+                of_null = any(each.given and self.values.get(each) is None for each in form.wanted)
+                return NOT_IN if of_null else "a look-up of too many values, or by a key that is not unique"
             if form.given and self.values.get(form.given) is None:
                 return NOT_IN
             texts[form] = own, rows
@@ -167,7 +168,7 @@ class _Planner:
             return
         # NULL is an outcome of a predicate's conditions on the subject's own row, as they are written.
         own = own_conjuncts(version, rule.sql) if version.form is Form.PREDICATE else None
-        as_written = own is not None and len(own) == len(found.subject.where) and not found.subject.among
+        as_written = own is not None and len(own) == len(found.subject.where) and not found.subject.wanted
         subject = " AND ".join(own or ()) if as_written else subject
         if plain := not subject and not found.negated and not found.against:
             self.why[version.id] = self._asks_rows(found, where, BoundPredicate("", cell, filters=True), plain=plain)
@@ -223,7 +224,7 @@ class _Planner:
         bound = bound._replace(sql="")
         if not found.calls and not found.against:
             self._add(self._frame(frame), [bound._replace(sql=where)])
-            return f"{'condition on' if plain and not found.rows.among else 'asks the rows of'} {frame}"
+            return f"{'condition on' if plain and not found.rows.wanted else 'asks the rows of'} {frame}"
         if self._grouping(frame).takes(where, found.pieces, found.calls, bound, found.against):
             self.carried |= dict.fromkeys(held.expression for held in found.against)
             return f"counts or adds up the rows of {frame}"

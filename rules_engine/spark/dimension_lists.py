@@ -44,11 +44,15 @@ def _read(
     rows = spark.sql(f"SELECT `{column}`, {conditions} FROM `{frame}`").limit(MOST + 1).collect()
     if len(rows) > MOST:
         return [None] * len(asked)
-    met = ([row[0] for row in rows if row[number] and row[0] is not None] for number in range(1, len(asked) + 1))
-    return [
-        None if among.once and len({*found}) < len(found) else _literals({*found})
-        for among, found in zip(asked, met, strict=True)
-    ]
+    return [_listed([row[0] for row in rows if row[number]], among) for number, among in enumerate(asked, 1)]
+
+
+def _listed(found: Sequence[Any], among: DimensionInList) -> tuple[str, ...] | None:
+    """The values of rows, in order; None where one is NULL, or repeated, and may not be."""
+    there = [value for value in found if value is not None]
+    if (among.given and len(there) < len(found)) or (among.once and len({*there}) < len(there)):
+        return None
+    return _literals({*there})
 
 
 def _literals(found: set[Any]) -> tuple[str, ...] | None:

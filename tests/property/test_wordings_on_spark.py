@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import chain
 from pathlib import Path
@@ -24,11 +25,13 @@ from rules_engine.logical import (
 )
 from rules_engine.logical.join_reader import Left
 from rules_engine.logical.joined_rows import HeldRow
+from rules_engine.logical.merged_blocks import with_missing
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.rewrites import _of_truth as of_truth
 from rules_engine.logical.subject_aggregates import SubjectAggregateReader
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
+from rules_engine.model.schemas import Schema
 from rules_engine.plan import planner, shared_aggregation, shared_windows
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
@@ -132,9 +135,30 @@ def _as_join(_: object, left: Left, conditions: list[exp.Expr], block: Block, *_
     return conditions
 
 
+def _as_not_exists(block: Block, schema: Schema) -> Block:
+    found = with_missing(block, schema)
+    return replace(found, missing=dict.fromkeys(found.missing, False))
+
+
+def _as_looked_up(block: Block, schema: Schema) -> Block:
+    return replace(with_missing(block, schema), missing={})
+
+
 LEFT = "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id"
 FAULTS = {
     "NOT IN is taken for NOT EXISTS": (block_reader, "is_given", lambda *_: True, " NOT IN ("),
+    "NOT IN of a row's value is taken for NOT EXISTS": (
+        normal_form,
+        "with_missing",
+        _as_not_exists,
+        "country NOT IN (",
+    ),
+    "a look-up without a row is taken for one with a row": (
+        normal_form,
+        "with_missing",
+        _as_looked_up,
+        "LEFT ANTI JOIN products p ON p.product = h.product AND p.type = 'bond' GROUP BY",
+    ),
     "a count of nothing is no count": (normal_form, "counted", lambda of: (tuple(of), False), "(SELECT count(*) FROM"),
     "nothing is true of no row": (aggregate_conditions, "holds", lambda *_: False, "HAVING count(CASE"),
     "a LEFT JOIN is taken for a join": (join_reader, "rejects_null", lambda *_: True, f"{LEFT} WHERE"),

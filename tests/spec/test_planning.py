@@ -108,6 +108,12 @@ JOINS = """
     {H} JOIN customers c ON c.customer_id = h.customer_id JOIN products p ON p.type = c.country WHERE h.rate > 1 | customers: `country` IN (7, 8) ;; `Holdings`: rate > 1 | of a join of three
     SELECT customer_id FROM customers WHERE customer_id NOT IN ({H} WHERE h.balance = 9)    | customers:  ;; `Holdings`: balance = 9      | NOT IN of keys that are given
     SELECT customer_id FROM customers WHERE customer_id NOT IN ({H} WHERE h.balance = 8)    |                                             | NOT IN of keys of which one is NULL
+    {H} WHERE NOT EXISTS (SELECT 1 FROM products p WHERE p.product = h.product AND p.type = 1) AND h.balance > 5 | `Holdings`: balance > 5 AND (`product` IS NULL OR `product` NOT IN (7, 8)) | a look-up that is to have no row
+    {H} LEFT JOIN products p ON p.product = h.product AND p.type = 1 WHERE p.product IS NULL | `Holdings`: (`product` IS NULL OR `product` NOT IN (7, 8)) | the same as a join
+    {H} WHERE h.product NOT IN (SELECT p.product FROM products p WHERE p.type = 1)          | `Holdings`: `product` NOT IN (7, 8)         | NOT IN, of which NULL is not
+    {H} WHERE h.product NOT IN (SELECT p.product FROM products p WHERE p.type = 0)          | `Holdings`:                                 | NOT IN of nothing
+    {H} WHERE h.product NOT IN (SELECT p.product FROM products p WHERE p.type = 2)          |                                             | NOT IN of what is NULL
+    {H} LEFT JOIN products p ON p.product = h.product AND h.role = 1 WHERE p.product IS NULL |                                            | a look-up of some rows alone
     {H} JOIN products p ON p.product = h.product WHERE p.type = 2                           |                                             | values that are not known
     {H} JOIN products p ON p.product = h.product WHERE 10 / p.type > 2                      |                                             | a condition that could raise on rows that are left out
     {H} JOIN products p ON p.product = h.product WHERE p.type > h.role                      | (SELECT r0.customer_id AS subject_key, count(*) FILTER (WHERE (r1.type > r0.role)) AS a0 FROM `Holdings` AS r0 CROSS JOIN `products` AS r1 WHERE r1.product = r0.product AND (((r1.type > r0.role))) GROUP BY r0.customer_id) AS grouped: a0 > 0 | a condition on both
