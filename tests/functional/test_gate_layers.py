@@ -107,6 +107,7 @@ def test_a_word_of_sql_that_one_reader_takes_for_a_name(spark: SparkSession, sql
     "sql",
     [
         "select person_id from people as window where active",
+        "select person_id from people where (select count(*) from orders o where o.person_id = people.person_id) between 1 and 5",
         "select person_id from people where case when exists (select 1 from orders o where o.person_id = people.person_id "
         "and o.amount > 3) then true else active end order by person_id",
         "select o.person_id from orders o left outer join people p using (person_id) group by o.person_id "
