@@ -65,7 +65,9 @@ def _of_column(frame: Frame, data: DataFrame, column: Column, as_of: date) -> It
             outside = outside | (value >= F.date_add(high, 1) if _whole_day(column) else value > high)
         yield Measure(column, RANGE, outside, 0, f"outside its range, {_range(column)}", _mend("min and max"))
     if column.values:
-        listed = ", ".join(column.values[:MOST_LISTED]) + (", …" if len(column.values) > MOST_LISTED else "")
+        listed = ", ".join(value or "an empty text" for value in column.values[:MOST_LISTED]) + (
+            ", …" if len(column.values) > MOST_LISTED else ""
+        )
         among = value.isin([_literal(column, text) for text in column.values])
         yield Measure(column, VALUES, ~among, 0, f"not among its values ({listed})", _mend("values"))
     if column.pattern:

@@ -30,6 +30,7 @@ ELEMENTS = """
     string        | nulls = 0.25                      | FR, -, -, FR             | LAKE-201 | 2 of 4 rows (50 %) are without a value, and 25 % may be.                | a burst of nulls
     string        | nulls = 0.5                       | FR, -, -, FR             |          |                                                                         | as many nulls as may be
     string        | values = ["FR", "XA"]             | FR, GB, GB, -            | LAKE-203 | 2 of 4 rows (50 %) are not among its values (FR, XA), such as '**'.     | a value that is none of the list
+    string        | values = ["", "FR"]               | FR, GB, -, FR            | LAKE-203 | 1 of 4 rows (25 %) are not among its values (an empty text, FR),        | a text of no letters is one
     int           | values = [1, 2, 3]                | 1, 2, 3, 4               | LAKE-203 | 1 of 4 rows (25 %) are not among its values (1, 2, 3), such as '*'.     | a number that is none of the list
     string        | pattern = "[A-Z]{2}"              | FR, Fra, -, F            | LAKE-204 | 2 of 4 rows (50 %) are not of its pattern, [A-Z]{2}, such as '*'.       | the whole text must match
     string        | pattern = "[AB]?[A-Z]"             | A, ABC, BX, CC           | LAKE-204 | 2 of 4 rows (50 %)                                                      | a part that matches is not enough
