@@ -56,6 +56,15 @@ def _as_statement(version: RuleVersion, sql: str, schema: Schema) -> str:
     return f"SELECT `{schema.subject_key}` FROM `{schema.subject}` WHERE ({sql})"
 
 
+def is_read(version: RuleVersion, schema: Schema) -> bool:
+    """Whether a rule that asks other rows is read whole, so that it is asked together with others; of any day."""
+    try:
+        sql = bind(version.sql, version.parameters, date.min)
+        return bool(disjunctive_form(_as_statement(version, sql, schema), schema))
+    except NotUnderstoodError:
+        return False
+
+
 def values_wanted(rules: Iterable[BoundRule]) -> frozenset[DimensionInList]:
     """The values of small frames that joins ask for: where they are known, nothing is joined. And NULLs of any."""
     forms = [question.form for rule in rules for term in rule.asks or () for question in term]

