@@ -176,9 +176,24 @@ def _asked_outside(maker: Maker) -> Line:
     )
 
 
+def _returned(maker: Maker) -> Line:
+    """Sub-queries that are held to the row outside, and return another value of it: Spark needs that first."""
+    other, key, frame = maker.random.choice(maker.frames), maker.key, maker.frame
+    name, rows = f"{frame}.{maker.beside_the_key()}", f"from {other} o where o.{key} = {frame}.{key}"
+    derived = f"(select o.{key}, {name} as x from {other} o)"
+    return maker.either(
+        maker.any(
+            f"exists (select {name} {rows})",
+            f"not exists (select distinct {name} is null {rows})",
+            f"{name} in (select {name} {rows})",
+            f"exists (select 1 from {derived} t where t.{key} = {frame}.{key})",
+        )
+    )
+
+
 def product(maker: Maker) -> Line:
     """G2: rows of one frame meet all rows of another."""
-    return maker.random.choice((_joined, _joined, _by_made_keys, _asked_outside))(maker)
+    return maker.random.choice((_joined, _joined, _by_made_keys, _asked_outside, _returned))(maker)
 
 
 def _grown(maker: Maker, first: str, forms: tuple[str, ...], steps: int, asked: str) -> Line:
