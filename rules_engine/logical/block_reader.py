@@ -233,9 +233,9 @@ class BlockReader(JoinReader):
     ) -> list[Asked]:
         asked = self._exists(condition.args["query"], named, {}, negated=negated)
         found, own = asked.block, self._resolved(condition.this, scope, outer)
-        (other, *more) = found.columns.values()
-        if more or asked.comparison:
+        if len(found.columns) != 1 or asked.comparison:
             raise NotUnderstoodError
+        (other,) = found.columns.values()
         if other == found.key and not negated and not self._is_key(other, found):
             block.where.append(exp.EQ(this=next(iter(self._taken(found, block).values())), expression=own))
             return []  # groups by another column than the subject: each value of it is there once

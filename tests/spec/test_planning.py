@@ -1,11 +1,14 @@
 """The manual of the planner: with which other rules a rule is asked, and in whose rows."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from rules_engine.index.aggregate_predicates import Groups
 from rules_engine.index.words import Literal
+from rules_engine.logical.disjunctive_form import disjunctive_form
+from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
 from rules_engine.model.schemas import Schema
@@ -278,3 +281,10 @@ def test_queries_of_their_own_keep_their_order() -> None:
     texts = ["SELECT product FROM products WHERE type = 1", "SELECT customer_id FROM customers WHERE spend > 1 LIMIT 5"]
     found, ids = planned(" ;; ".join(texts))
     assert [version.id for version, _ in found.alone] == ids
+
+
+def test_a_list_of_no_column_that_can_be_named_runs_alone() -> None:
+    """A name that is to be quoted is not read: what returns nothing else is asked of Spark."""
+    schema = replace(SCHEMA, columns={**SCHEMA.columns, "odd": {"größe": "string"}})
+    with pytest.raises(NotUnderstoodError):
+        disjunctive_form("SELECT customer_id FROM customers WHERE country IN (SELECT * FROM odd)", schema)

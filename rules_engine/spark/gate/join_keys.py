@@ -131,7 +131,7 @@ class _Reader:
         for term in terms:
             if term.name in EQUAL:
                 inside, outside = sorted(term.children, key=asks_outside)
-                apart = not asks_outside(inside) and asks_outside(outside) and not _columns(outside)
+                apart = not asks_outside(inside) and asks_outside(outside) and not own_columns(outside)
                 about.tied |= apart and self._tie(term)
 
     def _joined(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
@@ -217,7 +217,7 @@ class _Reader:
             plan = plan.children[-1]
         if not plan.name.endswith(".Aggregate"):
             return self._is_single(plan)
-        keys = set().union(*map(_columns, held(plan, "groupingExpressions")), *[set[int]()])
+        keys = set().union(*map(own_columns, held(plan, "groupingExpressions")), *[set[int]()])
         return keys <= _held_outside(plan.children[0])
 
     def _is_single(self, plan: Node) -> bool:
@@ -264,16 +264,16 @@ def _text(node: Node) -> str:
     return f"{node.name}:{number(node)}:{node.fields.get('value')}:{node.fields.get('dataType')}({','.join(parts)})"
 
 
-def _columns(node: Node) -> set[int]:
+def own_columns(node: Node) -> set[int]:
     """The numbers of the columns that an expression reads of its own rows."""
     if node.name == f"{EXPRESSIONS}OuterReference":
         return set()
     own = {number(node) or 0} if node.name == ATTRIBUTE else set()
-    return own.union(*map(_columns, node.children))
+    return own.union(*map(own_columns, node.children))
 
 
 def _places(side: Node, relations: Sequence[_Relation]) -> frozenset[int]:
-    columns = _columns(side)
+    columns = own_columns(side)
     found = {at for at, relation in enumerate(relations) if columns & relation.columns}
     return frozenset(found | ({OUTER} if asks_outside(side) else set()))
 

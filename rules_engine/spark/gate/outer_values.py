@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault
-from rules_engine.spark.gate.join_keys import EQUAL, QUERIES
+from rules_engine.spark.gate.join_keys import EQUAL, QUERIES, own_columns
 from rules_engine.spark.gate.plan_tree import VIEW, Node, asks_outside, held, number, walk
 from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL
 from rules_engine.spark.gate.spread_names import EXPRESSIONS
@@ -67,8 +67,7 @@ class _Used:
             return
         for term in _terms(part):
             if not _is_apart(term):
-                own = any(node.name == ATTRIBUTE for node in _nodes(term))
-                self.early |= _outer(term) if early and own else {}
+                self.early |= _outer(term) if early and own_columns(term) else {}
             elif {side.name for side in term.children} == {ATTRIBUTE, OUTER}:
                 self.tied |= _outer(term).keys()
 
@@ -81,13 +80,7 @@ def _named(used: Mapping[int | None, str], *, besides: Set[int | None]) -> str:
 def _is_apart(term: Node) -> bool:
     """Whether an equality holds a value of the row outside, alone, against one of the sub-query's rows."""
     outside = [side for side in term.children if asks_outside(side)]
-    return term.name in EQUAL and len(outside) == 1 and not any(node.name == ATTRIBUTE for node in _nodes(outside[0]))
-
-
-def _nodes(node: Node) -> Iterator[Node]:
-    yield node
-    for child in node.children:
-        yield from _nodes(child)
+    return term.name in EQUAL and len(outside) == 1 and not own_columns(outside[0])
 
 
 def _terms(condition: Node) -> list[Node]:
