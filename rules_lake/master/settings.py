@@ -177,20 +177,23 @@ def _placed(path: str, base: str) -> str:
     return path if not path or "://" in path or path.startswith("/") else f"{base}/{path}"
 
 
+def _format(said: Mapping[str, Any], path: str) -> str:
+    """As it is said, or else as the file's name ends."""
+    return str(said.get("format") or ("csv" if path.lower().endswith(".csv") else "parquet"))
+
+
 def _source(name: str, said: Mapping[str, Any], base: str) -> Source:
     columns: dict[str, Any] = {
         part: {k: _columns(v) for k, v in said.get(part, {}).items()} for part in ("roles", "keep")
     }
     plain = {k: v for k, v in said.items() if k not in ("roles", "keep", "path", "format")}
     path = _placed(str(said["path"]), base)
-    kind = said.get("format") or ("csv" if path.lower().endswith(".csv") else "parquet")
-    return Source(name=name, path=path, format=kind, **columns, **plain)
+    return Source(name=name, path=path, format=_format(said, path), **columns, **plain)
 
 
 def _keyed(name: str, said: Mapping[str, Any], base: str) -> Keyed:
     path = _placed(str(said["path"]), base)
-    kind = said.get("format") or ("csv" if path.lower().endswith(".csv") else "parquet")
-    return Keyed(name, **{**said, "path": path, "format": kind})
+    return Keyed(name, **{**said, "path": path, "format": _format(said, path)})
 
 
 def _columns(said: str | list[str]) -> tuple[str, ...]:
