@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 ROWS = 24
 """Rows of each frame; a column has fewer values than that, but for the subject's key on the subject's frame."""
 
-INTERPRETED = {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-"""Over a few rows it takes longer to compile a rule than to run it."""
-
 TEXTS = ("GB", "x", "today", "12:30", "now", "FR", "2004-06-01", "T00:00", None, "tomorrow", "epoch", "5")
+
+
+def interpreted(session: SparkSession) -> SparkSession:
+    """The session, set for queries of a few rows: no answer depends on it, and it takes longer to compile one than to run it."""
+    for key, value in {**FEW_ROWS, "spark.sql.codegen.factoryMode": "NO_CODEGEN"}.items():
+        session.conf.set(key, value)
+    return session
 
 
 def filled(spark: SparkSession, schema: Schema, zone: str = "UTC", backwards: bool = False) -> SparkSession:
     """A session as rules are run in, with a few rows in every frame, in one order or the other."""
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
-    own = pin(spark)
-    for key, value in {**FEW_ROWS, **INTERPRETED, "spark.sql.session.timeZone": zone}.items():
-        own.conf.set(key, value)
+    own = interpreted(pin(spark))
+    own.conf.set("spark.sql.session.timeZone", zone)
     for frame, columns in schema.columns.items():
         unique = schema.subject_key.lower() if frame.lower() == schema.subject.lower() else ""
         rows = [_row(at, columns.items(), unique) for at in range(ROWS)]

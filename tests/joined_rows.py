@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from rules_engine.model.rules import Form
 from rules_engine.model.schemas import Schema
 from rules_engine.spark.sandbox import active
-from rules_engine.spark.session import FEW_ROWS, pin
-from tests.filled_rows import INTERPRETED
+from rules_engine.spark.session import pin
+from tests.filled_rows import interpreted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,9 +31,7 @@ class JoinedRows:
     """One schema over rows that differ in every column; opened once for many rules."""
 
     def __init__(self, spark: SparkSession, schema: Schema) -> None:
-        self.session, self.schema = pin(spark), schema
-        for key, value in {**FEW_ROWS, **INTERPRETED}.items():
-            self.session.conf.set(key, value)
+        self.session, self.schema = interpreted(pin(spark)), schema
         for frame, columns in schema.columns.items():
             rows = [tuple(_value(type_, at) for type_ in columns.values()) for at in range(ROWS)]
             types = ", ".join(f"`{name}` {type_}" for name, type_ in columns.items())

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from rules_engine.java import find_java
 from rules_engine.spark import session
 from tests.made_parts import COMPARED, Parts
-from tests.wordings_on_spark import of_each
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -221,9 +220,9 @@ def made(random: Random, number: int) -> Iterator[str]:
 
 def others(spark: SparkSession, folder: Path, statements: Sequence[str]) -> tuple[int, list[str]]:
     """Of how many Spark returns anybody alone, and those that hit others when they are asked together."""
-    from tests.property.test_wordings_on_spark import hits_of
+    from tests.property.test_wordings_on_spark import alone, hits_of
 
-    expected = of_each(spark, folder / "alone", statements)
+    expected = alone(spark, folder / "alone", statements)
     found = hits_of(spark, folder / "together", [*expected])
     return sum(map(bool, expected.values())), [
         f"{sql}\n  alone {sorted(expected[sql])}\n  found {sorted(found[sql])}"

@@ -8,24 +8,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-
-from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
 
 from rules_engine.java import find_java
 from rules_engine.spark import session
-from tests.property.test_wordings_on_spark import ALL, TOGETHER, alone, hits_of
-
-
-def of_each(spark: SparkSession, folder: Path, wordings: Sequence[str]) -> dict[str, set[int]]:
-    """The hits of wordings, asked together, or one by one where Spark refuses that; without those that it refuses."""
-    try:
-        return alone(spark, folder, wordings)
-    except AnalysisException:
-        one_by_one = [of_each(spark, folder, [sql]) for sql in wordings] if len(wordings) > 1 else []
-        return {sql: hits for of in one_by_one for sql, hits in of.items()}
+from tests.property.test_wordings_on_spark import ALL, alone, hits_of
 
 
 def main() -> int:
@@ -34,8 +21,7 @@ def main() -> int:
         work = Path(place)
         spark = session.start(find_java(work / "java"), work, master="local[2]", memory="3g", quick=True)
         spark.conf.set("spark.sql.shuffle.partitions", "2")
-        batches = (ALL[first : first + TOGETHER] for first in range(0, len(ALL), TOGETHER))
-        expected = {sql: hits for some in batches for sql, hits in of_each(spark, work / "alone", some).items()}
+        expected = alone(spark, work / "alone")
         found = hits_of(spark, work / "together", [*expected])
         others = [sql for sql in expected if found[sql] != expected[sql]]
         refused = [f"Spark itself refuses: {sql}" for sql in ALL if sql not in expected]

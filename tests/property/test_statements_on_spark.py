@@ -14,6 +14,7 @@ from rules_engine.plan.planner import plan
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
+from tests.filled_rows import interpreted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -107,10 +108,11 @@ def test_statements_that_share_work_say_what_they_say_alone(spark: SparkSession,
     made.write(str(tmp_path / "hits"))
     rows = evaluator.spark.read.parquet(str(tmp_path / "hits")).collect()
     assert sorted(rows) == sorted(made.rows().collect())
-    subjects = {row.customer_id for row in evaluator.spark.sql("SELECT customer_id FROM customers").collect()}
+    session = interpreted(evaluator.spark)
+    subjects = {row.customer_id for row in session.sql("SELECT customer_id FROM customers").collect()}
     for version, cell in matrix.cells:
         found = {row.subject for row in rows if row[f"h{cell.word}"] & cell.mask}
-        assert found == {row[0] for row in evaluator.spark.sql(version.sql).collect()} & subjects, version.sql
+        assert found == {row[0] for row in session.sql(version.sql).collect()} & subjects, version.sql
 
 
 def test_joins_places_and_totals_are_no_queries_of_their_own(spark: SparkSession, tmp_path: Path) -> None:
@@ -157,11 +159,12 @@ def test_guards_hold_whatever_shares_what_they_guard(spark: SparkSession, tmp_pa
     rules = small_lake.rule_set(*(small_lake.rule(f"R-{n:02}", sql) for n, sql in enumerate(GUARDED)))
     matrix = HitMatrix.of(rules)
     rows = evaluator.matrix(rules, matrix, str(tmp_path / "work")).rows().collect()
+    session = interpreted(evaluator.spark)
+    subjects = {row.customer_id for row in session.sql("SELECT customer_id FROM customers").collect()}
     for version, cell in matrix.cells:
         tried = re.sub(r"100 / ([a-z.]+)", r"try_divide(100, \1)", version.sql).replace(
             "CAST(country", "try_cast(country"
         )
         query = tried if tried.startswith("SELECT") else f"SELECT customer_id FROM customers WHERE {tried}"
         found = {row.subject for row in rows if row[f"h{cell.word}"] & cell.mask}
-        subjects = {row.customer_id for row in evaluator.spark.sql("SELECT customer_id FROM customers").collect()}
-        assert found == {row[0] for row in evaluator.spark.sql(query).collect()} & subjects, version.sql
+        assert found == {row[0] for row in session.sql(query).collect()} & subjects, version.sql

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import reduce
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,14 +41,13 @@ from rules_engine.plan.shared_windows import _numbered as numbered
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
+from tests.filled_rows import interpreted
 from tests.property.wordings import MEANINGS, NO_OTHERS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ALL = [*chain(*MEANINGS.values(), NO_OTHERS)]
-TOGETHER = 20
-"""Wordings of which Spark is asked in one query, each as it stands."""
 
 
 def rule_of(number: int, sql: str) -> RuleVersion:
@@ -68,18 +67,17 @@ def hits_of(spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL) ->
 
 
 def alone(spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL) -> dict[str, set[int]]:
-    """Of each wording the subjects that Spark returns for it alone."""
-    session = SparkEvaluator(spark, small_lake.write(folder))
-    session.schema(small_lake.AS_OF)
-    subjects = {row.customer_id for row in session.spark.sql("SELECT customer_id FROM customers").collect()}
+    """Of each wording the subjects that Spark returns for it alone, without the wordings that it refuses."""
+    from pyspark.errors import AnalysisException
+
+    evaluator = SparkEvaluator(spark, small_lake.write(folder))
+    evaluator.schema(small_lake.AS_OF)
+    session = interpreted(evaluator.spark)
+    subjects = {row.customer_id for row in session.sql("SELECT customer_id FROM customers").collect()}
     found = dict[str, set[int]]()
-    for first in range(0, len(wordings), TOGETHER):
-        several = wordings[first : first + TOGETHER]
-        texts = (f"SELECT {n} AS number, customer_id FROM ({query_of(sql)}\n)" for n, sql in enumerate(several))
-        each = map(session.spark.sql, texts)  # each analysed by itself: of some pairs Spark mixes up the columns
-        rows = reduce(lambda a, b: a.unionAll(b), each).distinct().collect()
-        for number, sql in enumerate(several):
-            found[sql] = {row.customer_id for row in rows if row.number == number} & subjects
+    for sql in wordings:
+        with suppress(AnalysisException):
+            found[sql] = {row.customer_id for row in session.sql(query_of(sql)).collect()} & subjects
     return found
 
 
