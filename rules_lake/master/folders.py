@@ -196,11 +196,24 @@ def write(
         said = _manifest(settings, records, made, decided, earlier, day)
         said |= {"frames": counts, "files": _checksums(fresh)}
         (fresh / MANIFEST).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        fresh.rename(place)
+        _put(fresh, place)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return said
+
+
+def _put(fresh: Path, place: Path) -> None:
+    """Let a folder take the place of another, which is there until it is gone, and again if that fails."""
+    replaced = fresh.with_name(f"{fresh.name}.replaced")
+    if place.exists():
+        place.rename(replaced)
+    try:
+        fresh.rename(place)
+    except BaseException:
+        if replaced.exists():
+            replaced.rename(place)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _frames(place: Path, made: Build, frames: Sequence[keyed.Rows]) -> dict[str, Any]:
