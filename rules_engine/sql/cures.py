@@ -148,6 +148,7 @@ WORDINGS = (
     (r"\b(sum|avg|mean)\s*\([^()]*,", "Write coalesce(a, 0) + coalesce(b, 0): it asks rows, not values of one row."),
     (r"\bcalculated\b", "Write what the name stands for in its place."),
     (r"^\s*sel\b", "Write SELECT."),
+    (r"\(\s*(not\s+)?(casespecific|cs)\s*\)", "Leave it out: texts are compared as they are written."),
     (r"\bsounds\s+like\b", "Write LIKE, with % for any letters."),
     (r"\b(eq|ne|gt|ge|lt|le)\b", LETTERED),
     (
@@ -192,7 +193,7 @@ STATEMENTS = (
     (r"\b(where|and|or|not|having|on)\s*$", "Something is missing after the last word."),
     (r"\b(eq|ne|gt|ge|lt|le)\b\s*[\w'(]", LETTERED),
     (r"\b(with\s+(ur|cs|rs|rr)|for\s+(read|fetch)\s+only)\s*$", "Leave it out: a rule only reads, a snapshot."),
-    (r"\b(use|force|ignore)\s+index\b", "Leave it out: how rows are found is not a rule's business."),
+    (r"\b((use|force|ignore)\s+index\b|option\s*\()", "Leave it out: how rows are found is not a rule's business."),
     (r"\bcalculated\b", "Write what the name stands for in its place."),
     (r"^\s*begin\b", "Leave BEGIN and END out: a rule is one query."),
 )

@@ -54,7 +54,7 @@ def parse(text: str, form: Form, words: Sequence[Token]) -> exp.Expr:
     Raises:
         Unreadable: On whatever goes wrong; a parser that breaks is a refusal.
     """
-    for fault in _form_faults(form, words):
+    for fault in (*_form_faults(form, words), *_of_others(words)):
         raise Unreadable(fault)
     try:
         if form is Form.PREDICATE:
@@ -81,15 +81,25 @@ def _form_faults(form: Form, words: Sequence[Token]) -> Iterator[Fault]:
             yield refuse("SQL-101", token.start, name=" near ','", hint=ANYWHERE)
         if token.text == ")" and before.text == ",":
             yield refuse("SQL-101", before.start, name=" near ', )'", hint="Leave the last comma out.")
+        if before.text in _COMPARISONS and token.text in _COMPARISONS:
+            near = f"{before.text} {token.text}"
+            yield refuse("SQL-101", before.start, name=f" near '{near}'", hint=of_condition(near))
+
+
+def _of_others(words: Sequence[Token]) -> Iterator[Fault]:
+    """Words of other databases that sqlglot takes for something else."""
+    for before, token in pairwise(words):
         if token.text == ")" and before.text == "+":
             yield refuse("SQL-103", before.start, name="(+)", hint="Write LEFT JOIN … ON ….")
         if before.word == "table" and before.kind is Kind.WORD and token.kind in {Kind.WORD, Kind.QUOTED}:
             yield refuse("SQL-103", before.start, name="TABLE for a query", hint="Write SELECT … FROM ….")
         if before.word == "select" and token.word == "top" and token.kind is Kind.WORD:
             yield refuse("SQL-103", token.start, name="TOP", hint=FIRST_ROWS)
-        if before.text in _COMPARISONS and token.text in _COMPARISONS:
-            near = f"{before.text} {token.text}"
-            yield refuse("SQL-101", before.start, name=f" near '{near}'", hint=of_condition(near))
+        if token.text.lower() == "straight_join":
+            yield refuse("SQL-103", token.start, name="STRAIGHT_JOIN", hint="Write JOIN.")
+    for before, token, after in zip(words, words[1:], words[2:], strict=False):
+        if before.text.lower() == "sample" and token.text == "(" and after.kind is Kind.NUMBER:
+            yield refuse("SQL-103", before.start, name="SAMPLE", hint=allowed().refused_nodes["TableSample"][1])
 
 
 def _syntax(problem: ParseError, hint: str) -> Fault:
