@@ -26,17 +26,13 @@ MILESTONES = ("opened.json", "hits/_SUCCESS", "manifest.json")
 
 
 class Place:
-    """A home of its own with three rules and a lake large enough to be killed over."""
+    """A tenant of its own with three rules, in a home with a lake large enough to be killed over."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        small_lake.write(home / "lake", customers=20_000)
-        declared = home / "lake" / "frames.toml"
-        declared.write_text(f'snapshots = "contents"\n{declared.read_text("utf-8")}', encoding="utf-8")
-        (home / "rules.yaml").write_text(RULES, encoding="utf-8")
+    def __init__(self, home: Path, tenant: str) -> None:
+        self.home, self.tenant = home, tenant
         self.environment = os.environ | {
             "RULES_HOME": str(home),
-            "RULES_TENANT": "acme",
+            "RULES_TENANT": tenant,
             "RULES_LAKE": str(home / "lake" / "frames.toml"),
             "RULES_SPARK_MEMORY": "1g",
         }
@@ -70,7 +66,7 @@ class Place:
         process.communicate()
 
     def left(self, milestone: str) -> bool:
-        return any(self.home.glob(f"acme/runs/*/*/{milestone}"))
+        return any(self.home.glob(f"{self.tenant}/runs/*/*/{milestone}"))
 
     def history(self) -> list[tuple[object, ...]]:
         """Every row of the history, as the database holds it."""
@@ -85,15 +81,15 @@ class Place:
 @pytest.fixture
 def places() -> Iterator[tuple[Place, Place]]:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        both = []
-        for name in ("undisturbed", "killed"):
-            home = Path(folder) / name
-            home.mkdir()
-            both.append(Place(home))
-        yield both[0], both[1]
-        for place in both:
-            place.rules("down")
+        home = Path(folder)
+        home.chmod(0o755)
+        small_lake.write(home / "lake", customers=20_000)
+        declared = home / "lake" / "frames.toml"
+        declared.write_text(f'snapshots = "contents"\n{declared.read_text("utf-8")}', encoding="utf-8")
+        (home / "rules.yaml").write_text(RULES, encoding="utf-8")
+        undisturbed, killed = Place(home, "undisturbed"), Place(home, "killed")
+        yield undisturbed, killed
+        killed.rules("down")
 
 
 def test_a_killed_run_run_again_leaves_what_an_undisturbed_one_leaves(places: tuple[Place, Place]) -> None:
