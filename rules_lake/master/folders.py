@@ -205,6 +205,7 @@ def write(
 def _put(fresh: Path, place: Path) -> None:
     """Let a folder take the place of another, which is there until it is gone, and again if that fails."""
     replaced = fresh.with_name(f"{fresh.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
     if place.exists():
         place.rename(replaced)
     try:
