@@ -148,7 +148,7 @@ WORDINGS = (
     (r"\b(sum|avg|mean)\s*\([^()]*,", "Write coalesce(a, 0) + coalesce(b, 0): it asks rows, not values of one row."),
     (r"\bcalculated\b", "Write what the name stands for in its place."),
     (r"^\s*sel\b", "Write SELECT."),
-    (r"\(\s*(not\s+)?(casespecific|cs)\s*\)", "Leave it out: texts are compared as they are written."),
+    (r"\(\s*(not\s+)?casespecific\s*\)", "Leave it out: texts are compared as they are written."),
     (r"\bsounds\s+like\b", "Write LIKE, with % for any letters."),
     (r"\b(eq|ne|gt|ge|lt|le)\b", LETTERED),
     (

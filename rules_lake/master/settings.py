@@ -276,14 +276,12 @@ def _disagreements(settings: Settings) -> Iterator[Fault]:
     yield from linking_faults(linking)
     for name in settings.survivorship:
         if name not in settings.columns:
-            yield Fault(
-                "Master settings, [survivorship]", f"no source has '{name}'.", did_you_mean(name, settings.columns)
-            )
+            remedy = did_you_mean(name, settings.columns)
+            yield Fault("Master settings, [survivorship]", f"no source has '{name}'.", remedy)
     for role in linking.compare:
         if role not in settings.roles:
-            yield Fault(
-                "Master settings, [linking]", f"it compares '{role}', which no source has.", did_you_mean(role, ROLES)
-            )
+            what = f"it compares '{role}', which no source has."
+            yield Fault("Master settings, [linking]", what, did_you_mean(role, ROLES))
     if not 0 < settings.first_id < 2**62:
         yield Fault("Master settings", f"first_id = {settings.first_id}.", "Write a whole number above zero.")
     yield from _mode_faults(settings, names)

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rules_engine.spark.gate.conditions import conjuncts
 from rules_engine.spark.gate.dependence import grouped
 from rules_engine.spark.gate.effort import Patterns
-from rules_engine.spark.gate.join_keys import conjuncts
 from rules_engine.spark.gate.plan_tree import VIEW, Node, join_type, number, walk
 from rules_engine.spark.gate.reliance import short
 from rules_engine.spark.gate.sizes import MOST, Size, largest, of_type, several, text

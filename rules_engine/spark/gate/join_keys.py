@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault
+from rules_engine.spark.gate.conditions import EQUAL, conjuncts, own_columns
 from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type, number
 from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL, Spread, Spreads
 from rules_engine.spark.gate.spread_names import EXPRESSIONS
 from rules_engine.spark.gate.written_rows import is_settled, is_written_out
 from rules_engine.sql.allow_list import refuse
 
-EQUAL = {f"{EXPRESSIONS}EqualTo", f"{EXPRESSIONS}EqualNullSafe"}
 OUTER = -1
 """Stands for the row outside where relations are named by their place."""
 QUERIES = {f"{EXPRESSIONS}{name}" for name in ("Exists", "ScalarSubquery", "ListQuery")}
@@ -241,35 +241,6 @@ def _held_outside(plan: Node) -> set[int]:
     equal = (sorted(term.children, key=asks_outside) for term in terms if term.name in EQUAL)
     own = {number(side) or 0 for side, other in equal if side.name == ATTRIBUTE and asks_outside(other)}
     return own.union(*map(_held_outside, plan.children)) if plan.name != f"{LOGICAL}View" else own
-
-
-def conjuncts(conditions: Sequence[Node]) -> list[Node]:
-    """The terms that all hold where a condition does; of an OR those that every arm has."""
-    terms: list[Node] = []
-    for condition in conditions:
-        if condition.name == f"{EXPRESSIONS}And":
-            terms += conjuncts(condition.children)
-        elif condition.name == f"{EXPRESSIONS}Or":
-            one, other = ({_text(t): t for t in conjuncts([arm])} for arm in condition.children)
-            terms += [term for text, term in one.items() if text in other]
-        else:
-            terms.append(condition)
-    return terms
-
-
-def _text(node: Node) -> str:
-    """An expression in one spelling, so that two can be compared."""
-    parts = sorted(map(_text, node.children)) if node.name in EQUAL else list(map(_text, node.children))
-    parts += map(_text, node.beside)
-    return f"{node.name}:{number(node)}:{node.fields.get('value')}:{node.fields.get('dataType')}({','.join(parts)})"
-
-
-def own_columns(node: Node) -> set[int]:
-    """The numbers of the columns that an expression reads of its own rows."""
-    if node.name == f"{EXPRESSIONS}OuterReference":
-        return set()
-    own = {number(node) or 0} if node.name == ATTRIBUTE else set()
-    return own.union(*map(own_columns, node.children))
 
 
 def _places(side: Node, relations: Sequence[_Relation]) -> frozenset[int]:

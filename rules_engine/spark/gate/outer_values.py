@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault
-from rules_engine.spark.gate.join_keys import EQUAL, QUERIES, own_columns
+from rules_engine.spark.gate.conditions import EQUAL, own_columns
+from rules_engine.spark.gate.join_keys import QUERIES
 from rules_engine.spark.gate.plan_tree import VIEW, Node, asks_outside, held, number, walk
 from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL
 from rules_engine.spark.gate.spread_names import EXPRESSIONS

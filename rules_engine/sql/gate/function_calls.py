@@ -40,8 +40,14 @@ def calls(words: Sequence[Token]) -> Iterator[Call]:
             before = words[at - 1].word if at else ""
             qualified = before == "."
             is_keyword = token.word in keywords and token.word not in allowed().functions
+            is_keyword |= token.word == "index" and _is_hint([other.word for other in words[max(at - 2, 0) : at]])
             if not is_keyword or token.kind is Kind.QUOTED or qualified:
                 yield Call(token.word, token.start, _arguments(words, at + 1), qualified, before == "as")
+
+
+def _is_hint(before: Sequence[str]) -> bool:
+    """Whether what comes before INDEX says how rows are to be found: USE INDEX (…), WITH (INDEX (…))."""
+    return before[-1:] in (["use"], ["force"], ["ignore"]) or list(before) == ["with", "("]
 
 
 def _arguments(words: Sequence[Token], opening: int) -> tuple[tuple[Token, ...], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
@@ -14,19 +13,12 @@ from rules_engine.model.rules import Form
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.cures import ANYWHERE, of_condition, of_statement
 from rules_engine.sql.gate.rollups import keeps_key
+from rules_engine.sql.gate.token_faults import token_faults
 from rules_engine.sql.moments import is_day, is_moment
-from rules_engine.sql.tokens import Kind, Token
+from rules_engine.sql.tokens import Token
 
 _SPOKEN = {"BOOLEAN", "TIMESTAMP", "STRING", "VARCHAR", "INT", "BIGINT", "DOUBLE", "DECIMAL"}
 """Spark's names of types as which others are told, of another database."""
-
-_COMPARISONS = {"=", "==", "<>", "!=", "<", "<=", ">", ">=", "<=>"}
-
-
-FIRST_ROWS = (
-    "Rank the rows and keep the first ones: SELECT … FROM (SELECT …, row_number() OVER (ORDER BY …, key) AS place "
-    "FROM …) t WHERE place <= 10."
-)
 
 FIRST_OF_EACH = (
     "Number the rows in a derived table and filter outside: SELECT … FROM (SELECT …, row_number() OVER "
@@ -38,6 +30,14 @@ GROUPED = (
     "Group the rows in a derived table and join it: "
     "JOIN (SELECT key, sum(x) AS total FROM … GROUP BY key) t ON t.key = …."
 )
+
+
+_JOINS_OF_OTHERS = {
+    "STRAIGHT_JOIN": "Write JOIN.",
+    "ASOF": FIRST_OF_EACH,
+    **dict.fromkeys(("RIGHT SEMI", "RIGHT ANTI"), "Put the frames the other way round, and write LEFT."),
+}
+"""Words of joins that sqlglot reads and Spark has not: what to write instead."""
 
 
 class Unreadable(Exception):
@@ -54,7 +54,7 @@ def parse(text: str, form: Form, words: Sequence[Token]) -> exp.Expr:
     Raises:
         Unreadable: On whatever goes wrong; a parser that breaks is a refusal.
     """
-    for fault in (*_form_faults(form, words), *_of_others(words)):
+    for fault in token_faults(form, words):
         raise Unreadable(fault)
     try:
         if form is Form.PREDICATE:
@@ -66,40 +66,6 @@ def parse(text: str, form: Form, words: Sequence[Token]) -> exp.Expr:
         ) from problem
     except (Exception, RecursionError) as problem:
         raise Unreadable(refuse("SQL-101", name=f" ({type(problem).__name__})", hint=ANYWHERE)) from problem
-
-
-def _form_faults(form: Form, words: Sequence[Token]) -> Iterator[Fault]:
-    """What sqlglot reads kindly and Spark, or one version of it, does not."""
-    first = next((t for t in words if t.text != "("), words[0])
-    if form is Form.STATEMENT and first.word not in {"select", "with"}:
-        yield refuse("SQL-102", first.start, name=f"'{first.text[:20]}'")
-    for before, token in pairwise(words):
-        if token.word == "from" and token.kind is Kind.WORD and before.text in {"(", ","}:
-            near = f"{before.text} {token.text}"
-            yield refuse("SQL-101", before.start, name=f" near '{near}'", hint=of_statement(near))
-        if token.text == "," and (before.text in {"(", ","} or before.word in {"select", "by", "distinct"}):
-            yield refuse("SQL-101", token.start, name=" near ','", hint=ANYWHERE)
-        if token.text == ")" and before.text == ",":
-            yield refuse("SQL-101", before.start, name=" near ', )'", hint="Leave the last comma out.")
-        if before.text in _COMPARISONS and token.text in _COMPARISONS:
-            near = f"{before.text} {token.text}"
-            yield refuse("SQL-101", before.start, name=f" near '{near}'", hint=of_condition(near))
-
-
-def _of_others(words: Sequence[Token]) -> Iterator[Fault]:
-    """Words of other databases that sqlglot takes for something else."""
-    for before, token in pairwise(words):
-        if token.text == ")" and before.text == "+":
-            yield refuse("SQL-103", before.start, name="(+)", hint="Write LEFT JOIN … ON ….")
-        if before.word == "table" and before.kind is Kind.WORD and token.kind in {Kind.WORD, Kind.QUOTED}:
-            yield refuse("SQL-103", before.start, name="TABLE for a query", hint="Write SELECT … FROM ….")
-        if before.word == "select" and token.word == "top" and token.kind is Kind.WORD:
-            yield refuse("SQL-103", token.start, name="TOP", hint=FIRST_ROWS)
-        if token.text.lower() == "straight_join":
-            yield refuse("SQL-103", token.start, name="STRAIGHT_JOIN", hint="Write JOIN.")
-    for before, token, after in zip(words, words[1:], words[2:], strict=False):
-        if before.text.lower() == "sample" and token.text == "(" and after.kind is Kind.NUMBER:
-            yield refuse("SQL-103", before.start, name="SAMPLE", hint=allowed().refused_nodes["TableSample"][1])
 
 
 def _syntax(problem: ParseError, hint: str) -> Fault:
@@ -168,6 +134,9 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
             yield refuse("SQL-127", position(node))
         case exp.Distinct() if node.args.get("on"):
             yield refuse("SQL-103", position(node), name="DISTINCT ON", hint=FIRST_OF_EACH)
+        case exp.Join() if words := _joined_elsewhere(node):
+            name = words if words.endswith("JOIN") else f"{words} JOIN"
+            yield refuse("SQL-103", position(node), name=name, hint=_JOINS_OF_OTHERS[words])
         case exp.EQ() | exp.NEQ() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE() if _with_null(node):
             yield refuse("SQL-145", position(node), name=node.sql("spark"))
         case exp.Any() | exp.All() if _is_quantifier(node):
@@ -179,6 +148,12 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
             yield from _date_faults(node)
         case _:
             yield from _lenient(node)
+
+
+def _joined_elsewhere(join: exp.Join) -> str:
+    """The words by which only another database joins; empty where there are none."""
+    said = (join.method, join.kind, f"{join.side} {join.kind}")
+    return next((words for words in said if words in _JOINS_OF_OTHERS), "")
 
 
 def _type_name(node: exp.DataType) -> str:
