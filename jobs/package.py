@@ -20,6 +20,7 @@ from jobs.nodes import Nodes, python_faults
 from jobs.wheels import Wheel, gather
 from rules_engine.errors import Fault, RunRefused, collected, raise_all
 from rules_engine.ports import Progress, silent
+from rules_engine.whole_folder import whole_folder
 
 CHECKSUMS = "SHA256SUMS"
 DOCKERFILE = "Dockerfile"
@@ -127,14 +128,8 @@ def _replace(folder: Path, fill: Callable[[Path], None]) -> Path:
     """
     folder = folder.absolute()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
-            part = Path(place) / "new"
-            part.mkdir()
+        with whole_folder(folder) as part:
             fill(part)
-            if folder.exists():
-                folder.rename(Path(place) / "old")
-            part.rename(folder)
     except OSError as problem:
         what = f"it cannot be written: {problem.strerror}."
         raise RunRefused(Fault(f"Folder {folder}", what, "Make room or choose another.")) from problem

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.canonical import canonical_json
+from rules_engine.whole_folder import whole_folder
 from rules_lake.master import keyed, tables
 from rules_lake.master import model as models
 from rules_lake.master.identity import Ids, Step, Trail
@@ -183,11 +182,7 @@ def write(
     frames: Sequence[keyed.Rows] = (),
 ) -> dict[str, Any]:
     """Write a build: whole, or not at all; its manifest. ``frames`` are written again under master ids."""
-    place = Path(settings.folder) / day
-    fresh = place.with_name(f".{day}.{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
+    with whole_folder(Path(settings.folder) / day) as fresh:
         for name, table in tables.all_of(settings, records, made).items():
             _table(fresh / name, table)
         if made.model:
@@ -196,25 +191,7 @@ def write(
         said = _manifest(settings, records, made, decided, earlier, day)
         said |= {"frames": counts, "files": _checksums(fresh)}
         (fresh / MANIFEST).write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        _put(fresh, place)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return said
-
-
-def _put(fresh: Path, place: Path) -> None:
-    """Let a folder take the place of another, which is there until it is gone, and again if that fails."""
-    replaced = fresh.with_name(f"{fresh.name}.replaced")
-    shutil.rmtree(replaced, ignore_errors=True)
-    if place.exists():
-        place.rename(replaced)
-    try:
-        fresh.rename(place)
-    except BaseException:
-        if replaced.exists():
-            replaced.rename(place)
-        raise
-    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _frames(place: Path, made: Build, frames: Sequence[keyed.Rows]) -> dict[str, Any]:
