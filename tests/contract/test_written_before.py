@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests import small_lake
+from tests.every_case import first_or_every
 from tests.functional.rules_command import RulesCommand
 
 DATA = Path(__file__).parents[1] / "data"
@@ -51,7 +52,7 @@ rules:
 """
 
 
-@pytest.fixture(scope="module", params=["postgres", "dynamodb-local"])
+@pytest.fixture(scope="module", params=first_or_every(["dynamodb-local", "postgres"]))
 def rules(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, spark: object
 ) -> Iterator[RulesCommand]:

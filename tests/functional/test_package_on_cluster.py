@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from rules_engine.publication.dynamodb_register import DynamoDBRegister
 from rules_engine.publication.register_tables import register_tables
 from rules_engine.publication.staging import FolderRunStore
 from rules_lake.master.settings import load
+from tests.every_case import first_or_every
 from tests.functional import test_curating, test_master
 from tests.functional.packaged import BUILD, NODES, SparkAlone, standalone, wheels
 from tests.functional.rules_command import RulesCommand
@@ -85,11 +85,7 @@ def test_what_is_done_before_a_run_needs_the_package_alone(alone: SparkAlone, tm
     assert test_master.ids(there, "2024-06-01") == test_master.ids(here, "2024-06-01")
 
 
-CLUSTERS = ["local-cluster", "standalone"] if "EVERY_CLUSTER" in os.environ else ["local-cluster"]
-"""Each takes minutes: with ``EVERY_CLUSTER`` set, a standalone one is started, too."""
-
-
-@pytest.fixture(params=CLUSTERS)
+@pytest.fixture(params=first_or_every(["local-cluster", "standalone"]))
 def master(request: pytest.FixtureRequest, alone: SparkAlone) -> Iterator[str]:
     """Two workers: of one JVM that plays a cluster, or each a process beside a master's."""
     if request.param == "local-cluster":
