@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from rules_engine.java import find_java
 from rules_engine.spark import session
-from tests.made_parts import COMPARED, Parts
+from tests.made_parts import COMPARED
+from tests.made_shapes import Shapes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,7 +30,7 @@ BATCH = 200
 """Statements that are asked together."""
 
 
-class Maker(Parts):
+class Maker(Shapes):
     """Statements by chance."""
 
     def statement(self) -> str:
@@ -37,7 +38,8 @@ class Maker(Parts):
         shapes = (
             self.having, self.there, self.within, self.scalar, self.joined, self.rows_joined, self.windows, self.windows,
             self.groups, self.sets, self.other_groups, self.named, self.looked_up, self.condition, self.of_customers,
-            self.two_joined, self.window_of_customers,
+            self.two_joined, self.window_of_customers, self.beyond, self.among_last, self.of_all, self.lists, self.by_key,
+            self.placed_groups, self.first_of_all,
         )  # fmt: skip
         return self._note(self.random.choice(shapes))
 

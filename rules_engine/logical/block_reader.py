@@ -18,6 +18,7 @@ from rules_engine.logical.comparisons import (
     tables,
     without_default,
 )
+from rules_engine.logical.flattened import with_left_joins
 from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes, with_queries
 from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, looks_up, refuse_totals
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
@@ -53,6 +54,8 @@ class BlockReader(JoinReader):
         only(query, _KNOWN)
         if with_ := query.args.get("with_"):
             named = with_queries(with_, named)
+        if query.args.get("group") and not outer:
+            query, named = with_left_joins(query, named)
         return self._select(query, named, outer)
 
     def _set_operation(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
@@ -100,9 +103,8 @@ class BlockReader(JoinReader):
                 raise NotUnderstoodError("groups of groups")
             by = [self._resolved(each, scope, outer) for each in group.expressions]
             keys = [each for each in by if len(by) == 1 or self._is_key(each, block)]
-            if not keys:
-                raise NotUnderstoodError("GROUP BY several columns, none of them the subject's key")
-            block.key, block.by = keys[0], [each for each in by if each is not keys[0]]
+            block.key = (keys or by)[0]
+            block.by = [each for each in by if each is not block.key]
         if having and (having.find(exp.Query) or (not group and block.key is not None)):
             raise NotUnderstoodError("a HAVING that asks a sub-query, or groups of groups")
         if having:
@@ -214,7 +216,7 @@ class BlockReader(JoinReader):
         for side in ("this", "expression"):
             part = condition.args[side]
             held.set(side, come_to if part.unnest() in queries else self._resolved(part, scope, outer))
-        block.frames[alias], block.groups[alias], block.before[alias] = frame, key.name.lower(), []
+        block.frames[alias], block.groups[alias], block.before[alias] = frame, (key.name.lower(),), []
         block.where += [tied[0], held]
         return True
 
@@ -231,7 +233,7 @@ class BlockReader(JoinReader):
     def _in(
         self, condition: exp.In, negated: bool, block: Block, scope: Scope, named: Named, outer: Scope
     ) -> list[Asked]:
-        asked = self._exists(condition.args["query"], named, {}, negated=negated)
+        asked = self._exists(condition.args["query"], named, {} if negated else {**outer, **scope}, negated=negated)
         found, own = asked.block, self._resolved(condition.this, scope, outer)
         if len(found.columns) != 1 or asked.comparison:
             raise NotUnderstoodError
@@ -291,4 +293,6 @@ class BlockReader(JoinReader):
             return
         (block.key,) = keys.values()
         plain = {name: value.this if name in over else value for name, value in block.columns.items()}
-        block.columns = {name: v for name, v in plain.items() if name in over or v.sql() == block.key.sql()}
+        own = {alias for alias, frame in block.frames.items() if frame.lower() == self.schema.subject.lower()}
+        kept = {name for name, v in plain.items() if v.sql() == block.key.sql() or (tables(v) and tables(v) <= own)}
+        block.columns = {name: v for name, v in plain.items() if name in {*over, *kept}}

@@ -161,9 +161,17 @@ def rejects_null(condition: exp.Expr, values: Set[str]) -> bool:
     test = bare.this.unnest() if denied else bare
     is_null = isinstance(test, exp.Is) and isinstance(test.expression, exp.Null)
     if isinstance(test, exp.In | exp.Between | exp.Like) or (denied and is_null):
-        return test.this.unnest().sql() in values
+        return _null_with(test.this, values)
     sides = (bare.this, bare.expression) if type(bare) in COMPARE else (bare,)
-    return any(side.unnest().sql() in values for side in sides)
+    return any(_null_with(side, values) for side in sides)
+
+
+def _null_with(value: exp.Expr, values: Set[str]) -> bool:
+    """Whether a value is NULL where these are: one of them, or what is worked out with one."""
+    bare = value.unnest()
+    if isinstance(bare, exp.Add | exp.Sub | exp.Mul | exp.Div):
+        return _null_with(bare.left, values) or _null_with(bare.right, values)
+    return _null_with(bare.this, values) if isinstance(bare, exp.Neg) else bare.sql() in values
 
 
 def is_literal(node: exp.Expr) -> bool:

@@ -24,13 +24,16 @@ from rules_engine.logical.comparisons import conditions_of, says_more
 from rules_engine.logical.flattened import flattened
 from rules_engine.logical.join_reader import Named, with_queries
 from rules_engine.logical.join_sides import JoinSide
-from rules_engine.logical.left_joins import matched_or_not
+from rules_engine.logical.left_joins import matched_or_not, with_look_ups
+from rules_engine.logical.nested_queries import limits_by_place
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
+from rules_engine.logical.returned_subjects import returning_subjects
 from rules_engine.logical.rewrites import OPPOSITE
 from rules_engine.logical.semi_joins import among
 from rules_engine.logical.separate_joins import Relations, relations, renames, without_others
 from rules_engine.logical.subject_aggregates import SubjectAggregateReader
+from rules_engine.logical.windows import INEXACT
 from rules_engine.model.schemas import Schema
 
 MOST_TERMS, MOST_QUESTIONS = 8, 16
@@ -56,9 +59,10 @@ def disjunctive_form(sql: str, schema: Schema) -> Disjunction:
         NotUnderstoodError: If any of it is not understood, or a condition could raise; with the part, where it can be
             told.
     """
-    tree = query_tree(sql)
+    types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
+    tree = query_tree(sql, {name for name, type_ in types if type_ in INEXACT})
     try:
-        return _Reader(tree, schema).of(tree.root, {})
+        return _Reader(tree, schema).of(returning_subjects(tree.root, schema), {})
     except NotUnderstoodError as problem:
         if not str(problem) and (unread := tree.unread()):
             raise NotUnderstoodError(f"an expression that is not read: {unread}") from problem
@@ -82,7 +86,7 @@ class _Reader:
     def _form(self, query: exp.Expr, named: Named, *, grouping: bool = True) -> NormalForm:
         block = BlockReader(self.tree, self.schema, grouping=grouping).query(query.copy(), named, {})
         form = FormReader(self.tree, self.schema).of(block)
-        if form.joined is not None and _joins_groups(self.tree.root):
+        if form.joined is not None and _joins_groups(query, named):
             raise NotUnderstoodError("groups that are joined with rows, which repeat them")
         return form
 
@@ -93,9 +97,11 @@ class _Reader:
         except NotUnderstoodError as of_part:
             found, problem = None, of_part
         if found is None or any(question.form.held for term in found for question in term):
-            with suppress(NotUnderstoodError):
-                held = SubjectAggregateReader(self.tree, self.schema).of(query.copy(), named)
-                return ((Question(NormalForm(JoinSide(self.schema.subject.lower()), held=held)),),)
+            for framing in (False, True) if found is None else (False,):
+                with suppress(NotUnderstoodError):
+                    asked = limits_by_place(query.copy()) if framing else query.copy()
+                    held = SubjectAggregateReader(self.tree, self.schema, framing=framing).of(asked, named)
+                    return ((Question(NormalForm(JoinSide(self.schema.subject.lower()), held=held)),),)
         if found is None and query.find(exp.Window):
             with suppress(NotUnderstoodError):
                 return ((Question(self._form(query, named, grouping=False)),),)
@@ -121,7 +127,8 @@ class _Reader:
             return self._set_operation(query, named)
         if not isinstance(query, exp.Select):
             return None
-        if (inner := _renamed(query, named) or flattened(query, named)) is not None:
+        inner = _renamed(query, named) or flattened(query, named) or with_look_ups(query, named, self.schema)
+        if inner is not None:
             return self.of(*inner)
         try:
             parts = self._separate(query, named)
@@ -187,12 +194,26 @@ def _are_too_many(found: Disjunction) -> bool:
     return len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS
 
 
-def _joins_groups(root: exp.Expr) -> bool:
+def _joins_groups(root: exp.Expr, named: Named) -> bool:
     """Whether rows may be joined with groups: they are grouped within, and another query joins, or asks others."""
-    queries = [*root.find_all(exp.Select)]
-    grouped = [query for query in queries if query.args.get("group")]
-    asking = [query for query in queries if not query.args.get("group") and _asks_others(query)]
-    return any(query.parent is not None for query in grouped) and (len(grouped) > 1 or bool(asking))
+    grouped, asking, seen = list[exp.Expr](), list[exp.Expr](), set[str]()
+    named = {**named, **{each.alias.lower(): each for each in root.find_all(exp.CTE)}}
+
+    def visit(node: exp.Expr, *, within: bool) -> None:
+        if isinstance(node, exp.Select) and node.args.get("group"):
+            grouped.append(node)
+            within = within or node is not root
+        elif isinstance(node, exp.Select) and _asks_others(node) and not within:
+            asking.append(node)
+        for child in node.iter_expressions():
+            if not isinstance(child, exp.With):
+                visit(child, within=within)
+        if isinstance(node, exp.Table) and node.name.lower() in named and node.name.lower() not in seen:
+            seen.add(node.name.lower())
+            visit(named[node.name.lower()], within=within)
+
+    visit(root, within=False)
+    return any(query is not root for query in grouped) and (len(grouped) > 1 or bool(asking))
 
 
 def _asks_others(query: exp.Select) -> bool:

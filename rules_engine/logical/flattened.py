@@ -42,6 +42,14 @@ def flattened(query: exp.Select, named: Named) -> tuple[exp.Select, Named] | Non
     return found, named
 
 
+def with_left_joins(query: exp.Select, named: Named) -> tuple[exp.Select, Named]:
+    """A query that groups rows of a derived table, as one of the LEFT JOINs there; else as it is."""
+    found = flattened(query, named)
+    joins = (found[0].args.get("joins") or ()) if found else ()
+    left = any((join.args.get("side") or "").upper() == "LEFT" for join in joins)
+    return found if found and left else (query, named)
+
+
 def _read(item: exp.Expr, named: Named) -> tuple[exp.Select | None, Named]:
     """The query that stands after FROM, where it only filters and renames rows."""
     if isinstance(item, exp.Table) and item.name.lower() in named:

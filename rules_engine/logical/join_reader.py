@@ -212,9 +212,8 @@ class JoinReader(NameReader, ABC):
             raise NotUnderstoodError("a LEFT JOIN whose columns are asked for more than that they are NULL")
         found = self._resolved(about[0], {alias: columns}, {})
         del scope[alias]
-        tied = {side.sql() for each in on if isinstance(each, exp.EQ) for side in (each.this, each.expression)}
         inner.says(on)
-        block.asked.append(_unless(inner, found, tied))
+        block.asked.append(_unless(inner, found, on))
         return [condition for condition in conditions if condition is not about[0]]
 
     def _owners(self, condition: exp.Expr, scope: Scope) -> set[str]:
@@ -247,10 +246,10 @@ def _rename(inner: Block, item: exp.Expr) -> None:
         inner.columns = {new.name.lower(): value for new, value in zip(names, inner.columns.values(), strict=True)}
 
 
-def _unless(inner: Block, condition: exp.Expr, tied: set[str]) -> Asked:
+def _unless(inner: Block, condition: exp.Expr, on: list[exp.Expr]) -> Asked:
     """What a condition says of a LEFT JOIN that is true where nothing was joined."""
     is_null = isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null)
-    if is_null and condition.this.sql() in tied:
+    if is_null and any(rejects_null(each, {condition.this.sql()}) for each in on):
         return Asked(inner, negated=True)
     if inner.key is not None and not inner.having:
         inner.having = [opposite(condition)]

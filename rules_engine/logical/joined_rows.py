@@ -12,6 +12,7 @@ from sqlglot import exp
 from rules_engine.logical.comparisons import aggregates, tables
 from rules_engine.logical.join_sides import WHOLE, raises_nowhere
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
+from rules_engine.logical.total_values import TotalReader
 from rules_engine.model.schemas import Schema
 
 _DATES = {"date", "timestamp"}
@@ -30,7 +31,7 @@ class JoinedRows(NamedTuple):
     """
     Relations, by names of their own, that equal columns tie together; the rows are grouped by ``key`` and ``by``.
 
-    ``left`` are those that may be missing, with what ties each.
+    ``left`` are those that may be missing, with what ties each. Without a ``key`` all rows are one group.
     """
 
     frames: tuple[tuple[str, str], ...]
@@ -66,7 +67,11 @@ class Joined(NamedTuple):
 
 
 class SubjectAggregate(NamedTuple):
-    """An aggregate of a subject's rows that meet a condition (empty: of all); NULL of no rows, or 0 where it counts."""
+    """
+    An aggregate of rows that meet a condition (empty: of all); NULL of no rows, or 0 where it counts.
+
+    The rows are the subject's, or where they have no key all that there are.
+    """
 
     rows: JoinedRows
     where: str
@@ -94,7 +99,7 @@ class JoinedReader:
     left: Mapping[str, Sequence[exp.Expr]]
 
     def of(
-        self, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Column, by: Sequence[exp.Expr]
+        self, where: Sequence[exp.Expr], having: Sequence[exp.Expr], key: exp.Column | None, by: Sequence[exp.Expr]
     ) -> Joined:
         """
         What is asked.
@@ -113,7 +118,7 @@ class JoinedReader:
             tuple((names[alias], self.frames[alias].lower()) for alias in order),
             tuple(sorted(self._safe(each, names) for each in ties)),
             tuple((names[alias], self._all(self.left[alias], names)) for alias in order if alias in self.left),
-            self._text(key, names),
+            self._text(key, names) if key else "",
             tuple(sorted(self._safe(each, names) for each in by)),
         )
         left = self._all([each for each in where if all(each is not tie for tie in ties)], names)
@@ -178,7 +183,12 @@ class JoinedReader:
             for name, type_ in self.schema.types_of(frame).items()
         }
         plain, bare = self._text(holder.this, names), condition.unnest()
-        if not isinstance(bare, exp.Column) and plain not in made and not raises_nowhere(plain, types | made, ""):
+        total = TotalReader(self.tree, self._type).is_total(condition)
+        if (
+            not isinstance(bare, exp.Column)
+            and plain not in made
+            and not (total or raises_nowhere(plain, types | made, ""))
+        ):
             raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
         return self._text(condition, names)
 

@@ -1,4 +1,9 @@
-"""A LEFT JOIN that is asked for what is true where nothing was joined, too: as a join, or a join of nothing."""
+"""
+LEFT JOINs that other words say, or that are asked for more than what was joined.
+
+One that is asked for what is true where nothing was joined, too, is a join, or a join of nothing. A sub-query that
+takes one value of a row with a key is the look-up that a LEFT JOIN is.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,10 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import COMPARE, conditions_of, default, holds, is_literal
+from rules_engine.logical.comparisons import COMPARE, conditions_of, default, holds, is_literal, says_more
+from rules_engine.logical.join_reader import Named
 from rules_engine.logical.separate_joins import LEFT, Relations
+from rules_engine.model.schemas import Schema
 
 
 def matched_or_not(query: exp.Select, found: Relations) -> tuple[exp.Select, exp.Select] | None:
@@ -29,6 +36,48 @@ def matched_or_not(query: exp.Select, found: Relations) -> tuple[exp.Select, exp
         if all(_true_of_null(each, alias) for each in asked):
             return _inner(query, alias), _where(query, [*others, exp.Is(this=tie, expression=exp.Null())])
     return None
+
+
+def with_look_ups(query: exp.Select, named: Named, schema: Schema) -> tuple[exp.Select, Named] | None:
+    """
+    A query whose conditions look values up by a frame's declared key, in sub-queries, with LEFT JOINs instead.
+
+    None where there are none. No more than one row has a key, so that nothing is repeated, and MAX of it is its value.
+    """
+    if not query.args.get("where") or query.args.get("group") or query.args.get("having"):
+        return None
+    made, joins = query.copy(), list[exp.Expr]()
+    for each in [*made.args["where"].find_all(exp.Subquery)]:
+        if each.parent_select is made and not isinstance(each.parent, exp.In):
+            alias = f"look_up_{len(joins)}_"
+            if (found := _look_up(each.this, named, schema, alias)) is not None:
+                joins.append(found[0])
+                each.replace(found[1])
+    made.set("joins", [*(made.args.get("joins") or ()), *joins])
+    return (made, named) if joins else None
+
+
+def _look_up(query: exp.Expr, named: Named, schema: Schema, alias: str) -> tuple[exp.Join, exp.Column] | None:
+    """The join under an alias of ours, and the value of it; None for another sub-query."""
+    if not isinstance(query, exp.Select) or says_more(query, {"expressions", "from_", "where"}):
+        return None
+    if not query.args.get("from_") or not query.args.get("where"):
+        return None
+    item, tie = query.args["from_"].this, query.args["where"].this.unnest()
+    value, *others = [each.unalias() for each in query.expressions]
+    value, own = value.this if isinstance(value, exp.Max | exp.Min) else value, item.alias_or_name.lower()
+    key = schema.key_of(item.name) if isinstance(item, exp.Table) and item.name.lower() not in named else ()
+    ends = [tie.this, tie.expression] if isinstance(tie, exp.EQ) else []
+    if others or len(key) != 1 or not all(isinstance(each, exp.Column) and each.table for each in ends):
+        return None
+    inner = [each for each in ends if each.table.lower() == own and each.name.lower() == key[0].lower()]
+    outer = [each for each in ends if each.table.lower() != own]
+    known = isinstance(value, exp.Column) and value.table.lower() in {own, ""}
+    if not known or len(inner) != 1 or len(outer) != 1 or value.name.lower() not in schema.types_of(item.name):
+        return None
+    joined = exp.Table(this=item.this.copy(), alias=exp.TableAlias(this=exp.to_identifier(alias)))
+    on = exp.EQ(this=exp.column(key[0].lower(), alias), expression=outer[0].copy())
+    return exp.Join(this=joined, side="LEFT", on=on), exp.column(value.name.lower(), alias)
 
 
 def _tied(found: Relations, alias: str) -> exp.Column | None:

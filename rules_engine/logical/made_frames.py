@@ -1,4 +1,4 @@
-"""Groups by the subject and more, and UNION ALL, as frames that Spark makes."""
+"""Groups, rows with windows, and UNION ALL, as frames that Spark makes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from rules_engine.logical.block_reader import BlockReader
 from rules_engine.logical.comparisons import aggregates, only
 from rules_engine.logical.join_reader import PLAIN, Columns, Named, Scope
 from rules_engine.logical.joined_rows import GroupedRows, JoinedReader, JoinedRows
+from rules_engine.logical.placed_rows import WindowReader
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.query_tree import NotUnderstoodError
+from rules_engine.logical.total_values import TotalReader
 from rules_engine.logical.windows import INEXACT
 
 
@@ -65,7 +67,7 @@ class MadeFrameReader(BlockReader):
         return text, "string" if text.startswith("'") else ""
 
     def _as_frame(self, inner: Block, key: exp.Column, block: Block) -> Columns:
-        """Groups by the subject and more, as the rows of a frame."""
+        """Groups as the rows of a frame: by the subject and more, or by others."""
         keys = [key, *inner.by]
         self._check_plain([*inner.columns.values(), *inner.having], inner)
         own = next((name for name, value in inner.columns.items() if value == key), "")
@@ -78,16 +80,34 @@ class MadeFrameReader(BlockReader):
         texts = tuple((name, made[own].rows.key if name == own else of.text) for name, of in made.items())
         kept = " AND ".join(f"({each.text})" for each in having)
         rows = GroupedRows(self._with_made(made[own].rows), made[own].where, texts, kept)
-        return self._named(
-            (rows,), {n: self._type(value, inner.frames) for n, value in inner.columns.items()}, own, block
-        )
+        types = {n: self._type_made(value, inner.frames) for n, value in inner.columns.items()}
+        return self._named((rows,), types, own if self._is_key_of_subject(key) else "", block)
+
+    def _placed_as_frame(self, inner: Block, block: Block) -> Columns:
+        """Rows of one frame, with what their windows come to, as the rows of a frame."""
+        alias, before = next(iter(inner.before.items()))
+        own = next((name for name, value in inner.columns.items() if self._is_key_of_subject(value)), "")
+        more = inner.where, inner.asked, inner.having, inner.key, inner.lost, inner.distinct, inner.groups, inner.left
+        if [*inner.frames] != [alias] or not own or any(more):
+            raise NotUnderstoodError("windows of rows that are joined or DISTINCT")
+        for window in (each for value in inner.columns.values() for each in value.find_all(exp.Window)):
+            self._check_exact(window.this, inner.frames)
+        key = inner.columns[own]
+        assert isinstance(key, exp.Column)
+        joined = JoinedReader(self.tree, self.schema, inner.frames, {}).of(before, [], key, ())
+        reader = WindowReader(self.tree, self.schema)
+        texts = tuple((name, reader.column(value)) for name, value in inner.columns.items())
+        types = {name: self._type_made(value, inner.frames) for name, value in inner.columns.items()}
+        return self._named((GroupedRows(self._with_made(joined.rows), joined.where, texts, None),), types, own, block)
 
     def _named(self, rows: tuple[GroupedRows, ...], types: Mapping[str, str], own: str, block: Block) -> Columns:
         """Rows that are made, as a frame."""
         if not all(map(PLAIN.fullmatch, types)):
             raise NotUnderstoodError("a column under a name that is to be quoted")
         name = next(name for n in count() if (name := f"made_{n}") not in map(str.lower, self.schema.columns))
-        columns, subject_keys = {**self.schema.columns, name: types}, {**self.schema.subject_keys, name: own}
+        columns, subject_keys = {**self.schema.columns, name: types}, dict(self.schema.subject_keys)
+        if own:
+            subject_keys[name] = own
         self.made[name], self.schema = rows, replace(self.schema, columns=columns, subject_keys=subject_keys)
         alias = f"r{next(self._numbers)}"
         block.frames[alias] = self.frames[alias] = name
@@ -101,18 +121,33 @@ class MadeFrameReader(BlockReader):
         frame = self.frames.get(column.table, "") if isinstance(column, exp.Column) else ""
         return bool(frame) and column.name.lower() == self.schema.subject_key_of(frame).lower()
 
+    def _type_made(self, value: exp.Expr, frames: Mapping[str, str]) -> str:
+        """The type of what is made of columns, aggregates and windows; empty where it is not told."""
+        if isinstance(value, exp.Column | exp.AggFunc):
+            return self._type(value, frames)
+        return TotalReader(self.tree, lambda of: self._type_of_part(of, frames)).type_made(value)
+
+    def _type_of_part(self, part: exp.Expr, frames: Mapping[str, str]) -> str:
+        call = part.this if isinstance(part, exp.Window) else part
+        if isinstance(call, exp.RowNumber | exp.Rank | exp.DenseRank | exp.Ntile):
+            return "int"
+        if isinstance(call, exp.Lag | exp.Lead | exp.FirstValue | exp.LastValue) and isinstance(call.this, exp.Column):
+            return self._type(call.this, frames)
+        return self._type(call, frames) if isinstance(call, exp.Column | exp.AggFunc) else ""
+
     def _type(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
-        """The type of a column or an aggregate of one; empty where it is not told."""
-        column = (
-            call if isinstance(call, exp.Column) else call.this if isinstance(call.this, exp.Column) else exp.Column()
-        )
-        type_ = self.schema.types_of(frames[column.table]).get(column.name.lower(), "") if column.table else ""
+        """The type of a column, or of an aggregate of what raises of no row; empty where it is not told."""
+        if isinstance(call, exp.Column):
+            return self.schema.types_of(frames[call.table]).get(call.name.lower(), "") if call.table else ""
+        if isinstance(call, exp.Count):
+            return "bigint"
+        type_ = self._type_made(call.this, frames) if isinstance(call.this, exp.Expr) else ""
         digits, more = of_type(type_), {"sum": (10, 0), "avg": (4, 4)}.get(call.key)
         if more and digits and not digits.whole:
             return f"decimal({digits.precision + more[0]},{digits.scale + more[1]})"
-        if isinstance(call, exp.Count) or (isinstance(call, exp.Sum) and digits):
+        if isinstance(call, exp.Sum) and digits:
             return "bigint"
-        return type_ if isinstance(call, exp.Column | exp.Min | exp.Max) else ""
+        return type_ if isinstance(call, exp.Min | exp.Max) else ""
 
     def _check_plain(self, values: Sequence[exp.Expr], inner: Block) -> None:
         """Refuse aggregates that are not exact, or of rows that are DISTINCT or ask others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rules_engine.logical.comparisons import ties
 from rules_engine.logical.query_blocks import Asked, Block, as_one, looks_up
 from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.model.schemas import Schema
@@ -63,9 +64,11 @@ def _unified(block: Block, schema: Schema) -> Block:
 
 def regrouped(block: Block) -> Block:
     """A row and the group of its frame that it is tied to are one."""
-    for alias, column in block.groups.items():
+    for alias, columns in block.groups.items():
         same = [a for a, frame in block.frames.items() if frame == block.frames[alias] and a not in block.groups]
         if len(same) != 1 or block.before.get(same[0]):
             raise NotUnderstoodError("groups that are joined with more than one row")
-        return regrouped(as_one(block, (same[0], column), (alias, column)))
+        if not all(any(ties(each, (same[0], name), (alias, name)) for each in block.where) for name in columns):
+            raise NotUnderstoodError("groups that are not joined by all that they are grouped by")
+        return regrouped(as_one(block, (same[0], columns[0]), (alias, columns[0])))
     return block

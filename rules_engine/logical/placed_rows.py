@@ -26,6 +26,13 @@ class SparkWindow(NamedTuple):
     order: str
     rows: str = ""
 
+    @property
+    def sql(self) -> str:
+        """It as an expression."""
+        parts = f"PARTITION BY {', '.join(self.parts)}" if self.parts else ""
+        order = f"ORDER BY {self.order}" if self.order else ""
+        return f"{self.call} OVER ({' '.join(filter(None, (parts, order, self.rows)))})"
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -54,6 +61,14 @@ class WindowReader:
         if around is None or not around.values:
             raise NotUnderstoodError
         return Placed(frame, self._texts(before), around.pieces, tuple(map(self._window, around.values)))
+
+    def column(self, value: exp.Expr) -> str:
+        """A value of a row, or what is made of its windows, as an expression."""
+        around = self.tree.around([value], lambda node: node if isinstance(node, exp.Window) else None)
+        if around is None:
+            raise NotUnderstoodError
+        texts = (*(self._window(each).sql for each in around.values), "")
+        return "".join(text for pair in zip(around.pieces, texts, strict=True) for text in pair)
 
     def of_workers(self, frame: str, conditions: Sequence[exp.Expr], before: Sequence[exp.Expr]) -> WindowQuery | None:
         """The same where each window is of a subject's rows, and what is asked is exact; None for any other."""

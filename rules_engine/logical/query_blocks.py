@@ -65,8 +65,8 @@ class Block:
     """Whether repeated rows were lost before it joins them: they are not to be counted."""
     before: dict[str, list[exp.Expr]] = field(default_factory=dict)
     """Of a relation with windows, the conditions on its rows that come before them."""
-    groups: dict[str, str] = field(default_factory=dict)
-    """Of a relation that is a frame's groups by a column, as windows, that column."""
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a relation that is a frame's groups by columns, as windows, these columns."""
     missing: dict[str, bool] = field(default_factory=dict)
     """Relations in which a row is to have none that it is tied to; whether by NOT IN."""
 

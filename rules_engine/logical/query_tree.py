@@ -8,7 +8,7 @@ a name of ours, and is put back afterwards; what is left is of few classes, whic
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -46,8 +46,16 @@ _SAME = {
     "mean": "avg",
     "nvl": "coalesce",
     "ifnull": "coalesce",
+    "collect_set": "collect_set",
+    "collect_list": "collect_list",
+    "array_agg": "collect_list",
 }
-"""Calls that Spark reads as another."""
+"""Calls that Spark reads as another, or that are read of their own name."""
+_OF_LISTS, _LISTS = (
+    {"size", "cardinality", "array_size", "array_contains"},
+    {"collect_set", "collect_list", "array_agg"},
+)
+"""Calls that say of a list what a count says of the rows that it is made of."""
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
 _PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like)
 _ALIKE = (
@@ -133,9 +141,9 @@ def _put(node: exp.Expr, pick: Callable[[exp.Expr], Picked | None], found: list[
             child.replace(exp.column(f"hole_{len(found) - 1}_"))
 
 
-def query_tree(sql: str) -> QueryTree:
+def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
     """
-    A bound statement's tree.
+    A bound statement's tree; ``doubles`` are names that columns of doubles have, in small letters.
 
     Raises:
         NotUnderstoodError: If sqlglot makes nothing of it, or it holds an aggregate that is not read as one.
@@ -156,7 +164,10 @@ def query_tree(sql: str) -> QueryTree:
         raise NotUnderstoodError("a text that only Spark reads") from problem
     if not isinstance(root, exp.Query):
         raise NotUnderstoodError("no query")
-    return QueryTree(plainly(root), tuple(numbers))
+    root = plainly(root, doubles)
+    if root.find(exp.ArrayAgg, exp.ArrayUniqueAgg):
+        raise NotUnderstoodError("collect_set or collect_list, of which more is asked than how many, or whether one is")
+    return QueryTree(root, tuple(numbers))
 
 
 def is_stand_in(column: exp.Column) -> bool:
@@ -180,7 +191,8 @@ def _opaque(sql: str) -> Iterator[tuple[int, int]]:
             and after is not None
             and after.text == "("
             and token.word not in _NO_CALLS
-            and not (before is not None and (before.text == "." or before.word in {"as", "with"}))
+            and not (token.word in _OF_LISTS and _LISTS & {each.word for each in words[place + 2 : place + 3]})
+            and not (before is not None and (before.text in {".", ")"} or before.word in {"as", "with"}))
             and not _names_columns(words, place + 1)
         ):
             yield token.start, token.end

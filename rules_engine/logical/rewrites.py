@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from decimal import Decimal
 
 from sqlglot import exp
+
+from rules_engine.logical.nested_queries import windows_of_groups
 
 OPPOSITE: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GTE, exp.LTE: exp.GT, exp.GT: exp.LTE, exp.GTE: exp.LT, exp.EQ: exp.NEQ, exp.NEQ: exp.EQ,
@@ -17,15 +20,16 @@ MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
 }  # fmt: skip
 
 
-def plainly(root: exp.Query) -> exp.Query:
-    """The tree itself, changed."""
+def plainly(root: exp.Query, doubles: Set[str] = frozenset()) -> exp.Query:
+    """The tree itself, changed; ``doubles`` are names that columns of doubles have, in small letters."""
     for select in root.find_all(exp.Select):
         _named_windows(select)
         _full_join(select)
         _right_join(select)
         _numbered_groups(select)
+        windows_of_groups(select)
     for node in reversed([*root.walk()]):
-        found = _plain(node)
+        found = _of_list(node, doubles) or _plain(node)
         if found is not node:
             node.replace(found)
     return root
@@ -91,6 +95,31 @@ def _plain(node: exp.Expr) -> exp.Expr:
         case exp.Count(this=exp.Literal()):
             return exp.Count(this=exp.Star())
     return _compared(node) if isinstance(node.parent, exp.Window) else _compared(_of_truths(node))
+
+
+def _of_list(node: exp.Expr, doubles: Set[str]) -> exp.Expr | None:
+    """
+    What a count says of rows, where it is said of the list of their values, which NULL is not in.
+
+    Not of doubles: a set of them holds 0.0 and -0.0, and every NaN, which are one where different values are counted.
+    """
+    called = isinstance(node, exp.Anonymous) and node.name.lower() == "cardinality" and len(node.expressions) == 1
+    found = (
+        node.expressions[0] if called else node.this if isinstance(node, exp.ArraySize | exp.ArrayContains) else None
+    )
+    if not isinstance(found, exp.ArrayAgg | exp.ArrayUniqueAgg):
+        return None
+    value = found.this.expressions[0] if isinstance(found.this, exp.Distinct) else found.this
+    if value.find(exp.Anonymous, exp.Div) or any(each.name.lower() in doubles for each in value.find_all(exp.Column)):
+        return None
+    if not isinstance(node, exp.ArrayContains):
+        return exp.Count(this=exp.Distinct(expressions=[value.copy()]) if _is_set(found) else value.copy())
+    held = when(_of(exp.EQ, exp.Paren(this=value.copy()), node.expression), exp.Literal.number(1))
+    return exp.Paren(this=exp.GT(this=exp.Count(this=held), expression=exp.Literal.number(0)))
+
+
+def _is_set(node: exp.Expr) -> bool:
+    return isinstance(node, exp.ArrayUniqueAgg) or isinstance(node.this, exp.Distinct)
 
 
 def _of_truths(node: exp.Expr) -> exp.Expr:

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import aggregates, tables
-from rules_engine.logical.join_reader import Columns, Left, Named, Scope, Scopes
-from rules_engine.logical.join_sides import WHOLE, raises_nowhere
-from rules_engine.logical.joined_rows import HeldRow, JoinedReader, SubjectAggregate
-from rules_engine.logical.made_frames import MadeFrameReader
+from rules_engine.logical.aggregate_values import AggregateReader
+from rules_engine.logical.comparisons import tables
+from rules_engine.logical.condition import family
+from rules_engine.logical.join_reader import Left, Named, Scope, Scopes
+from rules_engine.logical.join_sides import raises_nowhere
+from rules_engine.logical.joined_rows import HeldRow, SubjectAggregate
 from rules_engine.logical.merged_blocks import merged
-from rules_engine.logical.query_blocks import Block
+from rules_engine.logical.query_blocks import Asked, Block
 from rules_engine.logical.query_tree import Around, NotUnderstoodError
+from rules_engine.logical.rewrites import MIRRORED, OPPOSITE
+from rules_engine.logical.total_values import COUNT, TotalReader
 
-_VALUES = "__values"
-"""A relation of ours, whose columns are what sub-queries come to."""
+_BEYOND: dict[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.Max, exp.GTE: exp.Max, exp.LT: exp.Min, exp.LTE: exp.Min}
+"""Some value is greater than another where the greatest is."""
 
 
 @dataclass
-class SubjectAggregateReader(MadeFrameReader):
+class SubjectAggregateReader(AggregateReader):
     """
-    Reads queries into blocks, and what rows of a subject come to into a placeholder for each aggregate.
+    Reads a query as what is asked of a row of one frame and of what is beside it.
 
     A group by the subject is one such row, or none, and so can be joined with rows and repeats nothing.
     """
-
-    found: list[SubjectAggregate] = field(default_factory=list)
-    grouped: set[str] = field(default_factory=set)
-    optional: set[str] = field(default_factory=set)
-    """Those that are aggregated, and of these such as may have no row for a subject."""
 
     def of(self, query: exp.Expr, named: Named) -> HeldRow:
         """
@@ -42,38 +40,51 @@ class SubjectAggregateReader(MadeFrameReader):
             NotUnderstoodError: If more is asked, or not all is tied by the key of the subject.
         """
         read = self.query(query, named, {})
+        read.asked = [each for each in read.asked if not self._is_held(each, read)]
         block = merged(read, self.schema)
+        if block.key is None and self.made.keys() & {*block.frames.values()}:
+            block.key = self._key_returned(block)
         if block.key is not None:
             inner, block = block, Block()
-            block.columns = dict(self._taken(inner, block))
+            block.columns = dict(self._of_groups(inner, block))
         if block.having or block.asked or block.before or block.left or not self.found:
             raise NotUnderstoodError("a row that is held against aggregates, and asked for more")
-        place = self.schema.key_among([*block.columns])
-        returned = [*block.columns.values()][place] if place is not None else None
+        returned = self._key_returned(block)
         self._check_tied({*block.frames}, [tables(each) for each in block.where if self._ties(each)])
         subject = self.schema.subject.lower()
         base, *others = sorted(block.frames, key=lambda alias: block.frames[alias].lower() == subject) or [""]
         several = any(block.frames[alias].lower() != subject for alias in others)
-        if (
-            several
-            or not isinstance(returned, exp.Column)
-            or not self._is_key_of_subject(returned)
-            or returned.table in self.optional
-        ):
+        if several or not isinstance(returned, exp.Column) or returned.table in self.optional:
             raise NotUnderstoodError("rows of two frames that are held against aggregates")
         frame = block.frames.get(base, self.schema.subject)
         if frame in self.made:
             raise NotUnderstoodError("groups by more than the subject, or a UNION, held against aggregates")
         where = [self._on_row(each, base, frame) for each in block.where if not self._ties(each)]
         around = self.tree.around(where, self._aggregate)
-        if around is None:
+        if around is None or not around.values:
             raise NotUnderstoodError
-        if self._could_raise(frame, around):  # Spark asks some conditions before it joins, in an order of its own
+        total = all(TotalReader(self.tree, lambda of: self._type_on_row(of, frame)).is_total(each) for each in where)
+        if not total and self._could_raise(
+            frame, around
+        ):  # Spark asks some conditions before it joins, in an order of its own
             raise NotUnderstoodError("a comparison of aggregates that could raise on rows that a join leaves out")
         return HeldRow(frame, around.pieces, around.values)
 
+    def _key_returned(self, block: Block) -> exp.Expr | None:
+        """What a block returns, where that is a key of the subject."""
+        place = self.schema.key_among([*block.columns])
+        returned = [*block.columns.values()][place] if place is not None else None
+        return returned if returned is not None and self._is_key_of_subject(returned) else None
+
     def _aggregate(self, node: exp.Expr) -> SubjectAggregate | None:
         return self.found[int(node.name)] if isinstance(node, exp.Placeholder) else None
+
+    def _type_on_row(self, node: exp.Expr, frame: str) -> str:
+        """The type of a column of a row, or of what is beside it."""
+        if isinstance(node, exp.Placeholder):
+            found = self.found[int(node.name)]
+            return COUNT if found.call.lower().startswith("count(") else found.type
+        return self.schema.types_of(frame).get(node.name.lower(), "")
 
     def _could_raise(self, frame: str, around: Around[SubjectAggregate]) -> bool:
         types = dict(self.schema.types_of(frame)) | {f"aggregate_{n}": of.type for n, of in enumerate(self.found)}
@@ -101,14 +112,6 @@ class SubjectAggregateReader(MadeFrameReader):
         found: exp.Expr = holder.this
         return found
 
-    def _ties(self, condition: exp.Expr) -> bool:
-        """Whether a condition holds two keys of the subject equal, of one type."""
-        bare = condition.unnest()
-        if not isinstance(bare, exp.EQ) or not all(map(self._is_key_of_subject, (bare.this, bare.expression))):
-            return False
-        types = {self.schema.types_of(self.frames[end.table])[end.name.lower()] for end in (bare.this, bare.expression)}
-        return len(tables(bare)) == 2 and (len(types) == 1 or types <= WHOLE)
-
     def _check_tied(self, joined: set[str], ties: Sequence[set[str]]) -> None:
         """Refuse relations that are not of one subject; one that may be missing ties no others."""
         groups = [{alias} for alias in (joined | self.grouped) - self.optional]
@@ -118,29 +121,6 @@ class SubjectAggregateReader(MadeFrameReader):
         leaves = sorted(sorted(tie & self.optional) for tie in ties if tie & self.optional)
         if len(groups) != 1 or leaves != sorted([alias] for alias in self.optional):
             raise NotUnderstoodError("rows that are not tied to the subject by its key")
-
-    def _relation(self, item: exp.Expr, block: Block, scope: Scopes, named: Named) -> None:
-        super()._relation(item, block, scope, named)
-        self.frames |= block.frames
-
-    def _taken(self, inner: Block, block: Block) -> Columns:
-        """A group by the subject is there where it has a row and meets its HAVING."""
-        if inner.key is None and inner.distinct and len(inner.columns) > 1:
-            inner.key = next(filter(self._is_key_of_subject, inner.columns.values()), None)
-            inner.by = [each for each in inner.columns.values() if inner.key and each is not inner.key]
-        key = inner.key
-        if key is None:
-            return super()._taken(inner, block)
-        if not isinstance(key, exp.Column) or not self._is_key_of_subject(key):
-            raise NotUnderstoodError("a group by another column than the subject")
-        if inner.by:
-            return self._as_frame(inner, key, block)
-        self.grouped.add(key.table)
-        there = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
-        block.where += [self._come_to(each, inner, key) for each in (there, *inner.having)]
-        return {
-            name: value if value == key else self._come_to(value, inner, key) for name, value in inner.columns.items()
-        }
 
     def _left(
         self, of: Left, conditions: list[exp.Expr], block: Block, scope: Scopes, outer: Scope
@@ -160,51 +140,60 @@ class SubjectAggregateReader(MadeFrameReader):
     def _condition(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> None:
         bare = condition.unnest()
         bare = bare.this.unnest() if isinstance(bare, exp.Not) else bare
+        if isinstance(bare, exp.In) and isinstance(bare.this, exp.Tuple) and bare is condition.unnest():
+            self._is_one_of(bare, block, scope, named, outer)
+            return
         if isinstance(bare, exp.Exists | exp.In) or not condition.find(exp.Query):
             super()._condition(condition, block, scope, named, outer)
             return
-        holder, values = exp.Paren(this=condition.copy()), dict[str, exp.Expr]()
-        while (query := holder.find(exp.Subquery)) is not None:
-            name = f"{_VALUES}_{len(values)}"
-            values[name] = self._scalar(query, block, named, {**outer, **scope})
-            query.replace(exp.column(name, _VALUES))
-        if holder.find(exp.Query):
-            raise NotUnderstoodError("a sub-query within an expression or under OR")
-        block.where.append(self._resolved(holder.this, {**scope, _VALUES: values}, outer))
+        holder = exp.Paren(this=condition.copy())
+        values = self._values(holder, block, named, {**outer, **scope})
+        block.where.append(self._resolved(holder.this, {**scope, **values}, outer))
 
-    def _scalar(self, query: exp.Expr, block: Block, named: Named, within: Scope) -> exp.Expr:
-        """What a sub-query comes to, of the subject's rows that it is tied to; a count of none is 0."""
-        inner = self.query(query, named, within)
-        tied = [each for each in inner.where if self._ties(each) and len(tables(each) & {*inner.frames}) == 1]
-        if len(inner.columns) != 1 or inner.key or inner.having or inner.distinct or len(tied) != 1:
-            raise NotUnderstoodError("a sub-query that groups, or is of no subject, held against a value")
-        ((own, other), (value,)) = (tied[0].unnest().this, tied[0].unnest().expression), inner.columns.values()
-        own, other = (own, other) if own.table in inner.frames else (other, own)
-        around = set[str]().union(*map(tables, inner.where)) - {*inner.frames}
-        of_subject = self.frames[other.table].lower() == self.schema.subject.lower()
-        if any(each is not tied[0] and other.table in tables(each) for each in inner.where) and of_subject:
-            inner.frames[other.table] = self.schema.subject
-        else:
-            inner.where = [each for each in inner.where if each is not tied[0]]
-        if not aggregates(value) or around != {other.table}:
-            raise NotUnderstoodError("a sub-query that is no aggregate")
-        self.grouped.add(own.table)
-        self.optional.add(own.table)
-        block.where.append(tied[0])
-        return self._come_to(value, inner, own, zero=True)
+    def _is_one_of(self, condition: exp.In, block: Block, scope: Scope, named: Named, outer: Scope) -> None:
+        """``(subject, x) IN (SELECT subject, max(x) … GROUP BY subject)``: a group that is there comes to that."""
+        if not condition.args.get("query"):
+            raise NotUnderstoodError
+        inner = self.query(condition.args["query"], named, {})
+        if inner.key is None or inner.by or len(inner.columns) != len(condition.this.expressions):
+            raise NotUnderstoodError("several values among those of rows that the subject does not group")
+        there = [*self._taken(inner, block).values()]
+        own = [self._resolved(each, scope, outer) for each in condition.this.expressions]
+        block.where += [exp.EQ(this=one, expression=other) for one, other in zip(own, there, strict=True)]
 
-    def _come_to(self, value: exp.Expr, inner: Block, key: exp.Column, *, zero: bool = False) -> exp.Expr:
-        """A value with a placeholder for each aggregate of the rows with a key."""
-        self._check_plain([value], inner)
-        holder = exp.Paren(this=value.copy())
-        for call in aggregates(holder):
-            reader = JoinedReader(self.tree, self.schema, inner.frames, inner.left)
-            joined = reader.of(inner.where, [call], key, ())
-            counts, type_ = zero and isinstance(call, exp.Count), self._type(call, inner.frames)
-            self.found.append(
-                SubjectAggregate(self._with_made(joined.rows), joined.where, joined.calls[0], counts, type_)
-            )
-            call.replace(exp.Placeholder(this=str(len(self.found) - 1)))
-        if any(column.table for column in holder.find_all(exp.Column)):
-            raise NotUnderstoodError("a column of a group that is no aggregate")
-        return holder
+    def _is_held(self, asked: Asked, block: Block) -> bool:
+        """
+        Whether rows that are to be there, or not, come before or after one of a block: that is held against the last.
+
+        ``EXISTS (… WHERE x.c > row.c)`` is true where ``row.c < max(x.c)``; where there is none, or the row has no
+        value, there is no such row.
+        """
+        inner, more = asked.block, (asked.comparison, asked.given, asked.not_in)
+        outside = [each for each in inner.where if tables(each) - {*inner.frames}]
+        beyond = [each for each in outside if not self._ties(each)]
+        if any(more) or inner.key or inner.having or block.key or len(beyond) != 1 or len(outside) != 2:
+            return False
+        bare = beyond[0].unnest()
+        ends = [each for each in (bare.this, bare.expression) if isinstance(each, exp.Column)]
+        if type(bare) not in _BEYOND or len(ends) != 2 or not self._same_kind(ends, inner, block):
+            return False
+        kind, (of_rows, own) = type(bare), ends
+        if own.table in inner.frames:
+            kind, of_rows, own = MIRRORED[kind], own, of_rows
+        inner.where = [each for each in inner.where if each is not beyond[0]]
+        last = self._of_subject(_BEYOND[kind](this=of_rows), inner, block)
+        held = (OPPOSITE[MIRRORED[kind]] if asked.negated else MIRRORED[kind])(this=own.copy(), expression=last)
+        block.where.append(_or_null(held, (own, last)) if asked.negated else held)
+        return True
+
+    def _same_kind(self, ends: Sequence[exp.Column], inner: Block, block: Block) -> bool:
+        """Whether they are columns of a block and of one within it, whose order is the same."""
+        if not all(end.table in self.frames for end in ends):
+            return False
+        types = {family(self.schema.types_of(self.frames[end.table]).get(end.name.lower(), "")) for end in ends}
+        places = [end.table in inner.frames for end in ends], [end.table in block.frames for end in ends]
+        return len(types) == 1 and "" not in types and all(sum(place) == 1 for place in places)
+
+
+def _or_null(condition: exp.Expr, values: Sequence[exp.Expr]) -> exp.Expr:
+    return exp.or_(condition, *(exp.Is(this=each.copy(), expression=exp.Null()) for each in values))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
@@ -25,24 +25,26 @@ def as_windows(block: Block, schema: Schema) -> None:
         return
     if len(block.frames) != 1 or block.asked or block.lost or block.before:
         raise NotUnderstoodError("groups by another column of more than one frame")
-    types = schema.types_of(frame)
-    block.columns = {name: _parted(value, key, block.where, types) for name, value in block.columns.items()}
-    kept = [_parted(each, key, block.where, types) for each in block.having]
+    types, keys = schema.types_of(frame), [key, *block.by]
+    if not all(isinstance(each, exp.Column) and each.table == key.table for each in keys):
+        raise NotUnderstoodError("groups by what is no column")
+    block.columns = {name: _parted(value, keys, block.where, types) for name, value in block.columns.items()}
+    kept = [_parted(each, keys, block.where, types) for each in block.having]
     if block.where:
         there = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
-        kept.append(_parted(there, key, block.where, types))
-    block.groups, block.before = {key.table: key.name.lower()}, {key.table: []}
-    block.where, block.having, block.key, block.distinct = kept, [], None, False
+        kept.append(_parted(there, keys, block.where, types))
+    block.groups, block.before = {key.table: tuple(each.name.lower() for each in keys)}, {key.table: []}
+    block.where, block.having, block.key, block.by, block.distinct = kept, [], None, [], False
 
 
 def parted(value: exp.Expr, key: exp.Column, where: Iterable[exp.Expr], schema: Schema, frame: str) -> exp.Expr:
     """An aggregate of the rows of a frame that have a key and meet conditions, as a window."""
     if not aggregates(value) or value.find(exp.Count):
         raise NotUnderstoodError("a count of rows with the same value, which is 0 of none")
-    return _parted(value, key, [*where], schema.types_of(frame))
+    return _parted(value, [key], [*where], schema.types_of(frame))
 
 
-def _parted(value: exp.Expr, key: exp.Column, where: list[exp.Expr], types: dict[str, str]) -> exp.Expr:
+def _parted(value: exp.Expr, keys: Sequence[exp.Expr], where: list[exp.Expr], types: dict[str, str]) -> exp.Expr:
     holder = exp.Paren(this=value.copy())
     for call in aggregates(holder):
         argument = call.this
@@ -56,7 +58,7 @@ def _parted(value: exp.Expr, key: exp.Column, where: list[exp.Expr], types: dict
             one = exp.Literal.number(1) if isinstance(argument, exp.Star) else argument.copy()
             met = exp.and_(*(each.copy() for each in where))
             of.set("this", exp.Case(ifs=[exp.If(this=met, true=one)]))
-        call.replace(exp.Window(this=of, partition_by=[key.copy()], over="OVER"))
+        call.replace(exp.Window(this=of, partition_by=[key.copy() for key in keys], over="OVER"))
     found: exp.Expr = holder.this
     return found
 

@@ -57,6 +57,10 @@ class Schema:
         """The column of a frame that holds the subject's key, empty where it has none."""
         return next((key for name, key in self.subject_keys.items() if name.lower() == frame.lower()), "")
 
+    def key_of(self, frame: str) -> tuple[str, ...]:
+        """The columns of the key that is declared of a frame, empty where none is."""
+        return next((key for name, key in self.keys.items() if name.lower() == frame.lower()), ())
+
     def key_among(self, names: Sequence[str]) -> int | None:
         """The place of the subject's key among the columns of a statement: :func:`key_among`."""
         return key_among(names, self.subject_key, self.subject_keys.values())

@@ -87,11 +87,11 @@ class _Planner:
     values: Values
     rows: dict[Source, list[BoundPredicate]] = field(default_factory=dict)
     cores: dict[tuple[str, ...], list[tuple[SelectQuery, RuleBit, BoundPredicate, str]]] = field(default_factory=dict)
-    groups: dict[str, list[GroupCondition]] = field(default_factory=dict)
+    groups: dict[tuple[str, bool], list[GroupCondition]] = field(default_factory=dict)
     grouped: dict[Source, AggregatePushDown] = field(default_factory=dict)
     placed: list[tuple[Placed, BoundPredicate]] = field(default_factory=list)
     joined: dict[tuple[JoinedRows, bool], list[GroupCondition]] = field(default_factory=dict)
-    """By what is joined, and whether different values are counted: Spark keeps those for each such rule."""
+    """Both by what rows, and whether different values are counted: Spark keeps those for each such rule."""
     held: dict[str, list[tuple[HeldRow, BoundPredicate]]] = field(default_factory=dict)
     alone: list[RuleBit] = field(default_factory=list)
     questions: dict[tuple[int, int], int] = field(default_factory=lambda: {(0, 0): 0, (0, 1): 1})
@@ -152,7 +152,7 @@ class _Planner:
                 return NOT_IN
             texts[form] = own, rows
         if not all(self._takes(form, rows) for form, (_, rows) in texts.items()):
-            return "DISTINCT of what is no plain column, or an aggregate that is not exact, beside the subject's row"
+            return "an aggregate that is not exact, held against the subject's row"
         (first, *others), *terms = asked
         if not others and not terms and not first.denied:
             self._place_one(rule, first.form, *texts[first.form])
@@ -202,9 +202,8 @@ class _Planner:
 
     def _takes(self, found: NormalForm, where: str) -> bool:
         """Whether what a rule asks of rows can be answered together with others."""
-        if found.rows is None or not (found.against or any(map(is_distinct, found.calls))):
+        if found.rows is None or not found.against:
             return True
-        # Spark keeps every different value of a group for each DISTINCT: not together with others.
         alone = AggregatePushDown(self.schema.types_of(found.rows.frame))
         return alone.takes(where, found.pieces, found.calls, BoundPredicate("", Cell(0, 1)), found.against)
 
@@ -217,7 +216,7 @@ class _Planner:
             return f"joins the rows of {', '.join(frame for _, frame in found.joined.rows.frames)}"
         if found.held is not None:
             self.held.setdefault(found.held.frame.lower(), []).append((found.held, bound))
-            return f"holds the rows of {found.held.frame} against aggregates of their subjects"
+            return f"holds the rows of {found.held.frame} against aggregates"
         if found.rows is None:
             return self._ranked(found, bound)
         frame = found.rows.frame
@@ -228,7 +227,8 @@ class _Planner:
         if self._grouping(frame).takes(where, found.pieces, found.calls, bound, found.against):
             self.carried |= dict.fromkeys(held.expression for held in found.against)
             return f"counts or adds up the rows of {frame}"
-        self.groups.setdefault(frame, []).append(GroupCondition(where, found.pieces, found.calls, bound))
+        of = frame, any(map(is_distinct, found.calls))
+        self.groups.setdefault(of, []).append(GroupCondition(where, found.pieces, found.calls, bound))
         return f"shares the groups of {frame}"
 
     def _ranked(self, found: NormalForm, bound: BoundPredicate) -> str:
@@ -265,11 +265,11 @@ class _Planner:
                     continue
                 self._add(Source(first.source, first.key, given=first.given), [bound])
                 self.why[placed[0].id] = f"shares {spelled(first.source)[:60]}"
-        for frame, grouped in self.groups.items():
-            for some in together(grouped):
+        for (frame, distinct), grouped in self.groups.items():
+            for some in together(grouped, distinct=distinct):
                 self._add(*shared(self._frame(frame), some))
-        for (rows, _), grouped in self.joined.items():
-            for some in together(grouped):
+        for (rows, distinct), grouped in self.joined.items():
+            for some in together(grouped, distinct=distinct):
                 source = joined_source(rows, [each.where for each in some], self.schema)
                 self._add(*shared(source, some, rows.by))
         self._share_rows()

@@ -11,8 +11,8 @@ from rules_engine.logical.select_query import spelled
 from rules_engine.model.schemas import Schema
 from rules_engine.sql.tokens import tokens
 
-TOGETHER = 60
-"""Statements that one aggregation answers: each is some columns of every group."""
+TOGETHER, DISTINCT_TOGETHER = 60, 4
+"""Statements that one aggregation answers: each is some columns of every group, or a copy of every row."""
 Each = TypeVar("Each")
 
 
@@ -25,9 +25,10 @@ class GroupCondition(NamedTuple):
     bound: BoundPredicate
 
 
-def together(asked: Sequence[Each]) -> Iterator[Sequence[Each]]:
-    """Some of what is asked at a time."""
-    return (asked[begin : begin + TOGETHER] for begin in range(0, len(asked), TOGETHER))
+def together(asked: Sequence[Each], *, distinct: bool = False) -> Iterator[Sequence[Each]]:
+    """Some of what is asked at a time: for each DISTINCT Spark copies every row, with a column for each of them."""
+    most = DISTINCT_TOGETHER if distinct else TOGETHER
+    return (asked[begin : begin + most] for begin in range(0, len(asked), most))
 
 
 def shared(
@@ -63,11 +64,12 @@ def _filtered(aggregate: str, where: str) -> str:
         return aggregate
     name, argument = aggregate[:-1].split("(", 1)
     if argument.lower().startswith("distinct "):
-        return f"{name}(DISTINCT CASE WHEN {where} THEN {argument[9:]} END)"
+        values = ", ".join(f"CASE WHEN {where} THEN {value} END" for value in arguments(argument[9:]))
+        return f"{name}(DISTINCT {values})"
     if argument.strip() == "*":
         return f"{aggregate} FILTER (WHERE {where})"
     if name.lower() in {"max_by", "min_by"}:  # which pass over rows without what they order by
-        value, by = split(argument)
+        value, by = arguments(argument)
         return f"{name}({value}, CASE WHEN {where} THEN {by} END)"
     return f"{name}(CASE WHEN {where} THEN {argument} END)"
 
@@ -114,6 +116,9 @@ def beside_aggregates(
     for number, ((rows, _), each) in enumerate(by_rows.items()):
         made = ", ".join(f"{_filtered(of.call, of.where)} AS {columns[of]}" for of in each)
         source = joined_source(rows, [of.where for of in each], schema)
+        if not rows.key:  # one row, of all
+            sql += f" CROSS JOIN (SELECT {made} FROM {source.sql}) AS of_{number}"
+            continue
         grouped = f"SELECT {rows.key} AS subject_key, {made} FROM {source.sql} GROUP BY {rows.key}"
         sql += f" LEFT JOIN ({grouped}) AS of_{number} ON of_{number}.subject_key = held.{key}"
     bounds = (bound._replace(sql=around(of.pieces, map(columns.__getitem__, of.aggregates))) for of, bound in several)
@@ -130,14 +135,15 @@ def is_distinct(call: str) -> bool:
     return "distinct" in spelled(call).split()
 
 
-def split(arguments: str) -> tuple[str, str]:
-    """The texts before and after the first comma outside brackets."""
-    depth = 0
-    for token in tokens(arguments):
+def arguments(written: str) -> list[str]:
+    """The texts between the commas outside brackets."""
+    depth, first, found = 0, 0, list[str]()
+    for token in tokens(written):
         depth += (token.text == "(") - (token.text == ")")
         if token.text == "," and not depth:
-            return arguments[: token.start], arguments[token.end :]
-    raise ValueError(arguments)
+            found.append(written[first : token.start])
+            first = token.end
+    return [*found, written[first:]]
 
 
 def _named(sql: str, columns: dict[str, str]) -> str:

@@ -63,7 +63,7 @@ def _numbered(
     meets, number = _unused("meets_", types), _unused("placed_", types)
     met = ", ".join(f"({before}) AS {meets}{n}" for n, before in enumerate(filters))
     counted = window._replace(rows="ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW")
-    numbers = (_over(counted._replace(call=f"COUNT_IF({meets}{n})"), f"{number}{n}") for n in range(len(filters)))
+    numbers = (f"{counted._replace(call=f'COUNT_IF({meets}{n})').sql} AS {number}{n}" for n in range(len(filters)))
     rows = f"(SELECT *, {met} FROM `{placed.frame}`)"
     bounds = (
         bound._replace(sql=f"{meets}{n} AND {around(asked.pieces, [f'{number}{n}'])}")
@@ -83,12 +83,13 @@ def _placed_rows(
     prefix = _unused("placed_", schema.types_of(frame))
     columns = {window: f"{prefix}{n}" for n, window in enumerate(dict.fromkeys(w for a in asked for w in a.windows))}
     rows = f"`{frame}`" if not before else f"(SELECT * FROM `{frame}` WHERE {before})"
-    grouped = {w for w in columns if not w.order and w.parts and all(map(_PLAIN.fullmatch, w.parts))}
-    ordered = [_over(window, name) for window, name in columns.items() if window not in grouped]
+    grouped = {w for w in columns if not w.order and all(map(_PLAIN.fullmatch, w.parts))}
+    ordered = [f"{window.sql} AS {name}" for window, name in columns.items() if window not in grouped]
     sql = f"(SELECT {', '.join(['*', *ordered])} FROM {rows}) AS placed"
     for number, parts in enumerate(dict.fromkeys(window.parts for window in columns if window in grouped)):
         of = {window: name for window, name in columns.items() if window in grouped and window.parts == parts}
-        sql += f" JOIN {_groups(rows, parts, of)} AS part_{number} ON {_same(parts, number)}"
+        part = f"{_groups(rows, parts, of)} AS part_{number}"
+        sql += f" JOIN {part} ON {_same(parts, number)}" if parts else f" CROSS JOIN {part}"
     bounds = (bound._replace(sql=around(of.pieces, map(columns.__getitem__, of.windows))) for of, bound in several)
     return Source(f"(SELECT * FROM {sql})", f"`{schema.subject_key_of(frame)}`"), tuple(bounds)
 
@@ -100,17 +101,12 @@ def _unused(prefix: str, columns: Iterable[str]) -> str:
     return prefix
 
 
-def _over(window: SparkWindow, name: str) -> str:
-    parts = f"PARTITION BY {', '.join(window.parts)}" if window.parts else ""
-    order = f"ORDER BY {window.order}" if window.order else ""
-    return f"{window.call} OVER ({' '.join(filter(None, (parts, order, window.rows)))}) AS {name}"
-
-
 def _groups(rows: str, parts: Sequence[str], of: Mapping[SparkWindow, str]) -> str:
-    """What each part comes to; that of NULL is one, too."""
+    """What each part comes to; that of NULL is one, too. All rows are one where nothing parts them."""
     keys = (f"{key} AS key_{n}" for n, key in enumerate(parts))
     called = (f"{window.call} AS {name}" for window, name in of.items())
-    return f"(SELECT {', '.join([*keys, *called])} FROM {rows} GROUP BY {', '.join(parts)})"
+    by = f" GROUP BY {', '.join(parts)}" if parts else ""
+    return f"(SELECT {', '.join([*keys, *called])} FROM {rows}{by})"
 
 
 def _same(parts: Sequence[str], number: int) -> str:

@@ -18,7 +18,7 @@ FILE = ROOT / "airflow" / "dags" / "rules_nightly.py"
 NIGHT = datetime(2024, 6, 1, 4, tzinfo=UTC)
 RUN_ID = "2024-06-01T040000Z"
 STEPS = ["ingest", "master", "freeze", "curate", "evaluate", "guard", "publish", "register"]
-FAILING, RESUMED = (STEPS, STEPS) if "EVERY_CASE" in os.environ else (["ingest", "evaluate", "register"], ["guard"])
+FAILING, RESUMED = (STEPS, STEPS) if "EVERY_CASE" in os.environ else (["evaluate"], ["guard"])
 """A night in which a step fails takes half a minute; with ``EVERY_CASE`` set, each step fails in turn."""
 
 

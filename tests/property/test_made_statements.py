@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONSTRUCTS = {
     "having", "there", "within", "scalar", "joined", "two_joined", "rows_joined", "windows", "groups", "sets", "other_groups",
     "named", "looked_up", "condition", "of_customers", "window_of_customers", "FILTER", "two values", "a value of the subject",
-    "look-up within rows", "groups of windows", "OVER (PARTITION BY customer_id", "OVER (PARTITION BY customer_id, product",
+    "beyond", "among_last", "of_all", "lists", "by_key", "placed_groups", "first_of_all", "look-up within rows", "groups of windows", "OVER (PARTITION BY customer_id", "OVER (PARTITION BY customer_id, product",
     "OVER (PARTITION BY role", "OVER (PARTITION BY role, customer_id", "OVER (PARTITION BY product",
 }  # fmt: skip
 SOME = [*made(Random(31), 30)]
@@ -40,5 +40,5 @@ def test_they_hit_whom_spark_returns_for_each_alone(spark: SparkSession, tmp_pat
 def test_a_planted_fault_is_noticed(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A LEFT JOIN that is taken for a join."""
     monkeypatch.setattr(join_reader, "rejects_null", lambda *_: True)
-    asked = [sql for sql in made(Random(5), 200) if "LEFT JOIN (" in sql and "IS NULL" in sql]
+    asked = [sql for sql in made(Random(5), 600) if "LEFT JOIN holdings x" in sql and "IS NULL" in sql]
     assert others(spark, tmp_path, asked[:8])[1] != []

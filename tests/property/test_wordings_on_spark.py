@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlglot import exp
@@ -18,13 +18,16 @@ from rules_engine.logical import (
     case_conditions,
     disjunctive_form,
     join_reader,
+    left_joins,
     made_frames,
     normal_form,
     placed_rows,
     rewrites,
+    subject_aggregates,
 )
 from rules_engine.logical.join_reader import Left
 from rules_engine.logical.joined_rows import HeldRow
+from rules_engine.logical.left_joins import _look_up as look_up
 from rules_engine.logical.merged_blocks import with_missing
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.rewrites import _of_truth as of_truth
@@ -36,7 +39,7 @@ from rules_engine.plan import planner, shared_aggregation, shared_windows
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
 from rules_engine.plan.planner import plan
 from rules_engine.plan.shared_aggregation import _made as made
-from rules_engine.plan.shared_aggregation import beside_aggregates, joined_source, shared, split
+from rules_engine.plan.shared_aggregation import arguments, beside_aggregates, joined_source, shared
 from rules_engine.plan.shared_windows import _numbered as numbered
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
@@ -128,6 +131,18 @@ def _as_null(held: HeldRow) -> HeldRow:
     return held._replace(aggregates=tuple(each._replace(counts=False) for each in held.aggregates))
 
 
+def _of_subject(held: HeldRow) -> HeldRow:
+    of = (each._replace(rows=each.rows._replace(key="r0.customer_id")) for each in held.aggregates)
+    return held._replace(aggregates=tuple(of))
+
+
+def _as_inner_join(*said: Any) -> tuple[exp.Join, exp.Column] | None:
+    found = look_up(*said)
+    if found:
+        found[0].set("side", None)
+    return found
+
+
 def _as_join(_: object, left: Left, conditions: list[exp.Expr], block: Block, *_others: object) -> list[exp.Expr]:
     block.where += [*left.inner.where, *left.on]
     return conditions
@@ -194,8 +209,8 @@ FAULTS = {
     ),
     "what max_by orders by is taken for its value": (
         shared_aggregation,
-        "split",
-        lambda arguments: split(arguments)[::-1],
+        "arguments",
+        lambda written: arguments(written)[::-1],
         "max_by(h.balance, ",
     ),
     "a FULL JOIN is taken for a LEFT JOIN": (
@@ -245,6 +260,31 @@ FAULTS = {
         "beside_aggregates",
         lambda several, schema: beside_aggregates([(_as_null(held), bound) for held, bound in several], schema),
         "(SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) = (SELECT",
+    ),
+    "what is greater than the last is taken for what is greater than the first": (
+        subject_aggregates,
+        "_BEYOND",
+        {exp.GT: exp.Min, exp.GTE: exp.Min, exp.LT: exp.Max, exp.LTE: exp.Max},
+        "AND x.balance",
+    ),
+    "a row without a value is taken for one that others come after": (
+        subject_aggregates,
+        "_or_null",
+        lambda condition, *_: condition,
+        "AND x.balance > h.balance) AND",
+    ),
+    "what all rows come to is taken for what the subject's do": (
+        planner,
+        "beside_aggregates",
+        lambda several, schema: beside_aggregates([(_of_subject(held), bound) for held, bound in several], schema),
+        "spend > (SELECT avg(balance)",
+    ),
+    "a set is taken for a list": (rewrites, "_is_set", lambda _: False, "size(collect_set("),
+    "a row without the key that is looked up is taken for none": (
+        left_joins,
+        "_look_up",
+        _as_inner_join,
+        ") IS NULL AND h.",
     ),
     "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }

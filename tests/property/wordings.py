@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 H = "holdings h WHERE h.customer_id = c.customer_id"
+LATER = "holdings x WHERE x.customer_id = h.customer_id"
 K = "holdings k WHERE k.customer_id = c.customer_id"
 C = "SELECT c.customer_id FROM customers c"
 ROWS = "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' AND balance > 3"
@@ -229,6 +230,12 @@ MEANINGS = {
         "SELECT DISTINCT customer_id FROM (SELECT customer_id, first_value(role) OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS r FROM holdings) t WHERE r = 'PRIMARY'",
         "SELECT customer_id FROM (SELECT customer_id, role AS p, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) = 1 AS newest FROM holdings) AS t WHERE newest AND p = 'PRIMARY'",
         "SELECT customer_id FROM (SELECT customer_id, role, row_number() OVER w AS n FROM holdings WINDOW w AS (PARTITION BY customer_id ORDER BY holding_id DESC)) t WHERE n = 1 AND role = 'PRIMARY'",
+        f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND x.holding_id > h.holding_id)",
+        "SELECT h.customer_id FROM holdings h LEFT ANTI JOIN holdings x ON x.customer_id = h.customer_id AND h.holding_id < x.holding_id WHERE h.role = 'PRIMARY'",
+        "SELECT h.customer_id FROM holdings h LEFT JOIN holdings x ON x.customer_id = h.customer_id AND x.holding_id > h.holding_id WHERE x.holding_id IS NULL AND h.role = 'PRIMARY'",
+        "SELECT h.customer_id FROM holdings h LEFT JOIN holdings x ON x.customer_id = h.customer_id AND x.holding_id > h.holding_id WHERE x.customer_id IS NULL AND h.role = 'PRIMARY'",
+        "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' AND (customer_id, holding_id) IN (SELECT customer_id, max(holding_id) FROM holdings GROUP BY customer_id)",
+        f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND h.holding_id = (SELECT max(x.holding_id) FROM {LATER})",
     ],
     "the row so many before": [
         "SELECT customer_id FROM (SELECT customer_id, lag(role, 1) OVER (PARTITION BY customer_id ORDER BY holding_id) AS before FROM holdings) t WHERE before IS NOT NULL",
@@ -248,6 +255,7 @@ MEANINGS = {
     "more than the average of its group": [
         f"{C} JOIN (SELECT country, avg(spend) AS a FROM customers GROUP BY country) g ON g.country = c.country WHERE c.spend > g.a",
         f"{C} JOIN (SELECT country, avg(spend) AS a FROM customers GROUP BY country) g USING (country) WHERE c.spend > g.a",
+        f"{C} LEFT JOIN (SELECT country, avg(spend) AS a FROM customers GROUP BY country) g USING (country) WHERE c.spend - g.a > 0",
         f"{C} LEFT JOIN (SELECT country, avg(spend) AS a FROM customers GROUP BY country) g ON g.country = c.country WHERE c.spend > g.a",
         f"{C} WHERE c.spend > (SELECT avg(o.spend) FROM customers o WHERE o.country = c.country)",
         f"{C} WHERE (SELECT avg(o.spend) FROM customers o WHERE o.country = c.country) < c.spend",
@@ -256,6 +264,18 @@ MEANINGS = {
         "WITH g AS (SELECT country, avg(spend) AS a FROM customers GROUP BY country) SELECT c.customer_id FROM customers c, g WHERE g.country = c.country AND g.a < c.spend",
         f"{C} WHERE EXISTS (SELECT 1 FROM (SELECT country, avg(spend) AS a FROM customers GROUP BY country) g WHERE g.country = c.country AND c.spend > g.a)",
         "SELECT customer_id FROM (SELECT customer_id, country, spend > avg(spend) OVER (PARTITION BY country) AS above FROM customers) t WHERE above AND country IS NOT NULL",
+    ],
+    "more than the average of all": [
+        f"{C} WHERE c.spend > (SELECT avg(spend) FROM customers)",
+        f"{C} WHERE c.spend - (SELECT avg(o.spend) FROM customers o) > 0",
+        f"{C} CROSS JOIN (SELECT avg(spend) AS a FROM customers) g WHERE c.spend > g.a",
+        f"{C} JOIN (SELECT avg(spend) AS a FROM customers) g ON c.spend > g.a",
+        f"{C}, (SELECT avg(spend) FROM customers) g (a) WHERE g.a < c.spend",
+        "WITH a AS (SELECT avg(spend) AS v FROM customers) SELECT customer_id FROM customers, a WHERE spend > v",
+        "WITH a AS (SELECT avg(spend) AS v FROM customers) SELECT customer_id FROM customers WHERE spend > (SELECT v FROM a)",
+        "SELECT customer_id FROM (SELECT customer_id, spend, avg(spend) OVER () AS a FROM customers) t WHERE spend > a",
+        "SELECT customer_id FROM customers GROUP BY customer_id HAVING max(spend) > (SELECT avg(spend) FROM customers)",
+        "spend > (SELECT avg(spend) FROM customers)",
     ],
     "among the first of its group": [
         "SELECT customer_id FROM (SELECT customer_id, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id) AS n FROM customers) t WHERE n <= 3",
@@ -271,6 +291,9 @@ MEANINGS = {
     "how many different values": [
         "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT product) >= 2",
         f"{C} WHERE (SELECT count(DISTINCT h.product) FROM {H}) >= 2",
+        "SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(product)) >= 2",
+        f"{C} JOIN (SELECT customer_id, collect_set(product) AS held FROM holdings GROUP BY customer_id) k ON k.customer_id = c.customer_id WHERE size(k.held) > 1",
+        "SELECT customer_id FROM holdings GROUP BY customer_id HAVING cardinality(collect_list(DISTINCT product)) > 1",
         "SELECT customer_id FROM (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product) t GROUP BY customer_id HAVING count(*) >= 2",
         "WITH t AS (SELECT customer_id, product, count(*) AS n FROM holdings GROUP BY customer_id, product) SELECT t.customer_id FROM t WHERE t.n >= 1 GROUP BY t.customer_id HAVING count(t.product) > 1",
         "SELECT customer_id FROM (SELECT DISTINCT product, customer_id FROM holdings) t GROUP BY customer_id HAVING count(*) >= 2",
@@ -669,5 +692,77 @@ NO_OTHERS = [
     "SELECT customer_id, min(balance) AS product FROM holdings GROUP BY customer_id, product HAVING product = 'BOND'",
     "SELECT h.customer_id, count(*) AS spend FROM holdings h JOIN customers c ON c.customer_id = h.customer_id GROUP BY h.customer_id HAVING spend > 1",
     f"WITH x AS ({G} WHERE balance > 3), y AS (SELECT customer_id FROM x) SELECT customer_id FROM (WITH x AS ({G} WHERE balance < 0) SELECT customer_id FROM y) t",
+    # rows before and after others of their subject
+    f"SELECT h.customer_id FROM holdings h WHERE NOT EXISTS (SELECT 1 FROM {LATER} AND x.balance > h.balance) AND h.product = 'BOND'",
+    f"SELECT h.customer_id FROM holdings h WHERE NOT EXISTS (SELECT 1 FROM {LATER} AND x.balance > h.balance) AND h.product = 'FUND'",
+    f"SELECT h.customer_id FROM holdings h WHERE NOT EXISTS (SELECT 1 FROM {LATER} AND x.balance <= h.balance AND x.role = 'SECONDARY') AND h.role = 'PRIMARY'",
+    f"SELECT h.customer_id FROM holdings h WHERE EXISTS (SELECT 1 FROM {LATER} AND x.balance < h.balance AND x.role = 'PRIMARY') AND h.role = 'PRIMARY'",
+    f"SELECT h.customer_id FROM holdings h WHERE h.balance > 3 AND NOT (EXISTS (SELECT 1 FROM {LATER} AND h.product >= x.product AND x.holding_id > 20))",
+    "SELECT h.customer_id FROM holdings h LEFT JOIN holdings x ON x.customer_id = h.customer_id AND x.balance > h.balance WHERE x.balance IS NULL AND h.role = 'SECONDARY'",
+    "SELECT h.customer_id FROM holdings h LEFT JOIN holdings x ON x.customer_id = h.customer_id AND x.holding_id > h.holding_id WHERE x.balance IS NULL AND h.role = 'SECONDARY'",
+    "SELECT customer_id FROM holdings WHERE (customer_id, balance) IN (SELECT customer_id, max(balance) FROM holdings WHERE product <> 'FUND' GROUP BY customer_id) AND product = 'FUND'",
+    "SELECT customer_id FROM holdings WHERE (customer_id, role) IN (SELECT customer_id, role FROM holdings WHERE balance > 3) AND balance < 3",
+    # what all rows come to
+    "spend > (SELECT avg(balance) FROM holdings WHERE role = 'PRIMARY')",
+    "spend >= (SELECT max(balance) FROM holdings WHERE role = 'NOBODY')",
+    "spend > 3 AND (SELECT count(*) FROM holdings WHERE role = 'NOBODY') = 0",
+    "spend > 3 AND (SELECT count(*) FROM holdings WHERE role = 'NOBODY') > 0",
+    f"{C} WHERE c.country = (SELECT max(country) FROM customers) OR c.spend < 0",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > (SELECT avg(balance) FROM holdings)",
+    f"{C} JOIN holdings h ON h.customer_id = c.customer_id WHERE c.spend > 3 GROUP BY c.customer_id HAVING avg(h.balance) > 2 * (SELECT avg(balance) FROM holdings WHERE balance < 100) AND count(*) > 1",
+    "SELECT h.customer_id FROM holdings h JOIN (SELECT min(spend) AS low, avg(spend) AS a FROM customers WHERE spend > 0) c ON h.balance BETWEEN c.low AND c.a",
+    "SELECT customer_id FROM (SELECT customer_id, spend, max(spend) OVER () AS m, row_number() OVER (PARTITION BY country ORDER BY spend DESC, customer_id) AS n FROM customers WHERE country = 'GB') t WHERE spend = m OR n = 2",
+    "SELECT customer_id FROM (SELECT customer_id, count(*) OVER () AS n FROM customers WHERE spend < 0) t WHERE n > 3",
+    # lists of values
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING NOT array_contains(collect_set(role), 'PRIMARY')",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING array_contains(collect_list(role), 'SECONDARY') AND size(collect_list(balance)) < 2",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING array_size(collect_set(CASE WHEN role = 'PRIMARY' THEN product END)) = 0",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(role)) <> size(collect_list(role))",
+    "SELECT country AS c, customer_id FROM customers GROUP BY customer_id, country HAVING size(collect_set(score)) = 1",
+    # different values of what is worked out, or of several columns
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT product) = count(*)",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT upper(role)) > 1",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT product, role) > 2",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(DISTINCT balance * 2) = 1",
+    "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id HAVING count(DISTINCT concat(product, role)) > 1",
+    # what one row with a key says
+    "SELECT h.customer_id FROM holdings h WHERE (SELECT max(c.country) FROM customers c WHERE c.customer_id = h.customer_id) = 'GB' AND h.role = 'SECONDARY'",
+    "SELECT h.customer_id FROM holdings h WHERE (SELECT max(c.spend) FROM customers c WHERE h.holding_id = c.customer_id) IS NULL AND h.role = 'SECONDARY'",
+    "SELECT h.customer_id FROM holdings h WHERE h.balance > (SELECT max(c.spend) FROM customers c WHERE c.customer_id = h.customer_id)",
+    "SELECT h.customer_id FROM holdings h WHERE (SELECT max(x.product) FROM holdings x WHERE x.holding_id = h.holding_id) = 'BOND' AND h.balance > 3",
+    "SELECT h.customer_id FROM holdings h WHERE (SELECT max(p.type) FROM products p WHERE p.product = h.product) = 'bond'",
+    # a LEFT JOIN, of which something is worked out
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE h.balance + c.spend > 5",
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE -h.balance * 2 < 3",
+    f"{C} LEFT JOIN holdings h ON h.customer_id = c.customer_id WHERE coalesce(h.balance, 0) + 1 < 3",
+    # windows, and what is asked of them by groups; groups, and their windows
+    "SELECT customer_id FROM (SELECT customer_id, balance - lag(balance, 1, balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS rise FROM holdings) t GROUP BY customer_id HAVING max(rise) > 3",
+    "SELECT customer_id FROM (SELECT customer_id, CASE WHEN balance > lag(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) THEN 1 ELSE 0 END AS up FROM holdings WHERE role = 'PRIMARY') t GROUP BY customer_id HAVING sum(up) >= 1",
+    "WITH s AS (SELECT customer_id, product, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS n FROM holdings) SELECT customer_id FROM s WHERE product <> 'CARD' GROUP BY customer_id HAVING min(n) = 1 AND count(*) < 2",
+    "SELECT customer_id FROM (SELECT customer_id, rank() OVER (ORDER BY sum(balance) DESC) AS n FROM holdings GROUP BY customer_id) t WHERE n <= 10",
+    "SELECT customer_id FROM (SELECT s.customer_id, row_number() OVER (ORDER BY s.total DESC NULLS LAST, s.customer_id) AS n FROM (SELECT customer_id, sum(balance) AS total FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id) s) t WHERE n BETWEEN 2 AND 9",
+    "WITH t AS (SELECT c.country, c.customer_id, sum(h.balance) AS total FROM customers c JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.country, c.customer_id), r AS (SELECT t.*, row_number() OVER (PARTITION BY t.country ORDER BY t.total DESC, t.customer_id) AS n FROM t) SELECT customer_id FROM r WHERE n <= 2",
+    "SELECT customer_id FROM (SELECT c.customer_id, sum(h.balance) AS total, avg(sum(h.balance)) OVER (PARTITION BY c.country) AS a FROM customers c JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id, c.country) q WHERE total > a",
+    "WITH t AS (SELECT customer_id, sum(balance) AS total FROM holdings GROUP BY customer_id) SELECT customer_id FROM t WHERE total > (SELECT avg(total) FROM t)",
+    "WITH t AS (SELECT c.customer_id, c.country, sum(h.balance) AS total FROM customers c JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id, c.country), a AS (SELECT country, avg(total) AS mean FROM t GROUP BY country) SELECT t.customer_id FROM t JOIN a ON a.country = t.country WHERE t.total > a.mean",
+    "SELECT customer_id FROM customers ORDER BY spend DESC, customer_id LIMIT 5",
+    "SELECT customer_id FROM customers WHERE country = 'GB' ORDER BY 1 DESC LIMIT 5 OFFSET 3",
+    "SELECT customer_id, sum(balance) AS total FROM holdings GROUP BY customer_id ORDER BY total DESC, customer_id LIMIT 7",
+    "SELECT customer_id FROM customers WHERE customer_id IN (SELECT customer_id FROM customers ORDER BY spend, customer_id LIMIT 20) AND country = 'GB'",
+    # groups by two columns that are not the subject
+    f"{C} JOIN (SELECT country, joined, avg(spend) AS a FROM customers WHERE spend > 0 GROUP BY country, joined) g ON g.country = c.country AND g.joined = c.joined WHERE c.spend >= g.a",
+    f"{C} JOIN (SELECT country, joined, avg(spend) AS a FROM customers GROUP BY country, joined) g USING (country, joined) WHERE c.spend > 1.2 * g.a",
+    f"{C} JOIN (SELECT country, joined, avg(spend) AS a FROM customers GROUP BY country, joined) g ON g.country = c.country WHERE c.spend > 1.2 * g.a",
+    # what raises of no row: COALESCE, NULLIF, days
+    f"{C} LEFT JOIN (SELECT customer_id, sum(balance) AS s FROM holdings WHERE role = 'PRIMARY' GROUP BY customer_id) a ON a.customer_id = c.customer_id LEFT JOIN (SELECT customer_id, sum(balance) AS s FROM holdings WHERE role = 'SECONDARY' GROUP BY customer_id) b ON b.customer_id = c.customer_id WHERE coalesce(a.s, 0) - coalesce(b.s, 0) < 5",
+    f"{C} WHERE c.spend < (SELECT coalesce(sum(h.balance), 0) FROM {H})",
+    f"{C} WHERE c.spend > (SELECT 3 * avg(h.balance) FROM {H})",
+    f"{C} JOIN (SELECT customer_id, sum(balance) AS s FROM holdings GROUP BY customer_id) a ON a.customer_id = c.customer_id WHERE a.s / nullif(c.spend, 0) > 0.4",
+    # evidence beside the subject, and values that a sub-query is asked for
+    "WITH n AS (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) SELECT c.customer_id, coalesce(n.n, 0) AS holdings, c.spend * 2 FROM customers c LEFT JOIN n ON n.customer_id = c.customer_id WHERE coalesce(n.n, 0) = 0 ORDER BY 2",
+    f"{C} WHERE 'SECONDARY' IN (SELECT h.role FROM {H} AND h.balance > 3)",
+    f"{C} WHERE c.customer_id IN (SELECT h.customer_id FROM holdings h GROUP BY h.customer_id, h.role HAVING count(DISTINCT h.product) >= 2)",
+    "WITH e AS (SELECT h.*, p.type FROM holdings h LEFT JOIN products p ON p.product = h.product), f AS (SELECT customer_id, max(CASE WHEN type = 'bond' THEN 1 ELSE 0 END) AS bond, max(CASE WHEN type = 'credit' THEN 1 ELSE 0 END) AS credit FROM e WHERE balance > 0 GROUP BY customer_id) SELECT customer_id FROM f WHERE bond = 1 AND credit = 0",
+    "SELECT DISTINCT customer_id FROM (SELECT h.customer_id, sum(h.balance) OVER (PARTITION BY h.customer_id) AS total, c.spend FROM holdings h JOIN customers c ON c.customer_id = h.customer_id) t WHERE total > spend",
 ]
 """Each is another question than one that it looks like: repeats that count, NULL, OR, other rows, other columns."""

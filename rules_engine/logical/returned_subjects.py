@@ -1,0 +1,35 @@
+"""What a statement returns beside its subjects is evidence for its reader: which rows there are, it does not change."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from rules_engine.logical.comparisons import aggregates, says_more
+from rules_engine.model.schemas import Schema
+
+_KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
+
+
+def returning_subjects(root: exp.Query, schema: Schema) -> exp.Query:
+    """
+    A statement that returns its subjects alone, in no order, and groups only where it asks something of the groups.
+
+    As it is where HAVING may name what it returns, or where a row is made of all rows.
+    """
+    if not isinstance(root, exp.Select) or says_more(root, _KNOWN):
+        return root
+    place = schema.key_among([each.alias_or_name for each in root.expressions])
+    group, having = root.args.get("group"), root.args.get("having")
+    if place is None or aggregates(root.expressions[place]) or root.expressions[place].find(exp.Window, exp.Query):
+        return root
+    if not group and any(map(aggregates, root.expressions)):
+        return root
+    others = {each.alias.lower() for at, each in enumerate(root.expressions) if at != place and each.alias}
+    if having and any(column.name.lower() in others for column in having.find_all(exp.Column)):
+        return root
+    found = root.copy()
+    found.set("expressions", [found.expressions[place]])
+    found.set("order", None)
+    if group and not having and not says_more(group, {"expressions"}):
+        found.set("group", None)
+    return found
