@@ -26,6 +26,8 @@ class AggregateReader(MadeFrameReader):
     grouped: set[str] = field(default_factory=set)
     optional: set[str] = field(default_factory=set)
     """Those that are aggregated, and of these such as may have no row for a subject."""
+    beside: set[str] = field(default_factory=set)
+    """Relations of a row that aggregates of others are beside, by another column than the subject."""
     framing: bool = False
     """Whether groups, and rows with windows, are the rows of a frame, of which more is asked."""
 
@@ -115,6 +117,8 @@ class AggregateReader(MadeFrameReader):
     def _of_subject(self, value: exp.Expr, inner: Block, block: Block) -> exp.Expr:
         """What rows come to that are tied to a block's by the subject; a count of none is 0."""
         tied = [each for each in inner.where if self._ties(each) and len(tables(each) & {*inner.frames}) == 1]
+        if not tied:
+            return self._of_column(value, inner, block)
         if len(tied) != 1:
             raise NotUnderstoodError("a sub-query of no subject, held against a value")
         own, other = tied[0].unnest().this, tied[0].unnest().expression
@@ -132,7 +136,27 @@ class AggregateReader(MadeFrameReader):
         block.where.append(tied[0])
         return self._come_to(value, inner, own, zero=True)
 
-    def _come_to(self, value: exp.Expr, inner: Block, key: exp.Column | None, *, zero: bool = False) -> exp.Expr:
+    def _of_column(self, value: exp.Expr, inner: Block, block: Block) -> exp.Expr:
+        """What rows come to whose column is held equal to one of a block's row; a count of none is 0."""
+        outside = [each for each in inner.where if tables(each) - {*inner.frames}]
+        bare = outside[0].unnest() if len(outside) == 1 else None
+        ends = (
+            [each for each in (bare.this, bare.expression) if isinstance(each, exp.Column)]
+            if isinstance(bare, exp.EQ)
+            else []
+        )
+        own = [each for each in ends if each.table in inner.frames]
+        other = [each for each in ends if each.table in block.frames]
+        types = {self._type(each, self.frames) for each in ends if each.table in self.frames}
+        if not aggregates(value) or len(own) != 1 or len(other) != 1 or not (len(types) == 1 or types <= WHOLE):
+            raise NotUnderstoodError("a sub-query of no subject, held against a value")
+        inner.where = [each for each in inner.where if each is not outside[0]]
+        self.beside.add(other[0].table)
+        return self._come_to(value, inner, own[0], zero=True, by=other[0].name.lower())
+
+    def _come_to(
+        self, value: exp.Expr, inner: Block, key: exp.Column | None, *, zero: bool = False, by: str = ""
+    ) -> exp.Expr:
         """A value with a placeholder for each aggregate of the rows with a key, or of all."""
         self._check_plain([value], inner)
         holder = exp.Paren(this=value.copy())
@@ -141,7 +165,7 @@ class AggregateReader(MadeFrameReader):
             joined = reader.of(inner.where, [call], key, ())
             counts, type_ = zero and isinstance(call, exp.Count), self._type(call, inner.frames)
             self.found.append(
-                SubjectAggregate(self._with_made(joined.rows), joined.where, joined.calls[0], counts, type_)
+                SubjectAggregate(self._with_made(joined.rows), joined.where, joined.calls[0], counts, type_, by)
             )
             call.replace(exp.Placeholder(this=str(len(self.found) - 1)))
         if any(column.table for column in holder.find_all(exp.Column)):

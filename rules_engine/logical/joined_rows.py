@@ -70,7 +70,7 @@ class SubjectAggregate(NamedTuple):
     """
     An aggregate of rows that meet a condition (empty: of all); NULL of no rows, or 0 where it counts.
 
-    The rows are the subject's, or where they have no key all that there are.
+    The rows are the subject's, or those with a value of the row beside them, or where they have no key all there are.
     """
 
     rows: JoinedRows
@@ -79,6 +79,8 @@ class SubjectAggregate(NamedTuple):
     counts: bool
     type: str
     """One that has room for what it comes to; empty where that is not told."""
+    by: str = ""
+    """The column of the row that it is beside, which is held equal to the rows' key; empty for the subject's."""
 
 
 class HeldRow(NamedTuple):

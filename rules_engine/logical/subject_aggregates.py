@@ -57,7 +57,7 @@ class SubjectAggregateReader(AggregateReader):
         if several or not isinstance(returned, exp.Column) or returned.table in self.optional:
             raise NotUnderstoodError("rows of two frames that are held against aggregates")
         frame = block.frames.get(base, self.schema.subject)
-        if frame in self.made:
+        if frame in self.made or self.beside - {base}:
             raise NotUnderstoodError("groups by more than the subject, or a UNION, held against aggregates")
         where = [self._on_row(each, base, frame) for each in block.where if not self._ties(each)]
         around = self.tree.around(where, self._aggregate)
@@ -171,7 +171,13 @@ class SubjectAggregateReader(AggregateReader):
         inner, more = asked.block, (asked.comparison, asked.given, asked.not_in)
         outside = [each for each in inner.where if tables(each) - {*inner.frames}]
         beyond = [each for each in outside if not self._ties(each)]
-        if any(more) or inner.key or inner.having or block.key or len(beyond) != 1 or len(outside) != 2:
+        if any(more) or inner.key or inner.having or block.key or len(beyond) != 1:
+            return False
+        if len(outside) == 1 and asked.negated:
+            none = self._of_column(exp.Count(this=exp.Star()), inner, block)
+            block.where.append(exp.EQ(this=none, expression=exp.Literal.number(0)))
+            return True
+        if len(outside) != 2:
             return False
         bare = beyond[0].unnest()
         ends = [each for each in (bare.this, bare.expression) if isinstance(each, exp.Column)]

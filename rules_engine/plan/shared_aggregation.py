@@ -107,20 +107,20 @@ def beside_aggregates(
         prefix += "_"
     asked = dict.fromkeys(aggregate for held, _ in several for aggregate in held.aggregates)
     columns = {aggregate: f"{prefix}{number}" for number, aggregate in enumerate(asked)}
-    by_rows: dict[tuple[JoinedRows, bool], list[SubjectAggregate]] = {}
+    by_rows: dict[tuple[JoinedRows, str, bool], list[SubjectAggregate]] = {}
     for aggregate in asked:
-        by_rows.setdefault((aggregate.rows, is_distinct(aggregate.call)), []).append(aggregate)
+        by_rows.setdefault((aggregate.rows, aggregate.by, is_distinct(aggregate.call)), []).append(aggregate)
     key = f"`{schema.subject_key_of(frame)}`"
     beside = (f"coalesce({name}, 0) AS {name}" if of.counts else name for of, name in columns.items())
     sql = f"SELECT held.*, {', '.join(beside)} FROM `{frame}` AS held"
-    for number, ((rows, _), each) in enumerate(by_rows.items()):
+    for number, ((rows, by, _), each) in enumerate(by_rows.items()):
         made = ", ".join(f"{_filtered(of.call, of.where)} AS {columns[of]}" for of in each)
         source = joined_source(rows, [of.where for of in each], schema)
         if not rows.key:  # one row, of all
             sql += f" CROSS JOIN (SELECT {made} FROM {source.sql}) AS of_{number}"
             continue
         grouped = f"SELECT {rows.key} AS subject_key, {made} FROM {source.sql} GROUP BY {rows.key}"
-        sql += f" LEFT JOIN ({grouped}) AS of_{number} ON of_{number}.subject_key = held.{key}"
+        sql += f" LEFT JOIN ({grouped}) AS of_{number} ON of_{number}.subject_key = held.{f'`{by}`' if by else key}"
     bounds = (bound._replace(sql=around(of.pieces, map(columns.__getitem__, of.aggregates))) for of, bound in several)
     return Source(f"({sql}) AS held", key), tuple(bounds)
 

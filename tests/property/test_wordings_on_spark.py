@@ -136,6 +136,10 @@ def _of_subject(held: HeldRow) -> HeldRow:
     return held._replace(aggregates=tuple(of))
 
 
+def _by_subject(held: HeldRow) -> HeldRow:
+    return held._replace(aggregates=tuple(each._replace(by="") for each in held.aggregates))
+
+
 def _as_inner_join(*said: Any) -> tuple[exp.Join, exp.Column] | None:
     found = look_up(*said)
     if found:
@@ -278,6 +282,12 @@ FAULTS = {
         "beside_aggregates",
         lambda several, schema: beside_aggregates([(_of_subject(held), bound) for held, bound in several], schema),
         "spend > (SELECT avg(balance)",
+    ),
+    "a row's own value is taken for its subject": (
+        planner,
+        "beside_aggregates",
+        lambda several, schema: beside_aggregates([(_by_subject(held), bound) for held, bound in several], schema),
+        "= h.holding_id AND o.spend > 3)",
     ),
     "a set is taken for a list": (rewrites, "_is_set", lambda _: False, "size(collect_set("),
     "a row without the key that is looked up is taken for none": (

@@ -702,6 +702,13 @@ NO_OTHERS = [
     "SELECT h.customer_id FROM holdings h LEFT JOIN holdings x ON x.customer_id = h.customer_id AND x.holding_id > h.holding_id WHERE x.balance IS NULL AND h.role = 'SECONDARY'",
     "SELECT customer_id FROM holdings WHERE (customer_id, balance) IN (SELECT customer_id, max(balance) FROM holdings WHERE product <> 'FUND' GROUP BY customer_id) AND product = 'FUND'",
     "SELECT customer_id FROM holdings WHERE (customer_id, role) IN (SELECT customer_id, role FROM holdings WHERE balance > 3) AND balance < 3",
+    # rows of another frame, or of the same, by another column than the subject
+    "SELECT h.customer_id FROM holdings h WHERE h.role = 'SECONDARY' AND NOT EXISTS (SELECT 1 FROM customers o WHERE o.customer_id = h.holding_id AND o.spend > 3)",
+    "SELECT h.customer_id FROM holdings h LEFT ANTI JOIN customers o ON h.holding_id = o.customer_id AND o.country = 'GB' WHERE h.balance > 3",
+    "SELECT h.customer_id FROM holdings h LEFT JOIN customers o ON o.customer_id = h.holding_id WHERE o.customer_id IS NULL AND h.balance > 3",
+    "SELECT h.customer_id FROM holdings h WHERE h.balance >= (SELECT max(o.spend) FROM customers o WHERE o.customer_id = h.holding_id AND o.score < 2)",
+    f"{C} WHERE (SELECT count(*) FROM holdings x WHERE x.holding_id = c.customer_id AND x.role = 'PRIMARY') = 0 AND c.spend > 3",
+    f"{C} JOIN holdings h ON h.customer_id = c.customer_id WHERE c.spend > 3 AND NOT EXISTS (SELECT 1 FROM customers o WHERE o.customer_id = h.holding_id)",
     # what all rows come to
     "spend > (SELECT avg(balance) FROM holdings WHERE role = 'PRIMARY')",
     "spend >= (SELECT max(balance) FROM holdings WHERE role = 'NOBODY')",
