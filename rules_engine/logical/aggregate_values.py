@@ -28,8 +28,6 @@ class AggregateReader(MadeFrameReader):
     """Those that are aggregated, and of these such as may have no row for a subject."""
     beside: set[str] = field(default_factory=set)
     """Relations of a row that aggregates of others are beside, by another column than the subject."""
-    framing: bool = False
-    """Whether groups, and rows with windows, are the rows of a frame, of which more is asked."""
 
     def _ties(self, condition: exp.Expr) -> bool:
         """Whether a condition holds two keys of the subject equal, of one type."""

@@ -36,6 +36,8 @@ class BlockReader(JoinReader):
 
     grouping: bool = True
     """Whether a window over each subject's rows is read as a query that groups of it: else rows are placed by it."""
+    framing: bool = False
+    """Whether groups, and rows with windows, are the rows of a frame, of which more is asked."""
 
     def query(self, query: exp.Expr, named: Named, outer: Scope) -> Block:
         """
@@ -289,7 +291,7 @@ class BlockReader(JoinReader):
             or len(keys) != 1
             or len(over) != sum(value.find(exp.Window) is not None for value in block.columns.values())
         ):
-            place(block)
+            place(block, joined=self.framing)
             return
         (block.key,) = keys.values()
         plain = {name: value.this if name in over else value for name, value in block.columns.items()}

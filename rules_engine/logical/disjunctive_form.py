@@ -24,10 +24,12 @@ from rules_engine.logical.comparisons import conditions_of, says_more
 from rules_engine.logical.flattened import flattened
 from rules_engine.logical.join_reader import Named, with_queries
 from rules_engine.logical.join_sides import JoinSide
+from rules_engine.logical.joined_rows import HeldRow
 from rules_engine.logical.left_joins import matched_or_not, with_look_ups
 from rules_engine.logical.nested_queries import limits_by_place
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
+from rules_engine.logical.repeated_rows import joins_groups
 from rules_engine.logical.returned_subjects import returning_subjects
 from rules_engine.logical.rewrites import OPPOSITE
 from rules_engine.logical.semi_joins import among
@@ -59,14 +61,33 @@ def disjunctive_form(sql: str, schema: Schema) -> Disjunction:
         NotUnderstoodError: If any of it is not understood, or a condition could raise; with the part, where it can be
             told.
     """
-    types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
-    tree = query_tree(sql, {name for name, type_ in types if type_ in INEXACT})
+    tree = _tree(sql, schema)
     try:
         return _Reader(tree, schema).of(returning_subjects(tree.root, schema), {})
     except NotUnderstoodError as problem:
         if not str(problem) and (unread := tree.unread()):
             raise NotUnderstoodError(f"an expression that is not read: {unread}") from problem
         raise
+
+
+def held_form(sql: str, schema: Schema) -> Disjunction:
+    """
+    The same as one row held against aggregates beside it, which Spark works out.
+
+    Raises:
+        NotUnderstoodError: If it is no such question.
+    """
+    tree = _tree(sql, schema)
+    return _held(SubjectAggregateReader(tree, schema).of(returning_subjects(tree.root, schema), {}), schema)
+
+
+def _tree(sql: str, schema: Schema) -> QueryTree:
+    types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
+    return query_tree(sql, {name for name, type_ in types if type_ in INEXACT})
+
+
+def _held(row: HeldRow, schema: Schema) -> Disjunction:
+    return ((Question(NormalForm(JoinSide(schema.subject.lower()), held=row)),),)
 
 
 @dataclass(frozen=True)
@@ -86,7 +107,7 @@ class _Reader:
     def _form(self, query: exp.Expr, named: Named, *, grouping: bool = True) -> NormalForm:
         block = BlockReader(self.tree, self.schema, grouping=grouping).query(query.copy(), named, {})
         form = FormReader(self.tree, self.schema).of(block)
-        if form.joined is not None and _joins_groups(query, named):
+        if form.joined is not None and joins_groups(query, named):
             raise NotUnderstoodError("groups that are joined with rows, which repeat them")
         return form
 
@@ -100,8 +121,8 @@ class _Reader:
             for framing in (False, True) if found is None else (False,):
                 with suppress(NotUnderstoodError):
                     asked = limits_by_place(query.copy()) if framing else query.copy()
-                    held = SubjectAggregateReader(self.tree, self.schema, framing=framing).of(asked, named)
-                    return ((Question(NormalForm(JoinSide(self.schema.subject.lower()), held=held)),),)
+                    reader = SubjectAggregateReader(self.tree, self.schema, framing=framing)
+                    return _held(reader.of(asked, named), self.schema)
         if found is None and query.find(exp.Window):
             with suppress(NotUnderstoodError):
                 return ((Question(self._form(query, named, grouping=False)),),)
@@ -192,33 +213,6 @@ def denied(asked: Disjunction) -> Disjunction:
 
 def _are_too_many(found: Disjunction) -> bool:
     return len(found) > MOST_TERMS or sum(map(len, found)) > MOST_QUESTIONS
-
-
-def _joins_groups(root: exp.Expr, named: Named) -> bool:
-    """Whether rows may be joined with groups: they are grouped within, and another query joins, or asks others."""
-    grouped, asking, seen = list[exp.Expr](), list[exp.Expr](), set[str]()
-    named = {**named, **{each.alias.lower(): each for each in root.find_all(exp.CTE)}}
-
-    def visit(node: exp.Expr, *, within: bool) -> None:
-        if isinstance(node, exp.Select) and node.args.get("group"):
-            grouped.append(node)
-            within = within or node is not root
-        elif isinstance(node, exp.Select) and _asks_others(node) and not within:
-            asking.append(node)
-        for child in node.iter_expressions():
-            if not isinstance(child, exp.With):
-                visit(child, within=within)
-        if isinstance(node, exp.Table) and node.name.lower() in named and node.name.lower() not in seen:
-            seen.add(node.name.lower())
-            visit(named[node.name.lower()], within=within)
-
-    visit(root, within=False)
-    return any(query is not root for query in grouped) and (len(grouped) > 1 or bool(asking))
-
-
-def _asks_others(query: exp.Select) -> bool:
-    where = query.args.get("where")
-    return bool(query.args.get("joins") or (where and where.find(exp.Query)))
 
 
 def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:

@@ -174,11 +174,16 @@ class SideReader:
         return around.pieces[0]
 
 
+def is_written_day(sql: str) -> bool:
+    """Whether an expression without a column is a day."""
+    return _DAY.fullmatch(sql) is not None
+
+
 class _DaysWrittenOut(dict[str, Value | None]):
     """Expressions without a column that are a day, by their text: the gates refuse those that cannot be worked out."""
 
     def __contains__(self, sql: object) -> bool:
-        return isinstance(sql, str) and _DAY.fullmatch(sql) is not None
+        return isinstance(sql, str) and is_written_day(sql)
 
     def __missing__(self, sql: str) -> Value:
         return date.min  # any day: it is asked of which type it is

@@ -15,17 +15,6 @@ from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.logical.total_values import TotalReader
 from rules_engine.model.schemas import Schema
 
-_DATES = {"date", "timestamp"}
-_TOTAL: Mapping[str, tuple[tuple[set[str], ...], str]] = {
-    **dict.fromkeys(("datediff", "date_diff"), ((_DATES, _DATES), "decimal(8,0)")),
-    **dict.fromkeys(("date_add", "date_sub"), ((_DATES, {"number"}), "date")),
-    **dict.fromkeys(("year", "quarter", "month", "day", "dayofmonth"), ((_DATES,), "decimal(6,0)")),
-    **dict.fromkeys(("date_trunc",), (({"text"}, _DATES), "timestamp")),
-    **dict.fromkeys(("trunc",), ((_DATES, {"text"}), "date")),
-    **dict.fromkeys(("lower", "upper"), (({"string"},), "string")),
-}
-"""Calls that never raise: of what, and of a type that has room for what they make of it."""
-
 
 class JoinedRows(NamedTuple):
     """
@@ -111,9 +100,7 @@ class JoinedReader:
         """
         if any(node.find(exp.Window, exp.Query) for node in (*where, *having, *by)):
             raise NotUnderstoodError("a window over rows that are joined or grouped")
-        plain = sorted(set(self.frames) - {*self.left}, key=lambda alias: (self.frames[alias].lower(), self._at(alias)))
-        order = [*plain, *(alias for alias in self.frames if alias in self.left)]  # which may name those before them
-        names = {alias: f"r{number}" for number, alias in enumerate(order)}
+        order, names = self._order(), self._names()
         ties = [each for each in where if self._ties(each)]
         self._check_tied([*ties, *(each for on in self.left.values() for each in on)])
         rows = JoinedRows(
@@ -131,6 +118,18 @@ class JoinedReader:
         if around is None or any(not aggregates(each) for each in one):
             raise NotUnderstoodError
         return Joined(rows, left, around.pieces, around.values)
+
+    def written(self, value: exp.Expr) -> str:
+        """A value of a row, or what its windows come to, as an expression."""
+        return self._text(value, self._names())
+
+    def _order(self) -> list[str]:
+        """The relations, those that may be missing last: they may name those before them."""
+        plain = sorted(set(self.frames) - {*self.left}, key=lambda alias: (self.frames[alias].lower(), self._at(alias)))
+        return [*plain, *(alias for alias in self.frames if alias in self.left)]
+
+    def _names(self) -> dict[str, str]:
+        return {alias: f"r{number}" for number, alias in enumerate(self._order())}
 
     def _at(self, alias: str) -> int:
         return [*self.frames].index(alias)
@@ -170,44 +169,18 @@ class JoinedReader:
         texts = (self._safe(each, names) for each in conditions)
         return " AND ".join(f"({text})" for text in texts)
 
-    def _safe(self, condition: exp.Expr, names: Mapping[str, str]) -> str:
-        """A condition's text; refused where it could raise, as it is asked of rows that other conditions leave out."""
-        holder = exp.Paren(this=condition.copy())
-        made = dict[str, str]()
-        for call in [*holder.find_all(exp.Anonymous)]:
-            made[f"made_{len(made)}"] = self._type_made(call)
-            call.replace(exp.column(f"made_{len(made) - 1}"))
-        if made and holder.find(exp.Mul, exp.Div):
-            raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
+    def _safe(self, node: exp.Expr, names: Mapping[str, str]) -> str:
+        """The text of a condition or value; refused where it could raise: a join asks it of rows that are left out."""
         types = {
             f"{names[alias]}.{name}": type_
             for alias, frame in self.frames.items()
             for name, type_ in self.schema.types_of(frame).items()
         }
-        plain, bare = self._text(holder.this, names), condition.unnest()
-        total = TotalReader(self.tree, self._type).is_total(condition)
-        if (
-            not isinstance(bare, exp.Column)
-            and plain not in made
-            and not (total or raises_nowhere(plain, types | made, ""))
-        ):
+        text, reader = self._text(node, names), TotalReader(self.tree, self._type)
+        total = isinstance(node.unnest(), exp.Column) or reader.is_total(node) or reader.type_made(node)
+        if not total and not raises_nowhere(text, types, ""):
             raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
-        return self._text(condition, names)
-
-    def _type_made(self, call: exp.Anonymous) -> str:
-        of = [self._kind(each) for each in call.expressions]
-        known, made = _TOTAL.get(self.tree.called(call), ((), ""))
-        if len(of) != len(known) or not all(one in several for one, several in zip(of, known, strict=True)):
-            raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
-        return made
-
-    def _kind(self, value: exp.Expr) -> str:
-        if isinstance(value, exp.Literal):
-            return "number" if value.name.isdigit() and len(value.name) < 6 else ""
-        if not isinstance(value, exp.Column):
-            return ""
-        text = "" if value.table else self.tree.text(value) or ""
-        return "text" if text.startswith("'") else self._type(value)
+        return text
 
     def _named(self, node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
         found = exp.Paren(this=node.copy())

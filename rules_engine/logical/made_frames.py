@@ -71,32 +71,33 @@ class MadeFrameReader(BlockReader):
         keys = [key, *inner.by]
         self._check_plain([*inner.columns.values(), *inner.having], inner)
         own = next((name for name, value in inner.columns.items() if value == key), "")
-        others = [value for value in inner.columns.values() if value not in keys and not aggregates(value)]
-        if not own or others:
-            raise NotUnderstoodError("groups without the subject, or a column that they are not grouped by")
+        if any(value not in keys and not aggregates(value) for value in inner.columns.values()):
+            raise NotUnderstoodError("a column that groups are not grouped by")
         reader = JoinedReader(self.tree, self.schema, inner.frames, inner.left)
+        of = reader.of(inner.where, [], key, inner.by)
         made = {n: reader.of(inner.where, [value], key, inner.by) for n, value in inner.columns.items()}
         having = [reader.of(inner.where, [each], key, inner.by) for each in inner.having]
-        texts = tuple((name, made[own].rows.key if name == own else of.text) for name, of in made.items())
+        texts = tuple((name, of.rows.key if name == own else each.text) for name, each in made.items())
         kept = " AND ".join(f"({each.text})" for each in having)
-        rows = GroupedRows(self._with_made(made[own].rows), made[own].where, texts, kept)
+        rows = GroupedRows(self._with_made(of.rows), of.where, texts, kept)
         types = {n: self._type_made(value, inner.frames) for n, value in inner.columns.items()}
         return self._named((rows,), types, own if self._is_key_of_subject(key) else "", block)
 
     def _placed_as_frame(self, inner: Block, block: Block) -> Columns:
-        """Rows of one frame, with what their windows come to, as the rows of a frame."""
-        alias, before = next(iter(inner.before.items()))
+        """Rows, with what their windows come to, as the rows of a frame."""
+        before = next(iter(inner.before.values()))
         own = next((name for name, value in inner.columns.items() if self._is_key_of_subject(value)), "")
         more = inner.where, inner.asked, inner.having, inner.key, inner.lost, inner.distinct, inner.groups, inner.left
-        if [*inner.frames] != [alias] or not own or any(more):
-            raise NotUnderstoodError("windows of rows that are joined or DISTINCT")
+        if len(inner.before) != 1 or not own or any(more):
+            raise NotUnderstoodError("windows of rows that are DISTINCT, or ask others")
         for window in (each for value in inner.columns.values() for each in value.find_all(exp.Window)):
             self._check_exact(window.this, inner.frames)
         key = inner.columns[own]
         assert isinstance(key, exp.Column)
-        joined = JoinedReader(self.tree, self.schema, inner.frames, {}).of(before, [], key, ())
-        reader = WindowReader(self.tree, self.schema)
-        texts = tuple((name, reader.column(value)) for name, value in inner.columns.items())
+        rows = JoinedReader(self.tree, self.schema, inner.frames, {})
+        joined, one = rows.of(before, [], key, ()), WindowReader(self.tree, self.schema)
+        write = one.column if len(inner.frames) == 1 else rows.written
+        texts = tuple((name, write(value)) for name, value in inner.columns.items())
         types = {name: self._type_made(value, inner.frames) for name, value in inner.columns.items()}
         return self._named((GroupedRows(self._with_made(joined.rows), joined.where, texts, None),), types, own, block)
 
@@ -158,6 +159,8 @@ class MadeFrameReader(BlockReader):
 
     def _check_exact(self, call: exp.Expr, frames: Mapping[str, str]) -> None:
         """Refuse sums of doubles, which depend on the order in which they are added up."""
+        if isinstance(call, exp.Sum | exp.Avg) and self._type_made(call.this, frames) not in {"", *INEXACT}:
+            return
         for node in call.this.walk() if isinstance(call, exp.Sum | exp.Avg) else ():
             column = isinstance(node, exp.Column) and bool(node.table)
             types = self.schema.types_of(frames.get(node.table, self.schema.subject)) if column else {}

@@ -54,9 +54,12 @@ def _full_join(select: exp.Select) -> None:
         return
     given = set[str]()
     for node in select.args["where"].this.flatten() if isinstance(select.args["where"].this, exp.And) else ():
-        inner = node.unnest().this if isinstance(node.unnest(), exp.Not) else None
-        test = inner.unnest() if inner is not None else None
-        if isinstance(test, exp.Is) and isinstance(test.expression, exp.Null) and isinstance(test.this, exp.Column):
+        bare = node.unnest()
+        inner = bare.this.unnest() if isinstance(bare, exp.Not) else None
+        not_null = isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null)
+        test = inner if not_null else bare
+        told = not_null or isinstance(test, (*MIRRORED, exp.In, exp.Between, exp.Like))
+        if told and test is not None and isinstance(test.this, exp.Column):
             given.add(test.this.table.lower())
     for side, item in (("LEFT", select.args["from_"].this), ("RIGHT", joins[0].this)):
         if item.alias_or_name.lower() in given:

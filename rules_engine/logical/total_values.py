@@ -7,6 +7,7 @@ rules), a division where the divisor is 0. Counts are bounded: no lake has ten t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -15,8 +16,9 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from rules_engine.logical.arithmetic import MOST_DIGITS, Numeric, number, of_literal, of_type
-from rules_engine.logical.comparisons import COMPARE
-from rules_engine.logical.condition import BOOLEAN, DATE, NUMBER, TEXT, family
+from rules_engine.logical.comparisons import COMPARE, tables
+from rules_engine.logical.condition import BOOLEAN, DATE, NUMBER, TEXT, TIMESTAMP, family
+from rules_engine.logical.join_sides import is_written_day
 from rules_engine.logical.query_tree import QueryTree, is_stand_in
 from rules_engine.logical.values import NotIndexable
 
@@ -25,12 +27,20 @@ COUNT = "count"
 _DIGITS_OF_INT = 10
 _COUNTED, _INT, _BIGINT, _PLACES = 15, 9, 18, 6
 """Digits: of a count, that each whole type has room for, and that Spark keeps after the point of any quotient."""
-_OF_DAYS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    **dict.fromkeys(("datediff", "date_diff"), ((DATE, DATE), "int")),
-    **dict.fromkeys(("year", "quarter", "month", "day", "dayofmonth"), ((DATE,), "int")),
-    **dict.fromkeys(("lower", "upper", "trim"), ((TEXT,), "string")),
+_FEW = 5
+"""Digits of the days that are added to a day."""
+_DATES, _ANY_TEXT = {DATE, TIMESTAMP}, {TEXT}
+_CALLS: Mapping[str, tuple[tuple[set[str], ...], str, int]] = {
+    **dict.fromkeys(("datediff", "date_diff"), ((_DATES, _DATES), "int", 8)),
+    **dict.fromkeys(("year", "quarter", "month", "day", "dayofmonth"), ((_DATES,), "int", 7)),
+    **dict.fromkeys(("date_add", "date_sub"), ((_DATES, {NUMBER}), "date", 0)),
+    **dict.fromkeys(("lower", "upper", "trim"), ((_ANY_TEXT,), "string", 0)),
+    "date_trunc": ((_ANY_TEXT, _DATES), "timestamp", 0),
+    "trunc": ((_DATES, _ANY_TEXT), "date", 0),
 }
-"""Calls that never raise, of what, and of which type."""
+"""Calls that never raise: of what, of which type, and of how many digits at most."""
+_INTERVAL = "interval"
+_OF_DAYS = re.compile(r"interval\s*'?\d{1,5}'?\s*(day|week)s?", re.IGNORECASE)
 
 
 class _Value(NamedTuple):
@@ -86,6 +96,8 @@ class TotalReader:
 
     def _value(self, node: exp.Expr) -> _Value:
         bare = node.unnest()
+        if not tables(bare) and (text := self.tree.text(bare)) and is_written_day(text):
+            return _Value(DATE)
         match bare:
             case exp.Column() if is_stand_in(bare) and not bare.table:
                 found = _written(self.tree.text(bare) or "")
@@ -109,6 +121,10 @@ class TotalReader:
         if isinstance(node, exp.Neg):
             return _sum(self._value(node.this), _literal("0"))
         left, right = node.this, node.expression
+        if isinstance(node, exp.Add | exp.Sub) and self._value(right).family == _INTERVAL:
+            if self._value(left).family not in _DATES:
+                raise NotIndexable("arithmetic of what is no day")
+            return self._value(left)
         if isinstance(node, exp.Div):
             return _quotient(self._value(left), self._value(self._divisor(right.unnest())))
         return (_product if isinstance(node, exp.Mul) else _sum)(self._value(left), self._value(right))
@@ -126,10 +142,13 @@ class TotalReader:
         if name == "nullif" and len(values) == 2:
             _held(*values)
             return values[0]
-        known, made = _OF_DAYS.get(name, ((), ""))
-        if not known or tuple(each.family for each in values) != known:
+        of, made, digits = _CALLS.get(name, ((), "", 0))
+        known = len(of) == len(values) and all(value.family in some for value, some in zip(values, of, strict=True))
+        far = any(value.type is not None and not (value.type.whole and value.digits <= _FEW) for value in values)
+        if not known or far:
             raise NotIndexable("another call")
-        return _typed(made)
+        found = _typed(made)
+        return found._replace(digits=digits) if digits else found
 
     def _divisor(self, node: exp.Expr) -> exp.Expr:
         """What a number is divided by, that is not 0: ``nullif(x, 0)``, or a number that is written out."""
@@ -173,6 +192,8 @@ def _literal(text: str) -> _Value:
 def _written(text: str) -> _Value:
     """A text, a day, or a number with an exponent or a suffix."""
     word = text[:5].lower()
+    if _OF_DAYS.fullmatch(text):
+        return _Value(_INTERVAL)
     return _Value(TEXT) if text[:1] == "'" else _Value(DATE) if word in {"date'", "date "} else _literal(text)
 
 

@@ -63,13 +63,14 @@ def _parted(value: exp.Expr, keys: Sequence[exp.Expr], where: list[exp.Expr], ty
     return found
 
 
-def place(block: Block) -> None:
-    """Note that what a query returns is worked out over the rows of its one frame that meet its conditions."""
-    if len(block.frames) != 1 or block.asked or block.having or block.key is not None or block.lost or block.groups:
+def place(block: Block, *, joined: bool = False) -> None:
+    """Note that what a query returns is worked out over the rows of its frame, or ``joined`` ones, that it asks for."""
+    more = block.asked, block.having, block.key, block.lost, block.groups
+    if any(more) or not block.frames or (len(block.frames) != 1 and not joined):
         raise NotUnderstoodError("a window over rows that are joined or grouped")
     if any(each.find(exp.Window) for each in block.where) or block.before:
         raise NotUnderstoodError("a window over windows")
-    (alias,) = block.frames
+    alias = next(iter(block.frames))
     block.before, block.where = {alias: block.where}, []
 
 

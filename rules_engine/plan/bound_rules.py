@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 from rules_engine.index.words import RuleBit
-from rules_engine.logical.disjunctive_form import Disjunction, disjunctive_form
+from rules_engine.logical.disjunctive_form import Disjunction, disjunctive_form, held_form
 from rules_engine.logical.join_sides import DimensionInList
 from rules_engine.logical.normal_form import NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError
@@ -54,6 +54,14 @@ def _as_statement(version: RuleVersion, sql: str, schema: Schema) -> str:
     if version.when_unknown is not WhenUnknown.MISS:
         raise NotUnderstoodError("a sub-query where an unknown outcome counts")
     return f"SELECT `{schema.subject_key}` FROM `{schema.subject}` WHERE ({sql})"
+
+
+def held_beside(rule: BoundRule, schema: Schema) -> Disjunction | None:
+    """What a rule asks as a row held against aggregates beside it; None where it is no such question."""
+    try:
+        return held_form(_as_statement(rule.placed[0], rule.sql, schema), schema)
+    except NotUnderstoodError:
+        return None
 
 
 def is_read(version: RuleVersion, schema: Schema) -> bool:

@@ -6,8 +6,7 @@ Where each rule of a set is cheapest: what is asked together, and what stays a q
   these look something up in small frames whose values are known.
 - Rules that count or add up the rows of a frame, or ask for a row's place among a subject's, share the pass over it;
   what workers do not work out of rows, groups and windows Spark does, for all such rules of a frame at once.
-- Statements that are not understood and read the same source share one pass over that.
-- The others are queries of their own.
+- Statements that are not understood and read the same source share one pass over that; others are their own queries.
 
 Nothing here reads data or asks Spark.
 """
@@ -37,7 +36,7 @@ from rules_engine.logical.select_query import (
 from rules_engine.model.hitmatrix import Cell, HitMatrix
 from rules_engine.model.rules import Form
 from rules_engine.model.schemas import Schema
-from rules_engine.plan.bound_rules import BoundRule, sides_of
+from rules_engine.plan.bound_rules import BoundRule, held_beside, sides_of
 from rules_engine.plan.shared_aggregation import (
     GroupCondition,
     beside_aggregates,
@@ -91,7 +90,7 @@ class _Planner:
     grouped: dict[Source, AggregatePushDown] = field(default_factory=dict)
     placed: list[tuple[Placed, BoundPredicate]] = field(default_factory=list)
     joined: dict[tuple[JoinedRows, bool], list[GroupCondition]] = field(default_factory=dict)
-    """Both by what rows, and whether different values are counted: Spark keeps those for each such rule."""
+    """Both by what rows, and whether different values are counted."""
     held: dict[str, list[tuple[HeldRow, BoundPredicate]]] = field(default_factory=dict)
     alone: list[RuleBit] = field(default_factory=list)
     questions: dict[tuple[int, int], int] = field(default_factory=lambda: {(0, 0): 0, (0, 1): 1})
@@ -152,7 +151,8 @@ class _Planner:
                 return NOT_IN
             texts[form] = own, rows
         if not all(self._takes(form, rows) for form, (_, rows) in texts.items()):
-            return "an aggregate that is not exact, held against the subject's row"
+            held = held_beside(rule, self.schema)
+            return self._normalised(rule, held) if held else "an inexact aggregate, held against the subject's row"
         (first, *others), *terms = asked
         if not others and not terms and not first.denied:
             self._place_one(rule, first.form, *texts[first.form])

@@ -70,13 +70,24 @@ SAID = """
     select | select o.customer_id from orders o where exists (select o.amount from customer c where c.customer_id = o.customer_id) | SQL-337 | the other way round
     cond   | exists (select customer.customer_id, null, o.amount from orders o where o.customer_id = customer.customer_id)  |         | the key, which an equality gives
     cond   | exists (select * from orders o where o.customer_id = customer.customer_id)                                     |         | its own columns
-    cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and o.amount > length(country)) > 3  | SQL-338 | counted for every value outside
+    cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and o.amount > ascii(country)) > 3   | SQL-338 | counted for every value outside
     cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and o.amount > spend group by o.amount) | SQL-338 | grouped, and no more is read of it
     cond   | spend in (select max(o.amount) from orders o where o.customer_id = customer.customer_id and o.amount > spend)  | SQL-338 | the greatest for every value outside
     cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and o.amount > (select count(*) from orders p where p.customer_id = o.customer_id and p.amount < o.amount)) | SQL-338 | one sub-query within another
     cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and o.amount > spend) > 3            |         | the engine answers it, by the key
     cond   | (select max(o.amount) from orders o where o.customer_id = customer.customer_id having max(o.amount) > spend) > 3 |         | asked once all are counted
     cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and country = 'x') > 3               |         | of the row outside alone
+    cond   | customer_id in (select customer_id from orders where email > 'b' intersect select customer_id from customer where spend > 5) | SQL-338 | on one side of INTERSECT
+    cond   | customer_id in (select o.customer_id from orders o where country = 'x' except select customer_id from customer where spend > 5) | SQL-338 | of EXCEPT, of the row outside alone
+    cond   | customer_id in (select customer_id from orders o where o.customer_id = customer.customer_id union select customer_id from customer where spend > 5) | SQL-338 | an equality on one side of two
+    cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id union select 1 from orders p where p.customer_id = customer.customer_id) |         | an equality on either side
+    cond   | exists (select 1 from orders o left join orders p on o.customer_id = p.customer_id and country = 'x' where o.customer_id = customer.customer_id) | SQL-338 | in a LEFT JOIN's own condition
+    cond   | exists (select 1 from orders o semi join orders p on o.customer_id = p.customer_id and p.amount > spend where o.customer_id = customer.customer_id) | SQL-338 | in that of a semi-join
+    cond   | exists (select 1 from orders o left join orders p on o.customer_id = p.customer_id where o.customer_id = customer.customer_id and country = 'x') |         | after a LEFT JOIN
+    select | select c.customer_id from customer c join orders o on o.amount > c.spend join orders p on p.customer_id = c.customer_id and p.amount = o.amount | SQL-331 | by no equality, in the order of Spark's joins
+    select | select c.customer_id from customer c, orders o, orders p where o.amount > c.spend and p.customer_id = c.customer_id and p.amount = o.amount | SQL-331 | in WHERE as well
+    select | select c.customer_id from customer c, orders p, orders o where o.amount > c.spend and p.customer_id = c.customer_id and p.amount = o.amount |         | in an order that has equalities
+    select | select c.customer_id from customer c, orders o, orders p where p.customer_id = c.customer_id and p.amount = o.amount |         | or none but these
     cond   | (select count(*) from orders o where o.amount = customer.customer_id) > 3                                      |         | an equality after a cast
     cond   | spend in (select o.amount from orders o where o.customer_id = customer.customer_id and o.amount < spend)       |         | a condition of the join
     select | select c.customer_id from customer c join orders o on (c.customer_id = o.customer_id) and (o.amount >= c.spend) |        | brackets around each comparison

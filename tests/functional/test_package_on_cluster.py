@@ -116,7 +116,7 @@ def test_the_steps_on_two_workers_decide_as_the_command_does(
     there = alone.submit(master, "evaluate", *run, *places)
     assert there["decisions_digest"] == here["evaluation"]["decisions_digest"]
 
-    assert alone.submit(master, "guard", *run, "--rule-set", frozen.as_uri())["passed"]
+    assert alone.submit("local[1]", "guard", *run, "--rule-set", frozen.as_uri())["passed"]
     DynamoDBHistory(TABLE, "bigint", connect(endpoint, None), stream=False).create()
     published = alone.submit(master, "publish", *run, "--at", MORNING, "--endpoint", endpoint)
     assert published["inserted"] == there["decided"] == here["inserted"]

@@ -62,7 +62,7 @@ CONDITIONS = """
     t BETWEEN 'a' AND 'z' OR t IN ('x', '12')            | yes   | ends, and lists
     substring(t, 1, 2) = 'x'                             | no    | a call that is not known
     datediff(day, DATE '2024-01-01') > 30                | yes   | days between
-    year(day) * 2 > 4000                                 | no    | a whole number again
+    year(day) * 2 > 4000                                 | yes   | a year has few digits
     day > '2024-01-01'                                   | no    | a text where a day is
     yes AND NOT (d > 5) IS NOT TRUE                      | yes   | truths
     d                                                    | no    | a number is none

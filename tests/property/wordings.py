@@ -756,6 +756,14 @@ NO_OTHERS = [
     "SELECT customer_id FROM customers WHERE country = 'GB' ORDER BY 1 DESC LIMIT 5 OFFSET 3",
     "SELECT customer_id, sum(balance) AS total FROM holdings GROUP BY customer_id ORDER BY total DESC, customer_id LIMIT 7",
     "SELECT customer_id FROM customers WHERE customer_id IN (SELECT customer_id FROM customers ORDER BY spend, customer_id LIMIT 20) AND country = 'GB'",
+    "SELECT customer_id FROM (SELECT h.customer_id, p.type, row_number() OVER (PARTITION BY h.customer_id ORDER BY h.balance DESC, h.holding_id) AS n FROM holdings h JOIN products p ON p.product = h.product) z WHERE n = 1 AND type = 'credit'",
+    "SELECT DISTINCT t.customer_id FROM (SELECT h.customer_id, h.balance, avg(h.balance) OVER (PARTITION BY p.type) AS a FROM holdings h JOIN products p ON p.product = h.product WHERE h.role = 'PRIMARY') t WHERE t.balance >= 2 * t.a",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > (SELECT avg(s) FROM (SELECT sum(balance) AS s FROM holdings GROUP BY customer_id) q)",
+    f"{C} LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) h ON h.customer_id = c.customer_id WHERE coalesce(h.n, 0) > (SELECT avg(n) FROM (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id) z) AND c.country = 'GB'",
+    # an average, or what is worked out, beside the subject's own row
+    f"{C} WHERE c.spend < (SELECT avg(h.balance) FROM {H})",
+    f"{C} JOIN (SELECT customer_id, sum(balance) AS total, max(balance) AS most FROM holdings GROUP BY customer_id) s ON s.customer_id = c.customer_id WHERE s.most > 0.8 * s.total AND s.total > c.spend",
+    "SELECT c.customer_id FROM customers c FULL OUTER JOIN holdings h ON c.customer_id = h.customer_id WHERE h.holding_id IS NULL AND c.spend >= 2",
     # groups by two columns that are not the subject
     f"{C} JOIN (SELECT country, joined, avg(spend) AS a FROM customers WHERE spend > 0 GROUP BY country, joined) g ON g.country = c.country AND g.joined = c.joined WHERE c.spend >= g.a",
     f"{C} JOIN (SELECT country, joined, avg(spend) AS a FROM customers GROUP BY country, joined) g USING (country, joined) WHERE c.spend > 1.2 * g.a",

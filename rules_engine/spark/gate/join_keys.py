@@ -193,6 +193,9 @@ class _Reader:
             if group[at] != group[several[0]]:
                 self.found.append(refuse("SQL-331", name=relations[at].name))
                 return
+        looped = _looped(relations, terms, [tie for term in terms if (tie := self._sides(term, relations))])
+        if looped is not None:
+            self.found.append(refuse("SQL-331", name=relations[looped].name))
 
     def _sides(self, term: Node, relations: Sequence[_Relation]) -> tuple[frozenset[int], frozenset[int]] | None:
         """The relations on either side of an equality that tells rows apart."""
@@ -233,6 +236,27 @@ class _Reader:
         if name == "GlobalLimit":
             return [part.fields.get("value") for part in held(plan, "limitExpr")] == ["1"]
         return name == "OneRowRelation" or (name == "CTERelationRef" and int(plan.fields["cteId"]) in self._single)
+
+
+def _looped(
+    relations: Sequence[_Relation], terms: Sequence[Node], ties: Sequence[tuple[frozenset[int], frozenset[int]]]
+) -> int | None:
+    """
+    The relation that Spark joins by no equality, where it joins them in its own order; None where there is none.
+
+    Its rule ReorderJoin takes as the next the first that any condition holds against those before, an equality or not.
+    """
+    about = [_places(term, relations) - {OUTER} for term in terms]
+    joined, waiting = {0, OUTER}, [*range(1, len(relations))]
+    while waiting and len(relations) > 2:
+        asked_for = (each for each in waiting if any({each} < of <= joined | {each} for of in about))
+        at: int = next(asked_for, waiting[0])
+        tied = any(at in a | b and a | b <= joined | {at} for a, b in ties)
+        if not tied and not relations[at].single and any(not relations[other].single for other in joined - {OUTER}):
+            return at
+        joined.add(at)
+        waiting.remove(at)
+    return None
 
 
 def _held_outside(plan: Node) -> set[int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from rules_engine.errors import Fault
 from rules_engine.spark.gate.conditions import EQUAL, own_columns
 from rules_engine.spark.gate.join_keys import QUERIES
-from rules_engine.spark.gate.plan_tree import VIEW, Node, asks_outside, held, number, walk
+from rules_engine.spark.gate.plan_tree import VIEW, Node, asks_outside, held, join_type, number, walk
 from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL
 from rules_engine.spark.gate.spread_names import EXPRESSIONS
 from rules_engine.sql.allow_list import refuse
@@ -24,6 +24,8 @@ OUTER = f"{EXPRESSIONS}OuterReference"
 _CONDITIONAL = {f"{LOGICAL}Filter", f"{LOGICAL}Join"}
 _ROW_BY_ROW = {*_CONDITIONAL, *(f"{LOGICAL}{name}" for name in ("SubqueryAlias", "Project", "Sort"))}
 """Steps over which a condition on single rows may be put off."""
+_JOIN, _OF_THEIR_OWN = f"{LOGICAL}Join", {"LeftOuter", "RightOuter", "FullOuter", "LeftSemi", "LeftAnti"}
+_SIDES = {f"{LOGICAL}{name}" for name in ("Union", "Intersect", "Except")}
 
 
 def outer_value_faults(root: Node, is_shared: Callable[[], bool]) -> Iterator[Fault]:
@@ -38,7 +40,7 @@ def outer_value_faults(root: Node, is_shared: Callable[[], bool]) -> Iterator[Fa
             found.read(plan, early=False)
             if name := _named(found.shown, besides=found.tied):
                 yield refuse("SQL-337", name=name)
-            elif (name := _named(found.early, besides=found.tied)) and not is_shared():
+            elif (name := found.counted()) and not is_shared():
                 yield refuse("SQL-338", name=name)
 
 
@@ -52,6 +54,8 @@ class _Used:
     """In what it returns, or hands on."""
     early: dict[int | None, str] = field(default_factory=dict)
     """In conditions, but equalities, on rows that are counted, numbered or made one after that."""
+    loose: dict[int | None, str] = field(default_factory=dict)
+    """Where no equality helps: in the condition of a join that is no inner one, and on a side of UNION without one."""
 
     def read(self, plan: Node, *, early: bool) -> None:
         if plan.name == VIEW:
@@ -59,13 +63,32 @@ class _Used:
         for part in plan.beside:
             if part.name.startswith(EXPRESSIONS):
                 self._note(plan, part, early=early)
+        if plan.name in _SIDES:
+            self._sides(plan)
+            return
         for child in plan.children:
             self.read(child, early=early or plan.name not in _ROW_BY_ROW)
+
+    def _sides(self, plan: Node) -> None:
+        """Each side has the values of all rows outside, unless an equality gives it those of its own."""
+        sides = [_Used() for _ in plan.children]
+        for side, child in zip(sides, plan.children, strict=True):
+            side.read(child, early=True)
+            for name in ("tied", "shown", "early", "loose"):
+                setattr(self, name, getattr(self, name) | getattr(side, name))
+        if not all(side.tied for side in sides):
+            self.loose |= {column: name for child in plan.children for column, name in _everywhere(child).items()}
+
+    def counted(self) -> str:
+        """The names of columns that rows are held against before they are counted."""
+        return _named({**self.early, **self.loose}, besides=self.tied - self.loose.keys())
 
     def _note(self, plan: Node, part: Node, *, early: bool) -> None:
         if plan.name not in _CONDITIONAL:
             self.shown |= _outer(part)
             return
+        if plan.name == _JOIN and join_type(plan) in _OF_THEIR_OWN:
+            self.loose |= _outer(part)
         for term in _terms(part):
             if not _is_apart(term):
                 self.early |= _outer(term) if early and own_columns(term) else {}
@@ -89,6 +112,14 @@ def _terms(condition: Node) -> list[Node]:
     if condition.name != f"{EXPRESSIONS}And":
         return [condition]
     return [term for child in condition.children for term in _terms(child)]
+
+
+def _everywhere(plan: Node) -> dict[int | None, str]:
+    """The columns of the row outside that a plan uses, by number."""
+    if plan.name == VIEW:
+        return {}
+    found = [_outer(part) for part in plan.beside if part.name.startswith(EXPRESSIONS)]
+    return dict(each for of in (*found, *map(_everywhere, plan.children)) for each in of.items())
 
 
 def _outer(node: Node) -> dict[int | None, str]:
