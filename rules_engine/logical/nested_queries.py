@@ -15,8 +15,10 @@ def windows_of_groups(select: exp.Select) -> None:
     ):
         return
     parts, items = list[exp.Expr](), exp.Tuple(expressions=[each.copy() for each in select.expressions])
-    if items.find(exp.Query):
-        return
+    returned = {each.alias.lower() for each in select.expressions if each.alias}
+    asked = select.args["having"].find_all(exp.Column) if select.args.get("having") else ()
+    if items.find(exp.Query) or any(not each.table and each.name.lower() in returned for each in asked):
+        return  # HAVING may name what is returned
     _take_out(items, group.expressions, parts)
     select.set("expressions", items.expressions)
     given = [exp.alias_(part, f"of_group_{n}") for n, part in enumerate(parts)]
