@@ -29,9 +29,9 @@ PLACES = {
         "asks the rows of holdings; asks customers",
         "looks up spend, balance",
     ),
-    "SELECT customer_id FROM holdings WHERE balance = (SELECT max(balance) FROM holdings)": (
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING median(balance) > 5": (
         "a query of its own",
-        "a row of another frame than the subject's, held against a sub-query",
+        "the aggregate median",
     ),
 }
 """A rule's condition to where it goes and why."""
