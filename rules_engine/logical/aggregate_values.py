@@ -106,7 +106,7 @@ class AggregateReader(MadeFrameReader):
         if len(inner.columns) != 1 or inner.key or inner.having or inner.distinct:
             raise NotUnderstoodError("a sub-query that groups, held against a value")
         (value,) = inner.columns.values()
-        if not inner.frames and not inner.where:
+        if not inner.frames and not inner.where and not inner.asked:
             return value  # of a query that has come to one row already
         if aggregates(value) and not any(tables(each) - {*inner.frames} for each in inner.where):
             return self._come_to(value, inner, None)

@@ -23,7 +23,7 @@ from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Sc
 from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, looks_up, refuse_totals
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
-from rules_engine.logical.windows import key_of_subject, parted, place
+from rules_engine.logical.windows import is_own_row, key_of_subject, parted, place
 
 _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "kind", "order"}
 _RETURNED = "__returned_"
@@ -295,6 +295,6 @@ class BlockReader(JoinReader):
             return
         (block.key,) = keys.values()
         plain = {name: value.this if name in over else value for name, value in block.columns.items()}
-        own = {alias for alias, frame in block.frames.items() if frame.lower() == self.schema.subject.lower()}
+        own = {alias for alias in block.frames if is_own_row(alias, block, self.schema)}
         kept = {name for name, v in plain.items() if v.sql() == block.key.sql() or (tables(v) and tables(v) <= own)}
         block.columns = {name: v for name, v in plain.items() if name in {*over, *kept}}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
-from rules_engine.logical.comparisons import aggregates
+from rules_engine.logical.comparisons import aggregates, tables, ties
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.model.schemas import Schema
@@ -45,6 +45,9 @@ def parted(value: exp.Expr, key: exp.Column, where: Iterable[exp.Expr], schema: 
 
 
 def _parted(value: exp.Expr, keys: Sequence[exp.Expr], where: list[exp.Expr], types: dict[str, str]) -> exp.Expr:
+    table = {key.table for key in keys if isinstance(key, exp.Column)}
+    if any(tables(each) - table for each in (value, *where)):
+        raise NotUnderstoodError("groups by another column that ask about the row outside")
     holder = exp.Paren(this=value.copy())
     for call in aggregates(holder):
         argument = call.this
@@ -82,3 +85,11 @@ def key_of_subject(window: exp.Window, block: Block, schema: Schema) -> exp.Expr
     if window.args.get("order") or not known or not isinstance(key, exp.Column):
         return None
     return key if key.name.lower() == schema.subject_key_of(block.frames.get(key.table, "")).lower() else None
+
+
+def is_own_row(alias: str, block: Block, schema: Schema) -> bool:
+    """Whether a relation is the row of the subject that a block groups by, whose values all rows of a group have."""
+    own, key = (alias, schema.subject_key), block.key
+    if block.frames[alias].lower() != schema.subject.lower() or not isinstance(key, exp.Column):
+        return False
+    return key.table == alias or any(ties(each, (key.table, key.name), own) for each in block.where)

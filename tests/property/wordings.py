@@ -709,6 +709,13 @@ NO_OTHERS = [
     "SELECT h.customer_id FROM holdings h WHERE h.balance >= (SELECT max(o.spend) FROM customers o WHERE o.customer_id = h.holding_id AND o.score < 2)",
     f"{C} WHERE (SELECT count(*) FROM holdings x WHERE x.holding_id = c.customer_id AND x.role = 'PRIMARY') = 0 AND c.spend > 3",
     f"{C} JOIN holdings h ON h.customer_id = c.customer_id WHERE c.spend > 3 AND NOT EXISTS (SELECT 1 FROM customers o WHERE o.customer_id = h.holding_id)",
+    # groups, windows and all rows, where the row outside or another subject's row is asked
+    f"{C} WHERE c.country IN (SELECT x.country FROM customers x WHERE x.spend > c.spend GROUP BY x.country)",
+    f"{C} WHERE c.country IN (SELECT x.country FROM customers x WHERE x.spend > c.spend GROUP BY x.country HAVING count(*) > 3)",
+    "SELECT h.customer_id FROM holdings h WHERE h.role IN (SELECT x.role FROM holdings x WHERE x.customer_id = h.customer_id AND x.balance > h.balance)",
+    f"{C} WHERE c.customer_id IN (SELECT h.customer_id FROM holdings h WHERE h.balance > c.spend GROUP BY h.customer_id HAVING count(*) > 1)",
+    "SELECT DISTINCT customer_id FROM (SELECT h.customer_id, count(*) OVER (PARTITION BY h.customer_id) AS n, c.spend FROM holdings h JOIN customers c ON c.customer_id = h.holding_id) t WHERE n > spend",
+    "WITH a AS (SELECT avg(spend) AS v FROM customers) SELECT customer_id FROM customers WHERE spend < (SELECT v FROM a WHERE EXISTS (SELECT 1 FROM holdings h WHERE h.balance > 1000000000))",
     # what all rows come to
     "spend > (SELECT avg(balance) FROM holdings WHERE role = 'PRIMARY')",
     "spend >= (SELECT max(balance) FROM holdings WHERE role = 'NOBODY')",
