@@ -32,11 +32,7 @@ def windows_of_groups(select: exp.Select) -> None:
 
 
 def limits_by_place(root: exp.Expr) -> exp.Expr:
-    """
-    The tree, changed: ``ORDER BY … LIMIT n`` as the rows whose number in that order is not greater.
-
-    Spark keeps of each task's rows as many, before one task numbers them, where a query asks for no other.
-    """
+    """The tree, changed: ``ORDER BY … LIMIT n`` as the rows whose number in that order is not greater."""
     for select in [*root.find_all(exp.Select)]:
         order, most = select.args.get("order"), _number(select.args.get("limit"))
         first, known = _number(select.args.get("offset")), [each.alias_or_name for each in select.expressions]
