@@ -50,9 +50,9 @@ class AggregateReader(MadeFrameReader):
             return self._placed_as_frame(inner, block)
         if inner.key is None and inner.columns and all(map(aggregates, inner.columns.values())) and not inner.having:
             return {name: self._come_to(value, inner, None) for name, value in inner.columns.items()}
-        return (
-            super()._taken(inner, block) if inner.key is None else self._of_groups(inner, block, as_frame=self.framing)
-        )
+        if inner.key is not None:
+            return self._of_groups(inner, block, as_frame=self.framing)
+        return super()._taken(inner, block)
 
     def _of_groups(self, inner: Block, block: Block, *, as_frame: bool = False) -> Columns:
         """A group by the subject is there where it has a row and meets its HAVING."""
@@ -138,11 +138,8 @@ class AggregateReader(MadeFrameReader):
         """What rows come to whose column is held equal to one of a block's row; a count of none is 0."""
         outside = [each for each in inner.where if tables(each) - {*inner.frames}]
         bare = outside[0].unnest() if len(outside) == 1 else None
-        ends = (
-            [each for each in (bare.this, bare.expression) if isinstance(each, exp.Column)]
-            if isinstance(bare, exp.EQ)
-            else []
-        )
+        held = (bare.this, bare.expression) if isinstance(bare, exp.EQ) else ()
+        ends = [each for each in held if isinstance(each, exp.Column)]
         own = [each for each in ends if each.table in inner.frames]
         other = [each for each in ends if each.table in block.frames]
         types = {self._type(each, self.frames) for each in ends if each.table in self.frames}

@@ -64,9 +64,8 @@ class SubjectAggregateReader(AggregateReader):
         if around is None or not around.values:
             raise NotUnderstoodError
         total = all(TotalReader(self.tree, lambda of: self._type_on_row(of, frame)).is_total(each) for each in where)
-        if not total and self._could_raise(
-            frame, around
-        ):  # Spark asks some conditions before it joins, in an order of its own
+        if not total and self._could_raise(frame, around):
+            # Spark asks some conditions before it joins, in an order of its own.
             raise NotUnderstoodError("a comparison of aggregates that could raise on rows that a join leaves out")
         return HeldRow(frame, around.pieces, around.values)
 
