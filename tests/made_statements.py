@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.java import find_java
 from rules_engine.spark import session
+from tests.made_pairs import Pairs
 from tests.made_parts import COMPARED
 from tests.made_shapes import Shapes
 
@@ -30,7 +31,7 @@ BATCH = 200
 """Statements that are asked together."""
 
 
-class Maker(Shapes):
+class Maker(Shapes, Pairs):
     """Statements by chance."""
 
     def statement(self) -> str:
@@ -39,7 +40,8 @@ class Maker(Shapes):
             self.having, self.there, self.within, self.scalar, self.joined, self.rows_joined, self.windows, self.windows,
             self.groups, self.sets, self.other_groups, self.named, self.looked_up, self.condition, self.of_customers,
             self.two_joined, self.window_of_customers, self.beyond, self.among_last, self.of_all, self.lists, self.by_key,
-            self.placed_groups, self.first_of_all,
+            self.placed_groups, self.first_of_all, self.of_others, self.windows_of_two, self.paired, self.fanned, self.of_products,
+            self.put_together, self.one_in_another, self.told_beside,
         )  # fmt: skip
         return self._note(self.random.choice(shapes))
 
