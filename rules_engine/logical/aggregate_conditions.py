@@ -68,8 +68,8 @@ def _above(condition: exp.Expr) -> exp.Expr:
     return condition
 
 
-def as_count(condition: exp.Expr) -> exp.Expr:
-    """What a condition on a group that has a row says of ones and zeros, as a count."""
+def as_count(condition: exp.Expr, *, of_none: bool = False) -> exp.Expr:
+    """What a condition says of ones and zeros, as a count; a sum ``of_none``, of what may be no row, is NULL."""
     bare, none = condition.unnest(), exp.Literal.number(0)
     if (any_of := truth_of_any(bare)) is not None:
         return exp.GT(this=_count(any_of), expression=none)
@@ -79,6 +79,8 @@ def as_count(condition: exp.Expr) -> exp.Expr:
         return condition
     ones, number = _count(cased[0].this), decimal(bare.expression) if type(bare) in COMPARE else None
     if isinstance(value, exp.Sum):
+        if of_none and (number is None or holds(bare, Decimal(0))):
+            return condition
         found = bare.copy()
         found.set("this", ones)
         return found if cased[1] is not None and (number is not None or isinstance(bare, exp.Between)) else condition

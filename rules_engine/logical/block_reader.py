@@ -103,10 +103,11 @@ class BlockReader(JoinReader):
             only(group, {"expressions"})
             if block.key is not None:
                 raise NotUnderstoodError("groups of groups")
-            by = [self._resolved(each, scope, outer) for each in group.expressions]
+            by = [self._resolved(each, scope, {}) for each in group.expressions]
             keys = [each for each in by if len(by) == 1 or self._is_key(each, block)]
             block.key = (keys or by)[0]
             block.by = [each for each in by if each is not block.key]
+            block.distinct = block.distinct and not all(each in block.columns.values() for each in by)
         if having and (having.find(exp.Query) or (not group and block.key is not None)):
             raise NotUnderstoodError("a HAVING that asks a sub-query, or groups of groups")
         if having:
@@ -179,9 +180,8 @@ class BlockReader(JoinReader):
             asked = self.query(query, named, within)
             if len(asked.columns) != 1 or asked.key is not None or asked.having or asked.distinct:
                 raise NotUnderstoodError("a sub-query that groups, held against a value")
-            (value,) = asked.columns.values()
-            held = put(comparison, value)
-            held = as_count(held) if isinstance(comparison, exp.Column) else held
+            held = put(comparison, next(iter(asked.columns.values())))
+            held = as_count(held, of_none=True) if isinstance(comparison, exp.Column) else held
             block.asked.append(Asked(asked, comparison=(exp.Not(this=held) if negated else held,)))
         elif condition.find(exp.Query):
             raise NotUnderstoodError("a sub-query within an expression or under OR")
@@ -200,9 +200,7 @@ class BlockReader(JoinReader):
         sides = [condition.this.unnest(), condition.expression.unnest()]
         queries = [side for side in sides if isinstance(side, exp.Select | exp.Subquery)]
         others = [side for side in sides if side not in queries]
-        if len(queries) != 1 or others[0].find(exp.Query):
-            return False
-        if all(is_stand_in(column) for column in others[0].find_all(exp.Column)):
+        if len(queries) != 1 or others[0].find(exp.Query) or all(map(is_stand_in, others[0].find_all(exp.Column))):
             return False
         asked = self.query(queries[0], named, {**outer, **scope})
         if len(asked.frames) != 1 or len(asked.columns) != 1 or asked.key or asked.asked or asked.distinct:
@@ -241,6 +239,8 @@ class BlockReader(JoinReader):
             raise NotUnderstoodError
         (other,) = found.columns.values()
         if other == found.key and not negated and not self._is_key(other, found):
+            if found.by:
+                raise NotUnderstoodError("groups by several columns, one of which is looked up")
             block.where.append(exp.EQ(this=next(iter(self._taken(found, block).values())), expression=own))
             return []  # groups by another column than the subject: each value of it is there once
         given = negated and not is_given(other, found.where)

@@ -22,6 +22,7 @@ from rules_engine.logical.block_reader import BlockReader
 from rules_engine.logical.case_conditions import chosen
 from rules_engine.logical.comparisons import conditions_of, says_more
 from rules_engine.logical.flattened import flattened
+from rules_engine.logical.frame_names import without_hidden_frames
 from rules_engine.logical.join_reader import Named, with_queries
 from rules_engine.logical.join_sides import JoinSide
 from rules_engine.logical.joined_rows import HeldRow
@@ -30,7 +31,7 @@ from rules_engine.logical.nested_queries import limits_by_place
 from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.repeated_rows import joins_groups
-from rules_engine.logical.returned_subjects import returning_subjects
+from rules_engine.logical.returned_subjects import columns_by_place, returning_subjects
 from rules_engine.logical.rewrites import OPPOSITE
 from rules_engine.logical.semi_joins import among
 from rules_engine.logical.separate_joins import Relations, relations, renames, without_others
@@ -83,7 +84,11 @@ def held_form(sql: str, schema: Schema) -> Disjunction:
 
 def _tree(sql: str, schema: Schema) -> QueryTree:
     types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
-    return query_tree(sql, {name for name, type_ in types if type_ in INEXACT})
+    tree = query_tree(sql, {name for name, type_ in types if type_ in INEXACT})
+    without_hidden_frames(tree.root, {name.lower() for name in schema.columns})
+    if any(map(columns_by_place, tree.root.find_all(exp.Subquery, exp.CTE, exp.SetOperation))):
+        raise NotUnderstoodError("columns by their places in what * stands for in a join")
+    return tree
 
 
 def _held(row: HeldRow, schema: Schema) -> Disjunction:

@@ -119,6 +119,8 @@ class JoinReader(NameReader, ABC):
         else:
             inner = self.query(item, named, {})
         _rename(inner, item)
+        if inner.distinct and inner.key is not None:
+            raise NotUnderstoodError("DISTINCT of groups that return not all that they are grouped by")
         return self._taken(inner, block)
 
     def _taken(self, inner: Block, block: Block) -> Columns:

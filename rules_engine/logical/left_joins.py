@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from rules_engine.logical.comparisons import COMPARE, conditions_of, default, holds, is_literal, says_more
 from rules_engine.logical.join_reader import Named
-from rules_engine.logical.separate_joins import LEFT, Relations
+from rules_engine.logical.separate_joins import LEFT, Relations, renames
 from rules_engine.model.schemas import Schema
 
 
@@ -66,7 +66,8 @@ def _look_up(query: exp.Expr, named: Named, schema: Schema, alias: str) -> tuple
     item, tie = query.args["from_"].this, query.args["where"].this.unnest()
     value, *others = [each.unalias() for each in query.expressions]
     value, own = value.this if isinstance(value, exp.Max | exp.Min) else value, item.alias_or_name.lower()
-    key = schema.key_of(item.name) if isinstance(item, exp.Table) and item.name.lower() not in named else ()
+    plain = isinstance(item, exp.Table) and item.name.lower() not in named and not says_more(item, {"this", "alias"})
+    key = schema.key_of(item.name) if plain and not renames(item) else ()
     ends = [tie.this, tie.expression] if isinstance(tie, exp.EQ) else []
     if others or len(key) != 1 or not all(isinstance(each, exp.Column) and each.table for each in ends):
         return None

@@ -38,6 +38,8 @@ def limits_by_place(root: exp.Expr) -> exp.Expr:
         first, known = _number(select.args.get("offset")), [each.alias_or_name for each in select.expressions]
         if order is None or most is None or select.args.get("distinct") or not all(known):
             continue
+        if _orders_by_what_it_hides(select):
+            continue
         by = [_ordered(each, select) for each in order.expressions]
         numbered, placed = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=by)), exp.column("placed_")
         inner = select.copy()
@@ -62,16 +64,25 @@ def _number(clause: exp.Expr | None) -> int | None:
     return int(value.name) if isinstance(value, exp.Literal) and value.name.isdigit() else None
 
 
+def _orders_by_what_it_hides(select: exp.Select) -> bool:
+    """Whether an aggregate that a query orders by names a column as something else is returned."""
+    named = {each.alias.lower() for each in select.expressions if each.alias and each.this.name != each.alias}
+    called = [call for each in select.args["order"].expressions for call in each.find_all(exp.AggFunc)]
+    return any(not of.table and of.name.lower() in named for call in called for of in call.find_all(exp.Column))
+
+
 def _ordered(node: exp.Expr, select: exp.Select) -> exp.Expr:
     """What a query orders by, in the words of its rows: a name, or a number, of what it returns stands for that."""
-    found = node.copy()
-    value = found.this if isinstance(found, exp.Ordered) else found
-    named = {each.alias.lower(): each.unalias() for each in select.expressions if each.alias}
-    told = named.get(value.name.lower()) if isinstance(value, exp.Column) and not value.table else None
+    found = node.copy() if isinstance(node, exp.Ordered) else exp.Ordered(this=node.copy())
+    value = found.this
     if isinstance(value, exp.Literal) and value.name.isdigit() and 0 < int(value.name) <= len(select.expressions):
-        told = select.expressions[int(value.name) - 1].unalias()
-    if told is not None:
-        value.replace(told.copy())
+        value.replace(select.expressions[int(value.name) - 1].unalias().copy())
+        return found
+    named = {each.alias.lower(): each.unalias() for each in select.expressions if each.alias}
+    for column in [*value.find_all(exp.Column)]:
+        told = None if column.table else named.get(column.name.lower())
+        if told is not None and told != column:
+            column.replace(told.copy() if column is value else exp.Paren(this=told.copy()))
     return found
 
 

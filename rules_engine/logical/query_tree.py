@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from rules_engine.logical.rewrites import plainly
+from rules_engine.logical.rewrites import STAND_IN, plainly
 from rules_engine.sql.allow_list import Category, allowed
 from rules_engine.sql.tokens import Kind, Token, tokens
 
@@ -26,7 +26,7 @@ class NotUnderstoodError(Exception):
 
 
 _PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
-_STAND_IN = re.compile(r"__stand_in_([0-9]+)__", re.IGNORECASE)
+_STAND_IN = re.compile(rf"{STAND_IN}([0-9]+)__", re.IGNORECASE)
 _OF_DAYS = {"day", "week", "month", "year"}
 _HOLE = re.compile(r"\bhole_([0-9]+)_")
 Picked = TypeVar("Picked")
@@ -148,6 +148,8 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
     Raises:
         NotUnderstoodError: If sqlglot makes nothing of it, or it holds an aggregate that is not read as one.
     """
+    if _HOLE.search(sql) or _STAND_IN.search(sql):
+        raise NotUnderstoodError("a word that stands for something else while a rule is read")
     functions, numbers = allowed().functions, dict[str, int]()  # a rule may hold tens of thousands of texts
     pieces, at = list[str](), 0
     for first, after in _opaque(sql):
@@ -156,7 +158,7 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
         called = functions.get(text.lower())
         if same is None and called is not None and called.category is Category.AGGREGATE:
             raise NotUnderstoodError(f"the aggregate {text.lower()}")  # it would be read as a call about one row
-        pieces += [sql[at:first], same or f"__stand_in_{numbers.setdefault(text, len(numbers))}__"]
+        pieces += [sql[at:first], same or f"{STAND_IN}{numbers.setdefault(text, len(numbers))}__"]
         at = after
     try:
         root = sqlglot.parse_one("".join([*pieces, sql[at:]]), dialect="spark")
@@ -164,6 +166,8 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
         raise NotUnderstoodError("a text that only Spark reads") from problem
     if not isinstance(root, exp.Query):
         raise NotUnderstoodError("no query")
+    if any(any(star.args.values()) for star in root.find_all(exp.Star)):
+        raise NotUnderstoodError("* without some columns")
     root = plainly(root, doubles)
     if root.find(exp.ArrayAgg, exp.ArrayUniqueAgg):
         raise NotUnderstoodError("collect_set or collect_list, of which more is asked than how many, or whether one is")

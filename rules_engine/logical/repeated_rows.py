@@ -13,7 +13,7 @@ def joins_groups(root: exp.Expr, named: Named) -> bool:
     named = {**named, **{each.alias.lower(): each for each in root.find_all(exp.CTE)}}
 
     def visit(node: exp.Expr, *, within: bool) -> None:
-        if isinstance(node, exp.Select) and node.args.get("group"):
+        if isinstance(node, exp.Select) and (node.args.get("group") or _has_windows(node)):
             grouped.append(node)
             within = within or node is not root
         elif isinstance(node, exp.Select) and _asks_others(node) and not within:
@@ -27,6 +27,11 @@ def joins_groups(root: exp.Expr, named: Named) -> bool:
 
     visit(root, within=False)
     return any(query is not root for query in grouped) and (len(grouped) > 1 or bool(asking))
+
+
+def _has_windows(query: exp.Select) -> bool:
+    """Whether a query returns what windows come to: those over a subject's rows are read as groups."""
+    return any(item.find(exp.Window) for item in query.expressions)
 
 
 def _asks_others(query: exp.Select) -> bool:

@@ -10,6 +10,17 @@ from rules_engine.model.schemas import Schema
 _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
 
 
+def columns_by_place(node: exp.Expr) -> bool:
+    """Whether columns of a relation, or of a side of UNION, are told by their places in ``SELECT *`` of a join."""
+    sides = [node.this, node.args["expression"]] if isinstance(node, exp.SetOperation) else []
+    alias = node.args.get("alias")
+    of = sides or ([node.this] if isinstance(alias, exp.TableAlias) and alias.args.get("columns") else [])
+    return any(
+        each.find(exp.Join) and any(item.is_star for select in each.find_all(exp.Select) for item in select.expressions)
+        for each in of
+    )
+
+
 def returning_subjects(root: exp.Query, schema: Schema) -> exp.Query:
     """
     A statement that returns its subjects alone, in no order, and groups only where it asks something of the groups.

@@ -15,6 +15,8 @@ OPPOSITE: dict[type[exp.Expr], type[exp.Expr]] = {
 """Each is true where the other is false, and unknown where it is unknown."""
 
 
+STAND_IN = "__stand_in_"
+"""How names begin that literals and calls go by while they are read."""
 MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GT, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.GTE: exp.LTE, exp.EQ: exp.EQ, exp.NEQ: exp.NEQ,
 }  # fmt: skip
@@ -28,11 +30,23 @@ def plainly(root: exp.Query, doubles: Set[str] = frozenset()) -> exp.Query:
         _right_join(select)
         _numbered_groups(select)
         windows_of_groups(select)
+    doubles = _with_other_names(root, doubles)
     for node in reversed([*root.walk()]):
         found = _of_list(node, doubles) or _plain(node)
         if found is not node:
             node.replace(found)
     return root
+
+
+def _with_other_names(root: exp.Query, doubles: Set[str]) -> Set[str]:
+    """Names of columns that may be doubles: those, and what is made of them, or of what is not told, under others."""
+    found = {*doubles, *(each.name.lower() for alias in root.find_all(exp.TableAlias) for each in alias.columns)}
+    made = {(each.alias.lower(), each.this) for each in root.find_all(exp.Alias)}
+    before = -1
+    while before < len(found):
+        before = len(found)
+        found |= {name for name, of in made if not isinstance(of, exp.Column) or of.name.lower() in found}
+    return found
 
 
 def _named_windows(select: exp.Select) -> None:
@@ -61,6 +75,7 @@ def _full_join(select: exp.Select) -> None:
         told = not_null or isinstance(test, (*MIRRORED, exp.In, exp.Between, exp.Like))
         if told and test is not None and isinstance(test.this, exp.Column):
             given.add(test.this.table.lower())
+    given.discard("")  # of a column that names no relation it is not told whose it is
     for side, item in (("LEFT", select.args["from_"].this), ("RIGHT", joins[0].this)):
         if item.alias_or_name.lower() in given:
             joins[0].set("side", side)
@@ -87,15 +102,19 @@ def _numbered_groups(select: exp.Select) -> None:
 
 def _plain(node: exp.Expr) -> exp.Expr:
     match node:
-        case exp.CountIf():
+        case exp.CountIf() if not isinstance(node.this, exp.Distinct):
             return exp.Count(this=when(node.this, exp.Literal.number(1)))
         case exp.Filter(this=exp.Count() | exp.Sum() | exp.Min() | exp.Max() | exp.Avg()):
-            return _filtered(node)
+            return (
+                node
+                if node.this.expressions and isinstance(node.this.this, exp.Star | exp.Literal)
+                else _filtered(node)
+            )
         case exp.If() if not isinstance(node.parent, exp.Case):
             return when(node.this, node.args["true"], node.args.get("false"))
         case exp.NullSafeNEQ():
             return exp.Not(this=_of(exp.NullSafeEQ, node.this, node.expression))
-        case exp.Count(this=exp.Literal()):
+        case exp.Count(this=exp.Literal()) if not node.expressions:
             return exp.Count(this=exp.Star())
     return _compared(node) if isinstance(node.parent, exp.Window) else _compared(_of_truths(node))
 
@@ -117,8 +136,17 @@ def _of_list(node: exp.Expr, doubles: Set[str]) -> exp.Expr | None:
         return None
     if not isinstance(node, exp.ArrayContains):
         return exp.Count(this=exp.Distinct(expressions=[value.copy()]) if _is_set(found) else value.copy())
+    if not _is_given(node.expression):
+        return None
     held = when(_of(exp.EQ, exp.Paren(this=value.copy()), node.expression), exp.Literal.number(1))
     return exp.Paren(this=exp.GT(this=exp.Count(this=held), expression=exp.Literal.number(0)))
+
+
+def _is_given(node: exp.Expr) -> bool:
+    """Whether it is a literal, which is never NULL."""
+    bare = node.this if isinstance(node, exp.Neg) else node
+    stands_in = isinstance(bare, exp.Column) and not bare.table and bare.name.startswith(STAND_IN)
+    return isinstance(bare, exp.Literal | exp.Boolean) or stands_in
 
 
 def _is_set(node: exp.Expr) -> bool:
@@ -127,6 +155,9 @@ def _is_set(node: exp.Expr) -> bool:
 
 def _of_truths(node: exp.Expr) -> exp.Expr:
     """``bool_or`` and ``bool_and`` of rows, filtered or not, by numbers; others as they are."""
+    called = node.this if isinstance(node, exp.Filter) else node
+    if isinstance(called.this, exp.Distinct):
+        return node
     if isinstance(node, exp.LogicalOr | exp.LogicalAnd) and not isinstance(node.parent, exp.Filter):
         return _of_truth(node, node.this, exp.Not(this=exp.Paren(this=node.this.copy())))
     if isinstance(node, exp.Filter) and isinstance(node.this, exp.LogicalOr | exp.LogicalAnd):

@@ -16,7 +16,7 @@ from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.joined_rows import HeldRow, SubjectAggregate
 from rules_engine.logical.merged_blocks import merged
 from rules_engine.logical.query_blocks import Asked, Block
-from rules_engine.logical.query_tree import Around, NotUnderstoodError
+from rules_engine.logical.query_tree import Around, NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED, OPPOSITE
 from rules_engine.logical.total_values import COUNT, TotalReader
 
@@ -121,6 +121,16 @@ class SubjectAggregateReader(AggregateReader):
         if len(groups) != 1 or leaves != sorted([alias] for alias in self.optional):
             raise NotUnderstoodError("rows that are not tied to the subject by its key")
 
+    def _select(self, query: exp.Select, named: Named, outer: Scope) -> Block:
+        """Refuse a join that is tied to what may be missing: it would be read before that is known."""
+        missing = set[str]()
+        for join in query.args.get("joins") or ():
+            columns = join.args["on"].find_all(exp.Column) if join.args.get("on") and missing else ()
+            if any(each.table.lower() in missing or not (each.table or is_stand_in(each)) for each in columns):
+                raise NotUnderstoodError("a join that asks of what another LEFT JOIN may not find")
+            missing |= {join.this.alias_or_name.lower()} if join.args.get("side") else set()
+        return super()._select(query, named, outer)
+
     def _left(
         self, of: Left, conditions: list[exp.Expr], block: Block, scope: Scopes, outer: Scope
     ) -> list[exp.Expr] | None:
@@ -156,6 +166,8 @@ class SubjectAggregateReader(AggregateReader):
         inner = self.query(condition.args["query"], named, {})
         if inner.key is None or inner.by or len(inner.columns) != len(condition.this.expressions):
             raise NotUnderstoodError("several values among those of rows that the subject does not group")
+        if inner.key not in inner.columns.values():
+            raise NotUnderstoodError("values among those of groups, of which several may come to the same")
         there = [*self._taken(inner, block).values()]
         own = [self._resolved(each, scope, outer) for each in condition.this.expressions]
         block.where += [exp.EQ(this=one, expression=other) for one, other in zip(own, there, strict=True)]

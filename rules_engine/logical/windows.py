@@ -39,9 +39,19 @@ def as_windows(block: Block, schema: Schema) -> None:
 
 def parted(value: exp.Expr, key: exp.Column, where: Iterable[exp.Expr], schema: Schema, frame: str) -> exp.Expr:
     """An aggregate of the rows of a frame that have a key and meet conditions, as a window."""
-    if not aggregates(value) or value.find(exp.Count):
-        raise NotUnderstoodError("a count of rows with the same value, which is 0 of none")
+    if not aggregates(value) or not _null_of_none(value):
+        raise NotUnderstoodError("a count of rows with the same value, or what else is not NULL of none")
     return _parted(value, [key], [*where], schema.types_of(frame))
+
+
+def _null_of_none(value: exp.Expr) -> bool:
+    """Whether a value is NULL where there is no row to aggregate."""
+    bare = value.unnest()
+    if isinstance(bare, exp.Add | exp.Sub | exp.Mul | exp.Div):
+        return _null_of_none(bare.left) or _null_of_none(bare.right)
+    if isinstance(bare, exp.Neg):
+        return _null_of_none(bare.this)
+    return isinstance(bare, exp.Sum | exp.Min | exp.Max | exp.Avg)
 
 
 def _parted(value: exp.Expr, keys: Sequence[exp.Expr], where: list[exp.Expr], types: dict[str, str]) -> exp.Expr:

@@ -10,6 +10,7 @@ import pytest
 
 from rules_engine.logical import join_reader
 from tests.made_statements import Maker, made, others
+from tests.property.misread import MISREAD
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,6 +37,13 @@ def test_they_hit_whom_spark_returns_for_each_alone(spark: SparkSession, tmp_pat
     somebody, differ = others(spark, tmp_path, SOME)
     assert differ == []
     assert somebody > 14
+
+
+def test_what_was_misread_once_hits_whom_spark_returns(spark: SparkSession, tmp_path: Path) -> None:
+    """Whoever attacked the reader found these."""
+    somebody, differ = others(spark, tmp_path, MISREAD)
+    assert differ == []
+    assert 10 < somebody < len(MISREAD)
 
 
 def test_a_planted_fault_is_noticed(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
