@@ -134,3 +134,36 @@ class Pairs(Parts):
         return (
             f"SELECT t.customer_id FROM (SELECT c.customer_id, c.spend, {told} AS w FROM customers c) t WHERE {asked}"
         )
+
+    def counted_among(self) -> str:
+        """What a customer's rows come to, as far as others have the same."""
+        others = self.one(
+            f"h.product IN (SELECT {self.one('', 'DISTINCT ')}x.product FROM holdings x{self.where('x.')})",
+            f"EXISTS (SELECT 1 FROM holdings x WHERE x.product = h.product{self.where('x.', ' AND')})",
+            f"h.role IN (SELECT x.role FROM holdings x{self.where('x.')} GROUP BY x.role{self.one('', ', x.product')})",
+            f"h.product IN (SELECT p.product FROM products p WHERE p.type {self.one('=', '<>')} 'bond')",
+        )
+        value = f"(SELECT {self.aggregate('h.')} FROM holdings h WHERE h.customer_id = c.customer_id AND {others})"
+        return f"SELECT c.customer_id FROM customers c WHERE {self.about(value, '', 'c.')}{self.one('', f' AND {self.customer()}')}"
+
+    def windows_joined(self) -> str:
+        """Windows over a customer's rows, joined with its rows."""
+        value = self.one("count(*)", "max(holding_id)", "sum(balance)", "min(balance)", f"count({self.value()})")
+        inner = f"SELECT customer_id, {value} OVER (PARTITION BY customer_id) AS w FROM holdings{self.where(least=0.3)}"
+        kind = self.one("JOIN", "JOIN", "LEFT JOIN")
+        on = f"h.customer_id = t.customer_id AND h.{self.one('balance', 'holding_id')} {self.one(*COMPARED)} t.w"
+        asked = self.about("t.w", self.one("h.balance", ""))
+        grouped = f" GROUP BY t.customer_id HAVING {self.group_having('h.')}" if self.chance(0.3) else ""
+        return f"SELECT t.customer_id FROM ({inner}) t {kind} holdings h ON {on} WHERE {asked}{grouped}"
+
+    def more_groups(self) -> str:
+        """Groups that return less than they are grouped by, once or as often as they are there."""
+        by = self.one("customer_id, product", "customer_id, role", "customer_id, product, role")
+        more = self.one("", f", {self.aggregate()} AS a", ", max(role) AS a")
+        inner = f"SELECT {self.one('', 'DISTINCT ')}customer_id{more} FROM holdings{self.where()} GROUP BY {by}"
+        asked = self.about(self.one("count(*)", "count(a)") if more else "count(*)")
+        return self.one(
+            f"SELECT customer_id FROM ({inner}) t GROUP BY customer_id HAVING {asked}",
+            f"SELECT c.customer_id FROM customers c JOIN ({inner}) t ON t.customer_id = c.customer_id GROUP BY c.customer_id HAVING {asked}",
+            f"SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM ({inner}) t WHERE t.customer_id = c.customer_id) {self.one(*COMPARED)} {self.one('1', '2')}",
+        )

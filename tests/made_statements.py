@@ -19,7 +19,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from rules_engine.java import find_java
+from rules_engine.model.frames import Lake
 from rules_engine.spark import session
+from tests import small_lake
 from tests.made_pairs import Pairs
 from tests.made_parts import COMPARED
 from tests.made_shapes import Shapes
@@ -42,6 +44,7 @@ class Maker(Shapes, Pairs):
             self.two_joined, self.window_of_customers, self.beyond, self.among_last, self.of_all, self.lists, self.by_key,
             self.placed_groups, self.first_of_all, self.of_others, self.windows_of_two, self.paired, self.fanned, self.of_products,
             self.put_together, self.one_in_another, self.told_beside,
+            self.counted_among, self.windows_joined, self.more_groups,
         )  # fmt: skip
         return self._note(self.random.choice(shapes))
 
@@ -222,12 +225,14 @@ def made(random: Random, number: int) -> Iterator[str]:
             yield sql
 
 
-def others(spark: SparkSession, folder: Path, statements: Sequence[str]) -> tuple[int, list[str]]:
+def others(
+    spark: SparkSession, folder: Path, statements: Sequence[str], lake: Callable[[Path], Lake] = small_lake.crowded
+) -> tuple[int, list[str]]:
     """Of how many Spark returns anybody alone, and those that hit others when they are asked together."""
     from tests.property.test_wordings_on_spark import alone, hits_of
 
-    expected = alone(spark, folder / "alone", statements)
-    found = hits_of(spark, folder / "together", [*expected])
+    expected = alone(spark, folder / "alone", statements, lake)
+    found = hits_of(spark, folder / "together", [*expected], lake)
     return sum(map(bool, expected.values())), [
         f"{sql}\n  alone {sorted(expected[sql])}\n  found {sorted(found[sql])}"
         for sql in expected
@@ -247,7 +252,8 @@ def main(arguments: list[str] | None = None) -> int:
         spark = session.start(find_java(work / "java"), work, master="local[2]", memory="3g", quick=True)
         spark.conf.set("spark.sql.shuffle.partitions", "2")
         for first in range(0, len(statements), BATCH):
-            anybody, differ = others(spark, work / str(first), statements[first : first + BATCH])
+            lake = (small_lake.write, small_lake.crowded)[first // BATCH % 2]
+            anybody, differ = others(spark, work / str(first), statements[first : first + BATCH], lake)
             some, wrong = some + anybody, wrong + len(differ)
             print(
                 f"{min(first + BATCH, len(statements)):,} statements, {some:,} of somebody, {wrong} with other hits",

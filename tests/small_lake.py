@@ -86,6 +86,26 @@ def write(folder: Path, customers: int = 60) -> Lake:
     return declaration.load(folder / "frames.toml")
 
 
+MANY_PRODUCTS = [*PRODUCTS[:2], (None, "credit"), ("CARD", None), ("BOND", "fund"), ("XTRA", "bond"), (None, None), ("BOND", "bond")]  # fmt: skip
+
+
+def crowded(folder: Path, customers: int = 60) -> Lake:
+    """The same with more rows of a customer, in every role or none, and products that are there twice or unnamed."""
+    lake, held, named = write(folder, customers), range(1, 201), ["BOND", "FUND", "LOAN", "CARD", None, "XTRA"]
+    put(
+        folder / "holdings",
+        {
+            "holding_id": pa.array(held, pa.int64()),
+            "customer_id": pa.array([(h * 7 + h // 9) % (customers + 4) + 1 if h % 23 else None for h in held]),
+            "product": pa.array([named[(h * 5 + h // 4) % 6] for h in held]),
+            "balance": pa.array([_decimal(SPENDS[(h * 3 + h // 7) % 8]) for h in held], pa.decimal128(12, 2)),
+            "role": pa.array(["PRIMARY" if (h * h + h // 5) % 3 else "SECONDARY" if h % 4 else None for h in held]),
+        },
+    )
+    put(folder / "products", {"product": [p for p, _ in MANY_PRODUCTS], "type": [t for _, t in MANY_PRODUCTS]})
+    return lake
+
+
 def rule(key: str, sql: str, **said: object) -> RuleVersion:
     """A rule of few words: an inclusion of weight 10 over customers unless said otherwise."""
     form = Form.STATEMENT if sql.lower().startswith(("select", "with")) else Form.PREDICATE

@@ -10,16 +10,17 @@ from rules_engine.logical.query_tree import NotUnderstoodError
 from rules_engine.model.schemas import Schema
 
 
-def merged(block: Block, schema: Schema) -> Block:
-    """With rows that are to be there joined, where the query around them counts none."""
+def merged(block: Block, schema: Schema, *, counts: bool = False) -> Block:
+    """With rows that are to be there joined, where the query around them ``counts`` none that they would repeat."""
     left = list[Asked]()
     found = replace(block, frames=dict(block.frames), where=[*block.where], asked=[])
     found.before, found.groups = dict(block.before), dict(block.groups)
     found.by, found.left = [*block.by], dict(block.left)
     for asked in block.asked:
-        inner = replace(asked, block=merged(asked.block, schema))
+        inner = replace(asked, block=merged(asked.block, schema, counts=bool(asked.comparison)))
         grouped = inner.block.key is not None
-        if not asked.negated and not asked.comparison and found.key is None and not (grouped and left):
+        joined = not asked.negated and not asked.comparison and not counts and found.key is None
+        if joined and not (grouped and left):
             found.frames |= inner.block.frames
             found.where += inner.block.where
             found.before |= inner.block.before

@@ -126,8 +126,9 @@ class FormReader:
     def _about(self, block: Block, asked: Asked, own: str) -> NormalForm:
         """No row is there, or an aggregate of rows meets a comparison."""
         inner, negated = asked.block, asked.negated
-        if inner.asked or inner.before or self._own(inner) or asked.not_in:
+        if inner.before or self._own(inner) or asked.not_in:
             raise NotUnderstoodError(OTHER_SUBJECTS if self._own(inner) else "a question about rows that ask others")
+        looked_up, ties = self._looked_up(inner)
         if asked.given and (inner.key is not None or inner.groups):
             raise NotUnderstoodError(NOT_IN)
         if inner.key is not None:
@@ -140,12 +141,14 @@ class FormReader:
         if conditions and (inner.lost or (inner.distinct and inner.key is None)):
             raise NotUnderstoodError("DISTINCT rows that are counted")
         subject, _ = self._sides.sides(block.frames, block.where, own, once=False, missing=block.missing)
-        frames = {own: block.frames[own], **inner.frames}
+        frames = {own: block.frames[own], **inner.frames, **looked_up}
         try:
             _only_by_subject(inner)
             more, left = filtered(conditions) if conditions else ([], conditions)
-            asked_of = [*inner.where, *more]
-            beside, rows = self._sides.sides(frames, asked_of, own, once=bool(left), missing=inner.missing)
+            asked_of = [*inner.where, *ties, *more]
+            beside, rows = self._sides.sides(
+                frames, asked_of, own, once=bool(left), asked={*looked_up}, missing=inner.missing
+            )
             if beside.where or beside.wanted or rows is None:
                 raise NotUnderstoodError("a condition on the subject within a question about rows")
             found = NormalForm(subject, rows, negated, given=self._given(rows) if asked.given else None)
@@ -156,6 +159,13 @@ class FormReader:
             key = exp.column(self.schema.subject_key.lower(), own)
             found = self._joined(replace(inner, frames=frames), inner.where, conditions, key)
             return replace(found, subject=subject, negated=negated)
+
+    def _looked_up(self, block: Block) -> tuple[dict[str, str], list[exp.Expr]]:
+        """The look-ups in which rows that are counted are to have a row, and the conditions there."""
+        frames, where = asked_of_rows(block)
+        if any(map(self.schema.subject_key_of, frames.values())):
+            raise NotUnderstoodError("a question about rows that ask others")
+        return frames, where
 
     def _given(self, rows: JoinSide) -> DimensionInList:
         """The key of rows, where it is to be NULL in none of them, whatever their look-ups."""
@@ -181,8 +191,8 @@ class FormReader:
 
     def _grouped(self, block: Block, returned: exp.Expr) -> NormalForm:
         """What the rows of a subject come to."""
-        own, (frames, where) = self._own(block), asked_of_rows(block)
-        if block.lost or block.before or any(map(self.schema.subject_key_of, frames.values())):
+        own, (frames, where) = self._own(block), self._looked_up(block)
+        if block.lost or block.before:
             raise NotUnderstoodError("groups of rows that are DISTINCT, or ask others")
         for node in (returned, block.key):
             assert node is not None

@@ -1,6 +1,13 @@
 """Questions that were once read as others, by what was overlooked; each is to hit whom Spark returns for it alone."""
 
 MISREAD = [
+    # rows among those of others, within what is counted
+    "SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.product IN (SELECT product FROM holdings WHERE role = 'SECONDARY')) > 3",
+    "SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.product IN (SELECT product FROM holdings WHERE role = 'SECONDARY')) = 1",
+    "SELECT c.customer_id FROM customers c WHERE (SELECT sum(h.balance) FROM holdings h LEFT SEMI JOIN holdings g ON g.product = h.product AND g.role = 'SECONDARY' WHERE h.customer_id = c.customer_id) > 20",
+    "SELECT c.customer_id FROM customers c WHERE (SELECT sum(h.balance) FROM holdings h WHERE h.customer_id = c.customer_id AND EXISTS (SELECT 1 FROM holdings g WHERE g.product = h.product AND g.role = 'SECONDARY')) > c.spend",
+    "SELECT c.customer_id FROM customers c WHERE EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.product IN (SELECT product FROM holdings WHERE role = 'SECONDARY') HAVING count(*) > 4)",
+    "SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.product IN (SELECT product FROM products WHERE type = 'bond')) = 1",
     # what may be missing, and is asked by another join
     "SELECT c.customer_id FROM customers c LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id HAVING count(*) = 2) t ON t.customer_id = c.customer_id JOIN holdings h ON h.customer_id = c.customer_id AND h.holding_id > t.n",
     "SELECT c.customer_id FROM customers c LEFT JOIN (SELECT customer_id, count(*) AS n FROM holdings GROUP BY customer_id HAVING count(*) = 2) t ON t.customer_id = c.customer_id LEFT JOIN (SELECT customer_id, max(holding_id) AS m FROM holdings GROUP BY customer_id) u ON u.customer_id = c.customer_id AND coalesce(t.n, 0) = 0 WHERE u.m IS NOT NULL AND u.m > c.spend",

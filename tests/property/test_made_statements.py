@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rules_engine.logical import join_reader
+from tests import small_lake
 from tests.made_statements import Maker, made, others
 from tests.property.misread import MISREAD
 
@@ -19,7 +20,7 @@ CONSTRUCTS = {
     "having", "there", "within", "scalar", "joined", "two_joined", "rows_joined", "windows", "groups", "sets", "other_groups",
     "named", "looked_up", "condition", "of_customers", "window_of_customers", "FILTER", "two values", "a value of the subject",
     "beyond", "among_last", "of_all", "lists", "by_key", "placed_groups", "first_of_all", "of_others", "windows_of_two", "paired", "fanned", "of_products", "put_together", "one_in_another",
-    "told_beside", "look-up within rows", "groups of windows", "OVER (PARTITION BY customer_id", "OVER (PARTITION BY customer_id, product",
+    "told_beside", "counted_among", "windows_joined", "more_groups", "look-up within rows", "groups of windows", "OVER (PARTITION BY customer_id", "OVER (PARTITION BY customer_id, product",
     "OVER (PARTITION BY role", "OVER (PARTITION BY role, customer_id", "OVER (PARTITION BY product",
 }  # fmt: skip
 SOME = [*made(Random(31), 30)]
@@ -41,7 +42,7 @@ def test_they_hit_whom_spark_returns_for_each_alone(spark: SparkSession, tmp_pat
 
 def test_what_was_misread_once_hits_whom_spark_returns(spark: SparkSession, tmp_path: Path) -> None:
     """Whoever attacked the reader found these."""
-    somebody, differ = others(spark, tmp_path, MISREAD)
+    somebody, differ = others(spark, tmp_path, MISREAD, small_lake.write)
     assert differ == []
     assert 10 < somebody < len(MISREAD)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -32,6 +32,7 @@ from rules_engine.logical.merged_blocks import with_missing
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.rewrites import _of_truth as of_truth
 from rules_engine.logical.subject_aggregates import SubjectAggregateReader
+from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rules import RuleVersion
 from rules_engine.model.schemas import Schema
@@ -50,6 +51,7 @@ from tests.property.wordings import MEANINGS, NO_OTHERS
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+MakeLake = Callable[[Path], Lake]
 ALL = [*chain(*MEANINGS.values(), NO_OTHERS)]
 
 
@@ -57,9 +59,11 @@ def rule_of(number: int, sql: str) -> RuleVersion:
     return small_lake.rule(f"R-{number:03}", sql)
 
 
-def hits_of(spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL) -> dict[str, set[int]]:
+def hits_of(
+    spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL, lake: MakeLake = small_lake.write
+) -> dict[str, set[int]]:
     """Of each wording the subjects that it hits, all of them asked together."""
-    evaluator = SparkEvaluator(spark, small_lake.write(folder))
+    evaluator = SparkEvaluator(spark, lake(folder))
     rules = small_lake.rule_set(*(rule_of(n, sql) for n, sql in enumerate(wordings)))
     matrix = HitMatrix.of(rules)
     rows = evaluator.matrix(rules, matrix, str(folder / "work")).rows().collect()
@@ -69,11 +73,13 @@ def hits_of(spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL) ->
     return {sql: found[sql] for sql in wordings}
 
 
-def alone(spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL) -> dict[str, set[int]]:
+def alone(
+    spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL, lake: MakeLake = small_lake.write
+) -> dict[str, set[int]]:
     """Of each wording the subjects that Spark returns for it alone, without the wordings that it refuses."""
     from pyspark.errors import AnalysisException
 
-    evaluator = SparkEvaluator(spark, small_lake.write(folder))
+    evaluator = SparkEvaluator(spark, lake(folder))
     evaluator.schema(small_lake.AS_OF)
     session = interpreted(evaluator.spark)
     subjects = {row.customer_id for row in session.sql("SELECT customer_id FROM customers").collect()}
