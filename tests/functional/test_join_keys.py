@@ -56,6 +56,11 @@ SAID = """
     cond   | exists (select 1 from orders o where o.amount > customer.spend)                                                | SQL-332 | no equality at all
     cond   | (customer_id, spend) not in (select customer_id, amount from orders)                                           | SQL-332 | where either may be missing, all rows are read for each
     cond   | spend > (select amount from orders o where o.customer_id = customer.customer_id)                               | SQL-334 | Spark 3.5 resolves no such query, and Spark 4 finds several rows at night
+    cond   | spend > (select max(amount) from orders o where o.customer_id = customer.customer_id group by left(o.customer_id, 1), o.customer_id) | SQL-334 | by what is made of the key, too: Spark joins row by row
+    cond   | spend > (select distinct max(amount) from orders o where o.customer_id = customer.customer_id group by o.customer_id) | SQL-334 | DISTINCT of groups
+    cond   | spend > (select sum(amount) from orders o where o.customer_id <=> customer.customer_id group by o.customer_id) | SQL-334 | held equal, NULL too
+    cond   | spend > (select distinct max(amount) from orders o where o.customer_id = customer.customer_id) |         | DISTINCT of one row
+    cond   | spend > (select max(amount) from orders o where o.customer_id = customer.customer_id group by o.customer_id) |         | by the key
     cond   | country <> (select v from (values ('GB'), ('FR')) as t(v))                                                     | SQL-334 | two rows, whatever the data
     cond   | country <> (select v from (values ('GB'), ('FR')) as t(v) where v > 'A')                                       | SQL-334 | a filter of them
     cond   | country <> (select 'GB' union select 'FR')                                                                     | SQL-334 | written as a UNION

@@ -215,13 +215,19 @@ class _Reader:
         return Spread.ONE not in {left, right} and Spread.MANY in {left, right}
 
     def _is_one_each(self, plan: Node) -> bool:
-        """Whether a query has one row for each row outside: it groups by nothing but what is held equal to that."""
+        """
+        Whether a query has one row for each row outside: it groups by nothing but columns that are held equal to that.
+
+        Of what is made of such columns, is held by ``<=>`` or is DISTINCT Spark does not know it, and joins row by row.
+        """
+        distinct = False
         while plan.name in SAME_ROWS or plan.name.endswith(".WithCTE"):
+            distinct = distinct or plan.name.endswith(".Distinct")
             plan = plan.children[-1]
         if not plan.name.endswith(".Aggregate"):
             return self._is_single(plan)
-        keys = set().union(*map(own_columns, held(plan, "groupingExpressions")), *[set[int]()])
-        return keys <= _held_outside(plan.children[0])
+        keys, tied = held(plan, "groupingExpressions"), _held_outside(plan.children[0])
+        return not keys or (not distinct and all(key.name == ATTRIBUTE and number(key) in tied for key in keys))
 
     def _is_single(self, plan: Node) -> bool:
         """Whether a plan has one row or none, whatever the data."""
@@ -262,7 +268,7 @@ def _looped(
 def _held_outside(plan: Node) -> set[int]:
     """The columns of a plan that its conditions hold equal to a value of the row outside."""
     terms = conjuncts(held(plan, "condition"))
-    equal = (sorted(term.children, key=asks_outside) for term in terms if term.name in EQUAL)
+    equal = (sorted(term.children, key=asks_outside) for term in terms if term.name == f"{EXPRESSIONS}EqualTo")
     own = {number(side) or 0 for side, other in equal if side.name == ATTRIBUTE and asks_outside(other)}
     return own.union(*map(_held_outside, plan.children)) if plan.name != f"{LOGICAL}View" else own
 
