@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 from rules_engine.errors import Fault
 from rules_engine.spark.gate.conditions import EQUAL, conjuncts, own_columns
-from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type, number
-from rules_engine.spark.gate.spread import ATTRIBUTE, LOGICAL, Spread, Spreads
+from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type
+from rules_engine.spark.gate.single_rows import is_one_each, is_single, why_several
+from rules_engine.spark.gate.spread import LOGICAL, Spread, Spreads
 from rules_engine.spark.gate.spread_names import EXPRESSIONS
 from rules_engine.spark.gate.written_rows import is_settled, is_written_out
 from rules_engine.sql.allow_list import refuse
@@ -23,7 +24,6 @@ OUTER = -1
 """Stands for the row outside where relations are named by their place."""
 QUERIES = {f"{EXPRESSIONS}{name}" for name in ("Exists", "ScalarSubquery", "ListQuery")}
 _BETWEEN = {"Not", "And", "Or"}
-SAME_ROWS = {f"{LOGICAL}{name}" for name in ("SubqueryAlias", "Filter", "Sort", "Project", "Distinct", "Window")}
 
 
 def faults(root: Node) -> Iterator[Fault]:
@@ -98,10 +98,12 @@ class _Reader:
             if (about.correlated or several) and not about.tied:
                 self.found.append(refuse("SQL-332"))
             elif node.name.endswith(".ScalarSubquery"):
-                if about.correlated and not self._is_one_each(plan):
-                    self.found.append(refuse("SQL-334", name="asks about the row outside"))
-                elif is_written_out(plan, self._written) and not self._is_single(plan):
-                    self.found.append(refuse("SQL-334", name="has rows that are written out"))
+                if about.correlated and not is_one_each(plan, self._single):
+                    self.found.append(refuse("SQL-334", name=why_several(plan)))
+                elif is_written_out(plan, self._written) and not is_single(plan, self._single):
+                    self.found.append(
+                        refuse("SQL-334", name="has rows that are written out, and does not end in an aggregate")
+                    )
 
     def _plan(self, plan: Node, about: _Query, given: list[Node]) -> Sequence[int]:
         """The columns of a plan; ``given`` are conditions above it that its rows will meet."""
@@ -117,7 +119,7 @@ class _Reader:
         columns = self.spreads.outputs(plan, below)
         if name == "CTERelationDef":
             self.spreads.keep_query(plan, columns)
-            self._single |= {int(plan.fields["id"])} if self._is_single(plan.children[0]) else set()
+            self._single |= {int(plan.fields["id"])} if is_single(plan.children[0], self._single) else set()
             self._written |= {int(plan.fields["id"])} if is_written_out(plan.children[0], self._written) else set()
         self._conditions(plan, about, conjuncts(held(plan, "condition")) if name == "Filter" else [])
         return below[-1] if name == "WithCTE" else columns
@@ -155,7 +157,7 @@ class _Reader:
             return columns
         if name != "Join":
             columns = self._plan(plan, about, given)
-            relations.append(_Relation(frozenset(columns), _name(plan), self._is_single(plan)))
+            relations.append(_Relation(frozenset(columns), _name(plan), is_single(plan, self._single)))
             return columns
         own = conjuncts(held(plan, "condition"))
         if join_type(plan) in {"Inner", "Cross"}:
@@ -174,7 +176,7 @@ class _Reader:
         above = (given if not right else [], given if right else [])
         below = [self._plan(child, about, [*more]) for child, more in zip(plan.children, above, strict=True)]
         each = zip(below, plan.children, strict=True)
-        sides = [_Relation(frozenset(columns), _name(child), self._is_single(child)) for columns, child in each]
+        sides = [_Relation(frozenset(columns), _name(child), is_single(child, self._single)) for columns, child in each]
         self._untied(sides, own)
         if join_type(plan) == "FullOuter" and any(map(is_settled, own)):
             self.found.append(refuse("SQL-336", name=sides[1].name))
@@ -214,35 +216,6 @@ class _Reader:
     def _tells(left: Spread, right: Spread) -> bool:
         return Spread.ONE not in {left, right} and Spread.MANY in {left, right}
 
-    def _is_one_each(self, plan: Node) -> bool:
-        """
-        Whether a query has one row for each row outside: it groups by nothing but columns that are held equal to that.
-
-        Of what is made of such columns, is held by ``<=>`` or is DISTINCT Spark does not know it, and joins row by row.
-        """
-        distinct = False
-        while plan.name in SAME_ROWS or plan.name.endswith(".WithCTE"):
-            distinct = distinct or plan.name.endswith(".Distinct")
-            plan = plan.children[-1]
-        if not plan.name.endswith(".Aggregate"):
-            return self._is_single(plan)
-        keys, tied = held(plan, "groupingExpressions"), _held_outside(plan.children[0])
-        return not keys or (not distinct and all(key.name == ATTRIBUTE and number(key) in tied for key in keys))
-
-    def _is_single(self, plan: Node) -> bool:
-        """Whether a plan has one row or none, whatever the data."""
-        while plan.name in SAME_ROWS or plan.name.endswith((".WithCTE", ".LocalLimit")):
-            plan = plan.children[-1]
-        name = plan.name.removeprefix(LOGICAL)
-        if name == "Aggregate":
-            keys = held(plan, "groupingExpressions")
-            return not keys or self._is_single(plan.children[0])
-        if name == "Join":
-            return all(map(self._is_single, plan.children))
-        if name == "GlobalLimit":
-            return [part.fields.get("value") for part in held(plan, "limitExpr")] == ["1"]
-        return name == "OneRowRelation" or (name == "CTERelationRef" and int(plan.fields["cteId"]) in self._single)
-
 
 def _looped(
     relations: Sequence[_Relation], terms: Sequence[Node], ties: Sequence[tuple[frozenset[int], frozenset[int]]]
@@ -263,14 +236,6 @@ def _looped(
         joined.add(at)
         waiting.remove(at)
     return None
-
-
-def _held_outside(plan: Node) -> set[int]:
-    """The columns of a plan that its conditions hold equal to a value of the row outside."""
-    terms = conjuncts(held(plan, "condition"))
-    equal = (sorted(term.children, key=asks_outside) for term in terms if term.name == f"{EXPRESSIONS}EqualTo")
-    own = {number(side) or 0 for side, other in equal if side.name == ATTRIBUTE and asks_outside(other)}
-    return own.union(*map(_held_outside, plan.children)) if plan.name != f"{LOGICAL}View" else own
 
 
 def _places(side: Node, relations: Sequence[_Relation]) -> frozenset[int]:
