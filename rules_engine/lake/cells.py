@@ -178,7 +178,7 @@ def _floating(type_: str, options: Options) -> Read:
         value = keep(number)
         if math.isinf(value) or (value == 0 and re.match("[^eE]*[1-9]", number)):
             raise NoValueError
-        if len(number) > EXACT[type_] and re.fullmatch("[+-]?[0-9]+", number) and not _is_kept(number, value):
+        if len(number) > EXACT[type_] and not _is_kept(number, value):
             raise NoValueError
         return value
 
@@ -186,10 +186,9 @@ def _floating(type_: str, options: Options) -> Read:
 
 
 def _is_kept(number: str, value: float) -> bool:
-    """Whether a whole number is what a floating one is, or is shown as."""
-    if len(number) > 10 * LONGEST or abs(whole := int(number)) >= 10**LONGEST:
-        return False
-    return int(value) == whole or Decimal(repr(value)) == whole
+    """Whether a number, if it is a whole one, is what a floating one is, or is shown as."""
+    exact = Decimal(number)
+    return exact != exact.to_integral_value() or int(value) == exact or Decimal(repr(value)) == exact
 
 
 def _single(number: str) -> float:

@@ -66,8 +66,8 @@ class CsvFrame:
             return
         yield from self._told(found)
         if text_pass.CUT not in found:
-            yield from self._ends()
-        if len(self._in_files) == 1:
+            yield from self._ends(every=text_pass.LONG in found)
+        if len(self._in_files) == 1 or self.frame.options.get("sep", ",") in ("\t", "\\t", " "):
             blank = ((file, scanning.blank(self.spark, self.frame, file)) for file in self.files)
             yield from (blank_fault(self.frame, file.name, line) for file, line in blank if line)
 
@@ -79,6 +79,7 @@ class CsvFrame:
             first, last = quoted(names[0]), quoted(names[-1])
             marks[text_pass.ENDS] = f"endswith({last}, '\\r') OR startswith({first}, '\\n')"
             texts = [quoted(name) for name in names if self.wanted[name].startswith(("string", "varchar", "char"))]
+            marks[text_pass.LONG] = f"contains({last}, '\\n')"
             marks[text_pass.WITHIN] = " OR ".join(f"contains({text}, '\\n')" for text in texts) or "false"
         if names:
             marks[text_pass.AGAIN] = " AND ".join(f"{quoted(name)} = {literal(name)}" for name in names)
@@ -99,7 +100,7 @@ class CsvFrame:
                 yield record_fault(frame, file.name, wrong.count, told, len(places))
             elif name == text_pass.AGAIN:
                 yield header_again(self.frame, file.name, scanning.header_again(self.spark, frame, file, list(places)))
-            elif name == text_pass.ENDS:
+            elif name in (text_pass.ENDS, text_pass.LONG):
                 continue  # within quotes: they are part of a text
             elif name == text_pass.WITHIN:
                 lines = ((each, scanning.end_within(self.spark, frame, each)) for each in self.files)
@@ -111,11 +112,11 @@ class CsvFrame:
                 line = scanning.line_of(self.spark, frame, file, places[name], wrong.text)
                 yield value_fault(frame, name, self.wanted[name], wrong.count, wrong.text, file.name, line)
 
-    def _ends(self) -> Iterator[Fault]:
-        """Files whose last record is cut off within quotes: for Spark it ends there."""
+    def _ends(self, *, every: bool) -> Iterator[Fault]:
+        """Files whose last record is cut off within quotes, for Spark ends it there; ``every`` one is read for that."""
         cells = len(self._in_files)
         for file in self.files:
-            if not scanning.ends_well(self.spark, self.frame, file, cells):
+            if every or not scanning.ends_well(self.spark, self.frame, file, cells):
                 for told in scanning.uneven(self.spark, self.frame, file, cells):
                     yield record_fault(self.frame, file.name, 1, [told], cells)
 

@@ -123,7 +123,7 @@ def _csv(stream: BinaryIO, frame: Frame) -> Found:
     if frame.options.get("header", "true").lower() == "false":
         return Found([])
     found = first_bytes.kind(first_of(stream))
-    lines = csv.reader(uncommented(lines_of(stream, frame, errors="replace"), frame), **dialect(frame))
+    lines = Records(lines_of(stream, frame, errors="replace"), frame)
     names = next(filter(None, lines), [])
     if not names:
         raise EOFError("there is no line in it")
@@ -157,10 +157,35 @@ def lines_of(stream: BinaryIO, frame: Frame, errors: str = "strict") -> io.TextI
     return io.TextIOWrapper(unpacked(stream), encoding=encoding, errors=errors, newline="")
 
 
-def uncommented(lines: Iterable[str], frame: Frame) -> Iterator[str]:
-    """Lines of a text, with blank ones in place of those that options say are comments."""
-    mark = frame.options.get("comment")
-    return ("\n" if mark and line.startswith(mark) else line for line in lines)
+class Records:
+    """
+    The records of a CSV text, as lists of cells; an empty one in place of each line that options say is a comment.
+
+    A line within quotes is none, whatever it begins with.
+    """
+
+    def __init__(self, lines: Iterable[str], frame: Frame) -> None:
+        csv.field_size_limit(MOST_CELLS)
+        self._mark, self._begins = frame.options.get("comment"), True
+        self._records = csv.reader(self._lines(lines), **dialect(frame))
+
+    def _lines(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            commented = self._mark and self._begins and line.startswith(self._mark)
+            self._begins = False
+            yield "\n" if commented else line
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        self._begins = True
+        return next(self._records)
+
+    @property
+    def line_num(self) -> int:
+        """The line with which the last record ended."""
+        return int(self._records.line_num)
 
 
 def first_of(stream: BinaryIO) -> bytes:

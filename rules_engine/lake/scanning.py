@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,7 +13,7 @@ from rules_engine.errors import Fault
 from rules_engine.lake import codes, first_bytes, line_ends
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.hadoop import BLOCK, opened
-from rules_engine.lake.heads import MOST_CELLS, UNPACK, dialect, first_of, lines_of, lost_in, uncommented, unpacked
+from rules_engine.lake.heads import UNPACK, Records, first_of, lines_of, lost_in, unpacked
 from rules_engine.lake.text_faults import Uneven, cut_fault, packed_fault
 from rules_engine.model.frames import Frame
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def uneven(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> Iterator[Uneven]:
     """The first record of a file that is cut off, too long, or not to be parted into cells."""
     with opened(spark, file) as stream:
-        records, before = _records(lines_of(stream, frame), frame), 0
+        records, before = Records(lines_of(stream, frame), frame), 0
         one_line = frame.options.get("multiLine", "true").lower() == "false"
         try:
             for record in records:
@@ -43,7 +44,7 @@ def uneven(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> Ite
 def line_of(spark: SparkSession, frame: Frame, file: DataFile, at: int, text: str) -> int:
     """The line on which a cell of a column first has a text; 0 where it is not found."""
     with opened(spark, file) as stream:
-        records = _records(lines_of(stream, frame), frame)
+        records = Records(lines_of(stream, frame), frame)
         try:
             if frame.options.get("header", "true").lower() == "true":
                 next(filter(None, records), None)
@@ -85,10 +86,10 @@ def not_unpacked(spark: SparkSession, frame: Frame, file: DataFile) -> Fault | N
 def header_again(spark: SparkSession, frame: Frame, file: DataFile, names: Sequence[str]) -> int:
     """The line on which the header of a file stands a second time; 0 where it is not found."""
     with opened(spark, file) as stream:
-        records = _records(lines_of(stream, frame), frame)
+        records = Records(lines_of(stream, frame), frame)
         if frame.options.get("header", "true").lower() == "true":
             next(filter(None, records), None)
-        return next((int(records.line_num) for record in records if record == [*names]), 0)
+        return next((records.line_num for record in records if record == [*names]), 0)
 
 
 def other_end(spark: SparkSession, frame: Frame, file: DataFile) -> int:
@@ -115,36 +116,33 @@ def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:
         return lost_in(unpacked(stream), frame.options.get("encoding", "UTF-8"))
 
 
-def _records(lines: Iterator[str], frame: Frame) -> csv._reader:  # type: ignore[name-defined]
-    csv.field_size_limit(MOST_CELLS)
-    return csv.reader(uncommented(lines, frame), **dialect(frame))
-
-
 TAIL = 2**16
 """Bytes of the end of a file that are looked at."""
 
 
 def ends_well(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> bool:
     """
-    Whether the last records of a file, as its last bytes have them, are whole.
+    Whether the last line of a file that is not empty is a record by itself, as the end of a longer one may not be.
 
-    Read from the beginning of one of its last lines they are, or something is open that never ends. Of a packed
-    file, or one whose letters have more bytes, the end is not looked at.
+    Where no last cell has an end of a line within it, what is open at the end of a file was opened in that line.
     """
-    if not file.size or file.name.endswith((".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")):
-        return True
-    encoding = frame.options.get("encoding", "UTF-8")
-    if encoding.upper().startswith(("UTF-16", "UTF-32")) or "lineSep" in frame.options:
-        return True
     with opened(spark, file) as stream:
-        stream.seek(max(file.size - TAIL, 0))
-        lines = stream.read().decode(encoding, "replace").splitlines(keepends=True)
-    begins = range(len(lines) - 1, max(len(lines) - 100, -1), -1)
-    return not lines or any(_even(lines[at:], frame, cells) for at in begins)
-
-
-def _even(lines: list[str], frame: Frame, cells: int) -> bool:
+        if file.size and not _is_plain(frame, file):
+            text = lines_of(stream, frame, errors="replace")
+            tail = ""
+            for block in iter(partial(text.read, TAIL), ""):
+                tail = (tail + block)[-TAIL:]
+        else:
+            stream.seek(max(file.size - TAIL, 0))
+            tail = stream.read().decode(frame.options.get("encoding", "UTF-8"), "replace")
+    last = re.split("[\r\n]", tail.rstrip("\r\n"))[-1:]
     try:
-        return all(len(record) in (0, cells) for record in _records(iter(lines), frame))
+        return all(len(record) in (0, cells) for record in Records(last, frame))
     except csv.Error:
         return False
+
+
+def _is_plain(frame: Frame, file: DataFile) -> bool:
+    """Whether the end of a file can be read without its beginning."""
+    packed = file.name.endswith((".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate"))
+    return not packed and not frame.options.get("encoding", "UTF-8").upper().startswith(("UTF-16", "UTF-32"))

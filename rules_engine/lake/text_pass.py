@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FOUND = "file string, name string, count bigint, text string"
-CUT, LETTERS, ENDS, AGAIN, WITHIN = "", " ", "\n", "\r", "\n\n"
+CUT, LETTERS, ENDS, AGAIN, WITHIN, LONG = "", " ", "\n", "\r", "\n\n", "\r\r"
 """
 Names of no column, under which records are counted: cut off, with lost letters, an end of a line where one cell meets
-another or within a text, a header.
+another or within a text, a header, an end of a line within the last cell.
 """
 
 

@@ -60,6 +60,14 @@ CSV = r"""
     id bigint; country string          |       | 1,FR,5                                      | a record has 3 cells instead of 2 (b.csv, line 2)                                        | a separator that is not quoted
     id bigint; country string          |       | 1,"F" R                                     | its records cannot be parted into cells (b.csv, line 2): a quote is out of place         | a quote out of place
     id bigint; country string          |       | 1,FR / 2,"F                                 | its records cannot be parted into cells (b.csv, line 3): a quote is out of place         | cut off within quotes
+    id bigint; country string          |       | 1,FR / 2,"Dear\x0a                          | its records cannot be parted into cells (b.csv, line 4): a quote is out of place         | and after an empty line
+    id bigint; country string          |       | 1,FR / 2,"Dear / Mr, X                      | a quote is out of place                                                                  | and where the last line looks like a record
+    id bigint; country string          | comment=# | 1,FR / 2,"x / #                         | a quote is out of place                                                                  | and where it looks like a comment
+    id bigint; country string          | encoding=UTF-16 | 1,FR / 2,"Dear                    | a quote is out of place                                                                  | in letters of two bytes
+    id bigint; country string          | header=false | 1,"F\x0d / R" / 2,DE                 | a value has CR LF or CR within quotes                                                    | Spark takes the first end of a line for that of the records
+    id bigint; country string          | sep=\t multiLine=false | 1\x09FR / \x09 / 2\x09DE   | a line is empty (b.csv, line 3)                                                          | a record of blanks, which Spark leaves out
+    id bigint; premium double          |       | 1,9007199254740993.0                        | no double as written                                                                     | and where it has a point
+    id bigint; premium double          |       | 1,9.007199254740993e15                      | no double as written                                                                     | and an exponent
     id bigint; country string          |       | 1,"G \"Le Bon\", L"                         | say options = { escape = "\\" } where it is \"                                           | quotes with a backslash
     id bigint; country string          | multiLine=false | 1,"F / R"                         | a record goes over several lines, and is said to be one line (b.csv, line 3)                                       | a record over two lines, told to be one
     id bigint; country string          |       | 1,\xe9                                      | its file b.csv has letters that are no UTF-8 (line 2). Say how it is written             | another encoding
@@ -145,7 +153,8 @@ def test_landing_refuses_what_the_lake_refuses_in_the_same_words(spark: SparkSes
     landed = {frame.name: _landed(frame) for frame in frames}
     same = [name for name in landed if landed[name] == said[name].replace(f"{frames[0].path[:-2]}{name}", "PATH")]
     nested = [_frame(table, row) for row in rows(table) if "<" in row["columns"]]
-    read = ["unjudged multiLine", "unjudged"] if format_ == "csv" else ["unjudged multiLine"]  # CR LF is read as it is
+    of_csv = ["comment", "", "multiLine", "multiLine", ""]  # ends of lines within quotes are read as they are
+    read = [f"unjudged {option}".strip() for option in (of_csv if format_ == "csv" else ["multiLine"])]
     assert [landed[name] for name in landed if name not in (*same, *nested)] == read
     assert all("of many values" in landed[name] for name in nested)
 
@@ -266,12 +275,13 @@ def _written(folder: Path, name: str, row: Row, format_: str) -> str:
     """Write one file, and give its frame's declaration; `\\xe9` is a byte of the number, ` / ` ends a record."""
     columns = [column.split(" ", 1) for column in row["columns"].split("; ")]
     said = [each.split("=", 1) for each in row["options"].replace("\\u00a0", "\u00a0").split(" ") if each]
-    separator = dict(said).get("sep", ",")
+    separator = dict(said).get("sep", ",").replace("\\t", "\t")
     header = separator.join(column for column, _ in columns) + "\n" if format_ == "csv" else ""
     header = "" if ["header", "false"] in said else header
     text = (header + row["records"].replace(" / ", "\n") + "\n").replace("\\u00a0", "\u00a0").encode()
-    for byte in ("\\xe9", "\\x80", "\\x8e", "\\x0d"):
+    for byte in ("\\xe9", "\\x80", "\\x8e", "\\x0d", "\\x0a", "\\x09"):
         text = text.replace(byte.encode(), bytes.fromhex(byte[2:]))
+    text = text.decode().encode("UTF-16") if ["encoding", "UTF-16"] in said else text
     (folder / name).mkdir()
     (folder / name / f"b.{format_}").write_bytes(text)
     typed = ", ".join(f'{column} = "{type_}"' for column, type_ in columns)
