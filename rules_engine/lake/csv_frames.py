@@ -82,7 +82,10 @@ class CsvFrame:
             marks[text_pass.LONG] = f"contains({last}, '\\n')"
             marks[text_pass.WITHIN] = " OR ".join(f"contains({text}, '\\n')" for text in texts) or "false"
         if names:
-            marks[text_pass.AGAIN] = " AND ".join(f"{quoted(name)} = {literal(name)}" for name in names)
+            in_cells = [f"trim({literal(letters.MARK + chr(34))} FROM {quoted(names[0])})", *map(quoted, names[1:])]
+            marks[text_pass.AGAIN] = " AND ".join(
+                f"{text} = {literal(n)}" for text, n in zip(in_cells, names, strict=True)
+            )
         return marks
 
     def _mixed_ends(self) -> Iterator[Fault]:

@@ -132,6 +132,11 @@ def _csv(stream: BinaryIO, frame: Frame) -> Found:
     return Found([(_trimmed(name, frame), None) for name in names])
 
 
+def is_header(record: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a record is the header again: of a file that was put after another, it can begin with the mark of one."""
+    return bool(record) and [record[0].strip(f'{MARK}"'), *record[1:]] == [*names]
+
+
 def _trimmed(name: str, frame: Frame) -> str:
     """A name without the blanks that options leave out."""
     leading, trailing = (

@@ -13,7 +13,7 @@ from rules_engine.errors import Fault
 from rules_engine.lake import codes, first_bytes, line_ends
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.hadoop import BLOCK, opened
-from rules_engine.lake.heads import UNPACK, Records, first_of, lines_of, lost_in, unpacked
+from rules_engine.lake.heads import UNPACK, Records, first_of, is_header, lines_of, lost_in, unpacked
 from rules_engine.lake.text_faults import Uneven, cut_fault, packed_fault
 from rules_engine.model.frames import Frame
 
@@ -89,7 +89,7 @@ def header_again(spark: SparkSession, frame: Frame, file: DataFile, names: Seque
         records = Records(lines_of(stream, frame), frame)
         if frame.options.get("header", "true").lower() == "true":
             next(filter(None, records), None)
-        return next((records.line_num for record in records if record == [*names]), 0)
+        return next((records.line_num for record in records if is_header(record, names)), 0)
 
 
 def other_end(spark: SparkSession, frame: Frame, file: DataFile) -> int:

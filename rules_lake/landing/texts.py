@@ -13,7 +13,7 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import cells, json_records
 from rules_engine.lake.agreement import head_faults
 from rules_engine.lake.data_files import DataFile
-from rules_engine.lake.heads import EMPTY, MOST_CELLS, Found, Head, dialect, with_columns
+from rules_engine.lake.heads import EMPTY, MOST_CELLS, Found, Head, dialect, is_header, with_columns
 from rules_engine.lake.json_faults import as_text, by_text, told
 from rules_engine.lake.line_ends import end_of
 from rules_engine.lake.text_faults import (
@@ -68,7 +68,7 @@ class TextRecords:
             self._uneven[file] = (1, Uneven(rows.line_num, 0, str(problem)))
 
     def _cells(self, rows: Any, kept: _Kept) -> Iterator[tuple[int, Sequence[str | None]]]:
-        said, wide = self.frame.options, len(self.types)
+        said, wide, names = self.frame.options, len(self.types), list(self.types)
         null, empty = said.get("nullValue", ""), said.get("emptyValue")
         if said.get("header", "true").lower() == "true":
             raise_all(RunRefused, self._of_header(next(filter(None, rows), None)))
@@ -79,7 +79,7 @@ class TextRecords:
             first = first or end
             if end and end != first:
                 self._ends.setdefault(self._file, rows.line_num)
-            if record == list(self.types):
+            if is_header(record, names):
                 self._again.setdefault(self._file, rows.line_num)
                 continue
             if not record:

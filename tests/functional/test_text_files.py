@@ -75,6 +75,8 @@ CSV = r"""
     id bigint; country string          | header=false | 1,"F\x0d / R"\x0d / 2,DE\x0d       | a value has CR LF or CR within quotes, as its records end (b.csv, line 2)                | it would be read as LF
     id bigint; country string          |       | 1,FR / 2,DE\x0d / 3,GB                      | its lines end in different ways (b.csv, line 3)                                          | and where only a later one is other
     id bigint; n int                   |       | 1,2 / id,n / 3,4                            | its header stands again among its records (b.csv, line 3)                                | files put one after the other
+    id bigint; country string          |       | 1,FR / \xef\xbb\xbfid,country / 2,DE             | its header stands again among its records (b.csv, line 3)                                | and with a mark before it
+    id bigint; country string          |       | 1,FR / \xef\xbb\xbf"id",country / 2,DE           | its header stands again among its records (b.csv, line 3)                                | and with quotes
     id bigint; born date               | dateFormat=yyyyMMdd | 1,20260230                    | Mend the source: there is no such day or time.                                           | nor in the form that is said
     id bigint; born date               | dateFormat=dd.MM.yyyy | 1,2026-02-03                | Leave the option dateFormat out.                                                         | a day as it stands where no form is said
     id bigint; n int                   |       | 1,NULL                                      | Where it stands for no value, say options = { nullValue = 'NULL' }.                      | a word for no value
@@ -279,7 +281,7 @@ def _written(folder: Path, name: str, row: Row, format_: str) -> str:
     header = separator.join(column for column, _ in columns) + "\n" if format_ == "csv" else ""
     header = "" if ["header", "false"] in said else header
     text = (header + row["records"].replace(" / ", "\n") + "\n").replace("\\u00a0", "\u00a0").encode()
-    for byte in ("\\xe9", "\\x80", "\\x8e", "\\x0d", "\\x0a", "\\x09"):
+    for byte in ("\\xe9", "\\x80", "\\x8e", "\\x0d", "\\x0a", "\\x09", "\\xef", "\\xbb", "\\xbf"):
         text = text.replace(byte.encode(), bytes.fromhex(byte[2:]))
     text = text.decode().encode("UTF-16") if ["encoding", "UTF-16"] in said else text
     (folder / name).mkdir()
