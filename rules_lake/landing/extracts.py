@@ -33,22 +33,9 @@ def faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fau
     if not extract.kind():
         yield Fault(which, "there is nothing.", "Mend the address.")
         return
-    if at_work := sorted({f.name for f in files if WRITER_AT_WORK in Path(f.name).parts}) or (
-        [WRITER_AT_WORK] if WRITER_AT_WORK in extract.names() else []
-    ):
-        yield Fault(which, f"its writer has not ended: there is {at_work[0]}.", "Land it once it has ended.")
-    yield from _of_logs(which, [f.name for f in files])
-    yield from _strays(which, extract, files)
-    own = {Path(f.name).name for f in files}
-    kept = sorted(name for name in own if BOOKKEEPING.fullmatch(name))
-    if kept and FINISHED not in own:
-        what = f"its writer keeps {kept[0]} and has not said {FINISHED}."
-        yield Fault(which, what, f"Land it once there is {FINISHED}: it is written last.")
+    yield from left_out(which, extract, files, frame.format.value)
     if not data_of(files):
         yield Fault(which, "it has no file of data.", "Mend the address, or have it written again.")
-    if out := data_that_is_hidden(((f.name, f.bytes) for f in files), frame.format.value):
-        what = f"its file {out[0]} would not be read, for a name that begins with '_' or '.'."
-        yield Fault(which, what, "Name it otherwise, or take it away.")
     packed = {f.name: _unpacked_name(f.name) for f in data_of(files)}
     for name in sorted(name for name, plain in packed.items() if plain != name and plain in packed):
         yield Fault(which, f"its file {name} is {packed[name]}, packed: its rows would count twice.", TAKE_AWAY)
@@ -58,6 +45,29 @@ def faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fau
         if suffixes and fitting and suffixes[-1] not in fitting:
             what = f"its file {file.name} is called neither {' nor '.join(fitting)}: half-written, or something else."
             yield Fault(which, what, "Land it once it has its name, or a folder without it.")
+
+
+def left_out(which: str, extract: Place, files: list[FoundFile], format_: str) -> Iterator[Fault]:
+    """Files that whoever reads an extract's data would leave out, or take though they are none of it."""
+    yield from writer_at_work(which, extract, files)
+    yield from _of_logs(which, [f.name for f in files])
+    yield from _strays(which, extract, files)
+    own = {Path(f.name).name for f in files}
+    kept = sorted(name for name in own if BOOKKEEPING.fullmatch(name))
+    if kept and FINISHED not in own:
+        what = f"its writer keeps {kept[0]} and has not said {FINISHED}."
+        yield Fault(which, what, f"Land it once there is {FINISHED}: it is written last.")
+    if out := data_that_is_hidden(((f.name, f.bytes) for f in files), format_):
+        what = f"its file {out[0]} would not be read, for a name that begins with '_' or '.'."
+        yield Fault(which, what, "Name it otherwise, or take it away.")
+
+
+def writer_at_work(which: str, extract: Place, files: Sequence[FoundFile] = ()) -> Iterator[Fault]:
+    """What a writer of Hadoop keeps aside until it has ended."""
+    if at_work := sorted({f.name for f in files if WRITER_AT_WORK in Path(f.name).parts}) or (
+        [WRITER_AT_WORK] if WRITER_AT_WORK in extract.names() else []
+    ):
+        yield Fault(which, f"its writer has not ended: there is {at_work[0]}.", "Land it once it has ended.")
 
 
 def _of_logs(which: str, names: Sequence[str]) -> Iterator[Fault]:

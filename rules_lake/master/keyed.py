@@ -11,8 +11,10 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_lake.master.records import Key, checksum, files_of, table_of, text_of
+from rules_lake.master.day_files import checksum, files_of
+from rules_lake.master.records import Key, text_of
 from rules_lake.master.settings import Keyed, Settings, Source
+from rules_lake.master.source_tables import table_of
 
 MASTER = "master_id"
 
@@ -57,10 +59,10 @@ def read(settings: Settings, day: str) -> tuple[Rows, ...]:
 
 def _read(frame: Keyed, day: str) -> Rows:
     which = f"Frame '{frame.name}'"
-    files = files_of(which, frame.path, day)
+    files = files_of(which, frame.path, frame.format, day)
     as_source = Source(frame.name, frame.path, frame.format, frame.key, {}, {}, delimiter=frame.delimiter,
                        encoding=frame.encoding)  # fmt: skip
-    table = table_of(as_source, files)
+    table = table_of(which, as_source, files)
     raise_all(RunRefused, _faults(which, frame, table.column_names))
     return Rows(frame, table, checksum(files))
 

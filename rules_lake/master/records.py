@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pcsv
-import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.lake.text_faults import shape
-from rules_lake.landing.manifest import checked
-from rules_lake.landing.place import MANIFEST, Place
+from rules_lake.master.day_files import checksum, files_of
 from rules_lake.master.roles import GENERATION, NAMES, derived, generation, readings
 from rules_lake.master.settings import Outside, Settings, Source
+from rules_lake.master.source_tables import table_of, wanted
 from rules_lake.master.standardise import moment
 
 Key = tuple[str, str]
@@ -61,8 +57,9 @@ def read(settings: Settings, day: str) -> Records:
     tables, checksums = [], {}
     for source in settings.sources:
         try:
-            files = files_of(f"Source '{source.name}'", source.path, day)
-            table = table_of(source, files)
+            which = f"Source '{source.name}'"
+            files = files_of(which, source.path, source.format, day)
+            table = table_of(which, source, files)
         except RunRefused as refused:
             faults += refused.faults
             continue
@@ -74,7 +71,7 @@ def read(settings: Settings, day: str) -> Records:
             faults += _row_faults(source, tables[-1])
     raise_all(RunRefused, faults)
     if settings.outside.path:
-        checksums["[crosswalk]"] = checksum(files_of("Crosswalk", settings.outside.path, day))
+        checksums["[crosswalk]"] = checksum(_crosswalk_files(settings.outside, day))
     return records_of(settings, pa.concat_tables(tables), checksums)
 
 
@@ -85,39 +82,8 @@ def records_of(settings: Settings, raw: pa.Table, checksums: dict[str, str]) -> 
     return Records(raw, _compared(settings, raw), checksums, keys)
 
 
-def files_of(which: str, path: str, day: str) -> list[Path]:
-    """
-    The files of a day: a file, a folder's, or a pattern's. What begins with a dot or an underscore is no data.
-
-    Raises:
-        RunRefused: If there is none, one is of no format that is read here, or a landed folder is not as it landed.
-    """
-    said = Path(path.replace("{day}", day))
-    base = next(parent for parent in said.parents if parent.exists())  # what is there is named, and no pattern
-    found = [said] if said.exists() else sorted(base.glob(str(said.relative_to(base))))
-    files: list[Path] = []
-    for place in found:
-        inside = [p for p in sorted(place.rglob("*")) if p.is_file()] if place.is_dir() else [place]
-        start = place if place == said else base
-        files += [p for p in inside if not any(n.startswith((".", "_")) for n in p.relative_to(start).parts)]
-    if not files:
-        raise RunRefused(Fault(which, f"there is no file {path} of {day}.", "Land it first."))
-    strange = [file for file in files if file.suffix.lower() not in (".csv", ".parquet", ".txt", "")]
-    remedy = "Write it as .csv or .parquet, or move it away; a file that is being written is none yet."
-    raise_all(RunRefused, [Fault(which, f"its file {file.name} would not be read.", remedy) for file in strange])
-    for folder in sorted({file.parent for file in files}):
-        if (folder / MANIFEST).exists():
-            checked(Place(str(folder)))
-    return files
-
-
-def checksum(files: list[Path]) -> str:
-    """SHA-256 over the files' contents, in order."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def _crosswalk_files(outside: Outside, day: str) -> list[Path]:
+    return files_of("Crosswalk", outside.path, outside.format, day)
 
 
 def read_columns(outside: Outside, day: str) -> pa.Table:
@@ -126,68 +92,17 @@ def read_columns(outside: Outside, day: str) -> pa.Table:
     keep = {name: (column,) for name, column in said.items()}
     source = Source("crosswalk", outside.path, outside.format, outside.key, {}, keep, delimiter=outside.delimiter,
                     encoding=outside.encoding)  # fmt: skip
-    files = files_of("Crosswalk", outside.path, day)
-    table = table_of(source, files)
+    table = table_of("Crosswalk", source, _crosswalk_files(outside, day))
     raise_all(RunRefused, _column_faults(source, table))
     return pa.table({name: text_of(table[column]) for name, column in said.items()})
 
 
-def table_of(source: Source, files: list[Path]) -> pa.Table:
-    """
-    All rows of a source's files; of CSV every cell as text.
-
-    Raises:
-        RunRefused: If one cannot be read.
-    """
-    try:
-        found = [pq.read_table(path) if source.format == "parquet" else _csv(source, path) for path in files]
-        raise_all(RunRefused, _unlike(source, files, [table.column_names for table in found]))
-        return pa.concat_tables(found, promote_options="default")
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
-        what = _CELLS.sub(r"\1", str(problem).splitlines()[0]).rstrip(".")
-        other = source.format == "parquet" and any(file.suffix.lower() in (".csv", ".txt") for file in files)
-        remedy = 'Write format = "csv".' if other else "Mend or land the files again; of CSV, look at encoding."
-        raise RunRefused(Fault(f"Source '{source.name}'", f"it cannot be read: {what}.", remedy)) from None
-
-
-def _unlike(source: Source, files: list[Path], names: list[list[str]]) -> Iterator[Fault]:
-    """Columns that one file has and another has not: they would be taken for cells without a value."""
-    for file, own in zip(files, names, strict=True):
-        for column in sorted({column for column in own if own.count(column) > 1}):
-            what = f"its file {file.name} has two columns '{column}'."
-            yield Fault(f"Source '{source.name}'", what, "Have each column written under a name of its own.")
-        for column in sorted({*names[0]} ^ {*own}):
-            has, lacks = (files[0], file) if column in names[0] else (file, files[0])
-            what = f"its file {has.name} has a column '{column}', and {lacks.name} has none."
-            remedy = did_you_mean(column, own if lacks is file else names[0]) or "Have all files written alike."
-            yield Fault(f"Source '{source.name}'", what, remedy)
-
-
-_CELLS = re.compile(r"(Expected \d+ columns, got \d+): .*")
-"""What Arrow says of a line, with the line itself, which is nobody's to see."""
-
-
-def _csv(source: Source, path: Path) -> pa.Table:
-    """Every cell as text: what an identifier with leading zeros means is not for a reader to guess."""
-    parsing = pcsv.ParseOptions(delimiter=source.delimiter, newlines_in_values=True)
-    reading = pcsv.ReadOptions(encoding=source.encoding)
-    with path.open("rb") as file:
-        names = pcsv.open_csv(file, reading, parsing).schema.names
-    as_text = pcsv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
-    return pcsv.read_csv(path, reading, parsing, as_text)
-
-
 def _column_faults(source: Source, table: pa.Table) -> Iterator[Fault]:
-    wanted = {source.key, *filter(None, [source.updated])}
-    wanted |= {column for columns in (*source.roles.values(), *source.keep.values()) for column in columns}
     which = f"Source '{source.name}'"
-    for column in sorted(wanted - set(table.column_names)):
+    for column in sorted(wanted(source) - set(table.column_names)):
         what = f"it has no column '{column}'; it has {', '.join(table.column_names)}."
-        alone = len(table.column_names) == 1 and "Say by delimiter what parts its cells."
-        yield Fault(which, what, alone or did_you_mean(column, table.column_names))
-    for column in sorted(wanted & set(table.column_names)):
+        yield Fault(which, what, did_you_mean(column, table.column_names))
+    for column in sorted(wanted(source) & set(table.column_names)):
         try:
             text_of(table[column])
         except (pa.ArrowException, UnicodeDecodeError):

@@ -16,7 +16,7 @@ import pytest
 from jobs import mastering
 from rules_engine.errors import RunRefused
 from rules_lake.landing.landing import land
-from rules_lake.master import blocks, day, folders, outside, overrides, records, reviewing
+from rules_lake.master import blocks, day, day_files, folders, outside, overrides, records, reviewing
 from rules_lake.master.identity import Ids, assigned
 from rules_lake.master.linking import Backend
 from rules_lake.master.overrides import Override
@@ -103,18 +103,22 @@ def settings(folder: Path, path: str = "crm.csv", **said: Any) -> Settings:
 COLUMNS = {"id": [1], "first": ["Ann"], "last": ["Reed"], "mail": ["a@x.example"], "changed": ["2024-01-01"]}
 EXTRACTS = [
     ("crm.csv", {"crm.csv": GOOD.splitlines()[0] + "\n"}, "it has no rows"),
-    ("crm.csv", {"crm.csv": GOOD + "2,Canary,Person\n"}, "Expected 5 columns, got 3. "),
+    ("crm.csv", {"crm.csv": GOOD + "2,Canary,Person\n"}, "a record has 3 cells instead of 5 (crm.csv, line 3)"),
     ("crm.csv", {"crm.csv": GOOD.replace(",", ";")}, "Say by delimiter"),
     ("crm.csv", {"crm.csv": GOOD + "2,Bob,Reed,b@x.example,3 May 2024\n"}, "no moment in 1 values, as 9 xxx 9999"),
     ("crm", {"crm/a.csv": GOOD}, 'Write format = "csv"'),
     ("crm", {"crm/a.csv": GOOD, "crm/b.csv.gz": b"x"}, "its file b.csv.gz would not be read"),
-    ("crm", {"crm/_temporary/0/a.csv": GOOD}, "there is no file"),
+    ("crm", {"crm/_temporary/0/a.csv": GOOD}, "its writer has not ended: there is _temporary/0/a.csv"),
     (
         "crm/*.csv",
         {"crm/a.csv": GOOD, "crm/b.csv": GOOD.replace("mail", "Mail")},
         "b.csv has none. Did you mean 'Mail'",
     ),
-    ("crm.csv", {"crm.csv": GOOD + GOOD.replace("1,Ann", "2,Ann")}, "a header stands among its records"),
+    (
+        "crm.csv",
+        {"crm.csv": GOOD + GOOD.replace("1,Ann", "2,Ann")},
+        "its header stands again among its records (crm.csv, line 3)",
+    ),
     ("crm.csv", {"crm.csv": GOOD.replace("mail,", "last,")}, "its file crm.csv has two columns 'last'"),
     ("p.parquet", {"p.parquet": pa.table(COLUMNS | {"first": [{"a": 1}]})}, "of type struct<a: int64>"),
     ("p.parquet", {"p.parquet": pa.table(COLUMNS | {"first": [b"\xff"]})}, "of type binary"),
@@ -131,8 +135,8 @@ def test_an_extract_that_is_not_believed(tmp_path: Path, path: str, files: dict[
 
 
 def test_a_folder_is_read_whatever_its_name(tmp_path: Path) -> None:
-    """What begins with a dot or an underscore is no data within a folder; the folder that is named is meant."""
-    found = read(tmp_path, {"_crm/a.csv": GOOD, "_crm/_b.csv": GOOD, "_crm/.c/d.csv": GOOD}, '_crm"\nformat = "csv')
+    """What lies in a folder that begins with a dot or an underscore was put aside; the folder that is named is meant."""
+    found = read(tmp_path, {"_crm/a.csv": GOOD, "_crm/_b/c.csv": GOOD, "_crm/.c/d.csv": GOOD}, '_crm"\nformat = "csv')
     assert len(found.keys) == 1
 
 
@@ -153,11 +157,11 @@ def test_what_landed_is_read_as_it_landed(tmp_path: Path) -> None:
     """docs/privacy.md: whatever reads a snapshot compares it with its manifest first."""
     frame = declared(tmp_path / "landed").frame("customers")
     place = Path(land(str(written(tmp_path / "extract")), frame, TODAY, NOW).place)
-    (file,) = records.files_of("Source 'crm'", str(tmp_path / "landed/customers/{day}"), TODAY.isoformat())
+    (file,) = day_files.files_of("Crm", str(tmp_path / "landed/customers/{day}"), "csv", TODAY.isoformat())
     file.chmod(0o644)
     file.write_bytes(file.read_bytes().replace(b"FR", b"XA"))
     with pytest.raises(RunRefused, match=r"people\.csv was altered since it landed"):
-        records.files_of("Source 'crm'", f"{place}/*.csv", DAY)
+        day_files.files_of("Crm", f"{place}/*.csv", "csv", DAY)
 
 
 def test_a_value_that_too_many_share_is_nobodys(tmp_path: Path) -> None:
