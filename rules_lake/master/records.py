@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.lake.text_faults import shape
 from rules_lake.master.day_files import checksum, files_of
+from rules_lake.master.moments import moments
 from rules_lake.master.roles import GENERATION, NAMES, derived, generation, readings
 from rules_lake.master.settings import Outside, Settings, Source
 from rules_lake.master.source_tables import table_of, wanted
-from rules_lake.master.standardise import moment
 
 Key = tuple[str, str]
 """A record by its source and its key there, as text."""
@@ -113,10 +113,9 @@ def _column_faults(source: Source, table: pa.Table) -> Iterator[Fault]:
 
 
 def _row_faults(source: Source, raw: pa.Table) -> Iterator[Fault]:
-    moments = raw["updated"].combine_chunks().dictionary_encode().dictionary.to_pylist()
-    if strange := [text for text in moments if moment(text, source.day_first) is None]:
+    if strange := [text for text, said in said_by(source, raw).items() if said is None]:
         what = f"its {source.updated} says no moment in {len(strange):,} values, as {shape(min(strange))}."
-        remedy = "Write days as 2024-06-05 or 05/06/2024, with or without 10:00:00, or a whole number that grows."
+        remedy = "Write days as 2024-06-05 or 05/06/2024, with or without 10:00:00, or all of them as whole numbers."
         yield Fault(f"Source '{source.name}'", what, remedy)
     keys = raw["key"]
     if pc.any(pc.equal(keys, source.key)).as_py():
@@ -133,6 +132,12 @@ def _row_faults(source: Source, raw: pa.Table) -> Iterator[Fault]:
         yield Fault(
             f"Source '{source.name}'", what, f"Give {source.key} that names one record, or the newest state alone."
         )
+
+
+def said_by(source: Source, raw: pa.Table) -> Mapping[str, str | None]:
+    """What the texts of a source's ``updated`` say, in the order of time: all together, for one alone does not tell."""
+    texts = raw["updated"].filter(pc.equal(raw["source"], source.name)).drop_null().unique().to_pylist()
+    return moments(texts, source.day_first)
 
 
 def _raw(source: Source, table: pa.Table, columns: tuple[str, ...]) -> pa.Table:

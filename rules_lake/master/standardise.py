@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 
@@ -174,11 +174,13 @@ def birth_date(day_first: bool) -> Callable[[str | None], str | None]:
     >>> read = birth_date(day_first=True)
     >>> read("1977-05-01"), read("1/5/1977"), read("19770501"), read("1977-13-41"), read("01.01.1900"), read("soon")
     ('19770501', '19770501', '19770501', '19771341', None, None)
+    >>> read("01051977"), read("19011977"), read("20102001"), read("19771341"), read("41131977")
+    ('19770501', '19770119', '20011020', '19771341', '19771341')
     """
 
     @lru_cache(maxsize=MEMORY)
     def read(text: str | None) -> str | None:
-        found = _eight_digits((text or "").strip(), day_first)
+        found = eight_digits((text or "").strip(), day_first)
         return None if found is None or found in NO_BIRTH_DATES else found
 
     return read
@@ -191,20 +193,26 @@ def says_no_day(text: str, day_first: bool) -> bool:
     >>> [says_no_day(text, True) for text in ("5 May 1977", "1977-13-41", "1977-05-01", "n/a", "01.01.1900")]
     [True, True, False, False, False]
     """
-    found = _eight_digits(text.strip(), day_first)
+    found = eight_digits(text.strip(), day_first)
     return folded(text) is not None and found not in NO_BIRTH_DATES and iso_day(found) is None
 
 
-def _eight_digits(text: str, day_first: bool) -> str | None:
+def eight_digits(text: str, day_first: bool) -> str | None:
+    """A day as eight digits, year first, whichever part is first in the text; of two readings the one that is a day."""
     if re.fullmatch(r"\d{8}(\.0+)?", text):
-        year_last = not EARLIEST <= int(text[:4]) <= LATEST and EARLIEST <= int(text[4:8]) <= LATEST
-        return _ordered(text[4:8], text[:2], text[2:4], day_first) if year_last else text[:8]
+        year_last = _ordered(text[4:8], text[:2], text[2:4], day_first)
+        only_last = iso_day(year_last) or not _is_year(text[:4])
+        return year_last if _is_year(text[4:8]) and only_last else text[:8]
     parts = re.findall(r"\d+", text.split("T", maxsplit=1)[0])[:3]
     if len(parts) != 3:
         return None
     if len(parts[0]) == 4:
         return _padded(parts[0], parts[1], parts[2])
     return _ordered(parts[2], parts[0], parts[1], day_first) if len(parts[2]) == 4 else None
+
+
+def _is_year(digits: str) -> bool:
+    return EARLIEST <= int(digits) <= LATEST
 
 
 def _ordered(year: str, first: str, second: str, day_first: bool) -> str | None:
@@ -227,36 +235,6 @@ def iso_day(digits: str | None) -> date | None:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])) if digits else None
     except ValueError:
         return None
-
-
-_MOMENT = re.compile(
-    r"(?:(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})|(\d{4})(\d\d)(\d\d)|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}))"
-    r"(?:[T ]+(\d{1,2}):(.+))?"
-)
-
-
-@lru_cache(maxsize=MEMORY)
-def moment(text: str, day_first: bool) -> str | None:
-    """
-    A moment, or a number that grows, as text whose order is that of time; None where it says neither.
-
-    >>> moment("31/12/2023 9:30", True), moment("2024-1-1T10:00:00+02:00", True), moment("20240101", True)
-    ('2023-12-31 09:30:00.000000', '2024-01-01 08:00:00.000000', '2024-01-01 00:00:00.000000')
-    >>> moment("17", True), moment("3 May 2024", True)
-    ('00000000000000000017', None)
-    """
-    found = _MOMENT.fullmatch(text)
-    if not found:
-        return f"{text:0>20}" if text.isdecimal() else None
-    *parts, hour, rest = found.groups()
-    year, month, day = (part for part in parts if part)
-    if parts[8]:
-        year, month, day = (day, month, year) if day_first else (day, year, month)
-    try:
-        said = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{hour or '0':0>2}:{rest or '00'}")
-    except ValueError:
-        return None
-    return (said.astimezone(UTC) if said.tzinfo else said).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 @lru_cache(maxsize=MEMORY)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rules_lake.master.records import Records
+from rules_lake.master.records import Records, said_by
 from rules_lake.master.roles import ROLES, readings
 from rules_lake.master.settings import Settings, Survivor
-from rules_lake.master.standardise import iso_day, moment
+from rules_lake.master.standardise import iso_day
 
 ADDRESS = tuple("house_number street street_2 city region postcode country".split())
 """These survive together, from one record: the street of one and the town of another is nobody's address."""
@@ -38,10 +38,10 @@ class Survivorship:
         self._cells = {name: records.raw[name].to_pylist() for name in settings.columns}
         self._keys = records.keys
         self._priority = {source.name: source.priority for source in settings.sources}
-        day_first = {source.name: source.day_first for source in settings.sources}
-        moments = zip(records.raw["updated"].to_pylist(), (key[0] for key in records.keys), strict=True)
-        self._moments = [moment(text or "", day_first[source]) or "" for text, source in moments]
-        self._readings = {name: readings(first) for name, first in day_first.items()}
+        said = {source.name: said_by(source, records.raw) for source in settings.sources}
+        texts = zip(records.raw["updated"].to_pylist(), (key[0] for key in records.keys), strict=True)
+        self._moments = [said[source].get(text) or "" for text, source in texts]
+        self._readings = {source.name: readings(source.day_first) for source in settings.sources}
         asked = {name: how for name, how in settings.survivorship.items() if name in ADDRESS}
         self._address = () if asked else tuple(name for name in ADDRESS if name in settings.columns)
 

@@ -12,6 +12,7 @@ import pytest
 from rules_engine.errors import RunRefused
 from rules_lake.master import keyed, records
 from rules_lake.master.settings import Settings, parse
+from rules_lake.master.survivorship import Survivorship
 from tests.spec.table import Row, cases
 
 DAY = "2024-06-05"
@@ -160,3 +161,33 @@ def test_frames_under_master_ids_are_read_as_strictly(tmp_path: Path) -> None:
         assert "Frame 'orders'" in str(refused.value)
         assert says in str(refused.value)
         assert "Canary" not in str(refused.value)
+
+
+UPDATED = """
+    first                | then       | newest | because
+    ---------------------+------------+--------+-----------------------------------------------
+    20241231             | 20250101   | then   | days as eight digits
+    31122024             | 01012025   | then   | or with the year last
+    20241231             | 20241399   | then   | a number that is no day makes both numbers
+    99991231             | 100000000  | then   | and a ninth digit
+    2024-12-31           | 20250101   | then   | days of two forms
+    20250101             | 2024-12-31 | first  | whichever is first
+"""
+
+
+@pytest.mark.parametrize("row", cases(UPDATED))
+def test_whole_numbers_of_a_column_are_all_days_or_all_numbers(tmp_path: Path, row: Row) -> None:
+    """docs/master.md: of a counter some values look like days, and are sorted as numbers as the others are."""
+    lines = f"id,first,last,at\n1,first,Reed,{row['first']}\n2,then,Reed,{row['then']}\n"
+    (tmp_path / "crm.csv").write_text(lines, encoding="utf-8")
+    text = SOURCE.replace("PATH", "crm.csv").replace('key = "id"', 'key = "id"\nupdated = "at"')
+    said = parse(tomllib.loads(text + '[survivorship]\ngiven_name = "most_recent"\n'), str(tmp_path))
+    assert Survivorship(said, records.read(said, DAY)).of([0, 1])["given_name"].value == row["newest"]
+
+
+def test_a_number_among_moments_is_refused(tmp_path: Path) -> None:
+    """Which of the two is newer nobody can tell."""
+    (tmp_path / "crm.csv").write_text("id,first,last,at\n1,A,B,2024-12-31\n2,A,B,17\n", encoding="utf-8")
+    text = SOURCE.replace("PATH", "crm.csv").replace('key = "id"', 'key = "id"\nupdated = "at"')
+    with pytest.raises(RunRefused, match="its at says no moment in 1 values, as 99"):
+        records.read(parse(tomllib.loads(text), str(tmp_path)), DAY)
