@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -17,11 +18,33 @@ WRITTEN = {
 }
 """Each placeholder, and what is read as it: a day as 2026-06-05 or 20260605, a month as 06 or 6."""
 
-ALIKE = r"([0-9]{4}([-_. ])[0-9]{1,2}\2[0-9]{1,2}|(19|20)[0-9]{6}|[0-9]{1,2}([-_.])[0-9]{1,2}\4[0-9]{4})"
+MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?"
+    r"|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W\d_])"
+)
+ALIKE = (
+    r"(?:\d{4}[\W_]\d{1,2}[\W_]\d{1,2}|\d{1,2}[\W_]\d{1,2}[\W_]\d{4}|(?:19|20)\d{6}|[0-3]\d[01]\d(?:19|20)\d\d"
+    rf"|\d{{4}}[\W_]*{MONTH}[\W_]*\d{{1,2}}|(?:\d{{1,2}}[\W_]*{MONTH}|{MONTH}[\W_]*\d{{1,2}}[\W_])[\W_]*\d{{4}})"
+)
 """What looks like a day, in whatever order and with whatever between its parts."""
 
-FURTHER = r"(?:[0-9]{4,6}|(?![0-9])(?:[T _-]?v?[0-9].*|[Zz%\s].*))?"
-"""What follows a day that says more than a day: a time, a second delivery, a blank that nobody sees."""
+PART = rf"(?:\d+|{MONTH}\d*)"
+"""What looks like a year, a month or a day of one, or like several of them."""
+
+ASIDE = r"(?:old|bak|backup|orig|archived?|deleted|te?mp|partial|filepart|inprogress|crdownload|copying)"
+"""What a name says that was put aside, or is not whole yet: it is not meant to be read."""
+
+FURTHER = rf"(?!.*[\W_]{ASIDE}(?![^\W\d_]))(?:\d{{4,6}}|(?!\d).*)"
+"""What follows a day that says more than a day: a time, a second delivery, a blank that nobody sees, or nothing."""
+
+AGAIN = r"(?:[\W_]*v?\d+)?\W*(?:\.\w+)*\s*"
+"""What follows the rest of a name: which delivery it is, and how a file ends."""
+
+COLUMN = r"\s*(?:\w+\s*=(?:%[0-9a-f]{2}|\W)*)?"
+"""A column, as Hive names partitions, or none."""
+
+ENDING = re.compile(r"(?:\.\w+)?(?:\.(?:gz|bz2|zst))?$")
+"""How a file ends, packed or not."""
 
 TOGETHER = ({"day"}, {"yyyy", "mm", "dd"})
 
@@ -62,33 +85,22 @@ class Layout:
     def misspelt(self, names: Names) -> list[str]:
         """Names that look like the days that they stand beside, and are written otherwise or are no day."""
         above, below = self._parts()
-        before, said, after = below[0].partition("{day}") if below else ("", "", "")
-        if not self.dated:
-            return []
-        if not said or PLACEHOLDER.search(before + after):
-            known = {folder: _day(said) for folder, said in self._found(names)}
-            return sorted(folder.removeprefix(f"{self.root}/") for folder, day in known.items() if day is None)
-        column = r"(?:\w+=)?" if re.fullmatch(r"(\w+=)?", before) else re.escape(before)
-        alike = re.compile(f"{column}{ALIKE}{FURTHER}{re.escape(after)}")
-        found = sorted(name for name in names("/".join(above) or "/") if alike.fullmatch(name))
-        read = _pattern(below[0])
-        return [name for name in found if not ((match := read.fullmatch(name)) and _day(match.groupdict()))]
+        there = cache(names)
+        odd: list[str] = []
+        found: list[tuple[str, dict[str, str]]] = [("/".join(above), {})]
+        for part in below:
+            if PLACEHOLDER.search(part):
+                odd += [f"{folder}/{name}" for folder, _ in found for name in _alike(part, [*there(folder or "/")])]
+            found = _within(found, part, there)
+        odd += [folder for folder, said in found if self.dated and not _day(said)]
+        return sorted(folder.removeprefix(f"{'/'.join(above)}/") for folder in odd)
 
     def _found(self, names: Names) -> list[tuple[str, dict[str, str]]]:
         """The folders that are named as the path says, and what each placeholder is there."""
         above, below = self._parts()
         found: list[tuple[str, dict[str, str]]] = [("/".join(above), {})]
         for part in below:
-            if PLACEHOLDER.search(part):
-                named = _pattern(part)
-                found = [
-                    (f"{folder}/{name}", said | match.groupdict())
-                    for folder, said in found
-                    for name in names(folder or "/")
-                    if (match := named.fullmatch(name))
-                ]
-            else:
-                found = [(f"{folder}/{part}", said) for folder, said in found]
+            found = _within(found, part, names)
         return found
 
     def understood(self, day: date) -> str:
@@ -104,6 +116,40 @@ class Layout:
         parts = self.path.split("/")
         first = next((at for at, part in enumerate(parts) if PLACEHOLDER.search(part)), len(parts))
         return parts[:first], parts[first:]
+
+
+def _within(found: list[tuple[str, dict[str, str]]], part: str, names: Names) -> list[tuple[str, dict[str, str]]]:
+    """What of folders is named as a part of a path says."""
+    if not PLACEHOLDER.search(part):
+        return [(f"{folder}/{part}", said) for folder, said in found]
+    named = _pattern(part)
+    return [
+        (f"{folder}/{name}", said | match.groupdict())
+        for folder, said in found
+        for name in names(folder or "/")
+        if (match := named.fullmatch(name))
+    ]
+
+
+def _alike(part: str, names: Sequence[str]) -> Iterator[str]:
+    """Those of the names in a folder that a part of a path does not read, and that look as if it did."""
+    before, *_, after = PLACEHOLDER.sub("\0", part).split("\0")
+    ending = ENDING.search(after)[0]  # type: ignore[index]
+    column = COLUMN if re.fullmatch(r"(\w+=)?", before) else _loosely(before)
+    core = ALIKE if "{day}" in part else PART
+    rest = _loosely(after.removesuffix(ending))
+    alike = re.compile(f"{column}{core}{FURTHER}{rest}{AGAIN}", re.IGNORECASE | re.DOTALL)
+    read, ended = _pattern(part), re.compile(rf"{_pattern(part.removesuffix(ending)).pattern}(?:\.\w+)*")
+    known = [match.groupdict() for name in names if (match := read.fullmatch(name))]
+    for name in names:
+        beside = ended.fullmatch(name)  # such as a checksum of a file that is read
+        if alike.fullmatch(name) and not (beside and beside.groupdict() in known):
+            yield name
+
+
+def _loosely(text: str) -> str:
+    """A pattern of a text with whatever between its words."""
+    return r"[\W_]*".join(map(re.escape, re.split(r"[\W_]+", text)))
 
 
 def _pattern(part: str) -> re.Pattern[str]:

@@ -213,16 +213,25 @@ def test_a_folder_that_looks_like_a_day_and_is_none_is_named(spark: SparkSession
         run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
 
 
-@pytest.mark.parametrize("path", ["dt={day}", "{yyyy}/{mm}/{dd}"])
-def test_a_folder_that_is_no_day_of_another_layout_is_named(spark: SparkSession, tmp_path: Path, path: str) -> None:
-    """In other capitals, without the column, or of a month that has no such day."""
-    lake, beside = (
-        faulty_lake.write(tmp_path, holdings=f"dated/{path}"),
-        "2024/04/31" if "{dd}" in path else "DT=20240502",
-    )
-    for folder in ("dt=2024-04-30", "2024/04/30", beside):
+OTHER_LAYOUTS = """
+    path                            | sound      | beside            | because
+    --------------------------------+------------+-------------------+----------------------------
+    dt={day}                        | 2024-04-30 | DT=20240502       | in other capitals
+    {yyyy}/{mm}/{dd}                | 2024/04/30 | 2024/04/31        | a month has no such day
+    {yyyy}/{mm}/{dd}                | 2024/04/30 | 2024/05/02_v2     | a second delivery
+    year={yyyy}/month={mm}/day={dd} | 2024/04/30 | year=2024/Month=5 | a month in other capitals
+    {day}.parquet                   | 2024-04-30 | 2024-05-02.PARQ   | an ending in other capitals
+"""
+
+
+@pytest.mark.parametrize("row", cases(OTHER_LAYOUTS))
+def test_what_is_no_day_of_another_layout_is_named(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """Whichever of its folders is named otherwise."""
+    year, month, day = re.findall("[0-9]+", row["sound"])
+    lake = faulty_lake.write(tmp_path, holdings=f"dated/{row['path']}")
+    for folder in (row["path"].format(day=row["sound"], yyyy=year, mm=month, dd=day), row["beside"]):
         put(tmp_path / "dated" / folder, held())
-    with pytest.raises(RunRefused, match=f"'{beside}' at .* looks like a day and is read as none"):
+    with pytest.raises(RunRefused, match=f"'{row['beside']}' at .* looks like a day and is read as none"):
         run(SparkEvaluator(spark, lake), RULES, tmp_path / "run")
 
 
