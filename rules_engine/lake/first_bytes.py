@@ -23,6 +23,8 @@ ARCHIVES = ("zip", "xz", "lz4", "compress", "7-Zip", "an old workbook of Excel")
 LONGEST = max(map(len, SIGNS))
 PACKED = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd"}
 """Ends of names by which Spark unpacks a file."""
+UNREAD = (".lz4", ".snappy", ".deflate", ".lzo", ".lzo_deflate")
+"""Ends of names by which Hadoop unpacks a file as nothing else does: of one that is not packed so it finds no row."""
 
 
 def kind(first: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,16 +38,33 @@ def remove(spark: SparkSession, path: str) -> None:
 
 
 def names(spark: SparkSession, path: str) -> list[str]:
-    """The names of what lies in a folder; none where there is no folder."""
+    """The names of what lies in a folder, of links that lead nowhere, too; none where there is no folder."""
     from py4j.protocol import Py4JJavaError
 
     system, hadoop_path = file_system(spark, path)
     try:
-        return [status.getPath().getName() for status in system.listStatus(hadoop_path)]
+        found = [status.getPath().getName() for status in system.listStatus(hadoop_path)]
     except Py4JJavaError as problem:
         if is_absent(problem):
             return []
         raise
+    own = _own(system, hadoop_path)
+    return found + [each.name for each in (own.iterdir() if own else ()) if not each.exists()]
+
+
+def astray(spark: SparkSession, path: str) -> list[str]:
+    """What lies under a path of this machine and is no file, as a link that leads nowhere: Hadoop leaves that out."""
+    own = _own(*file_system(spark, path))
+    if own is None:
+        return []
+    files = (Path(folder, name) for folder, _, names in os.walk(own, followlinks=True) for name in names)
+    return sorted(str(file.relative_to(own)) for file in files if not file.is_file())
+
+
+def _own(system: Any, hadoop_path: Any) -> Path | None:
+    """A folder of this machine; None for what is elsewhere, or is none."""
+    local = DataFile(str(system.makeQualified(hadoop_path)), "", 0, "").local
+    return Path(local) if local and Path(local).is_dir() else None
 
 
 def is_absent(problem: Exception) -> bool:

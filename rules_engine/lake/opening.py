@@ -17,7 +17,7 @@ from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.looking import heads
 from rules_engine.lake.storage import Landed
-from rules_engine.lake.text_faults import FOUR_DIGITS
+from rules_engine.lake.text_faults import FOUR_DIGITS, unread_packings
 from rules_engine.lake.text_values import literal
 from rules_engine.model.frames import Format, Frame
 from rules_engine.model.summaries import Summary, of_parts
@@ -80,6 +80,8 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame,
     if place.version:
         return _table(spark, frame, wanted, place.version), None
     raise_all(RunRefused, _unreadable_text(spark, frame, wanted))
+    if frame.format.is_text:
+        raise_all(RunRefused, unread_packings(frame, (file.name for file in place.files)))
     found = heads(spark, frame, place.files)
     raise_all(RunRefused, [*head_faults(frame, wanted, found), *_of_clock(spark, frame, found)])
     try:

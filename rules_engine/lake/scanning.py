@@ -126,6 +126,8 @@ def ends_well(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> 
 
     Where no last cell has an end of a line within it, what is open at the end of a file was opened in that line.
     """
+    if "lineSep" in frame.options:
+        return True
     with opened(spark, file) as stream:
         if file.size and not _is_plain(frame, file):
             text = lines_of(stream, frame, errors="replace")
@@ -144,5 +146,5 @@ def ends_well(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> 
 
 def _is_plain(frame: Frame, file: DataFile) -> bool:
     """Whether the end of a file can be read without its beginning."""
-    packed = file.name.endswith((".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate"))
+    packed = file.name.endswith((*first_bytes.PACKED,))
     return not packed and not frame.options.get("encoding", "UTF-8").upper().startswith(("UTF-16", "UTF-32"))

@@ -95,7 +95,7 @@ def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: N
         what = f"it is still being written at {path}, or its writer died: there is {_some(unfinished)}."
         remedy = "Wait for its end, or land it again; nothing of it is read before."
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, remedy, HALF_WRITTEN))
-    raise_all(RunRefused, _unseen(frame, path, there))
+    raise_all(RunRefused, [*_unseen(frame, path, there), *_astray(frame, path, hadoop.astray(spark, path))])
     files = shown(there)
     if not files:
         return None
@@ -122,6 +122,13 @@ def _unseen(frame: Frame, path: str, there: Iterable[DataFile]) -> Iterator[Faul
     if out := data_that_is_hidden(files, frame.format.value):
         what = f"{_some(out)} at {path} would not be read, for a name that begins with '_' or '.'."
         yield Fault(f"Frame '{frame.name}'", what, "Name it otherwise, or move it away.", NOT_LANDED)
+
+
+def _astray(frame: Frame, path: str, names: list[str]) -> Iterator[Fault]:
+    """Links that lead nowhere, and what else is no file; a link that is hidden is an editor's own."""
+    if seen := [name for name in names if not any(map(hidden, name.split("/")))]:
+        what = f"{_some(seen)} at {path} is no file, or leads to none."
+        yield Fault(f"Frame '{frame.name}'", what, "Put the file there, or take it away.", NOT_LANDED)
 
 
 def _unfinished(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault
@@ -189,6 +189,14 @@ def packed_fault(frame: Frame, file: str, kind: str) -> Fault:
     if called:
         how = f"is called {ends[called]} and is not packed by {called}"
     return Fault(f"Frame '{frame.name}'", f"its file {file} {how}.", "Name it as it is.", codes.BROKEN)
+
+
+def unread_packings(frame: Frame, files: Iterable[str]) -> Iterator[Fault]:
+    """Text files that Hadoop would unpack by their names, and nothing else reads."""
+    for file in files:
+        if end := next((end for end in first_bytes.UNREAD if file.lower().endswith(end)), ""):
+            what = f"its file {file} is called {end}, a way of packing that is not read here."
+            yield Fault(f"Frame '{frame.name}'", what, "Land it packed by gzip, or as it is.", codes.BROKEN)
 
 
 def ends_fault(frame: Frame, file: str, line: int) -> Fault:
