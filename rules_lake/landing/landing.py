@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -44,12 +44,12 @@ def land(
     as it has been copied.
 
     Raises:
-        RunRefused: If the extract is half-written, changes while it is read or is not as declared, or another one
-            landed for the day; nothing is landed then.
+        RunRefused: If the extract is half-written, changes while it is read or is not as declared, another one
+            landed for the day, or the day lies there by another name; nothing is landed then.
     """
     target, extract = place_of(frame, day), Place(source)
     before = extract.files()
-    raise_all(RunRefused, extracts.faults(extract, before, frame))
+    raise_all(RunRefused, [*extracts.faults(extract, before, frame), *_elsewhere(frame, day, _places(frame))])
     aside = target.beside(f"{ASIDE}{uuid.uuid4().hex[:12]}")
     try:
         manifest = _copied(extract, before, aside, frame, day, now, tell, unended=unended)
@@ -100,8 +100,22 @@ def place_of(frame: Frame, day: date) -> Place:
 
 def landed_days(frame: Frame) -> list[date]:
     """The days of which a frame has landed snapshots, oldest first."""
+    return [*_places(frame)]
+
+
+def _places(frame: Frame) -> Mapping[date, Sequence[str]]:
+    """Each day that folders name, oldest first, and the folders that do."""
     place_of(frame, date.min)
-    return [*Layout(frame.path).landed(lambda folder: Place(folder).names())]
+    return Layout(frame.path).landed(lambda folder: Place(folder).names())
+
+
+def _elsewhere(frame: Frame, day: date, places: Mapping[date, Sequence[str]]) -> Iterator[Fault]:
+    """Folders that say a day in another spelling than landing does: of two that say it neither would be read."""
+    own = place_of(frame, day)
+    for place in map(Place, places.get(day, ())):
+        if place.root != own.root:
+            what = f"{day} lies in {place.uri}, and it lands as {own.uri}: where both are there, neither is read."
+            yield Fault(f"Frame '{frame.name}'", what, f"Move it away: {place.away}.")
 
 
 def snapshot(frame: Frame, day: date) -> Manifest:
@@ -127,9 +141,11 @@ def left(frame: Frame) -> list[str]:
 
 
 def verify(frame: Frame) -> Iterator[tuple[date, Manifest | None, tuple[Fault, ...]]]:
-    """Every landed snapshot of a frame: its manifest, or what is wrong with it."""
-    for day in landed_days(frame):
+    """Every landed snapshot of a frame: its manifest, or what is wrong with it, or which folder says its day, too."""
+    places = _places(frame)
+    for day in places:
         try:
+            raise_all(RunRefused, _elsewhere(frame, day, places))
             yield day, snapshot(frame, day), ()
         except RunRefused as refused:
             yield day, None, refused.faults

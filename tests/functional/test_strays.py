@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
 from rules_lake.landing.landing import land, left, verify
 from tests.extracts import DAY, NOW, declared, written
+from tests.spec.table import Row, cases
 
 
 def days_in_folders(source: Path) -> None:
@@ -71,6 +73,33 @@ def test_what_a_landing_left_is_told(tmp_path: Path) -> None:
     assert left(frame) == [f"{tmp_path}/landed/customers/.landing-0123"]
     land(str(written(tmp_path / "extract")), frame, DAY, NOW)
     assert len(left(frame)) == 1
+
+
+OTHERWISE = """
+    path             | there    | because
+    -----------------+----------+----------------------------
+    {day}            | 20240601 | a day without hyphens
+    {yyyy}/{mm}/{dd} | 2024/6/1 | a month and a day of one digit
+"""
+
+
+@pytest.mark.parametrize("row", cases(OTHERWISE))
+def test_a_day_that_lies_there_by_another_name_is_refused(tmp_path: Path, row: Row) -> None:
+    """Of two folders that say a day neither could be read; one that came otherwise is told by --verify."""
+    declared(tmp_path / "landed")
+    text = (tmp_path / "landed/frames.toml").read_text().replace("{day}", row["path"])
+    frame = declaration.parse(text, str(tmp_path / "landed")).frame("customers")
+    there = written(tmp_path / "landed/customers" / row["there"])
+    says = rf"2024-06-01 lies in {there}, and it lands as .*Move it away: mv {there} ELSEWHERE"
+    with pytest.raises(RunRefused, match=says):
+        land(str(written(tmp_path / "extract")), frame, DAY, NOW)
+    assert [path.name for path in (tmp_path / "landed").rglob("*.csv")] == ["people.csv"]
+    ((_, _, (fault,)),) = verify(frame)
+    assert f"2024-06-01 lies in {there}" in fault.what
+    there.rename(tmp_path / "elsewhere")
+    assert land(str(tmp_path / "extract"), frame, DAY, NOW).manifest.rows == 3
+    ((_, manifest, _),) = verify(frame)
+    assert manifest
 
 
 def test_a_snapshot_is_of_the_day_that_it_landed_for(tmp_path: Path) -> None:
