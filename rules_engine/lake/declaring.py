@@ -18,7 +18,7 @@ from rules_engine.lake import heads
 from rules_engine.lake.agreement import toml_key
 from rules_engine.lake.arrow_types import Unreadable
 from rules_engine.lake.guessing import LOOKED_AT, columns_of_json, type_of_texts
-from rules_engine.lake.json_records import Pairs, Written
+from rules_engine.lake.json_records import DECODER, Pairs
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Format, Frame
 
@@ -30,7 +30,8 @@ ENDS = {
     ".jsonl": Format.JSON,
     ".ndjson": Format.JSON,
 }
-DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}"
+OF_A_DAY = re.compile(r"(\D*)([0-9]{4}-[0-9]{2}-[0-9]{2}|(?:19|20)[0-9]{6})((?:\D.*)?)")
+"""A name that says a day, and what stands before and after it."""
 PARTS = (("{yyyy}", r"[0-9]{4}"), ("{mm}", r"[0-9]{1,2}"), ("{dd}", r"[0-9]{1,2}"))
 SUBJECTS = ("customers", "customer", "members", "clients", "persons", "people", "parties", "subjects", "accounts")
 """Frames that decisions are likely to be about, the likeliest first."""
@@ -63,13 +64,22 @@ def declared(folder: Path, subject: str = "", key: str = "") -> tuple[str, list[
                 frames.append(_frame(place))
         except RunRefused as refused:
             faults += refused.faults
-    raise_all(RunRefused, faults)
+    raise_all(RunRefused, [*faults, *_of_one_name(frames)])
     if not frames:
         what = f"there is no frame in it: folders or files of {', '.join(ENDS)}, Delta or Iceberg tables."
         raise RunRefused(Fault(f"Folder {folder}", what, "Give the folder in which each frame has one of its own."))
     chosen = _subject(frames, subject)
     own = _key(chosen, key)
     return chosen.name, [_keyed(frame, chosen, own) for frame in frames]
+
+
+def _of_one_name(frames: Sequence[Frame]) -> Iterator[Fault]:
+    """Folders and files of which the names differ in signs and capitals alone, which no name of a frame can have."""
+    names = [frame.name.lower() for frame in frames]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        alike = [f"'{frame.path.split('/')[0]}'" for frame in frames if frame.name.lower() == name]
+        what = f"{' and '.join(alike)} would be called so, each of them."
+        yield Fault(f"Frame '{name}'", what, "Rename all but one.")
 
 
 def _place(child: Path) -> Place | None:
@@ -83,7 +93,7 @@ def _place(child: Path) -> Place | None:
     if (child / "metadata").is_dir() and list((child / "metadata").glob("*.metadata.json")):
         return Place(name, child.name, Format.ICEBERG, tuple(_files(child / "data"))[-1:])
     path, newest = _newest(child)
-    files = tuple(_files(newest))
+    files = (newest,) if newest.is_file() else tuple(_files(newest))
     formats = {_format(file) for file in files}
     if not files or None in formats or len(formats) > 1:
         known = sorted({file.suffix for file in files})
@@ -95,12 +105,23 @@ def _place(child: Path) -> Place | None:
 
 
 def _newest(folder: Path) -> tuple[str, Path]:
-    """The path as it is declared, dated where folders say days, and the folder of the newest."""
-    below = sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith((".", "_")))
-    for pattern, placeholder in ((rf"(\w+=)?({DAY})", "{day}"),):
-        if below and all(re.fullmatch(pattern, each.name) for each in below):
-            prefix = below[-1].name.rpartition("=")[0]
-            return f"{folder.name}/{prefix + '=' if prefix else ''}{placeholder}", below[-1]
+    """
+    The path as it is declared, dated where folders or files say days, and what is there of the newest.
+
+    Raises:
+        RunRefused: If files say days and are not called alike: all of them would be read as of one day.
+    """
+    seen = sorted(each for each in folder.iterdir() if not each.name.startswith((".", "_")))
+    below = [each for each in seen if each.is_dir()] or [each for each in seen if _format(each)]
+    said = {each: OF_A_DAY.fullmatch(each.name) for each in below}
+    days = {each: match[2].replace("-", "") for each, match in said.items() if match}
+    ways = {(match[1], match[3]) if match else (): each.name for each, match in said.items()}
+    if days and len(ways) == 1:
+        return f"{folder.name}/{'{day}'.join(*ways)}", max(days, key=lambda each: days[each])
+    if below and below[0].is_file() and len({*days.values()}) > 1:
+        what = f"its files say days and are not called alike, as {' and '.join([*ways.values()][:2])}."
+        remedy = "Name each by its day and the same about it, such as 2024-06-05.csv, or land a folder a day."
+        raise RunRefused(Fault(f"Folder {folder}", what, remedy))
     path, at = folder.name, folder
     for placeholder, pattern in PARTS:
         below = [each for each in at.iterdir() if each.is_dir() and re.fullmatch(rf"(\w+=)?({pattern})", each.name)]
@@ -158,16 +179,23 @@ def _columns(place: Place, options: dict[str, str]) -> Mapping[str, str | Unread
         return _of_csv(file, options)
     with file.open("rb") as stream:
         if place.format is Format.JSON:
-            return columns_of_json(_records(stream))
+            return columns_of_json(_records(stream, options))
         foot = heads.FEET[Format.ORC if file.suffix == ".orc" else Format.PARQUET]
         return dict(foot(stream, Frame("any", "any")).columns)
 
 
-def _records(stream: BinaryIO) -> Iterator[Pairs]:
-    decoder = json.JSONDecoder(object_pairs_hook=Pairs, parse_float=Written, parse_int=Written)
-    for line in islice(heads.unpacked(stream), LOOKED_AT):
-        if line.strip():
-            yield decoder.decode(line.decode("utf-8"))
+def _records(stream: BinaryIO, options: dict[str, str]) -> list[Pairs]:
+    """The first records of a file of JSON, one a line, or all of an array, which ``options`` then says."""
+    lines = (line.decode("utf-8") for line in heads.unpacked(stream) if line.strip())
+    first = next(lines, "")
+    if first.lstrip().startswith("["):
+        options["multiLine"] = "true"
+        records = DECODER.decode("".join([first, *lines]))
+    else:
+        records = [DECODER.decode(line) for line in (first, *islice(lines, LOOKED_AT)) if line]
+    if not all(isinstance(record, Pairs) for record in records):
+        raise ValueError("it has a record that is no object")
+    return list(records)
 
 
 def _of_csv(file: Path, options: dict[str, str]) -> dict[str, str]:

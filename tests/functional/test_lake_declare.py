@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 from console.main import program
 from rules_engine.lake import declaration
 from rules_engine.spark.evaluator import SparkEvaluator
+from tests.spec.table import Row, cases
 
 DECLARED = """
 subject = "customers"
@@ -125,3 +128,67 @@ def test_what_cannot_be_guessed_is_asked(tmp_path: Path, arguments: list[str], s
     code, said = _declare(tmp_path, *arguments)
     assert code == 5
     assert says in " ".join(said.split())
+
+
+FILES = """
+    files                                            | path                      | because
+    -------------------------------------------------+---------------------------+--------------------------------------
+    2024-06-01.json 2024-06-02.json                  | customers/{day}.json      | a file a day
+    2024-06-01.json                                  | customers/{day}.json      | the first of them
+    20240602.json 2024-06-01.json README.md _SUCCESS | customers/{day}.json      | whatever else lies there
+    crm_2024-06-01.json crm_2024-06-02.json          | customers/crm_{day}.json  | with a word before the day
+    2024-06-01_a.json 2024-06-02_a.json              | customers/{day}_a.json    | with a word after it
+    dt=2024-06-01/a.json dt=2024-06-02/a.json        | customers/dt={day}        | a folder a day
+    2024-06-01-a.json 2024-06-01-b.json              | customers                 | parts of one day
+    part-00000-20240601.json part-00001-20240602.json | customers                | what is no day of a file
+"""
+
+
+@pytest.mark.parametrize("row", cases(FILES))
+def test_a_path_is_dated_as_names_are(tmp_path: Path, row: Row) -> None:
+    """Days of which none is said would be read together; types are guessed of the newest."""
+    for name in row["files"].split():
+        (tmp_path / "customers" / name).parent.mkdir(parents=True, exist_ok=True)
+        value = "a" if re.search("06-?02", name) else 1
+        (tmp_path / "customers" / name).write_text(json.dumps({"customer_id": 1, "n": value}))
+    code, said = _declare(tmp_path)
+    assert code == 0, said
+    text = (tmp_path / "lake.toml").read_text()
+    assert f'path = "{row["path"]}"' in text
+    newest = "{day}" in row["path"] and re.search("06-?02", row["files"])
+    assert f'n = "{"string" if newest else "bigint"}"' in text
+
+
+UNTOLD = """
+    files                                     | says                                                                            | because
+    ------------------------------------------+---------------------------------------------------------------------------------+----------------------------------
+    c/2024-06-01.json c/2024-06-02.json.gz    | not called alike, as 2024-06-01.json and 2024-06-02.json.gz. Name each by its   | one of the days is packed
+    c/2024-06-01.json c/2024-06-02.json c/x.json | not called alike, as 2024-06-02.json and x.json.                             | one says no day
+    a-b/a.json a b.json                       | Frame 'a_b': 'a b.json' and 'a-b' would be called so, each of them. Rename all  | signs alone differ
+    A/a.json a.json                           | Frame 'a': 'A' and 'a.json' would be called so                                  | capitals alone differ
+    list/a.json                               | its file a.json cannot be read as json: it has a record that is no object.      | a list of what is none
+"""
+
+
+@pytest.mark.parametrize("row", cases(UNTOLD))
+def test_what_would_be_declared_wrong_is_told(tmp_path: Path, row: Row) -> None:
+    """And nothing is written."""
+    for name in row["files"].replace("a b.", "a~b.").split():
+        (tmp_path / name.replace("~", " ")).parent.mkdir(exist_ok=True)
+        content = gzip.compress(b'{"id": 1}') if name.endswith(".gz") else b"[1, 2]" if "list" in name else b'{"id": 1}'
+        (tmp_path / name.replace("~", " ")).write_bytes(content)
+    code, said = _declare(tmp_path)
+    assert code == 5
+    assert row["says"] in " ".join(said.split())
+    assert not (tmp_path / "lake.toml").exists()
+
+
+def test_json_of_one_line_and_of_no_number_is_declared(spark: SparkSession, tmp_path: Path) -> None:
+    """A file that is one array, and NaN, which is a double."""
+    (tmp_path / "customers.json").write_text('[{"id": 1, "n": NaN}, {"id": 2, "n": 1.5}]\n')
+    code, said = _declare(tmp_path)
+    assert code == 0, said
+    text = (tmp_path / "lake.toml").read_text()
+    assert 'options = { multiLine = "true" }' in text
+    assert 'n = "double"' in text
+    assert SparkEvaluator(spark, declaration.parse(text, str(tmp_path))).check_lake(date(2026, 6, 5)).subjects == 2
