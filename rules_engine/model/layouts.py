@@ -22,8 +22,10 @@ MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?"
     r"|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W\d_])"
 )
+"""A month in words, whole."""
+
 ALIKE = (
-    r"(?:\d{4}[\W_]\d{1,2}[\W_]\d{1,2}|\d{1,2}[\W_]\d{1,2}[\W_]\d{4}|(?:19|20)\d{6}|[0-3]\d[01]\d(?:19|20)\d\d"
+    r"(?:\d{4}[\W_]+\d{1,2}[\W_]+\d{1,2}|\d{1,2}[\W_]+\d{1,2}[\W_]+\d{4}|(?:19|20)\d{6}|[0-3]\d[01]\d(?:19|20)\d\d"
     rf"|\d{{4}}[\W_]*{MONTH}[\W_]*\d{{1,2}}|(?:\d{{1,2}}[\W_]*{MONTH}|{MONTH}[\W_]*\d{{1,2}}[\W_])[\W_]*\d{{4}})"
 )
 """What looks like a day, in whatever order and with whatever between its parts."""

@@ -41,7 +41,7 @@ ODD = """
     {day}                           | 2026_06_05 2026.6.5 05.06.2026 05062026 2026-06_05 2026–06–05                   | other signs, another order
     {day}                           | 5-Jun-2026 June␣5,␣2026 2026Jun05 05june2026                                    | the month in words
     {day}                           | 2026-06-05T23 2026-06-05_v2 2026-06-05_retry 2026-06-05(2) 202606052330         | a day and more
-    {day}                           | 2026-06-05␣ ␣2026-06-05 2026-06-05.csv 2026-02-30                               | a blank, a file in its place, no day
+    {day}                           | 2026-06-05␣ ␣2026-06-05 2026␣-␣06␣-␣05 2026-06-05.csv 2026-02-30                | a blank, a file in its place, no day
     dt={day}                        | 2026-06-05 DT=2026-06-05 day=2026-06-05 dt=2026-06-05_2                         | another column, or none
     dt={day}                        | dt=␣2026-06-05 dt␣="2026-06-05" dt=%222026-06-05%22                             | a blank or quotes about a day
     {day}.csv                       | 2026-06-05.csv.gz 2026-06-05.CSV 2026-06-05.txt 2026-06-05                      | a file that ends otherwise
