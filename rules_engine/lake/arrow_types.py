@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from rules_engine.lake.spark_types import struct
+
 PLAIN = {
     pa.bool_(): "boolean",
     pa.int8(): "tinyint",
@@ -85,7 +87,7 @@ def _nested(type_: pa.DataType, *, nanoseconds: bool) -> str | Unreadable | None
     if unreadable := _first_unreadable(of):
         return unreadable
     if pa.types.is_struct(type_):
-        return f"struct<{','.join(f'{field.name}:{each}' for field, each in zip(fields, of, strict=True))}>"
+        return struct(zip((field.name for field in fields), of, strict=True))
     if pa.types.is_map(type_):
         parts = [type_name(each, nanoseconds=nanoseconds) for each in (type_.key_type, type_.item_type)]
         return _first_unreadable(parts) or f"map<{','.join(map(str, parts))}>"

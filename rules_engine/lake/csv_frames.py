@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault
 from rules_engine.lake import letters, scanning, text_pass
 from rules_engine.lake.data_files import DataFile, of_uri
+from rules_engine.lake.spark_types import quoted
 from rules_engine.lake.text_faults import (
     Wrong,
     blank_fault,
@@ -20,7 +21,7 @@ from rules_engine.lake.text_faults import (
     value_fault,
     within_fault,
 )
-from rules_engine.lake.text_values import literal, quoted, value_of
+from rules_engine.lake.text_values import literal, value_of
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:

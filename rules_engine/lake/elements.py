@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake.breaches import Breach, exceeds, percent, share
 from rules_engine.lake.codes import NULLS, PATTERN, RANGE, VALUES
+from rules_engine.lake.spark_types import quoted
 from rules_engine.lake.used import Used
 from rules_engine.model.columns import AS_OF, DAYS, NUMBERS, Column
 from rules_engine.model.frames import Frame, Lake
@@ -52,7 +53,7 @@ def measures(frame: Frame, data: DataFrame, columns: Sequence[Column], as_of: da
 def _of_column(frame: Frame, data: DataFrame, column: Column, as_of: date) -> Iterator[Measure]:
     from pyspark.sql import functions as F  # noqa: N812
 
-    value = data[f"`{column.name}`"]
+    value = data[quoted(column.name)]
     if column.nulls < 1:
         allowed = "none may be" if column.nulls == 0 else f"{percent(column.nulls)} may be"
         remedy = f"Mend the source, or allow it in the declaration: nulls = …, now {column.nulls:g}."
@@ -202,7 +203,7 @@ def _examples(data: DataFrame, broken: Mapping[int, Measure]) -> dict[int, Any]:
     shown = {at: each for at, each in broken.items() if each.example}
     if not shown:
         return {}
-    least = [F.min(F.when(each.wrong, data[f"`{each.column.name}`"])) for each in shown.values()]
+    least = [F.min(F.when(each.wrong, data[quoted(each.column.name)])) for each in shown.values()]
     return dict(zip(shown, data.agg(*least).collect()[0], strict=True))
 
 

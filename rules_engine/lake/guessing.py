@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rules_engine.lake.json_records import Pairs, Written
+from rules_engine.lake.spark_types import struct
 
 LOOKED_AT = 10_000
 """Records of a file that a guess is made from."""
@@ -67,7 +68,7 @@ def _of_texts(values: Sequence[Any]) -> str:
 
 
 def _of_objects(values: Sequence[Any]) -> str:
-    return f"struct<{', '.join(f'{name}: {type_}' for name, type_ in columns_of_json(values).items())}>"
+    return struct(columns_of_json(values).items())
 
 
 def _of_lists(values: Sequence[Any]) -> str:

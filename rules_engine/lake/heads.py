@@ -104,11 +104,13 @@ def _orc(stream: BinaryIO, _: Frame) -> Found:
     from pyarrow import orc
 
     file = orc.ORCFile(stream)
-    columns = [
-        (each.name, OF_ZONE if getattr(each.type, "tz", None) else type_name(each.type, nanoseconds=True))
-        for each in file.schema
-    ]
-    return Found(columns, proleptic=file.writer != OF_JAVA)
+    return Found([(each.name, _of_orc(each)) for each in file.schema], proleptic=file.writer != OF_JAVA)
+
+
+def _of_orc(column: pa.Field) -> str | Unreadable:
+    if "`" in str(column):
+        return NO_NAME
+    return OF_ZONE if getattr(column.type, "tz", None) else type_name(column.type, nanoseconds=True)
 
 
 OF_JAVA = "ORC_JAVA"
@@ -116,6 +118,9 @@ OF_JAVA = "ORC_JAVA"
 
 OF_ZONE = Unreadable("a timestamp with local time zone", "timestamps without a zone, in UTC")
 """A type of ORC that Spark does not read."""
+
+NO_NAME = Unreadable("named with a back-tick (`)", "it by another name, or land Parquet")
+"""A name, or one of a field, that Spark cuts off at that sign in ORC."""
 
 
 def _csv(stream: BinaryIO, frame: Frame) -> Found:

@@ -15,8 +15,9 @@ from rules_engine.lake.data_files import DataFile, of_uri
 from rules_engine.lake.hadoop import opened
 from rules_engine.lake.json_faults import Found, as_text, by_text, told
 from rules_engine.lake.json_records import RecordCheck, total
+from rules_engine.lake.spark_types import quoted
 from rules_engine.lake.text_faults import not_read, value_fault
-from rules_engine.lake.text_values import quoted, value_of
+from rules_engine.lake.text_values import value_of
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:

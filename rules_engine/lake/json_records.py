@@ -13,10 +13,8 @@ import pyarrow as pa
 
 from rules_engine.lake import cells
 from rules_engine.lake.letters import LOST
+from rules_engine.lake.spark_types import NAMES
 from rules_engine.lake.text_faults import shape
-
-NAMES = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint"}
-"""Types that Spark calls otherwise in JSON than in SQL."""
 
 SEEN, BROKEN, LETTERS, UNKNOWN, TWICE, VALUE, TEXT, NUMBER = (
     "seen", "broken", "letters", "unknown", "twice", "value", "text", "number",

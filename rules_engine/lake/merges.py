@@ -9,6 +9,7 @@ from rules_engine.errors import Fault, did_you_mean
 from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import NULLS, SUBJECT_KEY, VALUES
 from rules_engine.lake.keys import joinable, key_faults
+from rules_engine.lake.spark_types import quoted
 from rules_engine.model.columns import OnBreach
 from rules_engine.model.frames import Lake
 
@@ -45,7 +46,7 @@ def breaches(lake: Lake, data: DataFrame) -> Iterator[Breach]:
 
     assert lake.merged
     frame = lake.frame(lake.merged.frame)
-    key, into = data[f"`{frame.key[0]}`"], data[f"`{lake.merged.into}`"]
+    key, into = data[quoted(frame.key[0])], data[quoted(lake.merged.into)]
     counted: Any = data.agg(F.count(F.lit(1)), F.count(F.when(into.isNull(), 1))).first()
     rows, unsaid = (int(each) for each in counted)
     survivors = data.select(into.alias("subject")).where("subject IS NOT NULL").distinct()
@@ -96,5 +97,5 @@ def with_survivors(stood: DataFrame, lake: Lake, frames: Mapping[str, DataFrame]
         return stood.withColumn("merged_into", F.lit(None))
     frame = lake.frame(lake.merged.frame)
     data = frames[frame.name]
-    merged = data.select(data[f"`{frame.key[0]}`"].alias("away"), data[f"`{lake.merged.into}`"].alias("merged_into"))
+    merged = data.select(data[quoted(frame.key[0])].alias("away"), data[quoted(lake.merged.into)].alias("merged_into"))
     return stood.join(merged, F.col("subject") == F.col("away"), "left").drop("away")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from rules_engine.lake.data_files import DataFile, bare
 from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.looking import heads
+from rules_engine.lake.spark_types import quoted, sql_type, types_of
 from rules_engine.lake.storage import Landed
 from rules_engine.lake.text_faults import FOUR_DIGITS, unread_packings
 from rules_engine.lake.text_values import literal
@@ -160,7 +162,7 @@ def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:
     found, faults = {}, []
     for column in frame.columns:
         try:
-            found[column.name] = str(parse(column.type).simpleString())
+            found[column.name] = sql_type(json.loads(parse(column.type).json()))
         except spark_errors():
             what = f"it is declared as '{column.type}', which is no type."
             remedy = "Write a type of Spark SQL, such as bigint, decimal(12,2), date or string."
@@ -213,7 +215,7 @@ def _table(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], version
         rows = tables.read(spark, frame, version)
     except spark_errors() as problem:
         raise RunRefused(tables.missing(spark, frame, str(problem)) or unread(frame, problem)) from problem
-    columns = {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+    columns = types_of(rows.schema.jsonValue())
     raise_all(RunRefused, _of_table(frame, wanted, columns, version))
     return rows
 
@@ -231,12 +233,11 @@ def _rows(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], place: L
     if frame.format in (Format.PARQUET, Format.ORC):
         rows = reader.format(frame.format.value).load(_literal(place.path))
         if folders:  # else Spark guesses what type a folder means
-            data = [f for f in rows.schema.fields if f.name not in folders]
-            ddl = [f"`{f.name}` {f.dataType.simpleString()}" for f in data] + [
-                f"`{name}` {wanted[name]}" for name in folders
-            ]
-            rows = reader.format(frame.format.value).schema(", ".join(ddl)).load(_literal(place.path))
-        return rows.select(*(f"`{name}`" for name in _order(list(wanted), rows.columns)))
+            types = {name: type_ for name, type_ in types_of(rows.schema.jsonValue()).items() if name not in folders}
+            types |= {name: wanted[name] for name in folders}
+            ddl = ", ".join(f"{quoted(name)} {type_}" for name, type_ in types.items())
+            rows = reader.format(frame.format.value).schema(ddl).load(_literal(place.path))
+        return rows.select(*map(quoted, _order(list(wanted), rows.columns)))
     return text_frame(spark, frame, wanted, place.path, place.files).rows()
 
 
@@ -274,7 +275,7 @@ def _left_out(frame: Frame, place: Landed, rows: DataFrame) -> Iterator[Fault]:
 
 def _differences(frame: Frame, wanted: Mapping[str, str], rows: DataFrame) -> list[Fault]:
     """Where Spark reads another type out of a file than its head seemed to say."""
-    own = {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+    own = types_of(rows.schema.jsonValue())
     return [
         Fault(
             f"Frame '{frame.name}'",

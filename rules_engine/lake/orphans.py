@@ -9,6 +9,7 @@ from rules_engine.errors import Fault
 from rules_engine.lake import uniqueness
 from rules_engine.lake.breaches import Breach, exceeds, percent, share
 from rules_engine.lake.codes import ORPHANS
+from rules_engine.lake.spark_types import quoted
 from rules_engine.lake.used import Used
 from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.masking import masked
@@ -37,8 +38,8 @@ def breaches(lake: Lake, frame: Frame, data: DataFrame, subjects: DataFrame, use
 
     if not _limited(lake, frame):
         return
-    key = data.select(data[f"`{frame.subject_key}`"].alias("key"))
-    known = subjects.select(subjects[f"`{lake.subject_key}`"].alias("known"))
+    key = data.select(data[quoted(frame.subject_key)].alias("key"))
+    known = subjects.select(subjects[quoted(lake.subject_key)].alias("known"))
     lost = key.join(known, F.col("key") == F.col("known"), "left_anti")
     counts = F.count(F.lit(1)).alias("orphans"), F.min("key").alias("example")
     found: Any = lost.agg(*counts, F.count_distinct("key").alias("keys")).first()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rules_engine.lake.spark_types import quoted
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame
 from rules_engine.model.masking import masked
@@ -69,7 +70,7 @@ def profile(frame: Frame, data: DataFrame) -> FrameProfile:
     from pyspark.sql import functions as F  # noqa: N812
 
     types = dict(data.dtypes)
-    asked = [part for at, name in enumerate(types) for part in _asked(data[f"`{name}`"], types[name], at)]
+    asked = [part for at, name in enumerate(types) for part in _asked(data[quoted(name)], types[name], at)]
     found: Any = data.agg(F.count(F.lit(1)).alias("rows"), *asked).first()
     few = [name for at, name in enumerate(types) if 0 < (found[f"distinct_{at}"] or 0) <= FEW]
     counts = _counts(data, few)
@@ -98,7 +99,7 @@ def _counts(data: DataFrame, few: Sequence[str]) -> dict[str, list[tuple[str, in
 
     if not few:
         return {}
-    each = [F.struct(F.lit(name).alias("name"), data[f"`{name}`"].cast("string").alias("value")) for name in few]
+    each = [F.struct(F.lit(name).alias("name"), data[quoted(name)].cast("string").alias("value")) for name in few]
     rows = data.select(F.explode(F.array(*each)).alias("it")).select("it.name", "it.value").where("value IS NOT NULL")
     found: dict[str, list[tuple[str, int]]] = {}
     for name, value, count in rows.groupBy("name", "value").count().collect():

@@ -15,6 +15,7 @@ from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY, SUBJECT_KEY
 from rules_engine.lake.keys import WHOLE, joinable, key_faults
 from rules_engine.lake.opening import is_of_file, opened, spark_errors, unread
 from rules_engine.lake.ready import ready_frames
+from rules_engine.lake.spark_types import quoted, types_of
 from rules_engine.lake.storage import Landed
 from rules_engine.model.frames import Lake
 from rules_engine.model.schemas import Schema
@@ -69,11 +70,7 @@ def reads_every_file(spark: SparkSession) -> None:
 
 def schema_of(lake: Lake, frames: Mapping[str, DataFrame]) -> Schema:
     """What rules may name, as the language reads it."""
-    types = {
-        name: {field.name: field.dataType.simpleString() for field in data.schema.fields}
-        for name, data in frames.items()
-    }
-    return Schema.of(lake, types)
+    return Schema.of(lake, {name: types_of(data.schema.jsonValue()) for name, data in frames.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +118,7 @@ def check_subjects(
                 DUPLICATES,
             )
         )
-    keys = subjects.selectExpr(f"`{lake.subject_key}` AS subject").where("subject IS NOT NULL")
+    keys = subjects.selectExpr(f"{quoted(lake.subject_key)} AS subject").where("subject IS NOT NULL")
     faults += key_faults(lake, keys)
     raise_all(RunRefused, faults)
     return Subjects(rows, complete)
@@ -142,7 +139,10 @@ def _count_keys(
 
 def _key_faults(lake: Lake, frames: Mapping[str, DataFrame]) -> Iterator[Fault]:
     """Key columns that are missing, or of another type than the subject's key."""
-    types = {name: {f.name.lower(): f.dataType.simpleString() for f in df.schema.fields} for name, df in frames.items()}
+    types = {
+        name: {c.lower(): type_ for c, type_ in types_of(data.schema.jsonValue()).items()}
+        for name, data in frames.items()
+    }
     wanted = types.get(lake.subject_frame.name, {}).get(lake.subject_key.lower())
     for frame in lake.frames:
         if frame.name not in types or not frame.subject_key:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.lake.codes import COLUMN, TYPE
 from rules_engine.lake.keys import joinable
+from rules_engine.lake.spark_types import quoted
 from rules_engine.model.frames import Lake
 from rules_engine.model.joint_holdings import PRIMARY, SECONDARY, JointHoldings
 
@@ -26,11 +27,11 @@ def ready_frames(lake: Lake, frames: Mapping[str, DataFrame]) -> dict[str, DataF
         return {}
     raise_all(RunRefused, _faults(lake, holdings, frames))
     source, session = lake.frame(holdings.frame), next(iter(frames.values())).sparkSession
-    type_ = f"`{holdings.product_type}`" if holdings.product_type else "CAST(NULL AS STRING)"
+    type_ = quoted(holdings.product_type) if holdings.product_type else "CAST(NULL AS STRING)"
     if holdings.look_up[0]:
         type_ = _looked_up(lake, *holdings.look_up)
-    parts = (f"`{source.subject_key}` AS holder", f"`{holdings.product}` AS product", f"{type_} AS type")
-    rows = session.sql(f"SELECT {', '.join(parts)}, `{holdings.role}` AS role FROM `{source.name}`")
+    parts = (f"{quoted(source.subject_key)} AS holder", f"{quoted(holdings.product)} AS product", f"{type_} AS type")
+    rows = session.sql(f"SELECT {', '.join(parts)}, {quoted(holdings.role)} AS role FROM `{source.name}`")
     return {holdings.name: _holders(holdings, rows, lake.subject_key)}
 
 
@@ -56,9 +57,9 @@ def _looked_up(lake: Lake, frame: str, column: str) -> str:
 
     A join would say the same, and Spark would take the rows to be as many as the products of both.
     """
-    key = lake.frame(frame).key[0]
-    listed = f"SELECT `{key}` AS k, min(`{column}`) AS t FROM `{frame}` WHERE `{key}` IS NOT NULL GROUP BY `{key}`"
-    return f"try_element_at((SELECT map_from_entries(collect_list(struct(k, t))) FROM ({listed})), `{key}`)"
+    key = quoted(lake.frame(frame).key[0])
+    listed = f"SELECT {key} AS k, min({quoted(column)}) AS t FROM `{frame}` WHERE {key} IS NOT NULL GROUP BY {key}"
+    return f"try_element_at((SELECT map_from_entries(collect_list(struct(k, t))) FROM ({listed})), {key})"
 
 
 def _holders(said: JointHoldings, rows: DataFrame, subject: str) -> DataFrame:

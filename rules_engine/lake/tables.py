@@ -14,6 +14,7 @@ from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake.codes import BROKEN, NOT_LANDED, PACKAGES
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.hadoop import exists, files_below, opened
+from rules_engine.lake.spark_types import quoted, types_of
 from rules_engine.model.frames import Format, Frame
 
 if TYPE_CHECKING:
@@ -147,12 +148,12 @@ def without_skipping(rows: DataFrame) -> DataFrame:
 
     NaN is more than every number. Conditions on what is made of a column are asked of its rows, and of no log.
     """
-    return rows.selectExpr(*(_asked_of_rows(field.name, field.dataType.simpleString()) for field in rows.schema.fields))
+    return rows.selectExpr(*(_asked_of_rows(name, type_) for name, type_ in types_of(rows.schema.jsonValue()).items()))
 
 
 def _asked_of_rows(name: str, type_: str) -> str:
     """A column that may hold floating numbers as an expression of the same values; another as it is."""
-    column = f"`{name.replace('`', '``')}`"
+    column = quoted(name)
     if type_ in ("double", "float"):
         return f"nanvl({column}, CAST('NaN' AS {type_})) AS {column}"
     floats = re.search(r"\b(double|float)\b", type_)

@@ -14,11 +14,6 @@ def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def quoted(name: str) -> str:
-    """A name as Spark SQL writes it."""
-    return "`" + name.replace("`", "``") + "`"
-
-
 def is_of_form(text: str, type_: str, options: Options) -> str:
     """
     Whether the text of a column, given as SQL, is a day or a moment in the form that is said: SQL that is never NULL.

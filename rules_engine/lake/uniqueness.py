@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from rules_engine.lake.keys import WHOLE
+from rules_engine.lake.spark_types import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -39,7 +40,7 @@ def key_rows(data: DataFrame, columns: Sequence[str], rows: int | None = None) -
     data = data.coalesce(1) if rows is not None and rows <= FEW else data
     if is_whole(data, columns):
         return whole_keys([(data, columns[0])])[0]
-    values = [data[f"`{column}`"] for column in columns]
+    values = [data[quoted(column)] for column in columns]
     groups = data.groupBy(F.when(_given(values), F.xxhash64(*values)).alias("group"))
     return _totals(groups.agg(F.count(F.lit(1)).alias("rows")), F.count("group"))[0]
 
@@ -78,7 +79,7 @@ def neighbours(of: Sequence[tuple[DataFrame, str]]) -> DataFrame:
 
     parts: list[DataFrame] = []
     for at, (data, column) in enumerate(of):
-        number = data[f"`{column}`"].cast("bigint")
+        number = data[quoted(column)].cast("bigint")
         bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), number.bitwiseAND(F.lit(63)).cast("int"))
         known = F.coalesce(bit, F.lit(1).cast("bigint")) if at else bit
         parts.append(data.select(F.shiftright(number, 6).alias("group"), known.alias("bit"), F.lit(at).alias("frame")))
@@ -104,8 +105,8 @@ def repeated(data: DataFrame, columns: Sequence[str]) -> tuple[int, int, tuple[A
     """How many values stand in more than one row, in how many rows these are, and the least of them."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    names = [f"`{column}`" for column in columns]
-    several = data.dropna(subset=[*columns]).groupBy(*names).agg(F.count(F.lit(1)).alias("rows of it"))
+    names = [quoted(column) for column in columns]
+    several = data.dropna(subset=names).groupBy(*names).agg(F.count(F.lit(1)).alias("rows of it"))
     several = several.where("`rows of it` > 1")
     example = F.min(F.struct(*names))
     found = several.agg(F.count(F.lit(1)), F.coalesce(F.sum("rows of it"), F.lit(0)), example).first()

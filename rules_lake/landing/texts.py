@@ -16,6 +16,7 @@ from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.heads import EMPTY, MOST_CELLS, Found, Head, dialect, is_header, with_columns
 from rules_engine.lake.json_faults import as_text, by_text, told
 from rules_engine.lake.line_ends import end_of
+from rules_engine.lake.spark_types import NAMES
 from rules_engine.lake.text_faults import (
     Uneven,
     Wrong,
@@ -226,7 +227,7 @@ class _Kept:
         return raw
 
 
-_OF_JSON: Mapping[str, str] = {name: of_json for of_json, name in json_records.NAMES.items()}
+_OF_JSON: Mapping[str, str] = {name: of_json for of_json, name in NAMES.items()}
 
 
 def _meant(cell: str, null: str, empty: str | None) -> str | None:

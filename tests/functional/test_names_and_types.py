@@ -1,0 +1,106 @@
+"""Columns and fields of any name and any number are read as they are declared, and as their files have them (R-LAKE-1)."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import orc
+from pyspark.sql import SparkSession
+
+from rules_engine.errors import RunRefused
+from rules_engine.lake import declaration
+from rules_engine.spark.evaluator import SparkEvaluator
+
+AS_OF = date(2026, 6, 5)
+MANY = {f"f{at}": at for at in range(30)}
+MANY_BIGINTS = f"struct<{','.join(f'{name}:bigint' for name in MANY)}>"
+NAMES: dict[str, tuple[str, str, Any, str]] = {
+    "more fields than Spark shows": ("held", MANY_BIGINTS, MANY, "held.f29"),
+    "a field that SQL reads in quotes": ("held", "struct<`a-b`:bigint>", {"a-b": 29}, "held.`a-b`"),
+    "and one within a list": ("held", "array<struct<`a b`:bigint>>", [{"a b": 29}], "held[0].`a b`"),
+    "and one with a quote of SQL": ("held", "struct<`a``b`:bigint>", {"a`b": 29}, "held.`a``b`"),
+    "a column with a quote of SQL": ("a`b", "bigint", 29, "`a``b`"),
+    "a column with a point": ("a.b", "bigint", 29, "`a.b`"),
+}
+
+
+@pytest.mark.parametrize("folder", ["", "n=1/"], ids=["", "in a folder"])
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [(name, each) for name in NAMES for each in ("parquet", "orc", "json") if each != "orc" or "of SQL" not in name],
+)
+def test_a_name_is_read_whatever_it_is(
+    spark: SparkSession, tmp_path: Path, name: str, format_: str, folder: str
+) -> None:
+    """Declared as the files have it: a struct was cut off at 25 fields, and a quote of SQL ended a name."""
+    column, type_, value, asked = NAMES[name]
+    path = tmp_path / f"customers/{folder}a.{format_}"
+    path.parent.mkdir(parents=True)
+    _write(path, {"id": 1, column: value})
+    more = ', n = "int"' if folder else ""
+    evaluator = _evaluator(spark, tmp_path, format_, f"{json.dumps(column)} = {json.dumps(type_)}{more}")
+    evaluator.check_lake(AS_OF)
+    assert evaluator.spark.sql(f"SELECT {asked} FROM customers").collect() == [(29,)]
+    assert evaluator.schema(AS_OF).columns["customers"][column] == type_
+
+
+@pytest.mark.parametrize("column", ["a`b", "held"])
+def test_a_name_that_spark_cuts_off_in_orc_is_named(spark: SparkSession, tmp_path: Path, column: str) -> None:
+    """Of a column or of a field: where the file is sound, landing it again helps nobody."""
+    (tmp_path / "customers").mkdir()
+    value, type_ = (29, "bigint") if column == "a`b" else ({"a`b": 29}, "struct<`a``b`:bigint>")
+    _write(tmp_path / "customers/a.orc", {"id": 1, column: value})
+    says = (
+        f"its column '{column}' is named with a back-tick (`) in a.orc, which Spark does not read. Write it by another"
+    )
+    with pytest.raises(RunRefused, match=re.escape(says)):
+        _evaluator(spark, tmp_path, "orc", f'"{column}" = "{type_}"').check_lake(AS_OF)
+
+
+def test_what_is_expected_of_a_column_is_asked_whatever_its_name(spark: SparkSession, tmp_path: Path) -> None:
+    """Nulls, values and keys, of a subject's key and of orphans too."""
+    for frame in ("customers", "held"):
+        (tmp_path / frame).mkdir()
+        pq.write_table(pa.table({"a`b": ["x", "y"]}), tmp_path / frame / "a.parquet")
+    text = """
+        subject = "customers"
+        [frames.customers]
+        path = "customers"
+        subject_key = "a`b"
+        columns = { "a`b" = "string" }
+        [frames.held]
+        path = "held"
+        subject_key = "a`b"
+        key = ["a`b"]
+        orphans = 0.0
+        columns = { "a`b" = { type = "string", nulls = 0.0, unique = true, values = ["x", "y"] } }
+    """
+    assert SparkEvaluator(spark, declaration.parse(text, str(tmp_path))).check_lake(AS_OF).subjects == 2
+
+
+def _write(path: Path, row: dict[str, Any]) -> None:
+    if path.suffix == ".json":
+        path.write_text(json.dumps(row))
+    elif path.suffix == ".orc":
+        orc.write_table(pa.Table.from_pylist([row]), path)
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), path)
+
+
+def _evaluator(spark: SparkSession, folder: Path, format_: str, columns: str) -> SparkEvaluator:
+    text = f"""
+        subject = "customers"
+        [frames.customers]
+        path = "customers"
+        format = "{format_}"
+        subject_key = "id"
+        columns = {{ id = "bigint", {columns} }}
+    """
+    return SparkEvaluator(spark, declaration.parse(text, str(folder)))
