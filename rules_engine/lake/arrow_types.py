@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -92,6 +94,20 @@ def _nested(type_: pa.DataType, *, nanoseconds: bool) -> str | Unreadable | None
         parts = [type_name(each, nanoseconds=nanoseconds) for each in (type_.key_type, type_.item_type)]
         return _first_unreadable(parts) or f"map<{','.join(map(str, parts))}>"
     return f"array<{of[0]}>" if _is_list(type_) else None
+
+
+def with_words(type_: pa.DataType, leaves: Iterator[Any]) -> pa.DataType:
+    """A type of Parquet with texts where it has ENUM, which to Arrow are bytes; ``leaves`` begin with its own."""
+    if isinstance(type_, pa.BaseExtensionType):
+        with_words(type_.storage_type, leaves)
+        return type_
+    if pa.types.is_struct(type_):
+        return pa.struct([field.with_type(with_words(field.type, leaves)) for field in type_.fields])
+    if pa.types.is_map(type_):
+        return pa.map_(*(with_words(each, leaves) for each in (type_.key_type, type_.item_type)))
+    if _is_list(type_):
+        return pa.list_(with_words(type_.value_type, leaves))
+    return pa.string() if next(leaves).logical_type.type == "ENUM" else type_
 
 
 def _is_list(type_: pa.DataType) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from rules_engine.lake import first_bytes, parquet_feet
-from rules_engine.lake.arrow_types import Unreadable, type_name
+from rules_engine.lake.arrow_types import Unreadable, type_name, with_words
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.letters import LOST, MARK
 from rules_engine.model.frames import Format, Frame
@@ -82,9 +82,9 @@ def _parquet(stream: BinaryIO, frame: Frame) -> Found:
     old = {leaf.path.split(".")[0] for leaf in leaves if leaf.physical_type == "INT96"}
     pages, schema = _unread_pages(metadata), metadata.schema.to_arrow_schema()
     counted = [c.name.lower() for c in frame.columns if c.nulls < 1 or c.ranged]
-    columns = [
-        (each.name, pages.get(each.name) or type_name(each.type, nanoseconds=each.name in old)) for each in schema
-    ]
+    below = iter(leaves)
+    types = [(each.name, with_words(each.type, below)) for each in schema]
+    columns = [(name, pages.get(name) or type_name(type_, nanoseconds=name in old)) for name, type_ in types]
     return Found(columns, parquet_feet.summary(metadata, counted))
 
 

@@ -85,6 +85,37 @@ def test_what_is_expected_of_a_column_is_asked_whatever_its_name(spark: SparkSes
     assert SparkEvaluator(spark, declaration.parse(text, str(tmp_path))).check_lake(AS_OF).subjects == 2
 
 
+@pytest.mark.parametrize(
+    ("written", "type_"),
+    [
+        ("required binary held (ENUM);", "string"),
+        ("required group held { required binary x (ENUM); }", "struct<x:string>"),
+    ],
+    ids=["a column", "a field"],
+)
+def test_a_word_of_a_list_in_parquet_is_a_text(spark: SparkSession, tmp_path: Path, written: str, type_: str) -> None:
+    """As writers of Avro have an ENUM: Spark reads a text, and Arrow bytes."""
+    (tmp_path / "customers").mkdir()
+    _write_words(spark, tmp_path / "customers/a.parquet", f"message m {{ required int64 id; {written} }}")
+    evaluator = _evaluator(spark, tmp_path, "parquet", f'held = "{type_}"')
+    evaluator.check_lake(AS_OF)
+    field = "held.x" if "<" in type_ else "held"
+    assert evaluator.spark.sql(f"SELECT {field} FROM customers").collect() == [("GOLD",)]
+
+
+def _write_words(spark: SparkSession, path: Path, schema: str) -> None:
+    """A row of an ENUM, which no Python writes."""
+    jvm: Any = spark._jvm
+    type_ = jvm.org.apache.parquet.schema.MessageTypeParser.parseMessageType(schema)
+    row = jvm.org.apache.parquet.example.data.simple.SimpleGroup(type_)
+    row.add("id", 2**40)  # a long of Java
+    (row.addGroup("held") if "group" in schema else row).add("x" if "group" in schema else "held", "GOLD")
+    to = getattr(jvm, "org.apache.hadoop.fs.Path")(str(path))
+    writer = jvm.org.apache.parquet.hadoop.example.ExampleParquetWriter.builder(to).withType(type_).build()
+    writer.write(row)
+    writer.close()
+
+
 def _write(path: Path, row: dict[str, Any]) -> None:
     if path.suffix == ".json":
         path.write_text(json.dumps(row))
