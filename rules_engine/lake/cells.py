@@ -93,7 +93,7 @@ def json_number(type_: str) -> Read:
         read = reader(type_, {})
         assert read is not None
         return read
-    return lambda text: _exactly(text, *_digits_of(type_))
+    return lambda text: _exactly(text, *digits_of(type_))
 
 
 def _plain(options: Options) -> Callable[[str], str]:
@@ -126,7 +126,8 @@ def _whole(type_: str, options: Options) -> Read:
     return read
 
 
-def _digits_of(type_: str) -> tuple[int, int]:
+def digits_of(type_: str) -> tuple[int, int]:
+    """The digits of a decimal, and those of its fraction."""
     precision, _, scale = type_.rstrip(")").partition("(")[2].partition(",")
     return int(precision or 10), int(scale or 0)
 
@@ -135,7 +136,7 @@ def _decimal(type_: str, options: Options) -> Read:
     mark = re.escape(options.get("decimal", "."))
     digits = _grouped(options, "[0-9]+")
     written = re.compile(rf"[+-]?(?:{digits}(?:{mark}[0-9]*)?|{mark}[0-9]+|0[eE]-?[0-9]+)")
-    plain, (precision, scale) = _plain(options), _digits_of(type_)
+    plain, (precision, scale) = _plain(options), digits_of(type_)
 
     def read(text: str) -> Decimal:
         if not written.fullmatch(text):

@@ -20,6 +20,8 @@ WIDE = ("M", "d", "H")
 """Parts of one digit or two: what follows one must not be a digit."""
 TOKEN = re.compile(r"([A-Za-z])\1*|'(?:[^']|'')*'|[^A-Za-z']")
 RESERVED = "[]{}#"
+DIGITS = re.compile("yyyy|uuuu|MM?|dd?|HH?|mm?|ss?|S+")
+"""Parts that are written in digits."""
 
 
 def read_by(form: str) -> Callable[[str], datetime] | None:
@@ -45,11 +47,23 @@ def read_by(form: str) -> Callable[[str], datetime] | None:
     return read
 
 
+def is_written(form: str, text: str) -> bool:
+    """Whether a text has digits and signs where a form has them, whether or not there is such a day."""
+    tokens = [match[0] for match in TOKEN.finditer(form)]
+    if any(token.isalpha() and not DIGITS.fullmatch(token) for token in tokens):
+        return False
+    parts = (f"[0-9]{{{len(token)},{max(len(token), 2)}}}" if token.isalpha() else _literal(token) for token in tokens)
+    return re.fullmatch("".join(parts), text) is not None
+
+
 def _patterns(tokens: list[str]) -> Iterator[str]:
     for token in tokens:
         if token in PARTS:
             yield PARTS[token]
-        elif token.startswith("'"):
-            yield re.escape(token[1:-1].replace("''", "'") or "'")
         else:
-            yield re.escape(token)
+            yield _literal(token)
+
+
+def _literal(token: str) -> str:
+    """A part of a form that stands for itself, as a pattern."""
+    return re.escape(token[1:-1].replace("''", "'") or "'") if token.startswith("'") else re.escape(token)

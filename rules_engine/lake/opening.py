@@ -17,9 +17,10 @@ from rules_engine.lake.data_files import DataFile, bare
 from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.looking import heads
+from rules_engine.lake.remedies import FOUR_DIGITS
 from rules_engine.lake.spark_types import quoted, sql_type, types_of
 from rules_engine.lake.storage import Landed
-from rules_engine.lake.text_faults import FOUR_DIGITS, unread_packings
+from rules_engine.lake.text_faults import unread_packings
 from rules_engine.lake.text_values import literal
 from rules_engine.model.frames import Format, Frame
 from rules_engine.model.summaries import Summary, of_parts

@@ -7,22 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rules_engine.errors import Fault
-from rules_engine.lake import codes, first_bytes
+from rules_engine.lake import cells, codes, first_bytes
+from rules_engine.lake.remedies import remedy
 from rules_engine.model.frames import Format, Frame
 
 LONGEST = 40
 """Characters of an example at most."""
 
-NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "double", "float")
-MEND = "Mend the source, or declare the column as string."
-MEND_NUMBER = "Mend the source, or declare a type that holds it, such as decimal(38,2)."
 OF_RECORDS = "Declare the type that its records have, such as boolean, array<int> or struct<x:int>, or mend the source."
-NO_DAY = "Mend the source: there is no such day or time."
-FOUR_DIGITS = "Land it with years of four digits, or declare it as string: 49 may be 1949 or 2049."
 NESTED = "…"
 """What stands for a value of JSON that is neither a text nor a number."""
-NO_VALUES = ("null", "na", "n/a", "#n/a", "nil", "none", "\\n", "-")
-"""Words that people write where there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,86 +66,7 @@ def value_fault(frame: Frame, name: str, type_: str, count: int, text: str, file
         what = f"its column '{name}' has {values} no {type_} as written, one in {place(file, line)}."
         return Fault(f"Frame '{frame.name}'", what, OF_RECORDS, codes.VALUE)
     what = f"its column '{name}' has {values} no {type_} as written, {looks}."
-    return Fault(f"Frame '{frame.name}'", what, _remedy(type_.partition("(")[0], type_, text, frame), codes.VALUE)
-
-
-def _remedy(family: str, type_: str, text: str, frame: Frame) -> str:
-    if frame.format is Format.CSV and text.lower() in NO_VALUES:
-        return f"Where it stands for no value, say options = {{ nullValue = '{text}' }}."
-    if family in NUMBERS:
-        return _of_number(family, type_, text, frame)
-    if family in ("date", "timestamp", "timestamp_ntz"):
-        return _of_moment(family, text, frame)
-    if family == "boolean":
-        return "Written are true and false; declare the column as string for others."
-    return MEND
-
-
-def _of_number(family: str, type_: str, text: str, frame: Frame) -> str:
-    if option := next(_marks(text.strip()), ""):
-        return f"Say how numbers are written: options = {{ {option} }}."
-    if text != text.strip():
-        return "Say options = { ignoreLeadingWhiteSpace = true, ignoreTrailingWhiteSpace = true }."
-    if family in NUMBERS[:4] and re.fullmatch(r"[+-]?0[0-9]+", text):
-        return "Declare it as string, or say options = { leadingZeros = true } where zeros are no part of it."
-    fraction = text.partition(frame.options.get("decimal", "."))[2]
-    if family == "decimal" and fraction.isdigit() and len(fraction) > int(type_.rstrip(")").rpartition(",")[2]):
-        return f"Declare as many digits as it has, such as decimal(38,{min(len(fraction), 37)}): none is rounded."
-    if family in NUMBERS[:4] and re.fullmatch(r"[+-]?[0-9]+\.[0-9]*", text):
-        return "Declare it as a decimal."
-    return MEND if frame.format is Format.CSV or "numbers" in frame.options else MEND_NUMBER
-
-
-def _marks(text: str) -> Iterator[str]:
-    """The options by which a number would be read."""
-    if re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}", text):
-        yield 'decimal = ",", grouping = "."'
-    found = re.fullmatch(r"[+-]?[0-9]{1,3}(([^0-9A-Za-z.+-])[0-9]{3})(\2[0-9]{3})*(([.,])[0-9]+)?", text)
-    if found and (found[5] or found[2] != ","):
-        yield f'decimal = "{found[5] or "."}", grouping = "{found[2]}"'
-    if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", text):
-        yield 'decimal = ","'
-
-
-def _of_moment(family: str, text: str, frame: Frame) -> str:
-    option = "dateFormat" if family == "date" else "timestampFormat"
-    day, rest = text[:10], text[10:]
-    if said := next(_of_iso(family, option, day, rest, frame), ""):
-        return said
-    for pattern, form in _FORMS:
-        if re.fullmatch(pattern, day):
-            more = _TIMES.get(re.sub(r"[0-9]", "9", rest), "")
-            if frame.options.get(option) == f"{form}{more}":
-                return NO_DAY
-            return f'Say how it is written, such as options = {{ {option} = "{form}{more}" }}.'
-    if re.fullmatch(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2}", text.partition(" ")[0]):
-        return FOUR_DIGITS
-    return f"Say how it is written by {option}, such as dd.MM.yyyy, or mend the source."
-
-
-def _of_iso(family: str, option: str, day: str, rest: str, frame: Frame) -> Iterator[str]:
-    """What to do with a day that is written as days are where nothing is said."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
-        return
-    if family == "date" and re.match(r"[ T][0-9]{2}:", rest):
-        yield "Declare it as timestamp: hours would be lost."
-    if family != "date" and not rest:
-        yield 'Declare it as date, or say options = { timestampFormat = "yyyy-MM-dd" }.'
-    if re.search(r"\.[0-9]{7,}", rest):
-        yield "Land it with at most six digits of a second: the others would be lost."
-    if family == "date" and not rest:
-        yield f"Leave the option {option} out." if option in frame.options else NO_DAY
-
-
-_FORMS = (
-    (r"[0-9]{2}\.[0-9]{2}\.[0-9]{4}", "dd.MM.yyyy"),
-    (r"(0[0-9]|1[0-2])/(1[3-9]|2[0-9]|3[01])/[0-9]{4}", "MM/dd/yyyy"),
-    (r"[0-9]{2}/[0-9]{2}/[0-9]{4}", "dd/MM/yyyy"),
-    (r"[0-9]{2}-[0-9]{2}-[0-9]{4}", "dd-MM-yyyy"),
-    (r"[0-9]{4}/[0-9]{2}/[0-9]{2}", "yyyy/MM/dd"),
-    (r"[0-9]{8}", "yyyyMMdd"),
-)
-_TIMES = {" 99:99": " HH:mm", " 99:99:99": " HH:mm:ss"}
+    return Fault(f"Frame '{frame.name}'", what, remedy(type_, text, frame), codes.VALUE)
 
 
 QUOTES = 'Written is "" for a quote within quotes; say options = { escape = "\\\\" } where it is \\".'
@@ -271,7 +186,7 @@ def json_fault(frame: Frame, kind: str, name: str, type_: str, count: int, file:
         "number": (
             f"its column '{name}' has numbers, {count:,} of them, one in {at}; it is declared as {type_}.",
             "Land all of them in quotes, or leave out the option numbers where none is."
-            if type_.partition("(")[0] in NUMBERS
+            if cells.family(type_) in cells.NUMBERS
             else "Declare it as a number, or land it in quotes: as a text 1.10 would come back as 1.1.",
             codes.VALUE,
         ),
