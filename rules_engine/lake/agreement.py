@@ -63,7 +63,8 @@ def _of_head(frame: Frame, wanted: Mapping[str, str], whole: Sequence[Head], hea
     of_folders = {name.lower() for name, _ in head.folders}
     in_files = {name: type_ for name, type_ in wanted.items() if name.lower() not in of_folders}
     if frame.format is Format.CSV:
-        yield from _header(frame, list(in_files), head)
+        found = [name for name in head.columns if name.lower() not in of_folders]
+        yield from _header(frame, list(in_files), found)
     elif frame.format in (Format.PARQUET, Format.ORC):
         yield from _declared(frame, in_files, head)
         yield from _others(in_files, whole[0], head)
@@ -165,9 +166,8 @@ def _nearest(name: str, others: Sequence[str]) -> str:
     return f" {hint}" if hint else ""
 
 
-def _header(frame: Frame, wanted: Sequence[str], head: Head) -> Iterator[Said]:
+def _header(frame: Frame, wanted: Sequence[str], found: Sequence[str]) -> Iterator[Said]:
     """Text files have the declared columns, all of them, in their order."""
-    found = list(head.columns)
     if frame.options.get("header", "true").lower() == "false":
         return
     if other := _no_header(wanted, found):
@@ -181,7 +181,7 @@ def _header(frame: Frame, wanted: Sequence[str], head: Head) -> Iterator[Said]:
     for name in more:
         if name.lower() not in taken:
             yield undeclared(name, lost)
-    if not lost and not more and found != list(wanted):
+    if not lost and not more and list(found) != list(wanted):
         what = f"its {{file}} {{has}} the columns in another order: {', '.join(found)}."
         yield Said(what, f"Declared are {', '.join(wanted)}, and cells are told by their places.", codes.COLUMN)
 
@@ -243,9 +243,14 @@ def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head
         if other := [value for value in values if NOT_OF_SPARK.search(value)]:
             what = f"its folder {name}={min(other)} is written as a URL is, which Spark would read as other letters."
             yield Fault(which, what, "Name it by its letters themselves.", codes.ENCODING)
-        if any(name in head.columns for head in heads):
-            what = f"its column '{name}' stands in its files, and in the names of its folders."
-            yield Fault(which, what, "Keep one of the two.", codes.COLUMN)
+        if any(name.lower() in map(str.lower, head.columns) for head in heads):
+            yield in_both(frame, name)
+
+
+def in_both(frame: Frame, name: str) -> Fault:
+    """A column that files have, and the names of their folders say."""
+    what = f"its column '{name}' stands in its files, and in the names of its folders."
+    return Fault(f"Frame '{frame.name}'", what, "Keep one of the two.", codes.COLUMN)
 
 
 def _says(value: str, type_: str) -> bool:

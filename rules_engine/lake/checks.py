@@ -13,8 +13,8 @@ from rules_engine.lake.breaches import Breach, share
 from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.data_files import bare
 from rules_engine.lake.freshness import age_faults
-from rules_engine.lake.opening import file_named, is_of_file, spark_errors, unread
 from rules_engine.lake.reading import Subjects, check_subjects
+from rules_engine.lake.unread import file_named, is_of_file, spark_errors, unread
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
 from rules_engine.model.frames import Frame, Lake

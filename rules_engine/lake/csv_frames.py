@@ -16,19 +16,16 @@ from rules_engine.lake.text_faults import (
     ends_fault,
     header_again,
     lost_letters,
-    not_read,
     record_fault,
     value_fault,
     within_fault,
 )
 from rules_engine.lake.text_values import literal, value_of
+from rules_engine.lake.unread import not_read, spark_errors
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-BROKEN_OFF = "_record"
-"""The column that holds a record which is not of as many cells as the others."""
 
 PASSED_ON = (
     "header", "sep", "quote", "escape", "nullValue", "comment", "lineSep", "multiLine",
@@ -53,14 +50,11 @@ class CsvFrame:
 
     def faults(self) -> Iterator[Fault]:
         """Everything that would not come back as it was written: one pass, and a look for the lines."""
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
-
         texts = {name: text_pass.Text(self._text(name), type_) for name, type_ in self._in_files.items()}
         try:
             found = text_pass.wrong(self._cells("PERMISSIVE"), texts, self.frame.options, self._marks())
-        except (PySparkException, Py4JError):
-            yield from self._where_it_breaks()
+        except spark_errors() as problem:
+            yield from self._where_it_breaks(problem)
             return
         if {text_pass.CUT, text_pass.ENDS} & found.keys() and (ends := list(self._mixed_ends())):
             yield from ends
@@ -74,7 +68,7 @@ class CsvFrame:
 
     def _marks(self) -> dict[str, str]:
         """What records are counted by, beside what their cells hold."""
-        marks, names = {text_pass.CUT: f"`{BROKEN_OFF}` IS NOT NULL"}, list(self._in_files)
+        marks, names = {text_pass.CUT: f"{quoted(text_pass.BROKEN_OFF)} IS NOT NULL"}, list(self._in_files)
         said = self.frame.options
         if names and said.get("multiLine", "true").lower() == "true" and "lineSep" not in said:
             first, last = quoted(names[0]), quoted(names[-1])
@@ -110,8 +104,8 @@ class CsvFrame:
                 lines = ((each, scanning.end_within(self.spark, frame, each)) for each in self.files)
                 yield from (within_fault(frame, each.name, line) for each, line in lines if line)
             elif name == text_pass.LETTERS:
-                if line := scanning.first_lost(self.spark, frame, file):
-                    yield lost_letters(frame, file.name, line)
+                line, cut = scanning.first_lost(self.spark, frame, file)
+                yield from [lost_letters(frame, file.name, line, cut=cut)] if line else []
             else:
                 line = scanning.line_of(self.spark, frame, file, places[name], wrong.text)
                 yield value_fault(frame, name, self.wanted[name], wrong.count, wrong.text, file.name, line)
@@ -124,10 +118,10 @@ class CsvFrame:
                 for told in scanning.uneven(self.spark, self.frame, file, cells):
                     yield record_fault(self.frame, file.name, 1, [told], cells)
 
-    def _where_it_breaks(self) -> Iterator[Fault]:
+    def _where_it_breaks(self, problem: Exception) -> Iterator[Fault]:
         """What is wrong in each file where cells cannot be parted: looked for, for Spark does not say it."""
         found = [fault for file in self.files if (fault := self._break_of(file))]
-        yield from found or [next(self._mixed_ends(), not_read(self.frame))]
+        yield from found or [next(self._mixed_ends(), None) or not_read(self.frame, problem)]
 
     def _break_of(self, file: DataFile) -> Fault | None:
         if fault := scanning.misnamed(self.spark, self.frame, file):
@@ -150,10 +144,9 @@ class CsvFrame:
         said = {name: value for name, value in self.frame.options.items() if name in PASSED_ON}
         options = {"header": "true", "escape": said.get("quote", '"'), "multiLine": "true"} | said
         options |= {"encoding": letters.of_spark(self._encoding), "mode": mode, "enforceSchema": "false"}
-        options["unescapedQuoteHandling"] = "RAISE_ERROR"
+        options |= {"unescapedQuoteHandling": "RAISE_ERROR", "columnNameOfCorruptRecord": text_pass.BROKEN_OFF}
         if mode == "PERMISSIVE":
-            options["columnNameOfCorruptRecord"] = BROKEN_OFF
-            types[BROKEN_OFF] = "string"
+            types[text_pass.BROKEN_OFF] = "string"
         schema = ", ".join(f"{quoted(name)} {type_}" for name, type_ in types.items())
         return self.spark.read.schema(schema).options(**options).csv(self.path)
 

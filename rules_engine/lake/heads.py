@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import csv
 import gzip
 import io
@@ -125,11 +126,15 @@ NO_NAME = Unreadable("named with a back-tick (`)", "it by another name, or land 
 
 def _csv(stream: BinaryIO, frame: Frame) -> Found:
     """The header; nothing where the first line is a record."""
-    if frame.options.get("header", "true").lower() == "false":
-        return Found([])
     found = first_bytes.kind(first_of(stream))
-    lines = Records(lines_of(stream, frame, errors="replace"), frame)
-    names = next(filter(None, lines), [])
+    lines = lines_of(stream, frame, errors="replace")
+    try:
+        if frame.options.get("header", "true").lower() == "false":
+            lines.readline()
+            return Found([])
+        names = next(filter(None, Records(lines, frame)), [])
+    except UnicodeError as problem:
+        raise UnicodeError(found) from problem
     if not names:
         raise EOFError("there is no line in it")
     if any(each in "".join(names) for each in (LOST, MARK, "\0")):
@@ -250,13 +255,18 @@ def dialect(frame: Frame) -> dict[str, Any]:
     }
 
 
-def lost_in(lines: Iterable[bytes], encoding: str) -> int:
-    """The first of lines whose bytes are no letters of an encoding; 0 where all of them are."""
-    if encoding.upper().startswith(("UTF-16", "UTF-32")):
-        return 1
-    for line, raw in enumerate(lines, 1):
-        try:
-            raw.decode(encoding)
-        except UnicodeDecodeError:
-            return line
-    return 0
+def lost_in(blocks: Iterable[bytes], encoding: str) -> tuple[int, bool]:
+    """
+    The first line whose bytes are no letters of an encoding, 0 where all of them are.
+
+    And whether that is the end of all, which is cut off within a letter.
+    """
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    try:
+        for block in blocks:
+            line += decoder.decode(block).count("\n")
+    except UnicodeDecodeError as problem:
+        return line + problem.object[: problem.start].decode(problem.encoding, "replace").count("\n"), False
+    except UnicodeError:
+        return line, False
+    return (line, True) if decoder.getstate()[0] else (0, False)

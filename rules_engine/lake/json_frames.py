@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault
 from rules_engine.lake import cells, json_records, scanning, text_pass
-from rules_engine.lake.agreement import not_encoded
+from rules_engine.lake.agreement import in_both, not_encoded
 from rules_engine.lake.data_files import DataFile, of_uri
 from rules_engine.lake.hadoop import opened
 from rules_engine.lake.json_faults import Found, as_text, by_text, told
 from rules_engine.lake.json_records import RecordCheck, total
 from rules_engine.lake.spark_types import quoted
-from rules_engine.lake.text_faults import not_read, value_fault
+from rules_engine.lake.text_faults import value_fault
 from rules_engine.lake.text_values import value_of
+from rules_engine.lake.unread import not_read, spark_errors
 from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
@@ -44,14 +45,17 @@ class JsonFrame:
 
     def faults(self) -> Iterator[Fault]:
         """Everything that would not come back as it was written: one pass over tokens, and one over formatted texts."""
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
-
         try:
             found = total(self._found())
-        except (PySparkException, Py4JError):
-            yield from [fault for file in self.files if (fault := self._break_of(file))] or [not_read(self.frame)]
+        except spark_errors() as problem:
+            yield from [fault for file in self.files if (fault := self._break_of(file))] or [
+                not_read(self.frame, problem)
+            ]
             return
+        for kind, name in found:
+            if kind == json_records.UNKNOWN and name.lower() in map(str.lower, self.folders):
+                yield in_both(self.frame, name)
+        found = {key: files for key, files in found.items() if key[1].lower() not in map(str.lower, self.folders)}
         others = dict(self._others(found))
         yield from others.values()
         found = {key: rest for key, files in found.items() if (rest := {u: files[u] for u in files if u not in others})}
@@ -85,8 +89,7 @@ class JsonFrame:
 
     def _found(self) -> list[object]:
         """What tasks find in the lines; a file that is one text is one line."""
-        whole = self.frame.options.get("multiLine", "false").lower() == "true"
-        reader = self.spark.read.text(self.path, wholetext=whole, lineSep=self.frame.options.get("lineSep"))
+        reader = self.spark.read.text(self.path, wholetext=self._whole, lineSep=self.frame.options.get("lineSep"))
         lines = reader.selectExpr("value", "_metadata.file_path AS file")
         return list(lines.mapInArrow(self._check, json_records.FOUND).collect())
 
@@ -94,7 +97,13 @@ class JsonFrame:
     def _check(self) -> RecordCheck:
         parse = getattr(self.spark._jvm, "org.apache.spark.sql.types.DataType").fromDDL
         types = {name: json.loads(parse(type_).json()) for name, type_ in self._in_files.items()}
-        return RecordCheck(types, frozenset(by_text(self._in_files, self.frame.options)), self.frame.options)
+        texts = frozenset(by_text(self._in_files, self.frame.options))
+        return RecordCheck(types, texts, self.frame.options, self._whole)
+
+    @property
+    def _whole(self) -> bool:
+        """Whether a file is one text."""
+        return self.frame.options.get("multiLine", "false").lower() == "true"
 
     def _line(self, uri: str, kind: str, name: str) -> int:
         file = self._file(uri)
@@ -122,8 +131,11 @@ class JsonFrame:
 
     def _read(self, types: Mapping[str, str], mode: str) -> DataFrame:
         said = {name: value for name, value in self.frame.options.items() if name in ("multiLine", "lineSep")}
+        said |= {"columnNameOfCorruptRecord": text_pass.BROKEN_OFF, "mode": mode}
+        if not self._whole:  # else Java's reader, told of it, takes the mark at a file's beginning for a letter
+            said["encoding"] = "UTF-8"
         schema = ", ".join(f"{quoted(name)} {type_}" for name, type_ in types.items())
-        return self.spark.read.schema(schema).options(**said, mode=mode, encoding="UTF-8").json(self.path)
+        return self.spark.read.schema(schema).options(**said).json(self.path)
 
     def _value(self, name: str) -> str:
         if name not in self._as_text:

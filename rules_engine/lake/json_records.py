@@ -55,12 +55,14 @@ class RecordCheck:
     What the values of declared columns must be.
 
     ``types`` are Spark's types as JSON has them. Columns of ``texts`` are texts whatever they mean, and written as
-    ``options`` say; forms that Java alone reads are looked at elsewhere.
+    ``options`` say; forms that Java alone reads are looked at elsewhere. Where a line is a ``whole`` file it may begin
+    with a mark of its encoding, which Spark takes away from lines itself.
     """
 
     types: Mapping[str, Any]
     texts: frozenset[str] = field(default_factory=frozenset)
     options: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Count what is found in lines, by their files: the two columns of what is given."""
@@ -80,7 +82,7 @@ class RecordCheck:
     def findings(self, line: bytes) -> Iterator[Finding]:
         """What is found in a line: a record, records as a list, or nothing."""
         try:
-            text = line.decode("utf-8")
+            text = line.decode("utf-8-sig" if self.whole else "utf-8")
         except UnicodeDecodeError:
             yield LETTERS, "", ""
             return

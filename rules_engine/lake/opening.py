@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from rules_engine.errors import Fault, RunRefused, raise_all
-from rules_engine.lake import codes, letters, tables
+from rules_engine.lake import codes, tables
 from rules_engine.lake.agreement import head_faults
-from rules_engine.lake.cells import READ
 from rules_engine.lake.csv_frames import CsvFrame
 from rules_engine.lake.data_files import DataFile, bare
 from rules_engine.lake.heads import Head, folders_of
 from rules_engine.lake.json_frames import JsonFrame
 from rules_engine.lake.looking import heads
-from rules_engine.lake.remedies import FOUR_DIGITS
 from rules_engine.lake.spark_types import quoted, sql_type, types_of
 from rules_engine.lake.storage import Landed
 from rules_engine.lake.text_faults import unread_packings
-from rules_engine.lake.text_values import literal
+from rules_engine.lake.unread import spark_errors, unread
+from rules_engine.lake.unreadable import faults
 from rules_engine.model.frames import Format, Frame
 from rules_engine.model.summaries import Summary, of_parts
 
@@ -39,36 +38,6 @@ CLOCK = "-Duser.timezone=UTC"
 ZONE, NO_SHIFT = re.compile('id="([^"]+)"'), "offset=0,dstSavings=0,useDaylight=false,transitions=0"
 """What Java says of a zone: its name, and that its clock is and always was UTC's."""
 
-FORMS = ("dateFormat", "timestampFormat")
-"""Options that say how days and moments are written."""
-
-FILE = re.compile(r"[a-z0-9]+:/[^\s,)\]]+")
-CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+)(?:\.[A-Z0-9_]+)*\]")
-GONE = ("FileNotFoundException", "exceptions.NotFoundException: ", "PATH_NOT_FOUND", "FILE_NOT_EXIST")
-"""What Spark's errors say where a file is not there any more, Iceberg's among them."""
-DAMAGED = (
-    "CANNOT_READ_FILE_FOOTER", "is not a Parquet file", "Could not read footer", "CRC checksum verification failed",
-    "ChecksumException", "ParquetDecodingException", "Malformed", "corrupt", "Corrupt", "Decompression error",
-    "could not decompress", "Failed to decompress", "EOFException", "FAILED_TO_UNCOMPRESS", "ZstdException",
-    "Can not read value", "PARSING_ERROR", "PageHeader", "Problem opening stripe", "Bad compression data",
-    "InvalidProtocolBufferException",
-)  # fmt: skip
-"""What Spark's errors say where the bytes of a file are not what was written."""
-
-READERS = ("OrcColumnarBatchReader", "ParquetRecordReader", "org.apache.orc.impl.RecordReaderImpl")
-"""What stands in Java's stack where a file is read: Spark 3.5 has no words of its own where it is opened."""
-
-NEGATIVE = "nanos > 999999999 or < 0"
-"""What Java says of a fraction of a second that is below zero."""
-
-
-def spark_errors() -> tuple[type[Exception], ...]:
-    """What Spark raises where rows cannot be read."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    return PySparkException, Py4JError
-
 
 def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame, Summary | None]:
     """
@@ -82,7 +51,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame,
     wanted = declared_types(spark, frame)
     if place.version:
         return _table(spark, frame, wanted, place.version), None
-    raise_all(RunRefused, _unreadable_text(spark, frame, wanted))
+    raise_all(RunRefused, faults(spark, frame, wanted))
     if frame.format.is_text:
         raise_all(RunRefused, unread_packings(frame, (file.name for file in place.files)))
     found = heads(spark, frame, place.files)
@@ -93,46 +62,6 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame,
         raise RunRefused(unread(frame, problem)) from problem
     raise_all(RunRefused, [*_left_out(frame, place, rows), *_differences(frame, wanted, rows)])
     return rows, of_parts(head.summary for head in found)
-
-
-def _unreadable_text(spark: SparkSession, frame: Frame, wanted: Mapping[str, str]) -> list[Fault]:
-    """An encoding that nothing here reads; types that no cell can say."""
-    encoding, faults = frame.options.get("encoding", "UTF-8"), []
-    if frame.format.is_text and not letters.known(encoding):
-        what = f"its encoding '{encoding}' is none that is read here."
-        hint = "There are UTF-8, UTF-16, UTF-32, and those of one byte a letter, such as windows-1252 or ISO-8859-15."
-        faults.append(Fault(f"Frame '{frame.name}'", what, hint, codes.OPTION))
-    faults += _unreadable_forms(spark, frame)
-    for name, type_ in wanted.items() if frame.format is Format.JSON else ():
-        if re.search("map<(?!string)", type_):
-            what = f"its column '{name}' is declared as {type_}, and keys of JSON are texts."
-            faults.append(Fault(f"Frame '{frame.name}'", what, "Declare map<string,…>.", codes.UNREADABLE_TYPE))
-    for name, type_ in wanted.items() if frame.format is Format.CSV else ():
-        if type_.partition("(")[0] not in READ:
-            what = f"its column '{name}' is declared as {type_}, which no cell of CSV can say."
-            faults.append(Fault(f"Frame '{frame.name}'", what, "Declare it as string.", codes.UNREADABLE_TYPE))
-    return faults
-
-
-def _unreadable_forms(spark: SparkSession, frame: Frame) -> Iterator[Fault]:
-    """Forms of days and moments that nothing reads, or by which two moments would be one."""
-    for option, form in frame.options.items():
-        if option not in FORMS:
-            continue
-        what, remedy = f"its option {option} = '{form}' is no form of a day.", "Write one such as dd.MM.yyyy HH:mm:ss."
-        letters_of = re.sub("'[^']*'", "", form)
-        if re.search("(?<![yu])(yy|uu)(?![yu])", letters_of):
-            what = f"its option {option} = '{form}' has years of two digits, and not of which century."
-            yield Fault(f"Frame '{frame.name}'", what, FOUR_DIGITS, codes.OPTION)
-            continue
-        if re.search("[hK]", letters_of) and "a" not in form:
-            what = f"its option {option} = '{form}' has hours to twelve, and not of which half of the day."
-            yield Fault(f"Frame '{frame.name}'", what, "Write HH for hours to 24, or hh with a.", codes.OPTION)
-            continue
-        try:
-            spark.sql(f"SELECT try_to_timestamp('2024-06-01', {literal(form)})").collect()
-        except spark_errors():
-            yield Fault(f"Frame '{frame.name}'", what, remedy, codes.OPTION)
 
 
 def _of_clock(spark: SparkSession, frame: Frame, found: Sequence[Head]) -> Iterator[Fault]:
@@ -170,43 +99,6 @@ def declared_types(spark: SparkSession, frame: Frame) -> dict[str, str]:
             faults.append(Fault(f"Column '{frame.name}.{column.name}'", what, remedy, codes.TYPE))
     raise_all(RunRefused, faults)
     return found
-
-
-def is_of_file(problem: Exception) -> bool:
-    """Whether it is a file that cannot be read, by what Spark or a table's library says; else Spark is gone, say."""
-    words = ("while reading file", "FAILED_READ_FILE", *GONE, *DAMAGED, *READERS, NEGATIVE)
-    return any(word in str(problem) for word in words)
-
-
-def file_named(problem: Exception) -> str:
-    """The file that Spark's error names, without the scheme of its URI; empty where it names none."""
-    named = FILE.search(str(problem))
-    return bare(unquote(named[0]).rstrip(".")) if named else ""
-
-
-def unread(frame: Frame, problem: Exception) -> Fault:
-    """What Spark's error comes to, where rows of a frame cannot be read; it shows no value of any row."""
-    said, which, again = str(problem), f"Frame '{frame.name}'", f"Land {frame.path} again."
-    named = file_named(problem)
-    file = f"its file {named.rsplit('/', 1)[-1]}" if named else "a file of it"
-    if "AccessControlException" in said or "AccessDenied" in said or "Permission denied" in said:
-        return Fault(which, f"{file} may not be read by this login.", "Give it the right to read.", codes.BROKEN)
-    if any(word in said for word in GONE):
-        if frame.format.is_table:
-            what = f"{file} is gone, which the version that is read needs: it was vacuumed or expired, or is lost."
-            return Fault(which, what, "Read a version that is kept, or write the table again.", codes.BROKEN)
-        what = f"{file} is gone: it was removed or replaced while it was read."
-        return Fault(which, what, "Run again once the landing is over.", codes.BROKEN)
-    if any(word in said for word in DAMAGED):
-        what = f"{file} cannot be read as {frame.format}: cut off or altered since it was written."
-        return Fault(which, what, again, codes.BROKEN)
-    if NEGATIVE in said:
-        what = f"{file} has moments before 1970 with a fraction of a second, written in a way that Spark does not read."
-        return Fault(which, what, "Land it as Parquet: pyarrow writes such moments so in ORC.", codes.UNREADABLE_TYPE)
-    condition = CONDITION.search(said)
-    why = condition[1] if condition else type(problem).__name__
-    what = f"{file} cannot be read to its end: Spark says {why}."
-    return Fault(which, what, f"Land {frame.path} again, or read it by Spark alone to see more.", codes.BROKEN)
 
 
 def _table(spark: SparkSession, frame: Frame, wanted: Mapping[str, str], version: tables.Version) -> DataFrame:

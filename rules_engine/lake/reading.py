@@ -13,10 +13,11 @@ from rules_engine.errors import Fault, RunRefused, collected, did_you_mean, rais
 from rules_engine.lake import merges, uniqueness
 from rules_engine.lake.codes import DUPLICATES, EMPTY, NO_KEY, SUBJECT_KEY
 from rules_engine.lake.keys import WHOLE, joinable, key_faults
-from rules_engine.lake.opening import is_of_file, opened, spark_errors, unread
+from rules_engine.lake.opening import opened
 from rules_engine.lake.ready import ready_frames
 from rules_engine.lake.spark_types import quoted, types_of
 from rules_engine.lake.storage import Landed
+from rules_engine.lake.unread import is_of_file, spark_errors, unread
 from rules_engine.model.frames import Lake
 from rules_engine.model.schemas import Schema
 from rules_engine.model.summaries import Summary

@@ -110,8 +110,8 @@ def blank(spark: SparkSession, frame: Frame, file: DataFile) -> int:
         return line_ends.first_blank(lines_of(stream, frame), frame)
 
 
-def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> int:
-    """The first line of a file whose bytes are no letters of its encoding; 0 where all of them are."""
+def first_lost(spark: SparkSession, frame: Frame, file: DataFile) -> tuple[int, bool]:
+    """The first line of a file whose bytes are no letters of its encoding, 0 where all are; whether it is cut off."""
     with opened(spark, file) as stream:
         return lost_in(unpacked(stream), frame.options.get("encoding", "UTF-8"))
 

@@ -146,35 +146,36 @@ def header_again(frame: Frame, file: str, line: int) -> Fault:
     return Fault(f"Frame '{frame.name}'", what, remedy, codes.RECORD)
 
 
-def lost_letters(frame: Frame, file: str, line: int) -> Fault:
-    """Bytes that are no letters of the encoding."""
+def lost_letters(frame: Frame, file: str, line: int, *, cut: bool = False) -> Fault:
+    """Bytes that are no letters of the encoding, or only the first of those of a letter, where the file is cut off."""
+    if cut:
+        what = f"its file {file} is cut off within a letter (line {line:,})."
+        return Fault(f"Frame '{frame.name}'", what, f"Land {frame.path} again.", codes.BROKEN)
     encoding = frame.options.get("encoding", "UTF-8")
-    what = f"its file {file} has letters that are no {encoding} (line {line:,})."
-    return Fault(f"Frame '{frame.name}'", what, encoded(frame), codes.ENCODING)
+    what = f"its file {file} has letters that are no {encoding}{f' (line {line:,})' if line else ''}."
+    wide = line > 1 and encoding.upper().startswith(("UTF-16", "UTF-32"))  # as its first line is, for sure
+    return Fault(f"Frame '{frame.name}'", what, "Mend the source." if wide else encoded(frame), codes.ENCODING)
 
 
 def encoded(frame: Frame, kind: str = "") -> str:
     """What to do where letters are of another encoding, by the one that a file begins as."""
     if frame.format is Format.JSON:
         return "Land it in UTF-8, as JSON's standard has it."
-    said = frame.options.get("encoding", "UTF-8")
-    other = kind if kind.startswith("UTF") and kind != said.upper() else "windows-1252"
+    said = frame.options.get("encoding", "UTF-8").upper()
+    other = "UTF-8" if said.startswith(("UTF-16", "UTF-32")) else "windows-1252"
+    other = kind if kind.startswith("UTF") and kind != said else other
     return f'Say how it is written, such as options = {{ encoding = "{other}" }}, or land it in UTF-8.'
-
-
-def not_read(frame: Frame) -> Fault:
-    """Where Spark cannot read text files, and nothing of them says why."""
-    what = f"its files cannot be read as {frame.format} to their end."
-    return Fault(f"Frame '{frame.name}'", what, "See docs/lake.md for how cells and records are written.", codes.RECORD)
 
 
 def json_fault(frame: Frame, kind: str, name: str, type_: str, count: int, file: str, line: int) -> Fault:
     """What of JSON is neither a value of another form nor a column."""
     at = place(file, line)
+    array = "; say options = { multiLine = true } where a file is one array"
+    array = ", one object or one array a file" if frame.options.get("multiLine", "").lower() == "true" else array
     what, remedy, code = {
         "broken": (
             f"{count:,} lines are no JSON objects, one in {at}: cut off, or not one object a line.",
-            f"Land {frame.path} again; say options = {{ multiLine = true }} where a file is one array.",
+            f"Land {frame.path} again{array}.",
             codes.RECORD,
         ),
         "twice": (f"its key '{name}' stands twice in a record ({at}).", "Keep one of the two.", codes.RECORD),

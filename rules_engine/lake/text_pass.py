@@ -24,6 +24,9 @@ Names of no column, under which records are counted: cut off, with lost letters,
 another or within a text, a header, an end of a line within the last cell.
 """
 
+BROKEN_OFF = "\ue000 broken off"
+"""The column that holds a record which Spark cannot read: a name that no column has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -95,6 +95,19 @@ def option_faults(which: str, format_: str, options: Mapping[str, str]) -> Itera
         elif name in SIGNS and len(value.replace("\\t", "\t")) not in ((1,) if name == "sep" else (0, 1)):
             what = f"its option {name} = '{value}' is not one character."
             yield Fault(which, what, f"Say {known[name]}, as one character.", "LAKE-113")
+    yield from _together(which, format_, options)
+
+
+def _together(which: str, format_: str, options: Mapping[str, str]) -> Iterator[Fault]:
+    """Options of which one makes another impossible."""
     if options.get("decimal", ".") == options.get("grouping"):
         what = "its options decimal and grouping are the same character, so no number could be read."
         yield Fault(which, what, "Say which of the two the files have.", "LAKE-113")
+    encoding = options.get("encoding", "")
+    if re.match("u(tf)?[_-]?(16|32)", encoding.lower()) and options.get("multiLine", "").lower() == "false":
+        what = f"its options encoding = '{encoding}' and multiLine = 'false' do not go together: Spark finds no line."
+        yield Fault(which, what, "Leave multiLine out, or land it in UTF-8.", "LAKE-113")
+    lines, header = options.get("lineSep", "\n"), options.get("header", "true").lower()
+    if format_ == "csv" and header != "false" and lines not in ("\n", "\r\n", "\r"):
+        what = f"its option lineSep = '{lines}' is for records without a header alone: a header is read as a line."
+        yield Fault(which, what, "Land it with ends of lines, or without a header and say header = false.", "LAKE-113")

@@ -88,7 +88,7 @@ class Records:
         try:
             yield from read[kind]() if options.is_parted(self.frame) else self._lines_only()
         except UnicodeError as problem:
-            raise RunRefused(*self.faults, lost_letters(self.frame, self.name, self._first_lost())) from problem
+            raise RunRefused(*self.faults, self._lost()) from problem
         except (pa.ArrowException, EOFError, OSError) as problem:
             what = f"it cannot be read to its end as {kind}: it is broken, cut off or something else."
             raise self._refused(what, "Have it written again.") from problem
@@ -194,9 +194,10 @@ class Records:
         with self.place.reading(self.name) as raw:
             yield pa.CompressedInputStream(raw, packed) if packed else raw
 
-    def _first_lost(self) -> int:
+    def _lost(self) -> Fault:
         with self._unpacked() as stream:
-            return lost_in(io.BufferedReader(stream), self._encoding)
+            line, cut = lost_in(io.BufferedReader(stream), self._encoding)
+        return lost_letters(self.frame, self.name, line, cut=cut)
 
     def _lines(self) -> Iterator[str]:
         """The lines of a text with their ends, which the last one has too."""

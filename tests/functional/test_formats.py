@@ -15,9 +15,10 @@ from pyspark.sql import SparkSession
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.lake.codes import PACKAGES
-from rules_engine.lake.opening import is_of_file, opened, spark_errors, unread
+from rules_engine.lake.opening import opened
 from rules_engine.lake.storage import Landed, landed
 from rules_engine.lake.tables import Version, without_skipping
+from rules_engine.lake.unread import is_of_file, spark_errors, unread
 from rules_engine.model.frame_options import OPTIONS
 from rules_engine.model.frames import Format, Frame, Lake
 from rules_engine.spark.evaluator import SparkEvaluator

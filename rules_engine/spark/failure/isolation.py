@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import Fault, InvalidRule, RunInterrupted, RunRefused, raise_all
 from rules_engine.index.words import RuleBit
-from rules_engine.lake.opening import unread
+from rules_engine.lake.unread import unread
 from rules_engine.model.failing import Failure, HeldType, Limits, OnFailure
 from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import HitMatrix
