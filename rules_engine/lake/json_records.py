@@ -161,7 +161,7 @@ def _check(type_: Any) -> Callable[[Any], str]:
     if kind in cells.NUMBERS:
         return _number(cells.json_number(name))
     if kind in ("date", "timestamp", "timestamp_ntz"):
-        return _written(cells.reader(name, {}), VALUE)
+        return _written(cells.reader(name, {}), NUMBER)
     if kind == "boolean":
         return _truth
     return _written(cells.reader(name, {}), NUMBER) if kind in cells.READ else _anything

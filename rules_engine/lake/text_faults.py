@@ -188,7 +188,7 @@ def json_fault(frame: Frame, kind: str, name: str, type_: str, count: int, file:
             f"its column '{name}' has numbers, {count:,} of them, one in {at}; it is declared as {type_}.",
             "Land all of them in quotes, or leave out the option numbers where none is."
             if cells.family(type_) in cells.NUMBERS
-            else "Declare it as a number, or land it in quotes: as a text 1.10 would come back as 1.1.",
+            else "Declare it as a number, or land it in quotes: as it stands 1.10 would come back as 1.1.",
             codes.VALUE,
         ),
     }[kind]
