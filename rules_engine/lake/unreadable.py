@@ -28,7 +28,7 @@ def faults(spark: SparkSession, frame: Frame, wanted: Mapping[str, str]) -> list
         what = f"its encoding '{encoding}' is none that is read here."
         hint = "There are UTF-8, UTF-16, UTF-32, and those of one byte a letter, such as windows-1252 or ISO-8859-15."
         found.append(Fault(f"Frame '{frame.name}'", what, hint, codes.OPTION))
-    return [*found, *_forms(spark, frame), *_types(frame, wanted)]
+    return [*found, *_forms(spark, frame, wanted), *_types(frame, wanted)]
 
 
 def _types(frame: Frame, wanted: Mapping[str, str]) -> Iterator[Fault]:
@@ -38,6 +38,9 @@ def _types(frame: Frame, wanted: Mapping[str, str]) -> Iterator[Fault]:
         if re.search(r"\bchar\(|\bvarchar\(", type_):
             what = f"{what}, and Spark reads every text of files as a string."
             yield Fault(which, what, "Declare it as string.", codes.UNREADABLE_TYPE)
+        elif frame.format is Format.JSON and re.search(r"\bbinary\b", type_):
+            what = f"{what}, and texts of JSON are letters: one reader takes them as they are, another for base64."
+            yield Fault(which, what, "Declare it as string.", codes.UNREADABLE_TYPE)
         elif frame.format is Format.JSON and re.search("map<(?!string)", type_):
             what = f"{what}, and keys of JSON are texts."
             yield Fault(which, what, "Declare map<string,…>.", codes.UNREADABLE_TYPE)
@@ -46,26 +49,56 @@ def _types(frame: Frame, wanted: Mapping[str, str]) -> Iterator[Fault]:
             yield Fault(which, what, "Declare it as string.", codes.UNREADABLE_TYPE)
 
 
-def _forms(spark: SparkSession, frame: Frame) -> Iterator[Fault]:
-    """Forms of days and moments that nothing reads, or by which two moments would be one."""
+def _forms(spark: SparkSession, frame: Frame, wanted: Mapping[str, str]) -> Iterator[Fault]:
+    """Forms of days and moments that nothing reads, or by which two moments would be one, or another."""
     for option, form in frame.options.items():
         if option not in FORMS:
             continue
-        what, remedy = f"its option {option} = '{form}' is no form of a day.", "Write one such as dd.MM.yyyy HH:mm:ss."
-        letters_of = re.sub("'[^']*'", "", form)
-        if re.search("(?<![yu])(yy|uu)(?![yu])", letters_of):
-            what = f"its option {option} = '{form}' has years of two digits, and not of which century."
-            yield Fault(f"Frame '{frame.name}'", what, FOUR_DIGITS, codes.OPTION)
-            continue
-        if re.search("[hK]", letters_of) and "a" not in form:
-            what = f"its option {option} = '{form}' has hours to twelve, and not of which half of the day."
-            yield Fault(f"Frame '{frame.name}'", what, "Write HH for hours to 24, or hh with a.", codes.OPTION)
-            continue
-        if "S" * 7 in letters_of:
-            what = f"its option {option} = '{form}' has more than six digits of a second, and Spark keeps six."
-            yield Fault(f"Frame '{frame.name}'", what, "Land it with six of them.", codes.OPTION)
-            continue
-        try:
-            spark.sql(f"SELECT try_to_timestamp('2024-06-01', {literal(form)})").collect()
-        except spark_errors():
-            yield Fault(f"Frame '{frame.name}'", what, remedy, codes.OPTION)
+        said = re.sub("'[^']*'", "", form)
+        told = None if _is_read(spark, form) else ("is no form of a day", "Write one such as dd.MM.yyyy HH:mm:ss.")
+        told = told or next(((what, do) for pattern, what, do in _NOT_TOLD if re.search(pattern, said)), None)
+        if told is None and re.search("[XxOZ]", said) and _of_no_zone(option, wanted):
+            told = "has a zone, which a day and a timestamp_ntz have not", "Declare what it is of as timestamp."
+        if told is not None:
+            yield Fault(f"Frame '{frame.name}'", f"its option {option} = '{form}' {told[0]}.", told[1], codes.OPTION)
+
+
+_NOT_TOLD = (
+    ("(?<![yu])(yy|uu)(?![yu])", "has years of two digits, and not of which century", FOUR_DIGITS),
+    (
+        "(?<![yu])([yu]|[yu]{3}|[yu]{5,})(?![yu])",
+        "has years of any number of digits: 24 would be the year 24",
+        "Write yyyy, and land years of four digits.",
+    ),
+    (
+        "^(?!.*a).*[hK]",
+        "has hours to twelve, and not of which half of the day",
+        "Write HH for hours to 24, or hh with a.",
+    ),
+    ("S{7}", "has more than six digits of a second, and Spark keeps six", "Land it with six of them."),
+    (
+        "[zvV]",
+        "has names of zones: IST is the time of India, Israel and Ireland",
+        "Land an offset such as +02:00, and write XXX, or land moments in UTC.",
+    ),
+    (
+        "^(?!.*[yu])|^(?!.*D)(?!.*[ML].*d|.*d.*[ML])",
+        "says not of which year, month and day",
+        "Write all three; hours alone are a string.",
+    ),
+)
+"""What forms leave open, by their letters outside quotes: what is wrong, and what to do."""
+
+
+def _of_no_zone(option: str, wanted: Mapping[str, str]) -> bool:
+    """Whether an option is of columns whose values are of no zone."""
+    return option == "dateFormat" or "timestamp_ntz" in wanted.values()
+
+
+def _is_read(spark: SparkSession, form: str) -> bool:
+    """Whether Java reads a form."""
+    try:
+        spark.sql(f"SELECT try_to_timestamp('2024-06-01', {literal(form)})").collect()
+    except spark_errors():
+        return False
+    return True

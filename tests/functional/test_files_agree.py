@@ -111,6 +111,10 @@ PLACES: Mapping[str, tuple[str, bytes, str]] = {
     "a form in another language": ("z.csv", TEXT, "its option dateFormat = 'jj.MM.aaaa' is no form of a day."),
     "years of two digits": ("z.csv", TEXT, "has years of two digits, and not of which century. Land it with years"),
     "hours to twelve": ("z.csv", TEXT, "has hours to twelve, and not of which half of the day"),
+    "years of any number of digits": ("z.csv", TEXT, "has years of any number of digits: 24 would be the year 24"),
+    "names of zones": ("z.csv", TEXT, "has names of zones: IST is the time of India"),
+    "a zone of a day": ("z.csv", TEXT, "has a zone, which a day and a timestamp_ntz have not."),
+    "hours of no day": ("z.csv", TEXT, "says not of which year, month and day."),
     "an archive that was cut off": ("z.csv.gz", GZIP[:-300], "z.csv.gz cannot be unpacked to its end"),
     "an archive that is not called so": ("z.csv", GZIP, "its file z.csv is packed by gzip and is not called .gz."),
     "a text that is called an archive": ("z.csv.gz", TEXT, "z.csv.gz is called .gz and is not packed by gzip."),
@@ -190,6 +194,10 @@ SAID = {
     "a form in another language": "dateFormat = 'jj.MM.aaaa'",
     "years of two digits": "dateFormat = 'dd.MM.yy'",
     "hours to twelve": "dateFormat = 'dd.MM.yyyy hh:mm'",
+    "years of any number of digits": "dateFormat = 'd.M.y'",
+    "names of zones": "timestampFormat = 'yyyy-MM-dd HH:mm z'",
+    "a zone of a day": "dateFormat = 'yyyy-MM-dd XXX'",
+    "hours of no day": "timestampFormat = 'HH:mm'",
     "a header that is said to be none": "header = false",
 }
 
