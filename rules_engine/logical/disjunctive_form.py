@@ -86,7 +86,7 @@ def _tree(sql: str, schema: Schema) -> QueryTree:
     types = [of for frame in schema.columns for of in schema.types_of(frame).items()]
     tree = query_tree(sql, {name for name, type_ in types if type_ in INEXACT})
     without_hidden_frames(tree.root, {name.lower() for name in schema.columns})
-    if any(map(columns_by_place, tree.root.find_all(exp.Subquery, exp.CTE, exp.SetOperation))):
+    if columns_by_place(tree.root):
         raise NotUnderstoodError("columns by their places in what * stands for in a join")
     return tree
 

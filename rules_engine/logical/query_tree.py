@@ -33,7 +33,7 @@ Picked = TypeVar("Picked")
 _NO_CALLS = {
     "and", "or", "not", "in", "exists", "between", "as", "on", "using", "from", "join", "where", "by", "having", "then",
     "when", "else", "case", "select", "with", "filter", "over", "distinct", "except", "intersect", "union", "like",
-    "all", "semi", "anti", "count", "sum", "min", "max", "is", "avg", "count_if", "if", "coalesce", "bool_or",
+    "minus", "all", "semi", "anti", "count", "sum", "min", "max", "is", "avg", "count_if", "if", "coalesce", "bool_or",
     "row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value", "nth_value", "ntile",
     "percent_rank", "cume_dist", "bool_and", "max_by", "min_by",
 }  # fmt: skip
@@ -156,6 +156,8 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
         text = sql[first:after]
         same = _SAME.get(text.lower())
         called = functions.get(text.lower())
+        if called is not None and called.category is Category.GENERATOR:
+            raise NotUnderstoodError(f"rows that {text.lower()} makes of a row")
         if same is None and called is not None and called.category is Category.AGGREGATE:
             raise NotUnderstoodError(f"the aggregate {text.lower()}")  # it would be read as a call about one row
         pieces += [sql[at:first], same or f"{STAND_IN}{numbers.setdefault(text, len(numbers))}__"]

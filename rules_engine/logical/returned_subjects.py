@@ -10,15 +10,17 @@ from rules_engine.model.schemas import Schema
 _KNOWN = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
 
 
-def columns_by_place(node: exp.Expr) -> bool:
-    """Whether columns of a relation, or of a side of UNION, are told by their places in ``SELECT *`` of a join."""
-    sides = [node.this, node.args["expression"]] if isinstance(node, exp.SetOperation) else []
-    alias = node.args.get("alias")
-    of = sides or ([node.this] if isinstance(alias, exp.TableAlias) and alias.args.get("columns") else [])
-    return any(
-        each.find(exp.Join) and any(item.is_star for select in each.find_all(exp.Select) for item in select.expressions)
-        for each in of
+def columns_by_place(root: exp.Expr) -> bool:
+    """Whether columns of a relation, or of a side of UNION, may be told by their places in ``SELECT *`` of a join."""
+    joined = any(select.args.get("joins") and _has_star(select) for select in root.find_all(exp.Select))
+    sides = (side for each in root.find_all(exp.SetOperation) for side in (each.this, each.args["expression"]))
+    return joined and (
+        any(alias.columns for alias in root.find_all(exp.TableAlias)) or any(_has_star(side.unnest()) for side in sides)
     )
+
+
+def _has_star(query: exp.Expr) -> bool:
+    return isinstance(query, exp.Select) and any(item.is_star for item in query.expressions)
 
 
 def returning_subjects(root: exp.Query, schema: Schema) -> exp.Query:

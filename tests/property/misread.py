@@ -48,6 +48,10 @@ MISREAD = [
     "WITH t (a, customer_id, p, b, r, co, j, s, sc) AS (SELECT * FROM holdings h JOIN customers c USING (customer_id)) SELECT customer_id FROM t WHERE b > 3",
     "SELECT h.customer_id FROM holdings h WHERE (SELECT c.spend FROM customers AS c (customer_id, country, joined, score, spend) WHERE c.customer_id = h.customer_id) > 1",
     "SELECT c.customer_id FROM customers c WHERE 5 < (SELECT size(collect_set(d.s)) FROM (SELECT score FROM customers) d (s))",
+    "WITH j AS (SELECT * FROM holdings h JOIN customers c USING (customer_id)) SELECT t.customer_id FROM j AS t (a, customer_id, p, b, r, co, jo, s, sc) WHERE t.r = 'PRIMARY'",
+    "SELECT customer_id, explode(CASE WHEN spend > 3 THEN array(1) ELSE array() END) AS x FROM customers",
+    # MINUS, which is no call where a bracket follows
+    "SELECT customer_id FROM customers MINUS (SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 'bond' UNION SELECT customer_id FROM holdings WHERE balance < 0)",
     # names that hide others
     "WITH customers AS (SELECT * FROM customers WHERE spend > 3) SELECT h.customer_id FROM holdings h WHERE h.product = 'BOND' OR EXISTS (SELECT 1 FROM holdings g WHERE g.customer_id = h.customer_id AND g.role = 'SECONDARY')",
     "WITH customers AS (SELECT customer_id FROM customers WHERE spend > 3) SELECT h.customer_id FROM holdings h JOIN holdings g ON g.customer_id = h.customer_id WHERE h.product = 'BOND' AND g.role = 'SECONDARY'",
