@@ -91,7 +91,12 @@ def scalar(condition: exp.Expr, resolved: Callable[[exp.Expr], exp.Expr]) -> tup
     if isinstance(condition, exp.Is | exp.Between) and isinstance(condition.this.unnest(), exp.Select | exp.Subquery):
         held = condition.copy()
         held.set("this", exp.column(_HOLE))
-        return (condition.this.unnest(), held) if not held.find(exp.Query) else None
+        if held.find(exp.Query):
+            return None
+        for name, end in ((name, held.args.get(name)) for name in ("low", "high")):
+            if end is not None and not is_literal(end):
+                held.set(name, resolved(end))
+        return condition.this.unnest(), held
     if isinstance(condition, exp.Select | exp.Subquery):
         return condition, exp.column(_HOLE)
     if type(condition) not in MIRRORED:

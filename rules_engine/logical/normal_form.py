@@ -25,7 +25,7 @@ from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
 from rules_engine.logical.merged_blocks import merged, regrouped, with_missing
 from rules_engine.logical.placed_rows import Placed, WindowReader
 from rules_engine.logical.query_blocks import NO_KEY, NOT_IN, OTHER_SUBJECTS, Asked, Block, asked_of_rows
-from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
+from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
 from rules_engine.logical.window_query import WindowQuery
 from rules_engine.model.schemas import Schema
@@ -278,4 +278,5 @@ def _only_by_subject(block: Block) -> None:
 def _outside(condition: exp.Expr) -> bool:
     """Whether a column stands outside the aggregates."""
     columns: Iterable[exp.Column] = condition.find_all(exp.Column)
-    return any(column.table and column.find_ancestor(exp.AggFunc) is None for column in columns)
+    named = [column for column in columns if column.table or not is_stand_in(column)]
+    return any(column.find_ancestor(exp.AggFunc) is None for column in named)

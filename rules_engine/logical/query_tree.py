@@ -29,6 +29,12 @@ _PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _STAND_IN = re.compile(rf"{STAND_IN}([0-9]+)__", re.IGNORECASE)
 _OF_DAYS = {"day", "week", "month", "year"}
 _HOLE = re.compile(r"\bhole_([0-9]+)_")
+_OURS = re.compile(
+    rf"\b({STAND_IN}\d+__|hole_\d+_|subjects_own_row|(hiding|derived|look_up)_\d+_|placed_|limited_|left_joined"
+    r"|of_groups?(_\d+)?|aggregate_\d+|made_\d+|__values?(_\d+|__)?|__returned_\w*|__unnamed_\d+)\b",
+    re.IGNORECASE,
+)
+"""Names that relations, columns and values go by while they are read."""
 Picked = TypeVar("Picked")
 _NO_CALLS = {
     "and", "or", "not", "in", "exists", "between", "as", "on", "using", "from", "join", "where", "by", "having", "then",
@@ -148,7 +154,7 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
     Raises:
         NotUnderstoodError: If sqlglot makes nothing of it, or it holds an aggregate that is not read as one.
     """
-    if _HOLE.search(sql) or _STAND_IN.search(sql):
+    if _OURS.search(sql):
         raise NotUnderstoodError("a word that stands for something else while a rule is read")
     functions, numbers = allowed().functions, dict[str, int]()  # a rule may hold tens of thousands of texts
     pieces, at = list[str](), 0

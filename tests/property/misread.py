@@ -100,4 +100,13 @@ MISREAD = [
     "SELECT h.customer_id FROM (SELECT customer_id AS cid FROM customers WHERE spend > 3) FULL JOIN holdings h ON h.customer_id = cid WHERE balance > 3 AND role = 'PRIMARY'",
     "SELECT customer_id FROM holdings WHERE product <> 'hole_0_' GROUP BY customer_id HAVING count(*) > 1",
     "SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(lower(product)) < 'hole_0_'",
+    # a value of the row outside, between whose ends an aggregate is
+    "(SELECT max(balance) FROM holdings h WHERE h.customer_id = customers.customer_id) BETWEEN spend AND 100",
+    "SELECT customer_id FROM customers r1 WHERE (SELECT max(h.balance) FROM holdings h WHERE h.customer_id = r1.customer_id) BETWEEN r1.spend AND 100",
+    "SELECT customer_id FROM customers WHERE (SELECT sum(h.balance) FROM holdings h WHERE h.customer_id = customers.customer_id) BETWEEN 1 AND spend",
+    # more words of ours
+    "SELECT subjects_own_row.customer_id FROM holdings subjects_own_row WHERE subjects_own_row.balance > 3 OR EXISTS (SELECT 1 FROM holdings g WHERE g.customer_id = subjects_own_row.customer_id AND g.role = 'SECONDARY')",
+    "WITH hiding_0_ AS (SELECT customer_id FROM holdings WHERE role = 'SECONDARY'), customers AS (SELECT customer_id FROM customers WHERE spend > 3) SELECT customer_id FROM hiding_0_",
+    "SELECT derived_1_.customer_id FROM customers derived_1_ WHERE derived_1_.customer_id > 30 * (SELECT count(*) FROM (SELECT holding_id, customer_id FROM holdings) WHERE holding_id = derived_1_.customer_id)",
+    "SELECT customer_id FROM (SELECT customer_id, balance AS placed_ FROM holdings ORDER BY holding_id LIMIT 30) t WHERE placed_ < 5",
 ]
