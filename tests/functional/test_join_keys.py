@@ -77,6 +77,7 @@ SAID = """
     cond   | exists (select * from orders o where o.customer_id = customer.customer_id)                                     |         | its own columns
     cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and o.amount > ascii(country)) > 3   | SQL-338 | counted for every value outside
     cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and o.amount > spend group by o.amount) | SQL-338 | grouped, and no more is read of it
+    cond   | customer_id in (select customer_id from orders where amount > 5 intersect select customer_id from (select * from orders) t where spend > 5) | SQL-338 | a side that asks of the row outside alone, though the engine answers it
     cond   | spend in (select max(o.amount) from orders o where o.customer_id = customer.customer_id and o.amount > spend)  | SQL-338 | the greatest for every value outside
     cond   | exists (select 1 from orders o where o.customer_id = customer.customer_id and o.amount > (select count(*) from orders p where p.customer_id = o.customer_id and p.amount < o.amount)) | SQL-338 | one sub-query within another
     cond   | (select count(*) from orders o where o.customer_id = customer.customer_id and o.amount > spend) > 3            |         | the engine answers it, by the key
