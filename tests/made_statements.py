@@ -19,9 +19,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from rules_engine.java import find_java
-from rules_engine.model.frames import Lake
 from rules_engine.spark import session
 from tests import small_lake
+from tests.asked_together import MakeLake, alone, hits_of
 from tests.made_pairs import Pairs
 from tests.made_parts import COMPARED
 from tests.made_shapes import Shapes
@@ -226,11 +226,9 @@ def made(random: Random, number: int) -> Iterator[str]:
 
 
 def others(
-    spark: SparkSession, folder: Path, statements: Sequence[str], lake: Callable[[Path], Lake] = small_lake.crowded
+    spark: SparkSession, folder: Path, statements: Sequence[str], lake: MakeLake = small_lake.crowded
 ) -> tuple[int, list[str]]:
     """Of how many Spark returns anybody alone, and those that hit others when they are asked together."""
-    from tests.property.test_wordings_on_spark import alone, hits_of
-
     expected = alone(spark, folder / "alone", statements, lake)
     found = hits_of(spark, folder / "together", [*expected], lake)
     return sum(map(bool, expected.values())), [

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rules_engine.java import find_java
 from rules_engine.spark import session
-from tests.property.test_wordings_on_spark import ALL, alone, hits_of
+from tests.asked_together import alone, hits_of
+from tests.property.test_wordings_on_spark import ALL
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
         work = Path(place)
         spark = session.start(find_java(work / "java"), work, master="local[2]", memory="3g", quick=True)
         spark.conf.set("spark.sql.shuffle.partitions", "2")
-        expected = alone(spark, work / "alone")
+        expected = alone(spark, work / "alone", ALL)
         found = hits_of(spark, work / "together", [*expected])
         others = [sql for sql in expected if found[sql] != expected[sql]]
         refused = [f"Spark itself refuses: {sql}" for sql in ALL if sql not in expected]

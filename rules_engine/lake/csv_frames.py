@@ -61,7 +61,7 @@ class CsvFrame:
             return
         yield from self._told(found)
         if text_pass.CUT not in found:
-            yield from self._ends(every=text_pass.LONG in found)
+            yield from self._ends(every=text_pass.LONG in found or self._has_open_lines())
         if len(self._in_files) == 1 or self.frame.options.get("sep", ",") in ("\t", "\\t", " "):
             blank = ((file, scanning.blank(self.spark, self.frame, file)) for file in self.files)
             yield from (blank_fault(self.frame, file.name, line) for file, line in blank if line)
@@ -109,6 +109,13 @@ class CsvFrame:
             else:
                 line = scanning.line_of(self.spark, frame, file, places[name], wrong.text)
                 yield value_fault(frame, name, self.wanted[name], wrong.count, wrong.text, file.name, line)
+
+    def _has_open_lines(self) -> bool:
+        """Where a record is a line, Spark ends with it what a quote has opened: no cell tells of it."""
+        said = self.frame.options
+        if said.get("multiLine", "true").lower() == "true":
+            return False
+        return text_pass.has_open_lines(self.spark.read.text(self.path, lineSep=said.get("lineSep")), self.frame)
 
     def _ends(self, *, every: bool) -> Iterator[Fault]:
         """Files whose last record is cut off within quotes, for Spark ends it there; ``every`` one is read for that."""

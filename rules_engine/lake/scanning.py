@@ -36,7 +36,7 @@ def uneven(spark: SparkSession, frame: Frame, file: DataFile, cells: int) -> Ite
                     return
                 before = records.line_num
         except csv.Error as problem:
-            yield Uneven(records.line_num, 0, str(problem))
+            yield Uneven(before + 1 if one_line else records.line_num, 0, str(problem))
         except UnicodeDecodeError:
             return
 

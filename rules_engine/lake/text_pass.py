@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rules_engine.lake import cells
+from rules_engine.lake.heads import Records, dialect
 from rules_engine.lake.letters import LOST
 from rules_engine.lake.text_faults import Wrong
 from rules_engine.lake.text_values import is_of_form
+from rules_engine.model.frames import Frame
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -82,6 +85,35 @@ class TextCheck:
     def _not_of_form(self, batch: pa.RecordBatch, at: int) -> Mapping[str, int]:
         texts = batch.column(f"t{at}").filter(pc.invert(batch.column(f"f{at}")))
         return {each["values"]: each["counts"] for each in texts.value_counts().to_pylist()}
+
+
+@dataclass(frozen=True)
+class LineCheck:
+    """Counts, in batches of lines as bytes, those that cannot be parted into cells by themselves."""
+
+    frame: Frame
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        encoding = self.frame.options.get("encoding", "UTF-8")
+        for batch in batches:
+            lines = (raw.decode(encoding, "replace") for raw in batch.column(0).to_pylist())
+            count = sum(not self._is_parted(line) for line in lines)
+            yield pa.RecordBatch.from_arrays([pa.array([count], pa.int64())], ["count"])
+
+    def _is_parted(self, line: str) -> bool:
+        try:
+            return all(True for _ in Records([line], self.frame))
+        except csv.Error:
+            return False
+
+
+def has_open_lines(lines: DataFrame, frame: Frame) -> bool:
+    """Whether a quote is open at the end of a line (``value``) of a frame whose records are a line each."""
+    quote = dialect(frame)["quotechar"]
+    if not quote:
+        return False
+    quoted = lines.where(lines.value.contains(quote)).select(lines.value.cast("binary").alias("line"))
+    return bool(quoted.mapInArrow(LineCheck(frame), "count bigint").where("count > 0").head(1))
 
 
 def wrong(

@@ -58,7 +58,10 @@ def _forms(spark: SparkSession, frame: Frame, wanted: Mapping[str, str]) -> Iter
         told = None if _is_read(spark, form) else ("is no form of a day", "Write one such as dd.MM.yyyy HH:mm:ss.")
         told = told or next(((what, do) for pattern, what, do in _NOT_TOLD if re.search(pattern, said)), None)
         if told is None and re.search("[XxOZ]", said) and _of_no_zone(option, wanted):
-            told = "has a zone, which a day and a timestamp_ntz have not", "Declare what it is of as timestamp."
+            told = (
+                "has a zone, which a day and a timestamp_ntz have not",
+                "Declare what it is of as timestamp, and say timestampFormat.",
+            )
         if told is not None:
             yield Fault(f"Frame '{frame.name}'", f"its option {option} = '{form}' {told[0]}.", told[1], codes.OPTION)
 
@@ -84,7 +87,7 @@ _NOT_TOLD = (
     (
         "^(?!.*[yu])|^(?!.*D)(?!.*[ML].*d|.*d.*[ML])",
         "says not of which year, month and day",
-        "Write all three; hours alone are a string.",
+        "Write all three; declare hours alone as string, and leave the option out.",
     ),
 )
 """What forms leave open, by their letters outside quotes: what is wrong, and what to do."""

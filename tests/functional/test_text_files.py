@@ -63,6 +63,7 @@ CSV = r"""
     id bigint; country string          |       | 1,FR / 2,"Dear\x0a                          | its records cannot be parted into cells (b.csv, line 4): a quote is out of place         | and after an empty line
     id bigint; country string          |       | 1,FR / 2,"Dear / Mr, X                      | a quote is out of place                                                                  | and where the last line looks like a record
     id bigint; country string          | comment=# | 1,FR / 2,"x / #                         | a quote is out of place                                                                  | and where it looks like a comment
+    id bigint; country string          | multiLine=false | 1,"FR / 2,DE                     | its records cannot be parted into cells (b.csv, line 2): a quote is out of place         | in any line, where each is a record
     id bigint; country string          | encoding=UTF-16 | 1,FR / 2,"Dear                    | a quote is out of place                                                                  | in letters of two bytes
     id bigint; country string          | header=false | 1,"F\x0d / R" / 2,DE                 | a value has CR LF or CR within quotes                                                    | Spark takes the first end of a line for that of the records
     id bigint; country string          | sep=\t multiLine=false | 1\x09FR / \x09 / 2\x09DE   | a line is empty (b.csv, line 3)                                                          | a record of blanks, which Spark leaves out
@@ -156,7 +157,14 @@ def test_landing_refuses_what_the_lake_refuses_in_the_same_words(spark: SparkSes
     landed = {frame.name: _landed(frame) for frame in frames}
     same = [name for name in landed if landed[name] == said[name].replace(f"{frames[0].path[:-2]}{name}", "PATH")]
     nested = [_frame(table, row) for row in rows(table) if "<" in row["columns"]]
-    of_csv = ["comment", "", "multiLine", "multiLine", ""]  # ends of lines within quotes are read as they are
+    of_csv = [
+        "comment",
+        "multiLine",
+        "",
+        "multiLine",
+        "multiLine",
+        "",
+    ]  # ends of lines within quotes are read as they are
     read = [f"unjudged {option}".strip() for option in (of_csv if format_ == "csv" else ["multiLine"])]
     assert [landed[name] for name in landed if name not in (*same, *nested)] == read
     assert all("of many values" in landed[name] for name in nested)

@@ -49,6 +49,7 @@ MISREAD = [
     "SELECT h.customer_id FROM holdings h WHERE (SELECT c.spend FROM customers AS c (customer_id, country, joined, score, spend) WHERE c.customer_id = h.customer_id) > 1",
     "SELECT c.customer_id FROM customers c WHERE 5 < (SELECT size(collect_set(d.s)) FROM (SELECT score FROM customers) d (s))",
     "WITH j AS (SELECT * FROM holdings h JOIN customers c USING (customer_id)) SELECT t.customer_id FROM j AS t (a, customer_id, p, b, r, co, jo, s, sc) WHERE t.r = 'PRIMARY'",
+    # rows that are made of a row
     "SELECT customer_id, explode(CASE WHEN spend > 3 THEN array(1) ELSE array() END) AS x FROM customers",
     # MINUS, which is no call where a bracket follows
     "SELECT customer_id FROM customers MINUS (SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 'bond' UNION SELECT customer_id FROM holdings WHERE balance < 0)",

@@ -16,7 +16,7 @@ from rules_engine.plan.planner import plan
 from rules_engine.spark import dimension_lists, evaluator
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
-from tests.property.test_wordings_on_spark import alone, hits_of, query_of, rule_of
+from tests.asked_together import alone, hits_of, query_of, rule_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -32,9 +30,7 @@ from rules_engine.logical.merged_blocks import with_missing
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.rewrites import _of_truth as of_truth
 from rules_engine.logical.subject_aggregates import SubjectAggregateReader
-from rules_engine.model.frames import Lake
 from rules_engine.model.hitmatrix import HitMatrix
-from rules_engine.model.rules import RuleVersion
 from rules_engine.model.schemas import Schema
 from rules_engine.plan import planner, shared_aggregation, shared_windows
 from rules_engine.plan.bound_rules import bound_rules, values_wanted
@@ -45,53 +41,13 @@ from rules_engine.plan.shared_windows import _numbered as numbered
 from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
-from tests.filled_rows import interpreted
+from tests.asked_together import alone, hits_of, rule_of
 from tests.property.wordings import MEANINGS, NO_OTHERS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-MakeLake = Callable[[Path], Lake]
 ALL = [*chain(*MEANINGS.values(), NO_OTHERS)]
-
-
-def rule_of(number: int, sql: str) -> RuleVersion:
-    return small_lake.rule(f"R-{number:03}", sql)
-
-
-def hits_of(
-    spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL, lake: MakeLake = small_lake.write
-) -> dict[str, set[int]]:
-    """Of each wording the subjects that it hits, all of them asked together."""
-    evaluator = SparkEvaluator(spark, lake(folder))
-    rules = small_lake.rule_set(*(rule_of(n, sql) for n, sql in enumerate(wordings)))
-    matrix = HitMatrix.of(rules)
-    rows = evaluator.matrix(rules, matrix, str(folder / "work")).rows().collect()
-    found = {
-        version.sql: {row.subject for row in rows if row[f"h{cell.word}"] & cell.mask} for version, cell in matrix.cells
-    }
-    return {sql: found[sql] for sql in wordings}
-
-
-def alone(
-    spark: SparkSession, folder: Path, wordings: Sequence[str] = ALL, lake: MakeLake = small_lake.write
-) -> dict[str, set[int]]:
-    """Of each wording the subjects that Spark returns for it alone, without the wordings that it refuses."""
-    from pyspark.errors import AnalysisException
-
-    evaluator = SparkEvaluator(spark, lake(folder))
-    evaluator.schema(small_lake.AS_OF)
-    session = interpreted(evaluator.spark)
-    subjects = {row.customer_id for row in session.sql("SELECT customer_id FROM customers").collect()}
-    found = dict[str, set[int]]()
-    for sql in wordings:
-        with suppress(AnalysisException):
-            found[sql] = {row.customer_id for row in session.sql(query_of(sql)).collect()} & subjects
-    return found
-
-
-def query_of(sql: str) -> str:
-    return sql if sql.startswith(("SELECT", "WITH")) else f"SELECT customer_id FROM customers WHERE {sql}"
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +61,7 @@ def test_every_wording_hits_whom_spark_returns_for_it(
     spark: SparkSession, tmp_path: Path, expected: dict[str, set[int]]
 ) -> None:
     """NULL keys, NULL values, orphans, repeats in what is looked up, subjects without rows: all are in the lake."""
-    found = hits_of(spark, tmp_path)
+    found = hits_of(spark, tmp_path, ALL)
     assert [sql for sql in ALL if found[sql] != expected[sql]] == []
 
 

@@ -18,10 +18,7 @@ def is_one_each(plan: Node, known: Set[int]) -> bool:
 
     Of what is made of such columns, is held by ``<=>`` or is DISTINCT Spark does not know it, and joins row by row.
     """
-    distinct = False
-    while plan.name in SAME_ROWS or plan.name.endswith(".WithCTE"):
-        distinct = distinct or plan.name.endswith(".Distinct")
-        plan = plan.children[-1]
+    plan, distinct = _core(plan)
     if not plan.name.endswith(".Aggregate"):
         return is_single(plan, known)
     keys, tied = held(plan, "groupingExpressions"), _held_outside(plan.children[0])
@@ -45,10 +42,18 @@ def is_single(plan: Node, known: Set[int]) -> bool:
 
 def why_several(plan: Node) -> str:
     """Why a query that asks about the row outside may have several rows for it."""
+    if _core(plan)[0].name.endswith(".Aggregate"):
+        return "groups by more than columns that are held equal (=) to the row outside, or is DISTINCT over groups"
+    return "asks about the row outside without ending in an aggregate"
+
+
+def _core(plan: Node) -> tuple[Node, bool]:
+    """What makes the rows of a query, and whether equal ones of them are one afterwards."""
+    distinct = False
     while plan.name in SAME_ROWS or plan.name.endswith(".WithCTE"):
+        distinct = distinct or plan.name.endswith(".Distinct")
         plan = plan.children[-1]
-    grouped = "groups by more than columns that = holds equal to the row outside, or asks for different values"
-    return grouped if plan.name.endswith(".Aggregate") else "asks about the row outside without ending in an aggregate"
+    return plan, distinct
 
 
 def _held_outside(plan: Node) -> set[int]:
