@@ -115,7 +115,8 @@ class CsvFrame:
         said = self.frame.options
         if said.get("multiLine", "true").lower() == "true":
             return False
-        return text_pass.has_open_lines(self.spark.read.text(self.path, lineSep=said.get("lineSep")), self.frame)
+        lines = self.spark.read.schema(f"{quoted(text_pass.LINE)} string").text(self.path, lineSep=said.get("lineSep"))
+        return text_pass.has_open_lines(lines, self.frame)
 
     def _ends(self, *, every: bool) -> Iterator[Fault]:
         """Files whose last record is cut off within quotes, for Spark ends it there; ``every`` one is read for that."""

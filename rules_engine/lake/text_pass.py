@@ -29,6 +29,8 @@ another or within a text, a header, an end of a line within the last cell.
 
 BROKEN_OFF = "\ue000 broken off"
 """The column that holds a record which Spark cannot read: a name that no column has."""
+LINE = "\ue000 line"
+"""The same of one that holds lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,11 @@ class LineCheck:
 
 
 def has_open_lines(lines: DataFrame, frame: Frame) -> bool:
-    """Whether a quote is open at the end of a line (``value``) of a frame whose records are a line each."""
+    """Whether a quote is open at the end of a line, in ``LINE``, of a frame whose records are a line each."""
     quote = dialect(frame)["quotechar"]
     if not quote:
         return False
-    quoted = lines.where(lines.value.contains(quote)).select(lines.value.cast("binary").alias("line"))
+    quoted = lines.where(lines[LINE].contains(quote)).select(lines[LINE].cast("binary"))
     return bool(quoted.mapInArrow(LineCheck(frame), "count bigint").where("count > 0").head(1))
 
 

@@ -124,6 +124,23 @@ def test_a_column_is_read_that_is_called_as_spark_calls_broken_records(
     assert evaluator.spark.table("customers").collect() == [(1, "FR")]
 
 
+@pytest.mark.parametrize(("text", "refused"), [('1,"FR', "(value=FR/z.csv, line 2)"), ('1,"FR"', "")])
+def test_a_folder_may_say_a_column_that_is_called_as_spark_calls_lines(
+    spark: SparkSession, tmp_path: Path, text: str, refused: str
+) -> None:
+    """Where each line is a record, and is looked at as a line."""
+    _write(tmp_path / "customers/value=FR/z.csv", f"id,country\n{text}\n2,DE\n".encode())
+    more = 'string", value = "string'
+    evaluator = _evaluator(spark, tmp_path, "z.csv", 'multiLine = "false"', type_=more)
+    if refused:
+        with pytest.raises(RunRefused) as told:
+            evaluator.check_lake(AS_OF)
+        assert refused in str(told.value)
+        return
+    evaluator.check_lake(AS_OF)
+    assert evaluator.spark.table("customers").collect() == [(1, "FR", "FR"), (2, "DE", "FR")]
+
+
 @pytest.mark.parametrize("type_", ["varchar(5)", "char(2)", "array<varchar(5)>"])
 @pytest.mark.parametrize("file", ["z.csv", "z.json", "z.parquet", "z.orc"])
 def test_a_type_that_no_file_keeps_is_refused(spark: SparkSession, tmp_path: Path, file: str, type_: str) -> None:
