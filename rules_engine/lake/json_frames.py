@@ -89,8 +89,9 @@ class JsonFrame:
 
     def _found(self) -> list[object]:
         """What tasks find in the lines; a file that is one text is one line."""
-        reader = self.spark.read.text(self.path, wholetext=self._whole, lineSep=self.frame.options.get("lineSep"))
-        lines = reader.selectExpr("value", "_metadata.file_path AS file")
+        reader = self.spark.read.schema(f"{quoted(text_pass.LINE)} string")
+        rows = reader.text(self.path, wholetext=self._whole, lineSep=self.frame.options.get("lineSep"))
+        lines = rows.selectExpr(f"{quoted(text_pass.LINE)} AS value", "_metadata.file_path AS file")
         return list(lines.mapInArrow(self._check, json_records.FOUND).collect())
 
     @cached_property

@@ -141,6 +141,14 @@ def test_a_folder_may_say_a_column_that_is_called_as_spark_calls_lines(
     assert evaluator.spark.table("customers").collect() == [(1, "FR", "FR"), (2, "DE", "FR")]
 
 
+def test_and_so_it_may_of_json(spark: SparkSession, tmp_path: Path) -> None:
+    """Which is read as lines before it is believed."""
+    _write(tmp_path / "customers/value=FR/z.json", JSON.encode())
+    evaluator = _evaluator(spark, tmp_path, "z.json", "", type_='string", value = "string')
+    evaluator.check_lake(AS_OF)
+    assert evaluator.spark.table("customers").collect() == [(1, "FR", "FR")]
+
+
 @pytest.mark.parametrize("type_", ["varchar(5)", "char(2)", "array<varchar(5)>"])
 @pytest.mark.parametrize("file", ["z.csv", "z.json", "z.parquet", "z.orc"])
 def test_a_type_that_no_file_keeps_is_refused(spark: SparkSession, tmp_path: Path, file: str, type_: str) -> None:
