@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from rules_engine.logical.query_tree import query_tree
 from rules_engine.logical.total_values import COUNT, TotalReader
+from rules_engine.spark.session import pin
 from tests.filled_rows import interpreted
 from tests.spec.table import Row, cases, rows
 
@@ -88,7 +89,7 @@ def test_none_raises_of_the_greatest_and_least(spark: SparkSession) -> None:
     """Every pair of values of two columns, and NULL; of those that are not said to, some do."""
     from pyspark.errors import PySparkException
 
-    session, told = interpreted(spark), {case["condition"]: case["total"] for case in rows(CONDITIONS)}
+    session, told = interpreted(pin(spark)), {case["condition"]: case["total"] for case in rows(CONDITIONS)}
     raised = set[str]()
     for sql in told:
         columns = sqlglot.parse_one(sql, dialect="spark").find_all(exp.Column)
