@@ -14,6 +14,7 @@ from rules_engine.lake.codes import DUPLICATES, NO_KEY
 from rules_engine.lake.data_files import bare
 from rules_engine.lake.freshness import age_faults
 from rules_engine.lake.reading import Subjects, check_subjects
+from rules_engine.lake.uniqueness import KeyRows
 from rules_engine.lake.unread import file_named, is_of_file, spark_errors, unread
 from rules_engine.lake.used import Used, used
 from rules_engine.model.columns import Column
@@ -78,12 +79,15 @@ def _of_frame(opened: OpenLake[DataFrame], frame: Frame, uses: Used, of_subjects
     raise_all(RunRefused, _unusable(frame, keys, data))
     try:
         asked = elements.measures(frame, data, columns, opened.as_of)
-        found = list[Breach]()
-        if asked:
-            rows, wrong = elements.counted(data, asked, summary, opened.as_of)
-            found += elements.breaches(lake, frame, data, asked, rows, wrong, uses)
-        for key in keys:
-            found += _of_key(lake, frame, data, key, uses, summary.rows if summary else None)
+        said = [elements.wrong_rows_said(each, summary, opened.as_of) if summary else None for each in asked]
+        unsaid = [each.wrong for each, known in zip(asked, said, strict=True) if known is None]
+        known_rows = summary.rows if summary else None
+        rows, of_keys, held = uniqueness.counted(data, [key.columns for key in keys], unsaid, known_rows)
+        rest = iter(held)
+        wrong = [next(rest) if known is None else known for known in said]
+        found = [*elements.breaches(lake, frame, data, asked, rows, wrong, uses)]
+        for key, its_rows in zip(keys, of_keys, strict=True):
+            found += _of_key(lake, frame, data, key, its_rows, uses)
         if frame.name == merges.frame_read(lake):
             found += merges.breaches(lake, data)
         if of_subjects.exception() or frame.name not in of_subjects.result().complete:
@@ -123,12 +127,11 @@ def _unusable(frame: Frame, keys: Sequence[Key], data: DataFrame) -> Iterator[Fa
             yield Fault(f"Frame '{frame.name}'", what, "Mend key = […]: name what tells its rows apart.", NO_KEY)
 
 
-def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, used: Used, rows: int | None) -> Iterator[Breach]:
-    """What is wrong with a key; ``rows`` are those that the frame has, where its files say so."""
+def _of_key(lake: Lake, frame: Frame, data: DataFrame, key: Key, found: KeyRows, used: Used) -> Iterator[Breach]:
+    """What is wrong with a key, by what was counted of it."""
     which, said = _which(frame, key)
     policy = (key.column.on_breach if key.column else None) or frame.on_breach or lake.on_breach
     versions = used.of(frame.name, *key.columns) if key.column else used.of(frame.name)
-    found = uniqueness.key_rows(data, key.columns, rows)
     if not key.column and (lost := found.rows - found.given):
         what = f"{share(lost, found.rows)} have no {said}, which is declared as its key."
         yield Breach(Fault(which, what, "Mend the source, or key = […].", NO_KEY), policy, versions)

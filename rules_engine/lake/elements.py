@@ -136,23 +136,6 @@ def _check_pattern(frame: Frame, data: DataFrame, column: Column) -> None:
         ) from problem
 
 
-def counted(data: DataFrame, asked: Sequence[Measure], summary: Summary | None, as_of: date) -> tuple[int, list[int]]:
-    """
-    How many rows there are, and of each measure how many are wrong.
-
-    What files say of all their rows is taken from there; one aggregate over the rows finds the rest.
-    """
-    from pyspark.sql import functions as F  # noqa: N812
-
-    wrong = [wrong_rows_said(each, summary, as_of) if summary else None for each in asked]
-    if summary and None not in wrong:
-        return summary.rows, [each or 0 for each in wrong]
-    unsaid = [F.count_if(each.wrong) for each, known in zip(asked, wrong, strict=True) if known is None]
-    rows, *found = data.agg(F.count(F.lit(1)), *unsaid).collect()[0]
-    rest = iter(found)
-    return rows, [next(rest) if known is None else known for known in wrong]
-
-
 def wrong_rows_said(measure: Measure, summary: Summary, as_of: date) -> int | None:
     """How many rows are wrong by what the files say; None where that is not known."""
     column = measure.column

@@ -28,18 +28,42 @@ class KeyRows:
     unique: bool
 
 
-def key_rows(data: DataFrame, columns: Sequence[str], rows: int | None = None) -> KeyRows:
+def counted(
+    data: DataFrame, keys: Sequence[Sequence[str]], conditions: Sequence[SparkColumn], rows: int | None = None
+) -> tuple[int, list[KeyRows], list[int]]:
+    """
+    How many rows there are, what :func:`key_rows` says of each key, and of how many rows each condition holds.
+
+    A first key of whole numbers moves few rows, so the conditions are counted in its pass; else they have their own.
+    ``rows`` are those that files say are there, where they do: of no more than ``FEW`` no worker sends any to another.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    if not keys and not conditions:
+        return rows or 0, [], []
+    data = data.coalesce(1) if rows is not None and rows <= FEW else data
+    found, held = list[KeyRows](), list[int]()
+    if keys and is_whole(data, keys[0]):
+        sums = [F.sum(f"held_{at}") for at in range(len(conditions))]
+        first, held = _totals(neighbours(data, keys[0][0], conditions), F.sum(F.bit_count("bits")), sums)
+        found.append(first)
+    elif conditions:
+        rows, *held = (int(each) for each in data.agg(F.count(F.lit(1)), *map(F.count_if, conditions)).collect()[0])
+    found += [key_rows(data, key) for key in keys[len(found) :]]
+    return found[0].rows if found else rows or 0, found, held
+
+
+def key_rows(data: DataFrame, columns: Sequence[str]) -> KeyRows:
     """
     Count the rows, and look whether any two have the same key; never wrong where it says that none have.
 
     Whole numbers are counted by their :func:`neighbours`. Anything else is grouped by its hash, which is the same where
-    the values are. Where no more than ``FEW`` ``rows`` are known to be there, no worker sends any to another.
+    the values are.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
-    data = data.coalesce(1) if rows is not None and rows <= FEW else data
     if is_whole(data, columns):
-        return whole_keys([(data, columns[0])])[0]
+        return _totals(neighbours(data, columns[0]), F.sum(F.bit_count("bits")))[0]
     values = [data[quoted(column)] for column in columns]
     groups = data.groupBy(F.when(_given(values), F.xxhash64(*values)).alias("group"))
     return _totals(groups.agg(F.count(F.lit(1)).alias("rows")), F.count("group"))[0]
@@ -47,18 +71,43 @@ def key_rows(data: DataFrame, columns: Sequence[str], rows: int | None = None) -
 
 def whole_keys(of: Sequence[tuple[DataFrame, str]]) -> tuple[KeyRows, list[bool]]:
     """
-    Of frames with a column of whole numbers each, in one pass: the rows of the first as :func:`key_rows` counts them.
+    Of frames with a column of whole numbers each: the rows of the first as :func:`key_rows` counts them.
 
-    And of each other frame whether every row of it has a value, and the first frame has that, too.
+    And of each other frame whether every row of it has a value, and the first frame has that, too. Each frame is
+    grouped before frames meet: of the rows of all together, grouping takes half as long again.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
-    lost = [F.expr(f"count_if(bits_{at} & ~bits_0 <> 0)") for at in range(1, len(of))]
-    found, of_others = _totals(neighbours(of), F.sum(F.bit_count("bits_0")), *lost)
+    none = F.lit(0).cast("bigint")
+    parts: list[DataFrame] = []
+    for at, (data, column) in enumerate(of):
+        bits = F.coalesce("bits", F.lit(1).cast("bigint")) if at else F.col("bits")  # no value is none of the first's
+        of_each = [(bits if at == i else none).alias(f"bits_{i}") for i in range(len(of))]
+        parts.append(neighbours(data, column).select("group", (none if at else F.col("rows")).alias("rows"), *of_each))
+    every = reduce(lambda a, b: a.unionAll(b), parts).groupBy("group")
+    groups = every.agg(F.sum("rows").alias("rows"), *(F.bit_or(f"bits_{i}").alias(f"bits_{i}") for i in range(len(of))))
+    lost = [F.expr(f"count_if(bits_{i} & ~bits_0 <> 0)") for i in range(1, len(of))]
+    found, of_others = _totals(groups, F.sum(F.bit_count("bits_0")), lost)
     return found, [each == 0 for each in of_others]
 
 
-def _totals(groups: DataFrame, different: SparkColumn, *others: SparkColumn) -> tuple[KeyRows, list[int]]:
+def neighbours(data: DataFrame, column: str, conditions: Sequence[SparkColumn] = ()) -> DataFrame:
+    """
+    A column of whole numbers by ``group``, 64 neighbours each: in ``bits`` a bit for each number that is there.
+
+    Beside it the group's ``rows``, and of how many each condition holds, in ``held_0`` and so on. Of dense numbers few
+    groups are moved, and of others as many as there are rows. NULL is a group of its own, without bits.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    number = data[quoted(column)].cast("bigint")
+    bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), number.bitwiseAND(F.lit(63)).cast("int"))
+    held = [F.count_if(each).alias(f"held_{at}") for at, each in enumerate(conditions)]
+    groups = data.groupBy(F.shiftright(number, 6).alias("group"))
+    return groups.agg(F.count(F.lit(1)).alias("rows"), F.bit_or(bit).alias("bits"), *held)
+
+
+def _totals(groups: DataFrame, different: SparkColumn, others: Sequence[SparkColumn] = ()) -> tuple[KeyRows, list[int]]:
     """What the groups' ``rows`` come to, where ``different`` counts the keys; and the ``others``."""
     from pyspark.sql import functions as F  # noqa: N812
 
@@ -66,26 +115,6 @@ def _totals(groups: DataFrame, different: SparkColumn, *others: SparkColumn) -> 
     found: Any = groups.agg(F.sum("rows"), given, different, *others).first()
     rows, with_key, keys, *rest = (int(each or 0) for each in found)
     return KeyRows(rows, with_key, with_key == keys), rest
-
-
-def neighbours(of: Sequence[tuple[DataFrame, str]]) -> DataFrame:
-    """
-    Columns of whole numbers by ``group``, 64 neighbours each: for the column at i a bit in ``bits_i`` for each number.
-
-    ``rows`` are those of the first. Of dense numbers few groups are moved, and of others as many as there are rows.
-    NULL is a group of its own, where every column but the first has a bit.
-    """
-    from pyspark.sql import functions as F  # noqa: N812
-
-    parts: list[DataFrame] = []
-    for at, (data, column) in enumerate(of):
-        number = data[quoted(column)].cast("bigint")
-        bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), number.bitwiseAND(F.lit(63)).cast("int"))
-        known = F.coalesce(bit, F.lit(1).cast("bigint")) if at else bit
-        parts.append(data.select(F.shiftright(number, 6).alias("group"), known.alias("bit"), F.lit(at).alias("frame")))
-    bits = [F.expr(f"bit_or(if(frame = {at}, bit, 0L)) AS bits_{at}") for at in range(len(of))]
-    every = reduce(lambda a, b: a.unionAll(b), parts)
-    return every.groupBy("group").agg(F.expr("count_if(frame = 0) AS rows"), *bits)
 
 
 def is_whole(data: DataFrame, columns: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.lake import declaration
+from rules_engine.lake.codes import DUPLICATES
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests.faults.checked_lake import RULES, check, lake_of, sound
@@ -103,8 +104,13 @@ def _found(spark: SparkSession, folder: Path, *, with_statistics: bool) -> list[
     put(folder / "customers", {"id": values("bigint", "1, 2, 3, 4"), **columns}, with_statistics=with_statistics)
     said = ['subject = "customers"', '[frames.customers]\npath = "customers"\nsubject_key = "id"']
     said += ['[frames.customers.columns]\nid = "bigint"']
-    said += [f'c{at} = {{ type = "{row["type"]}", {row["says"]} }}' for at, row in enumerate(elements)]
+    types = [f'c{at} = {{ type = "{row["type"]}", {row["says"]} }}' for at, row in enumerate(elements)]
+    said += types
     rules = [rule(f"C{at}", f"c{at} IS NOT NULL") for at in range(len(elements))]
+    put(folder / "keyed", {"id": values("bigint", "1, 2, 3, 3"), **columns}, with_statistics=with_statistics)
+    said += ['[frames.keyed]\npath = "keyed"\nkey = ["id"]\nsubject_key = "id"']
+    said += ['[frames.keyed.columns]\nid = "bigint"', *types]
+    rules += [rule(f"K{at}", f"c{at} IS NOT NULL", frame="keyed") for at in range(len(elements))]
     for at, row in enumerate(keys if with_statistics else ()):
         put(folder / f"f{at}", {name: values("bigint", row[name]) for name in ("number", "id")})
         said += [f'[frames.f{at}]\npath = "f{at}"\nsubject_key = "id"\n{row["says"]}']
@@ -119,8 +125,17 @@ def test_files_that_say_nothing_of_their_values_are_read(
     spark: SparkSession, tmp_path: Path, faults: list[Fault]
 ) -> None:
     """With statistics in the feet of files or without, the same is found."""
-    of_columns = [fault for fault in faults if fault.which.startswith("Column")]
-    assert _found(spark, tmp_path, with_statistics=False) == of_columns
+    of_both = [fault for fault in faults if fault.which.startswith("Column") or "keyed" in fault.which]
+    assert _found(spark, tmp_path, with_statistics=False) == of_both
+
+
+def test_values_are_counted_in_the_pass_of_a_key_as_they_are_by_themselves(faults: list[Fault]) -> None:
+    """Of a frame whose key is a whole number; that two rows have the same one is told beside."""
+    by_themselves = [fault for fault in faults if fault.which.startswith("Column 'customers.")]
+    with_key = [fault for fault in faults if "'keyed" in fault.which]
+    assert [fault.code for fault in with_key if fault.which == "Frame 'keyed'"] == [DUPLICATES]
+    of_columns = [replace(each, which=each.which.replace("keyed", "customers")) for each in with_key]
+    assert [each for each in of_columns if each.which.startswith("Column")] == by_themselves
 
 
 @pytest.mark.parametrize(("at", "row"), [pytest.param(*it, id=it[1]["because"]) for it in enumerate(rows(ELEMENTS))])
