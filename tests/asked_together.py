@@ -56,4 +56,4 @@ def alone(
 
 
 def query_of(sql: str) -> str:
-    return sql if sql.startswith(("SELECT", "WITH")) else f"SELECT customer_id FROM customers WHERE {sql}"
+    return sql if sql.lower().startswith(("select", "with")) else f"SELECT customer_id FROM customers WHERE {sql}"

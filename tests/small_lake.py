@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,15 +92,15 @@ MANY_PRODUCTS = [*PRODUCTS[:2], (None, "credit"), ("CARD", None), ("BOND", "fund
 
 def crowded(folder: Path, customers: int = 60) -> Lake:
     """The same with more rows of a customer, in every role or none, and products that are there twice or unnamed."""
-    lake, held, named = write(folder, customers), range(1, 201), ["BOND", "FUND", "LOAN", "CARD", None, "XTRA"]
+    lake, held, any_of = write(folder, customers), range(1, 181), Random(7).choice
     put(
         folder / "holdings",
         {
             "holding_id": pa.array(held, pa.int64()),
-            "customer_id": pa.array([(h * 7 + h // 9) % (customers + 4) + 1 if h % 23 else None for h in held]),
-            "product": pa.array([named[(h * 5 + h // 4) % 6] for h in held]),
-            "balance": pa.array([_decimal(SPENDS[(h * 3 + h // 7) % 8]) for h in held], pa.decimal128(12, 2)),
-            "role": pa.array(["PRIMARY" if (h * h + h // 5) % 3 else "SECONDARY" if h % 4 else None for h in held]),
+            "customer_id": pa.array([any_of([None, *range(1, customers + 5)]) for _ in held], pa.int64()),
+            "product": pa.array([any_of(["BOND", "FUND", "LOAN", "CARD", None, "XTRA"]) for _ in held]),
+            "balance": pa.array([_decimal(any_of(SPENDS)) for _ in held], pa.decimal128(12, 2)),
+            "role": pa.array([any_of(["PRIMARY", "PRIMARY", "SECONDARY", None]) for _ in held]),
         },
     )
     put(folder / "products", {"product": [p for p, _ in MANY_PRODUCTS], "type": [t for _, t in MANY_PRODUCTS]})

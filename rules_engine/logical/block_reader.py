@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -11,6 +12,7 @@ from rules_engine.logical.comparisons import (
     conditions_of,
     held_as_it_is,
     is_given,
+    is_literal,
     only,
     put,
     returned_in_having,
@@ -19,7 +21,7 @@ from rules_engine.logical.comparisons import (
     without_default,
 )
 from rules_engine.logical.flattened import with_left_joins
-from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes, with_queries
+from rules_engine.logical.join_reader import MERGED, JoinReader, Left, Named, Scope, Scopes, beneath, with_queries
 from rules_engine.logical.query_blocks import NOT_IN, Asked, Block, looks_up, refuse_totals
 from rules_engine.logical.query_tree import NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
@@ -69,6 +71,9 @@ class BlockReader(JoinReader):
         if len(left.columns) != 1 or len(right.columns) != 1:
             raise NotUnderstoodError
         own, other = next(iter(left.columns.values())), next(iter(right.columns.values()))
+        given = is_given(own, left.where) or is_given(other, right.where)
+        if not given and not self._is_key(own, left):
+            raise NotUnderstoodError("INTERSECT or EXCEPT of what may be NULL, which is there equal to NULL")
         right.where.append(exp.EQ(this=other.copy(), expression=own.copy()))
         left.asked.append(Asked(right, negated=isinstance(query, exp.Except)))
         return left
@@ -163,7 +168,7 @@ class BlockReader(JoinReader):
         block.key, block.having = None, []
 
     def _condition(self, condition: exp.Expr, block: Block, scope: Scope, named: Named, outer: Scope) -> None:
-        within = {**outer, **scope}
+        within = beneath(outer, scope)
         inner = condition.unnest()
         negated = isinstance(inner, exp.Not)
         bare = inner.this.unnest() if negated else inner
@@ -202,7 +207,7 @@ class BlockReader(JoinReader):
         others = [side for side in sides if side not in queries]
         if len(queries) != 1 or others[0].find(exp.Query) or all(map(is_stand_in, others[0].find_all(exp.Column))):
             return False
-        asked = self.query(queries[0], named, {**outer, **scope})
+        asked = self.query(queries[0], named, beneath(outer, scope))
         if len(asked.frames) != 1 or len(asked.columns) != 1 or asked.key or asked.asked or asked.distinct:
             return False
         ((alias, frame),), (value,) = asked.frames.items(), asked.columns.values()
@@ -233,11 +238,24 @@ class BlockReader(JoinReader):
     def _in(
         self, condition: exp.In, negated: bool, block: Block, scope: Scope, named: Named, outer: Scope
     ) -> list[Asked]:
-        asked = self._exists(condition.args["query"], named, {} if negated else {**outer, **scope}, negated=negated)
-        found, own = asked.block, self._resolved(condition.this, scope, outer)
-        if len(found.columns) != 1 or asked.comparison:
+        query: exp.Expr = condition.args["query"]
+        within = {} if negated and query.find(exp.Group) else beneath(outer, scope)
+        asked = self._exists(query, named, within, negated=negated)
+        found, value = asked.block, condition.this.unnest()
+        owns = [self._resolved(each, scope, outer) for each in (value.expressions if _is_tuple(value) else [value])]
+        if len(found.columns) != len(owns) or asked.comparison:
             raise NotUnderstoodError
-        (other,) = found.columns.values()
+        if negated and any(tables(each) - {*found.frames} for each in found.where):
+            return [self._none_of(asked, owns, block)]
+        if _is_tuple(value):
+            if negated or found.key is not None or found.having:
+                raise NotUnderstoodError("NOT IN of several columns, or several columns of groups")
+            found.where += [
+                exp.EQ(this=other.copy(), expression=own)
+                for other, own in zip(found.columns.values(), owns, strict=True)
+            ]
+            return [asked]
+        (other,), (own,) = found.columns.values(), owns
         if other == found.key and not negated and not self._is_key(other, found):
             if found.by:
                 raise NotUnderstoodError("groups by several columns, one of which is looked up")
@@ -250,6 +268,26 @@ class BlockReader(JoinReader):
         if not looks_up(found, self.schema):
             raise NotUnderstoodError(NOT_IN)
         return [replace(asked, not_in=True)]
+
+    def _none_of(self, asked: Asked, owns: Sequence[exp.Expr], block: Block) -> Asked:
+        """
+        What NOT IN asks of rows that are tied to the row outside: that none has the value, or NULL.
+
+        Of a value that may be NULL itself it says something else.
+        """
+        found = asked.block
+        more = (found.key, found.having, found.asked, found.before, found.left, found.lost, found.groups, found.missing)
+        if len(owns) != 1 or any(more) or not (is_literal(owns[0]) or self._is_subject(owns[0], block)):
+            raise NotUnderstoodError("NOT IN, of rows that are tied to the row outside, of what may be NULL")
+        (other,) = found.columns.values()
+        held: exp.Expr = exp.EQ(this=other.copy(), expression=owns[0])
+        tied = any(
+            isinstance(each.unnest(), exp.EQ) and other in {*each.unnest().iter_expressions()} for each in found.where
+        )
+        if not tied and not is_given(other, found.where):
+            held = exp.Paren(this=exp.Or(this=held, expression=exp.Is(this=other.copy(), expression=exp.Null())))
+        found.where.append(held)
+        return asked
 
     def _is_key(self, value: exp.Expr, block: Block) -> bool:
         """Whether it is a frame's key of the subject."""
@@ -298,3 +336,7 @@ class BlockReader(JoinReader):
         own = {alias for alias in block.frames if is_own_row(alias, block, self.schema)}
         kept = {name for name, v in plain.items() if v.sql() == block.key.sql() or (tables(v) and tables(v) <= own)}
         block.columns = {name: v for name, v in plain.items() if name in {*over, *kept}}
+
+
+def _is_tuple(value: exp.Expr) -> bool:
+    return isinstance(value, exp.Tuple)

@@ -69,6 +69,13 @@ class NameReader:
         raise NotUnderstoodError
 
 
+def beneath(outer: Scope, scope: Scope) -> Scope:
+    """What a sub-query can name: what USING merges further out is hidden by a column of the name that is nearer."""
+    nearer = {name for of, columns in scope.items() if of for name in columns}
+    merged = {name: value for name, value in outer.get(MERGED, {}).items() if name not in nearer}
+    return {**outer, **scope, MERGED: {**merged, **scope.get(MERGED, {})}}
+
+
 class Left(NamedTuple):
     """A LEFT JOIN: its alias, its relation, and the conditions after ON."""
 

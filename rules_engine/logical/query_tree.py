@@ -174,12 +174,22 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
         raise NotUnderstoodError("a text that only Spark reads") from problem
     if not isinstance(root, exp.Query):
         raise NotUnderstoodError("no query")
-    if any(any(star.args.values()) for star in root.find_all(exp.Star)):
-        raise NotUnderstoodError("* without some columns")
+    _check_stars(root)
     root = plainly(root, doubles)
     if root.find(exp.ArrayAgg, exp.ArrayUniqueAgg):
         raise NotUnderstoodError("collect_set or collect_list, of which more is asked than how many, or whether one is")
     return QueryTree(root, tuple(numbers))
+
+
+def _check_stars(root: exp.Expr) -> None:
+    """Refuse a ``*`` that is neither all that is returned nor every row that is counted."""
+    for star in root.find_all(exp.Star):
+        if any(star.args.values()):
+            raise NotUnderstoodError("* without some columns")
+        returned = star.parent if isinstance(star.parent, exp.Column) else star
+        counted = returned is star and isinstance(star.parent, exp.Count)
+        if not counted and not isinstance(returned.parent, exp.Select):
+            raise NotUnderstoodError("* within a call, which is all columns of what it is asked of")
 
 
 def is_stand_in(column: exp.Column) -> bool:

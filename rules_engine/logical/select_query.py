@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rules_engine.sql.tokens import Kind, Token, tokens
 
@@ -155,6 +156,14 @@ def unqualified(sql: str, alias: str) -> str:
             kept.append(sql[at : token.start])
             at = dot.end
     return "".join([*kept, sql[at:]])
+
+
+def binds(sql: str, name: str) -> bool:
+    """Whether a variable of a lambda goes by a name: what stands before a dot there is no relation."""
+    words = tokens(sql)
+    if not any(token.text == "->" for token in words):
+        return False
+    return any(token.word == name and after.text != "." for token, after in pairwise(words))
 
 
 def _joined(words: Sequence[Token]) -> str:

@@ -11,7 +11,7 @@ from sqlglot import exp
 from rules_engine.logical.aggregate_values import AggregateReader
 from rules_engine.logical.comparisons import tables
 from rules_engine.logical.condition import family
-from rules_engine.logical.join_reader import Left, Named, Scope, Scopes
+from rules_engine.logical.join_reader import Left, Named, Scope, Scopes, beneath
 from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.joined_rows import HeldRow, SubjectAggregate
 from rules_engine.logical.merged_blocks import merged
@@ -156,7 +156,7 @@ class SubjectAggregateReader(AggregateReader):
             super()._condition(condition, block, scope, named, outer)
             return
         holder = exp.Paren(this=condition.copy())
-        values = self._values(holder, block, named, {**outer, **scope})
+        values = self._values(holder, block, named, beneath(outer, scope))
         block.where.append(self._resolved(holder.this, {**scope, **values}, outer))
 
     def _is_one_of(self, condition: exp.In, block: Block, scope: Scope, named: Named, outer: Scope) -> None:

@@ -92,8 +92,8 @@ def key_of_subject(window: exp.Window, block: Block, schema: Schema) -> exp.Expr
     parts: list[exp.Expr] = window.args.get("partition_by") or []
     key = parts[0] if len(parts) == 1 else None
     known = isinstance(window.this, exp.Count | exp.Sum | exp.Min | exp.Max)
-    if window.args.get("order") or not known or not isinstance(key, exp.Column):
-        return None
+    if window.args.get("order") or window.args.get("spec") or not known or not isinstance(key, exp.Column):
+        return None  # ROWS without an order are other rows than the subject's
     return key if key.name.lower() == schema.subject_key_of(block.frames.get(key.table, "")).lower() else None
 
 

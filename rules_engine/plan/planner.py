@@ -28,6 +28,7 @@ from rules_engine.logical.placed_rows import Placed
 from rules_engine.logical.query_blocks import NOT_IN
 from rules_engine.logical.select_query import (
     SelectQuery,
+    binds,
     frame_and_alias,
     select_query,
     spelled,
@@ -248,7 +249,8 @@ class _Planner:
         version, cell = placed
         frame, alias = frame_and_alias(found.source)
         key = self.schema.subject_key_of(frame).lower() if not found.given else ""
-        if key and found.key.replace("`", "").lower() in {key, f"{alias}.{key}"}:
+        own = found.key.replace("`", "").lower() in {key, f"{alias}.{key}"}
+        if key and own and not binds(found.where, alias):
             self._add(self._frame(frame), [BoundPredicate(unqualified(found.where, alias), cell, filters=True)])
             self.why[version.id] = f"condition on {frame}"
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules_engine.index.words import RuleBit
-from rules_engine.logical.select_query import conjuncts, unqualified
+from rules_engine.logical.select_query import binds, conjuncts, unqualified
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.sql.tokens import Kind, tokens
 
@@ -39,4 +39,6 @@ def asks_other_rows(sql: str) -> bool:
 
 def own_conjuncts(version: RuleVersion, sql: str) -> list[str]:
     """Of a predicate the conditions between its ANDs that ask no other rows."""
-    return [unqualified(text, version.frame.lower()) for text in conjuncts(sql) if not asks_other_rows(text)]
+    frame = version.frame.lower()
+    own = [text for text in conjuncts(sql) if not asks_other_rows(text)]
+    return [unqualified(text, frame) for text in own if not binds(text, frame)]
