@@ -15,20 +15,22 @@ _MOST_DIGITS = 19
 
 
 def chosen(condition: exp.Expr, tree: QueryTree) -> exp.Expr:
-    """The condition; where it is a CASE, or one of literals held equal to one, without it if that can be told."""
+    """The condition; where it is a CASE, or one of literals that is to be one of some, without it if that is told."""
     bare = condition.unnest()
-    case, value = bare, None
+    case, values = bare, list[exp.Expr]()
     if isinstance(bare, exp.EQ):
-        case, value = bare.this.unnest(), bare.expression.unnest()
+        case, values = bare.this.unnest(), [bare.expression.unnest()]
+    elif isinstance(bare, exp.In) and bare.expressions:
+        case, values = bare.this.unnest(), [each.unnest() for each in bare.expressions]
     if not isinstance(case, exp.Case) or case.this is not None:
         return condition
     results = [each.args["true"].unnest() for each in case.args["ifs"]]
     results.append((case.args.get("default") or exp.Null()).unnest())
-    if not _are_alike([of for of in results if not isinstance(of, exp.Null)], value, tree):
+    if not _are_alike([of for of in results if not isinstance(of, exp.Null)], values, tree):
         return condition
     terms, before = list[exp.Expr](), list[exp.Expr]()
     for when, result in zip([*case.args["ifs"], None], results, strict=True):
-        told, met = _outcome(result, value), [when.this] if when is not None else []
+        told, met = _outcome(result, values), [when.this] if when is not None else []
         terms += [exp.and_(*(of.copy() for of in (*before, *met, *told)))] if told is not None else []
         unmet = [is_not_true(each) for each in met]
         if None in unmet:
@@ -37,11 +39,11 @@ def chosen(condition: exp.Expr, tree: QueryTree) -> exp.Expr:
     return exp.or_(*terms) if terms else condition
 
 
-def _are_alike(results: Sequence[exp.Expr], value: exp.Expr | None, tree: QueryTree) -> bool:
-    """Whether none of the results of a CASE is cast: all are true or false, or literals of the kind of the value."""
-    if value is None:
+def _are_alike(results: Sequence[exp.Expr], values: Sequence[exp.Expr], tree: QueryTree) -> bool:
+    """Whether none of the results of a CASE is cast: all are true or false, or literals of the kind of the values."""
+    if not values:
         return all(isinstance(of, exp.Boolean | exp.Predicate | exp.Connector | exp.Not) for of in results)
-    return len({_kind(of, tree) for of in (*results, value)}) == 1 and bool(_kind(value, tree))
+    return len({_kind(of, tree) for of in (*results, *values)}) == 1 and bool(_kind(values[0], tree))
 
 
 def _kind(node: exp.Expr, tree: QueryTree) -> str:
@@ -54,10 +56,10 @@ def _kind(node: exp.Expr, tree: QueryTree) -> str:
     return "text" if text.startswith("'") and "\\" not in text else ""
 
 
-def _outcome(result: exp.Expr, value: exp.Expr | None) -> list[exp.Expr] | None:
-    """What is to be true for a result to be the value, or to be true; None where it is not."""
-    if value is not None or isinstance(result, exp.Boolean | exp.Null):
-        return [] if _same(result, value or exp.true()) else None
+def _outcome(result: exp.Expr, values: Sequence[exp.Expr]) -> list[exp.Expr] | None:
+    """What is to be true for a result to be one of the values, or to be true; None where it is not."""
+    if values or isinstance(result, exp.Boolean | exp.Null):
+        return [] if any(_same(result, value) for value in values or (exp.true(),)) else None
     return [result]
 
 

@@ -6,7 +6,9 @@ What a bound condition says: tests of single expressions against literals, joine
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 NUMBER, TEXT, DATE, TIMESTAMP, BOOLEAN = "number", "text", "date", "timestamp", "boolean"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,15 @@ def family_of(value: Value) -> str:
         case date():
             return DATE
     return NUMBER
+
+
+def day_in_text(text: str) -> date | None:
+    """The day that a text says to Spark where it is held against one; None for texts of any other form."""
+    if not _DAY.fullmatch(text):
+        return None
+    with suppress(ValueError):
+        return date.fromisoformat(text)
+    return None
 
 
 def tests_of(tree: Tree) -> Iterator[Test | ComputedTest]:

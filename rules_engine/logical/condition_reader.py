@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rules_engine.logical.arithmetic import compared, of_literal
 from rules_engine.logical.condition import (
     BOOLEAN,
+    DATE,
     TEXT,
     AllOf,
     AnyOf,
@@ -25,6 +26,7 @@ from rules_engine.logical.condition import (
     Not,
     Test,
     Tree,
+    day_in_text,
     family_of,
 )
 from rules_engine.logical.operands import OPERATORS, Constant, Operand, OperandReader
@@ -142,6 +144,7 @@ def _compared(left: Operand, sign: str, right: Operand) -> Tree:
     if not isinstance(left, Expression):
         raise NotIndexable("two literals")
     if isinstance(right, Constant):
+        right = _held_against(left, right)
         if family_of(right.value) != left.family:
             raise NotIndexable("a comparison of different types")
         compared(left.numeric, of_literal(right.value))
@@ -152,8 +155,15 @@ def _compared(left: Operand, sign: str, right: Operand) -> Tree:
     return ComputedTest()
 
 
+def _held_against(left: Operand, right: Constant) -> Constant:
+    """A literal as Spark casts it to what it is held against: a text that says a day, to a day."""
+    of_day = isinstance(left, Expression) and left.family == DATE and isinstance(right.value, str)
+    day = day_in_text(str(right.value)) if of_day else None
+    return Constant(day) if day else right
+
+
 def _in(left: Operand, found: list[Operand]) -> Tree:
-    values = tuple(operand.value for operand in found if isinstance(operand, Constant))
+    values = tuple(_held_against(left, operand).value for operand in found if isinstance(operand, Constant))
     if not isinstance(left, Expression) or len(values) != len(found):
         raise NotIndexable("IN of columns")
     if any(family_of(value) != left.family for value in values):

@@ -17,6 +17,7 @@ OPPOSITE: dict[type[exp.Expr], type[exp.Expr]] = {
 
 STAND_IN = "__stand_in_"
 """How names begin that literals and calls go by while they are read."""
+_OF_UNION = {"this", "expression", "distinct"}
 MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GT, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.GTE: exp.LTE, exp.EQ: exp.EQ, exp.NEQ: exp.NEQ,
 }  # fmt: skip
@@ -101,22 +102,68 @@ def _numbered_groups(select: exp.Select) -> None:
 
 
 def _plain(node: exp.Expr) -> exp.Expr:
+    found: exp.Expr
     match node:
         case exp.CountIf() if not isinstance(node.this, exp.Distinct):
-            return exp.Count(this=when(node.this, exp.Literal.number(1)))
+            found = exp.Count(this=when(node.this, exp.Literal.number(1)))
         case exp.Filter(this=exp.Count() | exp.Sum() | exp.Min() | exp.Max() | exp.Avg()):
-            return (
-                node
-                if node.this.expressions and isinstance(node.this.this, exp.Star | exp.Literal)
-                else _filtered(node)
-            )
+            of_several = node.this.expressions and isinstance(node.this.this, exp.Star | exp.Literal)
+            found = node if of_several else _filtered(node)
         case exp.If() if not isinstance(node.parent, exp.Case):
-            return when(node.this, node.args["true"], node.args.get("false"))
+            found = _coalesced(when(node.this, node.args["true"], node.args.get("false")))
+        case exp.Case():
+            found = _coalesced(node) if node.this is None else _searched(node)
+        case exp.Not():
+            found = _compared(_of_no_side(node))
         case exp.NullSafeNEQ():
-            return exp.Not(this=_of(exp.NullSafeEQ, node.this, node.expression))
+            found = exp.Not(this=_of(exp.NullSafeEQ, node.this, node.expression))
         case exp.Count(this=exp.Literal()) if not node.expressions:
-            return exp.Count(this=exp.Star())
-    return _compared(node) if isinstance(node.parent, exp.Window) else _compared(_of_truths(node))
+            found = exp.Count(this=exp.Star())
+        case _:
+            found = _compared(node) if isinstance(node.parent, exp.Window) else _compared(_of_truths(node))
+    return found
+
+
+def _of_no_side(node: exp.Not) -> exp.Expr:
+    """``x NOT IN (A UNION B)`` as ``x NOT IN A AND x NOT IN B``; others as they are."""
+    asked = node.this.unnest()
+    union = asked.args["query"].unnest() if isinstance(asked, exp.In) and asked.args.get("query") else None
+    if not isinstance(union, exp.Union) or {name for name, said in union.args.items() if said} - _OF_UNION:
+        return node
+    sides = [_of_no_side(exp.Not(this=_among(asked.this, side))) for side in (union.this, union.args["expression"])]
+    return exp.Paren(this=exp.and_(*sides))
+
+
+def _among(value: exp.Expr, query: exp.Expr) -> exp.In:
+    bare = query.unnest()
+    return exp.In(this=value.copy(), query=exp.Subquery(this=bare.copy()))
+
+
+def _searched(case: exp.Case) -> exp.Expr:
+    """``CASE x WHEN 1 THEN …`` as ``CASE WHEN x = 1 THEN …``, which it is to Spark."""
+    found = case.copy()
+    found.set("this", None)
+    for each in found.args["ifs"]:
+        sides = [
+            exp.Paren(this=side.copy()) if isinstance(side, exp.Binary) else side for side in (case.this, each.this)
+        ]
+        each.set("this", _of(exp.EQ, *sides))
+    return found
+
+
+def _coalesced(case: exp.Case) -> exp.Expr:
+    """``CASE WHEN x IS NULL THEN 0 ELSE x END`` as ``coalesce(x, 0)``, of a column; others as they are."""
+    told, default = case.args["ifs"], case.args.get("default")
+    asked = told[0].this.unnest() if len(told) == 1 and default is not None else None
+    denied = isinstance(asked, exp.Not)
+    test = asked.this.unnest() if denied and asked is not None else asked
+    if not isinstance(test, exp.Is) or not isinstance(test.expression, exp.Null):
+        return case
+    result, other = told[0].args["true"], default
+    value, otherwise = (result, other) if denied else (other, result)
+    if not isinstance(value, exp.Column) or value != test.this or otherwise is None or otherwise.find(exp.AggFunc):
+        return case
+    return exp.Coalesce(this=value.copy(), expressions=[otherwise.copy()])
 
 
 def _of_list(node: exp.Expr, doubles: Set[str]) -> exp.Expr | None:

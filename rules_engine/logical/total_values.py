@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from rules_engine.logical.arithmetic import MOST_DIGITS, Numeric, number, of_literal, of_type
 from rules_engine.logical.comparisons import COMPARE, tables
-from rules_engine.logical.condition import BOOLEAN, DATE, NUMBER, TEXT, TIMESTAMP, family
+from rules_engine.logical.condition import BOOLEAN, DATE, NUMBER, TEXT, TIMESTAMP, day_in_text, family
 from rules_engine.logical.join_sides import is_written_day
 from rules_engine.logical.query_tree import QueryTree, is_stand_in
 from rules_engine.logical.values import NotIndexable
@@ -90,9 +90,16 @@ class TotalReader:
                 raise NotIndexable("a value that is cast to a truth")
         elif not isinstance(bare, exp.Is) or not isinstance(bare.expression, exp.Null):
             for one, other in _compared(bare):
-                _held(self._value(one), self._value(other))
+                values = [self._value(one), self._value(other)]
+                if DATE not in {of.family for of in values} or not any(map(self._says_a_day, (one, other))):
+                    _held(*values)
         else:
             self._value(bare.this)
+
+    def _says_a_day(self, node: exp.Expr) -> bool:
+        """Whether it is a text that Spark casts to a day where it is held against one."""
+        text = self.tree.text(node.unnest()) or ""
+        return text[:1] == text[-1:] == "'" and day_in_text(text[1:-1]) is not None
 
     def _value(self, node: exp.Expr) -> _Value:
         bare = node.unnest()

@@ -64,7 +64,9 @@ CONDITIONS = """
     substring(t, 1, 2) = 'x'                             | no    | a call that is not known
     datediff(day, DATE '2024-01-01') > 30                | yes   | days between
     year(day) * 2 > 4000                                 | yes   | a year has few digits
-    day > '2024-01-01'                                   | no    | a text where a day is
+    day > '2024-01-01'                                   | yes   | a text that says a day
+    day > '2024-1-1'                                     | no    | another text where a day is
+    day BETWEEN '2024-01-01' AND '2024-02-30'            | no    | a text that says no day
     yes AND NOT (d > 5) IS NOT TRUE                      | yes   | truths
     d                                                    | no    | a number is none
     CASE WHEN d > 5 THEN d ELSE 0 END + 1 > 5            | yes   | a choice

@@ -86,7 +86,11 @@ PLACES = """
     born < DATE'2024-6-1'                            | born                                      | a day without noughts
     born < DATE'20240601'                            | whole: no date                            | a day without dashes
     born = DATE'2024-02-30'                          | whole: no date                            | no such day
-    born > '2024-06-01'                              | whole: a comparison of different types    | a text for a day is cast
+    born > '2024-06-01'                              | born                                      | a text that says a day
+    born > '2024-6-01'                               | whole: a comparison of different types    | another text for a day is cast
+    born > '2024-02-30'                              | whole: a comparison of different types    | a text that says no day raises
+    born IN ('2024-06-01', 'x')                      | whole: IN of different types              | a list in which one says no day
+    seen > '2024-06-01'                              | whole: a comparison of different types    | a text for a moment is cast
     born = TIMESTAMP'2024-06-01 00:00:00'            | whole: a comparison of different types    | a moment for a day
     seen < TIMESTAMP'2024-06-01 12:30:00'            | seen                                      | a moment
     seen < TIMESTAMP'2024-06-01 12:30:00.5'          | whole: no date                            | a fraction of a second
