@@ -42,7 +42,9 @@ class Unreadable:
     instead: str
 
 
-UNREAD = {"extension<arrow.uuid>": Unreadable("a UUID of 16 bytes", "it as text")}
+UUID = Unreadable("a UUID of 16 bytes", "it as text")
+INTERVAL = Unreadable("an interval of 12 bytes", "it as a number of days or months, or as text")
+UNREAD = {"extension<arrow.uuid>": UUID}
 """Types of Arrow's extensions, by what Arrow calls them."""
 
 

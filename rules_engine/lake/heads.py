@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from rules_engine.lake import first_bytes, parquet_feet
-from rules_engine.lake.arrow_types import Unreadable, type_name, with_words
+from rules_engine.lake.arrow_types import INTERVAL, UUID, Unreadable, type_name, with_words
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.letters import LOST, MARK
 from rules_engine.model.frames import Format, Frame
@@ -79,14 +79,34 @@ def _parquet(stream: BinaryIO, frame: Frame) -> Found:
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(stream)
-    leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
-    old = {leaf.path.split(".")[0] for leaf in leaves if leaf.physical_type == "INT96"}
-    pages, schema = _unread_pages(metadata), metadata.schema.to_arrow_schema()
     counted = [c.name.lower() for c in frame.columns if c.nulls < 1 or c.ranged]
+    return Found(columns_of_parquet(metadata), parquet_feet.summary(metadata, counted))
+
+
+def columns_of_parquet(metadata: Any) -> list[tuple[str, str | Unreadable]]:
+    """The columns of a Parquet file in their order, with Spark's names of their types, by its foot."""
+    leaves = [metadata.schema.column(at) for at in range(metadata.num_columns)]
+    old = {_column_of(leaf) for leaf in leaves if leaf.physical_type == "INT96"}
+    unread = _unread_pages(metadata) | _unread_leaves(leaves)
     below = iter(leaves)
-    types = [(each.name, with_words(each.type, below)) for each in schema]
-    columns = [(name, pages.get(name) or type_name(type_, nanoseconds=name in old)) for name, type_ in types]
-    return Found(columns, parquet_feet.summary(metadata, counted))
+    types = [(each.name, with_words(each.type, below)) for each in metadata.schema.to_arrow_schema()]
+    return [(name, unread.get(name) or type_name(type_, nanoseconds=name in old)) for name, type_ in types]
+
+
+def _column_of(leaf: Any) -> str:
+    """The column that a leaf is, or is within; a name may have points of its own."""
+    return str(leaf.path if leaf.path == leaf.name else leaf.path.split(".")[0])
+
+
+def _unread_leaves(leaves: Iterable[Any]) -> dict[str, Unreadable]:
+    """Columns of bytes that are annotated as what Spark reads as nothing, and Arrow as bytes or as no value."""
+    found: dict[str, Unreadable] = {}
+    for leaf in leaves:
+        if leaf.logical_type.type == "UUID":
+            found[_column_of(leaf)] = UUID
+        elif leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" and leaf.logical_type.type == "UNKNOWN":
+            found[_column_of(leaf)] = INTERVAL
+    return found
 
 
 def _unread_pages(metadata: Any) -> dict[str, Unreadable]:

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_engine.lake.heads import OF_JAVA, lost_in
+from rules_engine.lake.arrow_types import Unreadable, type_name
+from rules_engine.lake.heads import OF_JAVA, columns_of_parquet, lost_in
 from rules_engine.lake.text_faults import lost_letters
 from rules_engine.model.frames import Frame
 from rules_lake.landing import options
@@ -35,6 +36,13 @@ def _is_of_old_calendar(said: Mapping[bytes, bytes]) -> bool:
     """Whether Spark wrote a Parquet file by the calendar of before 1582: Spark 2 always, later ones where told to."""
     old = any(b"org.apache.spark.legacy" + kind in said for kind in (b"DateTime", b"INT96"))
     return old or said.get(b"org.apache.spark.version", b"3").startswith((b"1.", b"2."))
+
+
+def _name_of(type_: pa.DataType, read: str | Unreadable) -> str:
+    """A type as a manifest names it: as Spark does; a moment by whether it has a zone, however it is written."""
+    if pa.types.is_timestamp(type_) or isinstance(read, Unreadable):
+        return spark_type(type_) or str(type_)
+    return read
 
 
 class Records:
@@ -98,7 +106,7 @@ class Records:
     def _parquet(self) -> Batches:
         with self.place.reading(self.name) as stream:
             file = pq.ParquetFile(stream, page_checksum_verification=True)
-            self._columns_are(file.schema_arrow)
+            self._columns_are(file.schema_arrow, dict(columns_of_parquet(file.metadata)))
             of_then = _is_of_old_calendar(file.metadata.metadata or {})
             for batch in file.iter_batches(ROWS):
                 yield self._typed(self._of_this_calendar(batch) if of_then else batch)
@@ -108,7 +116,7 @@ class Records:
 
         with self.place.reading(self.name) as stream:
             file = orc.ORCFile(stream)
-            self._columns_are(file.schema)
+            self._columns_are(file.schema, {each.name: type_name(each.type, nanoseconds=True) for each in file.schema})
             for stripe in range(file.nstripes):
                 batch = file.read_stripe(stripe)
                 yield self._typed(self._of_this_calendar(batch) if file.writer == OF_JAVA else batch)
@@ -130,8 +138,14 @@ class Records:
                     raise self._refused(what, "Have it written as Parquet by Spark 3 or later, or without such days.")
         return batch
 
-    def _columns_are(self, schema: pa.Schema) -> None:
-        own = {field.name: spark_type(field.type) or str(field.type) for field in schema}
+    def _columns_are(self, schema: pa.Schema, read: Mapping[str, str | Unreadable]) -> None:
+        """
+        See that columns are as declared; ``read`` are Spark's names of their types, or what it reads as nothing.
+
+        Raises:
+            RunRefused: With everything that is not.
+        """
+        own = {field.name: _name_of(field.type, read[field.name]) for field in schema}
         capitals = Counter(field.name.lower() for field in schema)
         for name in (field.name for field in schema if capitals[field.name.lower()] > 1):
             what = f"it has more than one column '{name}', whatever the capitals."
@@ -142,7 +156,10 @@ class Records:
                 near = did_you_mean(name, own, 0.5)
                 what = f"its column '{name}' is missing."
                 self._faults.append(self._fault(what, f"{near} Mend the extract or the declaration."))
-            elif arrow_type(type_) is not None and not same(type_, own[name]):
+            elif isinstance(unread := read[name], Unreadable) and not same(type_, own[name]):
+                what = f"its column '{name}' is {unread.what}, which Spark does not read."
+                self._faults.append(self._fault(what, f"Write {unread.instead}."))
+            elif "<" not in type_ and not same(type_, own[name]):
                 what = f"its column '{name}' is {own[name]}, and declared as {type_}."
                 self._faults.append(self._fault(what, "Mend the declaration, or land the declared type."))
         raise_all(RunRefused, self._faults)

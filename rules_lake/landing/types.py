@@ -22,6 +22,7 @@ _PLAIN = {
     "double": pa.float64(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", "UTC"),
+    "timestamp_ltz": pa.timestamp("us", "UTC"),
     "timestamp_ntz": pa.timestamp("us"),
     "binary": pa.binary(),
     "decimal": pa.decimal128(10, 0),
@@ -30,7 +31,8 @@ _DECIMAL = re.compile(r"(?:decimal|dec|numeric)\(\s*(\d{1,2})\s*(?:,\s*(\d{1,2})
 _CHARACTERS = re.compile(r"(?:varchar|char)\(\s*\d+\s*\)")
 
 
-_ALSO = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint", "real": "float"}
+_ALSO = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint", "real": "float",
+         "timestamp_ltz": "timestamp"}  # fmt: skip
 
 
 def spark_name(declared: str) -> str:
@@ -68,5 +70,6 @@ def spark_type(arrow: pa.DataType) -> str | None:
 
 def same(declared: str, found: str) -> bool:
     """Whether two Spark SQL types are one; a moment with or without zone is one in Parquet files of many writers."""
-    kinds = {"timestamp", "timestamp_ntz"}
-    return arrow_type(declared) == arrow_type(found) or {declared.lower(), found.lower()} <= kinds
+    kinds = {"timestamp", "timestamp_ltz", "timestamp_ntz"}
+    one, other = arrow_type(declared), arrow_type(found)
+    return (one is not None and one == other) or {declared.lower(), found.lower()} <= kinds

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from pyspark.sql import SparkSession
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.spark.evaluator import SparkEvaluator
+from rules_lake.landing.landing import land
+from rules_lake.landing.place import Place
+from rules_lake.landing.records import Records
+from tests.spec.table import Row, cases
 
 AS_OF = date(2026, 6, 5)
 MANY = {f"f{at}": at for at in range(30)}
@@ -103,13 +109,48 @@ def test_a_word_of_a_list_in_parquet_is_a_text(spark: SparkSession, tmp_path: Pa
     assert evaluator.spark.sql(f"SELECT {field} FROM customers").collect() == [("GOLD",)]
 
 
-def _write_words(spark: SparkSession, path: Path, schema: str) -> None:
-    """A row of an ENUM, which no Python writes."""
+READ = """
+    written                                      | declared | said                                     | because
+    ---------------------------------------------+----------+------------------------------------------+------------------------------------
+    required binary held (ENUM)                  | string   |                                          | a word of a list is a text
+    required binary held (ENUM)                  | binary   | is string, and declared as binary        | and no bytes
+    required binary held (JSON)                  | string   |                                          | an object is a text
+    required binary held (BSON)                  | binary   |                                          | one that is packed is bytes
+    required binary held                         | string   | is binary, and declared as string        | nothing says that these are letters
+    required int32 held (UINT_8)                 | smallint |                                          | a number without sign is a wider one
+    required int32 held (UINT_8)                 | uint8    | is smallint, and declared as uint8       | Spark has no such type
+    required fixed_len_byte_array(16) held (UUID) | binary  | is a UUID of 16 bytes, which Spark does  | Arrow reads it as bytes
+    required fixed_len_byte_array(12) held (INTERVAL) | binary | is an interval of 12 bytes, which      | Arrow reads it as no value
+"""
+
+
+@pytest.mark.parametrize("row", cases(READ))
+def test_what_lands_of_parquet_is_what_a_run_reads(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """A column whose bytes are annotated is of one type to both, or refused by both."""
+    (tmp_path / "customers").mkdir()
+    schema = f"message m {{ required int64 id; {row['written']}; }}"
+    _write_words(spark, tmp_path / "customers/a.parquet", schema, 7 if "int32" in schema else "GOLDGOLDGOLDGOLD")
+    evaluator = _evaluator(spark, tmp_path, "parquet", f'held = "{row["declared"]}"')
+    frame = replace(evaluator.lake.frame("customers"), path=f"{tmp_path}/landed/{{day}}")
+    with pytest.raises(RunRefused, match=row["said"]) if row["said"] else nullcontext():
+        land(str(tmp_path / "customers"), frame, AS_OF, datetime(2026, 6, 5, tzinfo=UTC))
+    with pytest.raises(RunRefused) if row["said"] else nullcontext():
+        evaluator.check_lake(AS_OF)
+    if not row["said"]:
+        (batch,) = Records(Place(f"{tmp_path}/landed/{AS_OF}"), "a.parquet", frame).batches()
+        assert batch.to_pylist()[0]["held"] == evaluator.spark.sql("SELECT held FROM customers").first()[0]
+
+
+def _write_words(spark: SparkSession, path: Path, schema: str, value: object = "GOLD") -> None:
+    """A row of an ENUM or the like, which no Python writes."""
     jvm: Any = spark._jvm
     type_ = jvm.org.apache.parquet.schema.MessageTypeParser.parseMessageType(schema)
     row = jvm.org.apache.parquet.example.data.simple.SimpleGroup(type_)
     row.add("id", 2**40)  # a long of Java
-    (row.addGroup("held") if "group" in schema else row).add("x" if "group" in schema else "held", "GOLD")
+    if "fixed_len" in schema:
+        bytes_ = str(value).encode()[: int(re.findall(r"array\((\d+)", schema)[0])]
+        value = getattr(jvm, "org.apache.parquet.io.api.Binary").fromConstantByteArray(bytearray(bytes_))
+    (row.addGroup("held") if "group" in schema else row).add("x" if "group" in schema else "held", value)
     to = getattr(jvm, "org.apache.hadoop.fs.Path")(str(path))
     writer = jvm.org.apache.parquet.hadoop.example.ExampleParquetWriter.builder(to).withType(type_).build()
     writer.write(row)
