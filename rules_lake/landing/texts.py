@@ -32,8 +32,12 @@ from rules_lake.landing.types import arrow_type, spark_name
 ROWS = 65_536
 """Rows that are held at a time."""
 
-QUOTED_EMPTY = "\ue000"
-"""What an empty cell within quotes is held as where it is told from one without: a letter that means nothing."""
+
+class _QuotedEmpty(str):
+    """An empty cell within quotes, where it is told from one without: by what it is, for every letter may be one."""
+
+
+QUOTED_EMPTY = _QuotedEmpty()
 
 Held = list[Sequence[str | None]]
 
@@ -231,9 +235,11 @@ _OF_JSON: Mapping[str, str] = {name: of_json for of_json, name in NAMES.items()}
 
 
 def _meant(cell: str, null: str, empty: str | None) -> str | None:
+    if cell is QUOTED_EMPTY:
+        return ""
     if cell in ("", null):
         return None
-    return "" if cell in (QUOTED_EMPTY, empty) else cell
+    return "" if cell == empty else cell
 
 
 def _as_text(value: Any) -> str | None:

@@ -249,6 +249,19 @@ def test_a_single_file_lands_like_a_folder_of_it(tmp_path: Path, kind: str) -> N
     assert land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW).before
 
 
+def test_an_empty_text_is_told_from_every_letter(tmp_path: Path) -> None:
+    """Where a word stands for no value, `""` is an empty text, and a letter of private use is what it is."""
+    declared(tmp_path / "landed")
+    text = (tmp_path / "landed/frames.toml").read_text()
+    text = text.replace("[frames.customers.columns]", 'options = { nullValue = "-" }\n[frames.customers.columns]')
+    frame = declaration.parse(text, str(tmp_path / "landed")).frame("customers")
+    cells = ("\ue000", '"\ue000"', '""', "", "-")
+    source = written(tmp_path / "extract", lines=(HEADER, *(f"{at},{cell},-,-\n" for at, cell in enumerate(cells))))
+    place = Place(land(str(source), frame, DAY, NOW).place)
+    (batch,) = Records(place, "people.csv", frame).batches()
+    assert batch.column("country").to_pylist() == ["\ue000", "\ue000", "", None, None]
+
+
 OPTIONS = """
     kind | option                     | line                  | said               | because
     -----+----------------------------+-----------------------+--------------------+-------------------------------------
