@@ -61,7 +61,8 @@ def _verify(desk: Desk, lake: Lake, *words: str | None) -> None:
 
     chosen = [named(lake, word) for word in words if word] or list(lake.frames)
     found = [(frame, *each) for frame in chosen for each in landing.verify(frame)]
-    raise_all(RunRefused, (fault for *_, faults in found for fault in faults))
+    odd = (fault for frame in chosen for fault in landing.misspelt(frame, now().date()))
+    raise_all(RunRefused, [*(fault for *_, faults in found for fault in faults), *odd])
     drawn = table("frame", "day", "rows", "files", "content", right=["rows", "files"])
     content = []
     for frame, on, manifest, _ in found:

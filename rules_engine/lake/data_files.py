@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from rules_engine.errors import Fault
+from rules_engine.lake.codes import NOT_LANDED
 from rules_engine.lake.first_bytes import PACKED
+from rules_engine.model.frames import Frame
+from rules_engine.model.layouts import Layout
 
 ENDINGS: Mapping[str, tuple[str, ...]] = {
     "parquet": (".parquet", ".parq", ".pq"),
@@ -23,6 +27,8 @@ TABLES = {
     "hudi": re.compile(r"\.hoodie/.*"),
 }
 """Names of files by which tables are known."""
+MOST_NAMES = 3
+"""How many names of a folder are shown at most."""
 OF_A_WRITER = re.compile(r"\._.*|_(manifest|committed|started|metadata|common_metadata|delta_log|SUCCESS)([._].*)?")
 """Files that writers keep of their own, and what a Mac leaves beside each file of another system."""
 
@@ -83,3 +89,16 @@ def bare(path: str) -> str:
 
 def _plain(uri: str) -> str:
     return re.sub(":/+", ":/", uri, count=1)
+
+
+def misspelt_fault(frame: Frame, names: list[str], understood: str, remedy: str) -> Fault:
+    """What is said of names that look like days: older data would be read in place of it without a word."""
+    root = Layout(frame.path).root
+    what = f"{some(names)} at {root} looks like a day and is read as none: understood is {understood}."
+    return Fault(f"Frame '{frame.name}'", what, remedy, NOT_LANDED)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of several names, and how many there are besides."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(f"'{name}'" for name in names[:MOST_NAMES]) + more

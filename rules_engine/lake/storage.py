@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import hadoop, tables
 from rules_engine.lake.codes import HALF_WRITTEN, NOT_LANDED
-from rules_engine.lake.data_files import DataFile, data_that_is_hidden, hidden, table_of
+from rules_engine.lake.data_files import DataFile, data_that_is_hidden, hidden, misspelt_fault, some, table_of
 from rules_engine.model.frames import Format, Frame, Naming
 from rules_engine.model.layouts import Layout
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 UNFINISHED = ("._COPYING_", ".tmp", ".inprogress", ".partial", ".filepart", ".crdownload")
 """Ends of names that writers give to files that are not whole yet."""
-
-MOST_NAMES = 3
-"""How many names of a folder are shown at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,8 @@ def landed(spark: SparkSession, frame: Frame, as_of: date, naming: Naming = Nami
         if not past:
             raise RunRefused(_nothing_landed(spark, frame, as_of, known))
         if odd := Layout(frame.path).misspelt(lambda folder: hadoop.names(spark, folder)):
-            raise RunRefused(_misspelt(frame, as_of, odd))
+            understood = Layout(frame.path).understood(as_of)
+            raise RunRefused(misspelt_fault(frame, odd, understood, "Name it so, or move it away."))
         path = _only(frame, past[-1], known[past[-1]])
         found = _landed_at(spark, frame, path, past[-1].isoformat(), naming)
         if len(past) > 1:
@@ -92,7 +90,7 @@ def _landed_at(spark: SparkSession, frame: Frame, path: str, day: str, naming: N
         return Landed(path, version.snapshot, version=version) if version else None
     there = hadoop.files_below(spark, path)
     if unfinished := [file.name for file in there if _unfinished(file.name)]:
-        what = f"it is still being written at {path}, or its writer died: there is {_some(unfinished)}."
+        what = f"it is still being written at {path}, or its writer died: there is {some(unfinished)}."
         remedy = "Wait for its end, or land it again; nothing of it is read before."
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, remedy, HALF_WRITTEN))
     raise_all(RunRefused, [*_unseen(frame, path, there), *_astray(frame, path, hadoop.astray(spark, path))])
@@ -120,14 +118,14 @@ def _unseen(frame: Frame, path: str, there: Iterable[DataFile]) -> Iterator[Faul
         yield Fault(f"Frame '{frame.name}'", what, remedy, NOT_LANDED)
         return
     if out := data_that_is_hidden(files, frame.format.value):
-        what = f"{_some(out)} at {path} would not be read, for a name that begins with '_' or '.'."
+        what = f"{some(out)} at {path} would not be read, for a name that begins with '_' or '.'."
         yield Fault(f"Frame '{frame.name}'", what, "Name it otherwise, or move it away.", NOT_LANDED)
 
 
 def _astray(frame: Frame, path: str, names: list[str]) -> Iterator[Fault]:
     """Links that lead nowhere, and what else is no file; a link that is hidden is an editor's own."""
     if seen := [name for name in names if not any(map(hidden, name.split("/")))]:
-        what = f"{_some(seen)} at {path} is no file, or leads to none."
+        what = f"{some(seen)} at {path} is no file, or leads to none."
         yield Fault(f"Frame '{frame.name}'", what, "Put the file there, or take it away.", NOT_LANDED)
 
 
@@ -170,17 +168,9 @@ def _nothing_landed(spark: SparkSession, frame: Frame, as_of: date, known: dict[
         what = f"{what}; the first landed day is {min(known)}."
         return Fault(which, what, "Choose a later day with --as-of, or land the data.", NOT_LANDED)
     there = sorted(hadoop.names(spark, layout.root))
-    seen = f"there is {_some(there)}" if there else f"there is nothing at {layout.root}"
+    seen = f"there is {some(there)}" if there else f"there is nothing at {layout.root}"
     what = f"{what}: understood is {layout.understood(as_of)}, and {seen}."
     return Fault(which, what, "Land the data, or mend the path in the lake's declaration.", NOT_LANDED)
-
-
-def _misspelt(frame: Frame, as_of: date, names: list[str]) -> Fault:
-    """Older data would be read in place of it without a word."""
-    layout = Layout(frame.path)
-    understood = f"understood is {layout.understood(as_of)}"
-    what = f"{_some(names)} at {layout.root} looks like a day and is read as none: {understood}."
-    return Fault(f"Frame '{frame.name}'", what, "Name it so, or move it away.", NOT_LANDED)
 
 
 def _no_file(spark: SparkSession, frame: Frame, path: str) -> Fault:
@@ -188,13 +178,3 @@ def _no_file(spark: SparkSession, frame: Frame, path: str) -> Fault:
         return tables.not_there(spark, frame, path)
     remedy = "Land the data, or mend the path in the lake's declaration."
     return Fault(f"Frame '{frame.name}'", f"there is no file at {path}.", remedy, NOT_LANDED)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(_quoted(names[:MOST_NAMES])) + (
-        f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    )
-
-
-def _quoted(names: list[str]) -> Iterator[str]:
-    return (f"'{name}'" for name in names)

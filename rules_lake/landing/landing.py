@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.lake.data_files import misspelt_fault
 from rules_engine.model.frames import Frame
 from rules_engine.model.layouts import PLACEHOLDER, Layout
 from rules_lake.landing import extracts
@@ -107,6 +108,14 @@ def _places(frame: Frame) -> Mapping[date, Sequence[str]]:
     """Each day that folders name, oldest first, and the folders that do."""
     place_of(frame, date.min)
     return Layout(frame.path).landed(lambda folder: Place(folder).names())
+
+
+def misspelt(frame: Frame, day: date) -> Iterator[Fault]:
+    """Folders that look like days of a frame and are read as none, for which an older day would be read."""
+    layout = Layout(frame.path)
+    if odd := layout.misspelt(lambda folder: Place(folder).names()):
+        remedy = f"Name it as it landed, or move it away and land its files: rules land SOURCE {frame.name} --day DAY."
+        yield misspelt_fault(frame, odd, layout.understood(day).partition(" or ")[0], remedy)
 
 
 def _elsewhere(frame: Frame, day: date, places: Mapping[date, Sequence[str]]) -> Iterator[Fault]:

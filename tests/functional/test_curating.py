@@ -248,6 +248,26 @@ def test_a_lake_that_is_somebodys_own_is_not_overwritten(tmp_path: Path) -> None
     assert (tmp_path / "lake/frames.toml").read_text() == "mine"
 
 
+ODD = ("2024-06-02_v2", "Day=2024-06-02", "2024_06_02", "2024-06-31")
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_folder_that_looks_like_a_landed_day_stops_curating(tmp_path: Path, odd: str) -> None:
+    """As it stops a run over folders: the day before would be made the newest without a word."""
+    declared = landed(tmp_path)
+    there = tmp_path / "landed/people" / odd
+    (tmp_path / "landed/people/2024-06-01").rename(there)
+    land(str(tmp_path / "people"), declared.lake.frame("people"), DAY, NOW)
+    says = f"'people': '{odd}' at .* looks like a day and is read as none: understood is 2024-06-01. Name it as it"
+    with pytest.raises(RunRefused, match=says):
+        curate(tmp_path, declared)
+    assert not (tmp_path / "lake").exists()
+    there.rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/_manifest.json").unlink()
+    assert land(str(tmp_path / "elsewhere"), declared.lake.frame("people"), DAY + timedelta(days=1), NOW)
+    assert [each.day.day for each in curate(tmp_path, declared).frames] == [2, 1]
+
+
 def test_the_reverse_table_is_sealed_and_forgets(tmp_path: Path) -> None:
     """A token is revealed with the secret alone; what was erased is not added again; a sealed value that moved is found."""
     declared = landed(tmp_path)
