@@ -6,7 +6,7 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
@@ -22,7 +22,7 @@ from rules_engine.model.frames import Frame
 from rules_lake.landing import options
 from rules_lake.landing.place import Place
 from rules_lake.landing.texts import ROWS, TextRecords
-from rules_lake.landing.types import arrow_type, same, spark_type
+from rules_lake.landing.types import arrow_type, has_length, same, spark_type
 
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
@@ -167,29 +167,29 @@ class Records:
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch, a column in the declared type where that is of one value."""
-        wanted = {c.name: arrow_type(c.type) for c in self.frame.columns}
+        wanted = {c.name: c.type for c in self.frame.columns}
         arrays = [
-            self._cast(name, column, wanted[name]) if wanted.get(name) is not None else column
+            self._cast(name, column, wanted[name]) if arrow_type(wanted.get(name, "")) is not None else column
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
-    def _cast(self, name: str, column: pa.Array, type_: pa.DataType) -> pa.Array:
+    def _cast(self, name: str, column: pa.Array, declared: str) -> pa.Array:
         """
-        A column in a type.
+        A column in the declared type.
 
         Raises:
-            RunRefused: Where a value would not come back, such as a moment of nanoseconds.
+            RunRefused: Where a value would not come back, such as a moment of nanoseconds, or a text of more letters.
         """
-        try:
-            return column.cast(type_)
-        except pa.ArrowException as problem:
-            what = (
-                f"its column '{name}' is {column.type} and has values that {type_}, as which it is read, cannot hold."
-            )
-            raise self._refused(
-                what, "Have it written in the declared type, or declare one that holds them."
-            ) from problem
+        type_, most = arrow_type(declared), has_length(declared)
+        found = None
+        with suppress(pa.ArrowException):
+            found = column.cast(type_)
+        if found is None or (most and (pc.max(pc.utf8_length(found)).as_py() or 0) > most):
+            said = declared if most else type_
+            what = f"its column '{name}' is {column.type} and has values that {said}, as which it is read, cannot hold."
+            raise self._refused(what, "Have it written in the declared type, or declare one that holds them.")
+        return found
 
     # texts ------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ _PLAIN = {
     "decimal": pa.decimal128(10, 0),
 }
 _DECIMAL = re.compile(r"(?:decimal|dec|numeric)\(\s*(\d{1,2})\s*(?:,\s*(\d{1,2})\s*)?\)")
-_CHARACTERS = re.compile(r"(?:varchar|char)\(\s*\d+\s*\)")
+_CHARACTERS = re.compile(r"(?:varchar|char(?:acter)?)\(\s*(\d+)\s*\)")
 
 
 _ALSO = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint", "real": "float",
@@ -37,12 +37,18 @@ _ALSO = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigi
 
 def spark_name(declared: str) -> str:
     """A declared type by the name that Spark shows."""
-    name = re.sub(r"\s+", "", declared.lower())
+    name = re.sub(r"\s+", "", declared.lower()).replace("character(", "char(")
     if found := _DECIMAL.fullmatch(name):
         return f"decimal({found[1]},{found[2] or 0})"
     return {"decimal": "decimal(10,0)", "dec": "decimal(10,0)", "numeric": "decimal(10,0)"}.get(
         name, _ALSO.get(name, name)
     )
+
+
+def has_length(declared: str) -> int:
+    """How many letters a text has at most, where a declared type says it: varchar(n) or char(n); else 0."""
+    found = _CHARACTERS.fullmatch(declared.strip().lower())
+    return int(found[1]) if found else 0
 
 
 def arrow_type(spark: str) -> pa.DataType | None:

@@ -73,7 +73,7 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
         checked(landed)  # says why
         raise AssertionError
     inputs, before = _inputs(known, columns, tokens), _before(target)
-    if before is not None and before["inputs"] == inputs:
+    if before is not None and before["inputs"] == inputs and not _retyped(before, frame, columns):
         return Curated(frame.name, day, before["rows"], _described(frame, columns), "")
     raise_all(RunRefused, _strangers(frame, day, inputs, lake.below(frame.name)))
     manifest = snapshot(frame, day)
@@ -87,7 +87,8 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
         aside.put_in_place(target, over=True)
     finally:
         aside.remove()
-    return Curated(frame.name, day, rows, _described(frame, columns), _why(before, inputs), made)
+    why = "; ".join(filter(None, [_why(before, inputs), *_retyped(before, frame, columns)]))
+    return Curated(frame.name, day, rows, _described(frame, columns), why, made)
 
 
 def _strangers(frame: Frame, day: date, inputs: Mapping[str, Any], place: Place) -> Iterator[Fault]:
@@ -162,6 +163,13 @@ def _why(before: Mapping[str, Any] | None, inputs: Mapping[str, Any]) -> str:
         elif was["columns"][name] != now["columns"][name]:
             said.append(f"the privacy of {name} is another")
     return "; ".join(said)
+
+
+def _retyped(before: Mapping[str, Any] | None, frame: Frame, columns: Columns) -> list[str]:
+    """Columns that were curated as another type than would be now, such as a moment with a zone as one without."""
+    was, now = before["columns"] if before else {}, _described(frame, columns)
+    both = ((name, was.get(name, {}).get("type"), now[name]["type"]) for name in now)
+    return [f"the type of {name} is another" for name, one, other in both if one and other and one != other]
 
 
 def _written(

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_lake.landing.types import arrow_type
+from rules_lake.landing.types import arrow_type, has_length
 
 DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 SPANS = ("month", "quarter", "year", "decade")
@@ -54,8 +54,8 @@ class Policy:
         return [self.treatment.value, self.width, [str(edge) for edge in self.edges], self.last, self.domain]
 
     def type_after(self, declared: str) -> str:
-        """The Spark SQL type of the curated column."""
-        return "string" if self.treatment is Treatment.TOKENISE else declared
+        """The Spark SQL type of the curated column; of a text of some length string, for files keep no length."""
+        return "string" if self.treatment is Treatment.TOKENISE or has_length(declared) else declared
 
 
 def policy(frame: str, column: str, type_: str, said: Any) -> Policy:

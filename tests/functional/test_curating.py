@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
+from pyspark.sql import SparkSession
 
 from jobs.curate_step import step
 from jobs.ingest_step import step as ingest
@@ -17,6 +19,7 @@ from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.model.rule_sets import freeze
 from rules_engine.model.schemas import Schema
+from rules_engine.spark.evaluator import SparkEvaluator
 from rules_lake.landing.landing import land
 from rules_lake.privacy.curating import Tokenising
 from rules_lake.privacy.declared import Declared, parse
@@ -266,6 +269,43 @@ def test_a_folder_that_looks_like_a_landed_day_stops_curating(tmp_path: Path, od
     (tmp_path / "elsewhere/_manifest.json").unlink()
     assert land(str(tmp_path / "elsewhere"), declared.lake.frame("people"), DAY + timedelta(days=1), NOW)
     assert [each.day.day for each in curate(tmp_path, declared).frames] == [2, 1]
+
+
+RETYPED = """
+    landed as     | declared as   | then as       | curated as    | because
+    --------------+---------------+---------------+---------------+--------------------------------------------
+    string        | varchar(9)    |               | string        | files keep no length, and no run reads one
+    string        | CHAR( 9 )     |               | string        | whatever it is called
+    string        | varchar(2)    |               |               | a text of more letters is none of them
+    timestamp[us] | timestamp     | timestamp_ntz | timestamp_ntz | what is declared is what a run looks for
+"""
+
+
+@pytest.mark.parametrize("row", cases(RETYPED))
+def test_a_curated_column_is_of_the_type_that_is_declared(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """A run reads it, and finds what landed; declared as another type it is made again."""
+    (tmp_path / "people").mkdir()
+    values = ["Lyon"] if row["landed as"] == "string" else [datetime(2024, 6, 1, 9)]
+    held = pa.array(values, None if row["landed as"] == "string" else pa.timestamp("us"))
+    pq.write_table(pa.table({"id": [7], "held": held}), tmp_path / "people/part-0.parquet")
+    text = """
+        subject = "people"
+        [frames.people]
+        path = "people/{day}"
+        subject_key = "id"
+        columns = { id = "bigint", held = { type = "TYPE", privacy = "keep" } }
+    """
+    with pytest.raises(RunRefused, match="has values that varchar") if not row["curated as"] else nullcontext():
+        for type_ in filter(None, (row["declared as"], row["then as"])):
+            declared = parse(text.replace("TYPE", type_), str(tmp_path / "landed"))
+            land(str(tmp_path / "people"), declared.lake.frame("people"), DAY, NOW)
+            curate_lake(declared, None, {}, None, str(tmp_path / "lake/frames.toml"))
+    if row["curated as"]:
+        evaluator = SparkEvaluator(spark, declaration.load(tmp_path / "lake/frames.toml"))
+        evaluator.check_lake(DAY)
+        people = evaluator.spark.table("people")
+        assert people.dtypes[1] == ("held", row["curated as"])
+        assert people.first()["held"] == values[0]
 
 
 def test_the_reverse_table_is_sealed_and_forgets(tmp_path: Path) -> None:
