@@ -105,7 +105,7 @@ class Records:
 
     def _parquet(self) -> Batches:
         with self.place.reading(self.name) as stream:
-            file = pq.ParquetFile(stream, page_checksum_verification=True)
+            file = pq.ParquetFile(stream, page_checksum_verification=True, coerce_int96_timestamp_unit="us")
             self._columns_are(file.schema_arrow, dict(columns_of_parquet(file.metadata)))
             of_then = _is_of_old_calendar(file.metadata.metadata or {})
             for batch in file.iter_batches(ROWS):
@@ -118,8 +118,23 @@ class Records:
             file = orc.ORCFile(stream)
             self._columns_are(file.schema, {each.name: type_name(each.type, nanoseconds=True) for each in file.schema})
             for stripe in range(file.nstripes):
-                batch = file.read_stripe(stripe)
+                batch = self._stripe(file, stripe)
                 yield self._typed(self._of_this_calendar(batch) if file.writer == OF_JAVA else batch)
+
+    def _stripe(self, file: Any, stripe: int) -> pa.RecordBatch:
+        """
+        The rows of a stripe.
+
+        Raises:
+            RunRefused: If they have moments that are none here, such as the end of 9999.
+        """
+        try:
+            return file.read_stripe(stripe)
+        except pa.ArrowInvalid as problem:
+            if "out of range for nanosecond" not in str(problem):
+                raise
+            what = "it has moments before 1677-09-22 or after 2262-04-11, which are not read from ORC here."
+            raise self._refused(what, "Have it written as Parquet, or such a column as days.") from problem
 
     def _of_this_calendar(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """

@@ -6,7 +6,7 @@ import errno
 import gzip
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -152,6 +152,26 @@ def test_a_moment_of_nanoseconds_is_told_as_that(tmp_path: Path) -> None:
         with pytest.raises(RunRefused) if says else nullcontext() as refused:
             land(str(tmp_path / "extract"), frame, DAY, NOW)
         assert not refused or says in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["orc", "parquet"])
+def test_the_end_of_time_lands_or_is_told_as_that(tmp_path: Path, kind: str) -> None:
+    """31 December 9999 in the old INT96 is that moment; in ORC it is refused, and not as a broken file."""
+    declared(tmp_path / "landed", kind)
+    text = (tmp_path / "landed/frames.toml").read_text().replace('joined = "date"', 'joined = "timestamp"')
+    frame = declaration.parse(text, str(tmp_path / "landed")).frame("customers")
+    moments = pa.array([datetime(9999, 12, 31)] * 3, pa.timestamp("us"))
+    rows = table().set_column(3, "joined", moments)
+    (tmp_path / "extract").mkdir()
+    if kind == "orc":
+        orc.write_table(rows, tmp_path / "extract/a.orc")
+        with pytest.raises(RunRefused, match=r"has moments before 1677-09-22 or after 2262-04-11.* as Parquet"):
+            land(str(tmp_path / "extract"), frame, DAY, NOW)
+        return
+    pq.write_table(rows, tmp_path / "extract/a.parquet", use_deprecated_int96_timestamps=True)
+    place = Place(land(str(tmp_path / "extract"), frame, DAY, NOW).place)
+    (batch,) = Records(place, "a.parquet", frame).batches()
+    assert batch.column("joined").cast(pa.timestamp("us")) == moments
 
 
 @pytest.mark.parametrize("kind", ["orc", "parquet"])
