@@ -45,7 +45,7 @@ def read(path: str) -> list[Override]:
     if not place.exists():
         return []
     try:
-        rows = list(csv.reader(io.StringIO(place.read_text(encoding="utf-8-sig"))))
+        rows = list(csv.reader(io.StringIO(place.read_text(encoding="utf-8-sig")), strict=True))
     except UnicodeDecodeError as problem:
         raise RunRefused(Fault(f"Overrides {path}", "it is not UTF-8.", "Save it as CSV in UTF-8.")) from problem
     except (OSError, csv.Error) as problem:
@@ -70,6 +70,8 @@ def _faults(path: str, rows: list[list[str]]) -> Iterator[Fault]:
             yield Fault(which, f"it decides '{row[0]}'.", f"Say {SAME} or {DIFFERENT}.")
         elif not row[5].strip() or not row[6].strip():
             yield Fault(which, "it does not say who decided, or why.", "Fill because and who.")
+        elif any(not cell or cell != cell.strip() for cell in row[1:5]):
+            yield Fault(which, "it names a record with a blank about it, or none.", "Write source and key, no blanks.")
         elif row[1:3] == row[3:5]:
             yield Fault(which, "it compares a record with itself.", "Name two records.")
 

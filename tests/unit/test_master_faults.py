@@ -235,6 +235,25 @@ def test_decisions_that_an_editor_saved(tmp_path: Path) -> None:
         overrides.read(str(path))
 
 
+LINES = """
+    line                                | says                                | because
+    ------------------------------------+-------------------------------------+---------------------------------------------
+    same,crm, 1,crm,2,so,ann,now        | names a record with a blank about   | of no record, so the decision would be none
+    same,crm,1,crm,,so,ann,now          | names a record with a blank about   | nor is one of no key
+    same,crm,1,crm,2,"so" they said,ann,now | it cannot be read: ',' expected | a quote within a cell is doubled
+    same,crm,1,crm,2,"so,ann,now        | it cannot be read: unexpected end   | a quote that is never closed
+"""
+
+
+@pytest.mark.parametrize("row", cases(LINES))
+def test_a_decision_that_would_be_passed_over(row: Row, tmp_path: Path) -> None:
+    """Refused: it would count for nobody, or for whatever its cells were taken for."""
+    path = tmp_path / "overrides.csv"
+    path.write_text(",".join(overrides.COLUMNS) + f"\n{row['line']}\n", encoding="utf-8")
+    with pytest.raises(RunRefused, match=row["says"]):
+        overrides.read(str(path))
+
+
 def test_of_two_parted_halves_the_first_has_the_id() -> None:
     """A record that came later, whose key comes first, does not go off with the id of the one it was merged with."""
     old, new = ("crm", "5"), ("crm", "3")
