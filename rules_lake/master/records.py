@@ -163,14 +163,19 @@ def _joined(table: pa.Table, columns: tuple[str, ...], between: str) -> pa.Array
 
 
 def text_of(column: pa.ChunkedArray) -> pa.Array:
-    """Cells as text: a whole number without a fraction, a moment in its own spelling."""
+    """Cells as text: a whole number without a fraction, a moment in its own spelling; NaN is no value."""
     cells = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    is_floating = pa.types.is_floating(cells.type)
-    whole = pc.and_(pc.equal(pc.round(cells), cells), pc.less(pc.abs(cells), 2.0**53)) if is_floating else None
-    if whole is not None and pc.all(whole).as_py():
-        cells = pc.cast(cells, pa.int64())
-    cells = pc.cast(cells, pa.string())
-    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), None, pc.utf8_trim_whitespace(cells))
+    texts = _numbers(cells) if pa.types.is_floating(cells.type) else pc.cast(cells, pa.string())
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), None, pc.utf8_trim_whitespace(texts))
+
+
+def _numbers(cells: pa.Array) -> pa.Array:
+    """Floating numbers as text, whatever stands beside them: each whole one that is kept by its digits."""
+    cells = pc.if_else(pc.is_nan(cells), None, cells)
+    whole = pc.and_(pc.equal(pc.round(cells), cells), pc.less(pc.abs(cells), 2.0**53))
+    return pc.coalesce(
+        pc.cast(pc.cast(pc.if_else(whole, cells, None), pa.int64()), pa.string()), pc.cast(cells, pa.string())
+    )
 
 
 def _compared(settings: Settings, raw: pa.Table) -> pa.Table:

@@ -48,6 +48,7 @@ def table_of(which: str, source: Source, files: list[Path]) -> pa.Table:
     raise_all(RunRefused, _unlike(which, names))
     tables = [collected(partial(_rows, which, source, file, names[file]), faults) for file in files]
     raise_all(RunRefused, faults)
+    raise_all(RunRefused, _of_other_types(which, dict(zip(files, filter(None.__ne__, tables), strict=True))))
     return pa.concat_tables(tables, promote_options="default")
 
 
@@ -64,7 +65,7 @@ def _rows(which: str, source: Source, file: Path, names: list[str]) -> pa.Table:
     if source.format == "csv":
         return _texts(which, source, file, names)
     try:
-        return pq.read_table(file)
+        return pq.read_table(file, coerce_int96_timestamp_unit="us")  # of nanoseconds, none is after 2262
     except (pa.ArrowException, OSError) as problem:
         raise RunRefused(_no_parquet(which, file, problem)) from None
 
@@ -149,3 +150,14 @@ def _unlike(which: str, names: Mapping[Path, list[str]]) -> Iterator[Fault]:
             has, lacks = (first, file) if column in names[first] else (file, first)
             what = f"its file {has.name} has a column '{column}', and {lacks.name} has none."
             yield Fault(which, what, did_you_mean(column, names[lacks]) or "Have all files written alike.")
+
+
+def _of_other_types(which: str, tables: Mapping[Path, pa.Table]) -> Iterator[Fault]:
+    """Columns of another type in another file: 7 and the text 7 are one key, and 007 is none of theirs."""
+    first: dict[str, tuple[Path, pa.DataType]] = {}
+    for file, table in tables.items():
+        for field in table.schema:
+            other, type_ = first.setdefault(field.name, (file, field.type))
+            if type_ != field.type and not any(map(pa.types.is_null, (type_, field.type))):
+                what = f"its column '{field.name}' is {type_} in {other.name} and {field.type} in {file.name}."
+                yield Fault(which, what, "Have all files written alike.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -161,6 +164,49 @@ def test_frames_under_master_ids_are_read_as_strictly(tmp_path: Path) -> None:
         assert "Frame 'orders'" in str(refused.value)
         assert says in str(refused.value)
         assert "Canary" not in str(refused.value)
+
+
+FAR = pa.array([datetime(9999, 12, 31), None], pa.timestamp("us"))
+KEYS = """
+    values       | and in the next file | keys                     | says                                                     | because
+    -------------+----------------------+--------------------------+----------------------------------------------------------+--------------------------------
+    1.0 2.0      |                      | 1 2                      |                                                          | as other libraries write whole ones
+    1e10 7.5     |                      | 10000000000 7.5          |                                                          | whatever stands beside it
+    1.0 nan      |                      |                          | 1 rows have no id.                                       | NaN is no value
+    1 2          | a b                  |                          | its column 'id' is int64 in 0.parquet and string in 1.parquet. | texts beside numbers
+    1 2          | 3.0 4.0              |                          | its column 'id' is int64 in 0.parquet and double in 1.parquet. | numbers of two kinds
+"""
+
+
+@pytest.mark.parametrize("row", cases(KEYS))
+def test_keys_of_parquet_are_one_text_each(tmp_path: Path, row: Row) -> None:
+    """However a number is held; of another type in another file they are refused, by column and file."""
+    for at, said in enumerate(filter(None, (row["values"], row["and in the next file"]))):
+        (tmp_path / "crm").mkdir(exist_ok=True)
+        values = [
+            each if each.isalpha() and each != "nan" else json.loads(each.replace("nan", "NaN"))
+            for each in said.split()
+        ]
+        pq.write_table(
+            pa.table({"id": values, "first": ["A", "B"], "last": ["C", "D"]}), tmp_path / f"crm/{at}.parquet"
+        )
+    text = SOURCE.replace("PATH", "crm").replace("csv", "parquet")
+    with pytest.raises(RunRefused, match=row["says"]) if row["says"] else nullcontext():
+        assert (
+            records.read(parse(tomllib.loads(text), str(tmp_path)), DAY).raw["key"].to_pylist() == row["keys"].split()
+        )
+
+
+def test_a_moment_of_parquet_is_not_another_one(tmp_path: Path) -> None:
+    """The end of 9999 as INT96 has it, beyond what nanoseconds count to: kept, and written again as it is."""
+    rows = pa.table({"id": ["1", "2"], "first": ["A", "B"], "last": ["C", "D"], "ends": FAR})
+    pq.write_table(rows, tmp_path / "crm.parquet", use_deprecated_int96_timestamps=True)
+    text = SOURCE.replace("PATH", "crm.parquet").replace("csv", "parquet") + '[sources.crm.keep]\nends = "ends"\n'
+    text += '[frames.own]\npath = "crm.parquet"\nsource = "crm"\nkey = "id"\n'
+    said = parse(tomllib.loads(text), str(tmp_path))
+    assert records.read(said, DAY).raw["ends"].to_pylist() == ["9999-12-31 00:00:00.000000", None]
+    (own,) = keyed.read(said, DAY)
+    assert own.table["ends"].combine_chunks() == FAR
 
 
 UPDATED = """
