@@ -72,6 +72,7 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
     if known is None:
         checked(landed)  # says why
         raise AssertionError
+    raise_all(RunRefused, _added(target))
     inputs, before = _inputs(known, columns, tokens), _before(target)
     if before is not None and before["inputs"] == inputs and not _retyped(before, frame, columns):
         return Curated(frame.name, day, before["rows"], _described(frame, columns), "")
@@ -89,6 +90,14 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
         aside.remove()
     why = "; ".join(filter(None, [_why(before, inputs), *_retyped(before, frame, columns)]))
     return Curated(frame.name, day, rows, _described(frame, columns), why, made)
+
+
+def _added(target: Place) -> Iterator[Fault]:
+    """Files that somebody put beside a curated one: a run would read their rows, too."""
+    for file in target.files():
+        if not file.hidden and file.name != DATA:
+            what = f"its file {file.name} was not written by `rules curate`, and its rows would count."
+            yield Fault(f"Curated snapshot {target.uri}", what, f"Move {file.name} away.")
 
 
 def _strangers(frame: Frame, day: date, inputs: Mapping[str, Any], place: Place) -> Iterator[Fault]:

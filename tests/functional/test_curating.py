@@ -271,6 +271,18 @@ def test_a_folder_that_looks_like_a_landed_day_stops_curating(tmp_path: Path, od
     assert [each.day.day for each in curate(tmp_path, declared).frames] == [2, 1]
 
 
+def test_a_file_beside_a_curated_one_is_refused(tmp_path: Path) -> None:
+    """A run reads all that lies there: its rows would count, and its subjects."""
+    declared = landed(tmp_path)
+    curate(tmp_path, declared)
+    there = tmp_path / "lake/people/2024-06-01"
+    (there / "part-1.parquet").write_bytes((there / "part-0.parquet").read_bytes())
+    with pytest.raises(RunRefused, match=r"its file part-1\.parquet was not written by .* Move part-1\.parquet away"):
+        curate(tmp_path, declared)
+    (there / "part-1.parquet").unlink()
+    assert {each.made for each in curate(tmp_path, declared).frames} == {""}
+
+
 RETYPED = """
     landed as     | declared as   | then as       | curated as    | because
     --------------+---------------+---------------+---------------+--------------------------------------------
