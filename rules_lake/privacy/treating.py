@@ -38,8 +38,20 @@ def masked(text: str, last: int = 0) -> str:
 def _mapped(values: pa.Array, treat: Callable[[Any], Any]) -> pa.Array:
     """Each distinct value treated once."""
     encoded = values.dictionary_encode()
-    found = [None if each is None else treat(each) for each in encoded.dictionary.to_pylist()]
+    found = [None if each is None else treat(each) for each in _as_written(encoded.dictionary)]
     return pa.array(found, values.type).take(encoded.indices)
+
+
+def _as_written(values: pa.Array) -> list[Any]:
+    """
+    Values as Python has them; a number of four bytes as it is written, and not as one of eight that is nearly it.
+
+    >>> _as_written(pa.array([0.7, None], pa.float32()))
+    [0.7, None]
+    """
+    if pa.types.is_float32(values.type):
+        values = values.cast(pa.string()).cast(pa.float64())
+    return list(values.to_pylist())
 
 
 def _band(policy: Policy) -> Callable[[Any], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,8 +26,10 @@ from rules_lake.privacy.curating import Tokenising
 from rules_lake.privacy.declared import Declared, parse
 from rules_lake.privacy.dropped import Dropped
 from rules_lake.privacy.lake_of import CuratedLake, curate_lake
+from rules_lake.privacy.policy import policy
 from rules_lake.privacy.reverse_table import ReverseTable
 from rules_lake.privacy.tokens import TokenKeys, is_token
+from rules_lake.privacy.treating import treated
 from rules_lake.privacy.used import Used
 from tests.small_lake import rule, rule_set
 from tests.spec.table import Row, cases
@@ -281,6 +284,13 @@ def test_a_file_beside_a_curated_one_is_refused(tmp_path: Path) -> None:
         curate(tmp_path, declared)
     (there / "part-1.parquet").unlink()
     assert {each.made for each in curate(tmp_path, declared).frames} == {""}
+
+
+@pytest.mark.parametrize("said", ["width = 0.1", "edges = [0, 0.3, 0.7]"])
+def test_a_number_of_four_bytes_is_in_the_band_of_what_is_written(said: str) -> None:
+    """0.7 of four bytes is a little less than 0.7 of eight."""
+    told = policy("people", "score", "float", tomllib.loads(f'policy = "band"\n{said}'))
+    assert treated(told, pa.array([0.7, 0.3, None], pa.float32())) == pa.array([0.7, 0.3, None], pa.float32())
 
 
 RETYPED = """
