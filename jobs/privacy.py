@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,11 +15,10 @@ import pyarrow.parquet as pq
 from jobs.tokens import needed
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.model.frames import Frame
-from rules_lake.landing.landing import landed_days, place_of
+from rules_lake.landing.landing import beside_days, landed_days, left, place_of
 from rules_lake.landing.place import Place
 from rules_lake.landing.records import Records
 from rules_lake.privacy.access_log import AccessLog
-from rules_lake.privacy.declared import SUBJECT
 from rules_lake.privacy.tokens import as_texts, is_token
 from rules_repo.readers import login_in
 
@@ -80,15 +80,19 @@ def erase(installation: Installation, subject: str, reason: str, at: datetime) -
     raise_all(RunRefused, _faults(settings.reader, (ERASER,), reason, "erase"))
     made = needed(settings)
     login = login_in(installation.database_url, settings.reader)
-    token = subject if is_token(subject) else made.keys.token(SUBJECT, subject)
+    token = subject if is_token(subject) else made.keys.token(installation.landed.subject_domain, subject)
     value = subject if token != subject else (made.table.reveal(token) or ("", None))[1]
     AccessLog(settings.tokens).note(at, login, settings.reader, "erase", token, reason)
     known = made.table.erase(token)
-    landed = tuple(_landed_with(installation, value)) if value is not None else ()
+    places = _snapshots(installation) if value is not None else ()
+    holds = [(frame.name, day, _holds(frame, day, str(value))) for frame, day in places]
+    landed = tuple((frame, day) for frame, day, there in holds if there)
+    unread = tuple((frame, day) for frame, day, there in holds if there is None)
     found = {(frame, day): others for frame, day, others in _curated_with(installation, token)}
     others = tuple(pair for pair in sorted(set().union(*found.values())) if made.table.reveal(pair[1]))
     records = _records(installation, token)
-    return Erased(token, known, landed, (*found,), records, others, (*_remains(landed, (*found,), records, others),))
+    remains = (*_remains(landed, (*found,), records, others), *_perhaps(installation, unread))
+    return Erased(token, known, landed, (*found,), records, others, remains)
 
 
 def _faults(reader: str, allowed: tuple[str, ...], reason: str, act: str) -> Iterator[Fault]:
@@ -100,20 +104,41 @@ def _faults(reader: str, allowed: tuple[str, ...], reason: str, act: str) -> Ite
         yield Fault("--reason", "it is empty, and every look is written down with its reason.", 'Say --reason "…".')
 
 
-def _landed_with(installation: Installation, value: str) -> Iterator[tuple[str, date]]:
-    """The landed snapshots with a row of the subject."""
+def _snapshots(installation: Installation) -> Iterator[tuple[Frame, date]]:
+    """The landed snapshots that may have rows of a subject."""
     for frame in installation.landed.lake.frames:
-        for day in landed_days(frame) if frame.subject_key else ():
-            if _holds(frame, place_of(frame, day), value):
-                yield frame.name, day
+        yield from ((frame, day) for day in (landed_days(frame) if frame.subject_key else ()))
 
 
-def _holds(frame: Frame, place: Place, value: str) -> bool:
-    for file in (each for each in place.files() if not each.hidden):
-        for batch in Records(place, file.name, frame, unended=True).batches():
-            if pc.any(pc.equal(as_texts(batch.column(frame.subject_key)), value)).as_py():
-                return True
+def _holds(frame: Frame, day: date, value: str) -> bool | None:
+    """Whether a landed snapshot has a row of the subject, by letters as tokens have them; None where none can tell."""
+    place, wanted = place_of(frame, day), unicodedata.normalize("NFC", value)
+    try:
+        for file in (each for each in place.files() if not each.hidden):
+            for batch in Records(place, file.name, frame, unended=True).batches():
+                texts = pc.utf8_normalize(as_texts(batch.column(frame.subject_key)), form="NFC")
+                if pc.any(pc.equal(texts, wanted)).as_py():
+                    return True
+    except RunRefused:
+        return None
     return False
+
+
+def _perhaps(installation: Installation, unread: tuple[tuple[str, date], ...]) -> Iterator[str]:
+    """What could not be looked at, or lies where nothing reads it."""
+    if unread:
+        days = ", ".join(f"{frame} {day}" for frame, day in unread)
+        yield f"landed snapshots that cannot be read here, so look yourself: {days}."
+    frames, lake = installation.landed.lake.frames, Place(installation.settings.lake.rpartition("/")[0])
+    aside = [place for frame in frames for place in (*left(frame), *beside_days(frame))]
+    aside += [
+        f"{lake.below(frame.name).uri}/{name}"
+        for frame in frames
+        for name in lake.below(frame.name).names()
+        if name.startswith(".curating-")
+    ]
+    if aside:
+        yield f"folders that nothing reads, of steps that were stopped or named otherwise: {', '.join(aside)}."
 
 
 def _curated_with(installation: Installation, token: str) -> Iterator[tuple[str, date, set[tuple[str, str]]]]:
@@ -122,7 +147,7 @@ def _curated_with(installation: Installation, token: str) -> Iterator[tuple[str,
     for frame in installation.lake.frames:
         for name in folder.below(frame.name).names() if frame.subject_key else ():
             path = f"{frame.name}/{name}/part-0.parquet"
-            if "part-0.parquet" not in folder.below(f"{frame.name}/{name}").names():
+            if name.startswith(".") or "part-0.parquet" not in folder.below(f"{frame.name}/{name}").names():
                 continue
             with folder.reading(path) as stream:
                 rows = pq.read_table(stream, filters=pc.field(frame.subject_key).cast("string") == token)

@@ -107,15 +107,26 @@ def landed_days(frame: Frame) -> list[date]:
 def _places(frame: Frame) -> Mapping[date, Sequence[str]]:
     """Each day that folders name, oldest first, and the folders that do."""
     place_of(frame, date.min)
-    return Layout(frame.path).landed(lambda folder: Place(folder).names())
+    return Layout(frame.path).landed(_names)
 
 
 def misspelt(frame: Frame, day: date) -> Iterator[Fault]:
     """Folders that look like days of a frame and are read as none, for which an older day would be read."""
     layout = Layout(frame.path)
-    if odd := layout.misspelt(lambda folder: Place(folder).names()):
+    if odd := layout.misspelt(_names):
         remedy = f"Name it as it landed, or move it away and land its files: rules land SOURCE {frame.name} --day DAY."
         yield misspelt_fault(frame, odd, layout.understood(day).partition(" or ")[0], remedy)
+
+
+def beside_days(frame: Frame) -> list[str]:
+    """The places of these folders, and of those that say a day in another spelling than landing does."""
+    layout, places = Layout(frame.path), _places(frame)
+    other = [each for day, of in places.items() for each in of if Place(each).root != place_of(frame, day).root]
+    return [*(f"{layout.root}/{name}" for name in layout.misspelt(_names)), *other]
+
+
+def _names(folder: str) -> list[str]:
+    return Place(folder).names()
 
 
 def _elsewhere(frame: Frame, day: date, places: Mapping[date, Sequence[str]]) -> Iterator[Fault]:

@@ -34,6 +34,12 @@ class Declared:
         """Of every column its policy, and why: as declared, as the key that it is, as used, or as used by nothing."""
         return {frame.name: dict(self._of_frame(frame, used)) for frame in self.lake.frames}
 
+    @property
+    def subject_domain(self) -> str:
+        """The domain of the tokens of subjects' keys."""
+        (_, led, _), *_ = _groups(self.lake, self.said)
+        return led.domain if led and led.domain else SUBJECT
+
     def _of_frame(self, frame: Frame, used: Used) -> Iterator[tuple[str, tuple[Policy, str]]]:
         joined = {place: (domain, led) for domain, led, places in _groups(self.lake, self.said) for place in places}
         for column in (each.name for each in frame.columns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rules_lake.privacy.tokens import TokenKeys
@@ -132,6 +134,34 @@ def test_what_a_draft_reads_goes_on_when_its_change_is_named(empty_database_url:
     assert "country" not in _dropped(rules.json("curate", "--change", change))
     assert "country" in _dropped(rules.json("curate"))
 
+
+def test_what_erasing_does_not_reach_is_named(database_url: str, tmp_path: Path) -> None:
+    """Folders that nothing reads, snapshots that cannot be read, and a key in other letters of the same meaning."""
+    own = LANDED.replace('customer_id = { type = "bigint", privacy = "tokenise" }', OWN_DOMAIN)
+    rules = _with_landed(tmp_path, LANDED, database_url)
+    shutil.rmtree(tmp_path / "home/acme/lake")
+    landed, lake = tmp_path / "home/acme/landed/customers", tmp_path / "home/acme/lake/customers"
+    extract = tmp_path / "zoe/part-0.parquet"
+    extract.parent.mkdir()
+    people = pq.read_table(next((tmp_path / "extract").iterdir()))
+    keys = pa.array(["Zoe\u0308", *map(str, people["customer_id"].to_pylist()[1:])])
+    (tmp_path / "home/acme/landed/frames.toml").write_text(own)
+    pq.write_table(people.set_column(people.column_names.index("customer_id"), "customer_id", keys), extract)
+    rules.fine("land", extract.parent, "customers", "--day", "2024-05-01")
+    admin = _reading_as(rules, "admin")
+    rules.fine("curate", "--day", "2024-05-31")
+    for place in (landed / "2024-06-01_v2", landed / ".landing-7", lake / ".curating-7"):
+        place.mkdir()
+        (place / "part-0.parquet").write_bytes(b"PAR1")
+    done = admin.json("privacy", "erase", "Zo\u00eb", "--reason", "a request")
+    assert (done["known"], done["landed"]) == (True, [["customers", "2024-05-01"]])
+    assert done["curated"] == [["customers", "2024-05-01"]]
+    said = "\n".join(done["remains"])
+    assert "that cannot be read here, so look yourself: customers 2024-06-01." in said
+    assert all(each in said for each in ("customers/2024-06-01_v2", "customers/.landing-7", "customers/.curating-7"))
+
+
+OWN_DOMAIN = 'customer_id = { type = "string", privacy = { policy = "tokenise", domain = "people" } }'
 
 DRAFTED = """
 INSERT INTO rules.rule (rule_key, kind, membership_type, weight, frame, sql, effective_from)
