@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,14 @@ def listed_faults(which: str, extract: Place, files: list[FoundFile], digests: M
             yield Fault(which, f"its file {name} is not as its manifest says.", "Have it written again.")
     for name in sorted(set(digests) - set(named)):
         yield Fault(which, f"its manifest does not name {name}.", "Have it written again, or remove the file.")
+
+
+def folder_faults(frame: Frame, file: str, columns: Iterable[str]) -> Iterator[Fault]:
+    """Columns that a file has, and the names of its folders say: which of the two is meant, nobody knows."""
+    said = {part.partition("=")[0].lower() for part in file.split("/")[:-1] if "=" in part}
+    for name in (name for name in columns if name.lower() in said):
+        what = f"its column '{name}' stands in it, and in the names of its folders."
+        yield Fault(f"Frame '{frame.name}', file {file}", what, "Have it written with one of the two.")
 
 
 def again_faults(frame: Frame, landed: Sequence[LandedFile]) -> Iterator[Fault]:

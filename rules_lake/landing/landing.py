@@ -227,7 +227,7 @@ def _read_through(
         except RunRefused as refused:
             faults += refused.faults
             continue
-        faults += records.faults
+        faults += [*records.faults, *extracts.folder_faults(frame, file.name, records.found)]
         if columns and records.found != columns:
             what = f"its columns are not those of {files[0].name}: {_unlike(columns, records.found)}."
             faults.append(Fault(f"Frame '{frame.name}', file {file.name}", what, "Have all files written alike."))

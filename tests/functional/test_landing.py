@@ -84,6 +84,8 @@ HALF = """
     parquet | a bit                         | cannot be read to its end     | the page's checksum tells
     parquet | renamed                       | column 'country' is missing   | the other name is near
     parquet | retyped                       | is double, and declared as    | a premium that is no decimal any more
+    parquet | a column of a folder          | stands in it, and in the names of its folders | which of the two is meant nobody knows
+    csv     | a column of a folder          | stands in it, and in the names of its folders | of texts, too
     parquet | another second file           | are not those of              | the second file has a column more
 """
 
@@ -118,6 +120,7 @@ HARM: dict[str, Done] = {
     "a bit": lambda f: _bytes(f, lambda content: content.replace(b"DE, west", b"DE, wEst")),
     "renamed": lambda f: _put(f, table(("customer_id", "contry", "premium", "joined"))),
     "retyped": lambda f: _put(f, table().set_column(2, "premium", pa.array([1.0, 2.0, 3.0]))),
+    "a column of a folder": lambda f: _below(f, "country=GB"),
     "another second file": lambda f: _put(f, table().append_column("more", pa.array([1, 2, 3])), "part-1.parquet"),
 }
 
@@ -405,6 +408,12 @@ def _listed(folder: Path, files: str) -> None:
 
 def _put(folder: Path, rows: pa.Table, name: str = "part-0.parquet") -> None:
     pq.write_table(rows, folder / name, write_page_checksum=True, compression="none")
+
+
+def _below(folder: Path, name: str) -> None:
+    for file in list(folder.iterdir()):
+        (folder / name).mkdir(exist_ok=True)
+        file.rename(folder / name / file.name)
 
 
 def _bytes(folder: Path, harm: Callable[[bytes], bytes]) -> None:
