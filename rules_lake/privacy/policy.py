@@ -137,6 +137,8 @@ def _band_faults(which: str, arrow: pa.DataType | None, type_: str, given: Mappi
     fitting = isinstance(edges, list) and edges and all(type(e) is date if of_days else _is_number(e) for e in edges)
     if not fitting or sorted(set(edges)) != edges:
         yield Fault(which, f"its edges are {edges}.", f"List {'days' if of_days else 'numbers'}, each above the last.")
+    elif arrow is not None and pa.types.is_integer(arrow) and any(edge != int(edge) for edge in edges):
+        yield Fault(which, f"it is {type_}, and its edges are {edges}.", "Write whole numbers.")
 
 
 def _is_number(value: Any) -> bool:
