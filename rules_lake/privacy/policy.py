@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
@@ -142,4 +143,4 @@ def _band_faults(which: str, arrow: pa.DataType | None, type_: str, given: Mappi
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and isfinite(value)

@@ -172,6 +172,7 @@ REFUSED = """
     { policy = "band", width = "decade" }  | { policy = "mask" }                    | what is masked is text                | a day is no text
     { policy = "band", width = 500 }       | { policy = "band", edges = [9, 1] }    | each above the last                   | edges have an order
     "bigint", privacy = "tokenise"         | "bigint", privacy = { policy = "band", edges = [0.5, 9] } | Write whole numbers | an edge would be cut to 0, a band below it
+    { policy = "band", width = 500 }       | { policy = "band", width = inf }       | a number above 0                      | a band of everything
     { policy = "band", width = 500 }       | { policy = "band" }                    | a width or edges                      | bands without ends
     person = "bigint"                      | person = { type = "bigint", privacy = "keep" } | would not join any more       | tokens on one side join nothing on the other
     amount = "double"                      | amount = { type = "double", privacy = "tokenise" } | there are no tokens       | doubles are not told apart by their text
