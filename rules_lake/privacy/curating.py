@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, raise_all
@@ -36,6 +37,9 @@ DATA = "part-0.parquet"
 AT_ONCE = 500_000
 """Tokens that are held before they go to the reverse table."""
 
+NUMBER, PLAIN = r"^\s*[+-]?[0-9]+(\.0*)?\s*$", r"^(0|-?[1-9][0-9]*)$"
+"""A text that says a whole number, and one that says it as a number is written."""
+
 Columns = Mapping[str, tuple[Policy, str]]
 
 
@@ -45,6 +49,8 @@ class Tokenising:
 
     keys: TokenKeys
     table: ReverseTable
+    numbered: frozenset[str] = frozenset()
+    """Domains in which whole numbers name rows: a text of digits is one of them, or joins none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +240,8 @@ def _treated(
         try:
             if policy.treatment is Treatment.TOKENISE:
                 assert tokens is not None
+                if policy.domain in tokens.numbered:
+                    raise_all(RunRefused, _padded(frame, field.name, values))
                 made, stand_for = tokens.keys.column(policy.domain, values)
                 waiting.setdefault(policy.domain, {}).update(stand_for)
                 arrays.append(made)
@@ -244,6 +252,20 @@ def _treated(
             remedy = "Mend its parameters: a band's ends must be values of the column's type."
             raise RunRefused(Fault(f"Column '{frame.name}.{field.name}'", what, remedy)) from problem
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _padded(frame: Frame, name: str, values: pa.Array) -> Iterator[Fault]:
+    """Texts that say a whole number otherwise than numbers are written: the token of 007 is not that of 7."""
+    if not pa.types.is_string(values.type):
+        return
+    said, plain = (pc.match_substring_regex(values, each) for each in (NUMBER, PLAIN))
+    if count := pc.sum(pc.and_not(said, plain)).as_py():
+        what = (
+            f"{count:,} of its values are whole numbers with zeros, a sign or blanks, such as 007 for 7: their tokens "
+        )
+        what += "are others than those of the numbers that it joins."
+        remedy = "Have them written as the numbers are; of CSV declare bigint, with leadingZeros where they are padded."
+        yield Fault(f"Column '{frame.name}.{name}'", what, remedy)
 
 
 def needs_secret(decided: Iterable[Columns]) -> bool:

@@ -10,9 +10,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Frame, Lake
+from rules_lake.landing.types import arrow_type
 from rules_lake.privacy.policy import Policy, Treatment, policy
 from rules_lake.privacy.used import Used
 
@@ -39,6 +42,12 @@ class Declared:
         """The domain of the tokens of subjects' keys."""
         (_, led, _), *_ = _groups(self.lake, self.said)
         return led.domain if led and led.domain else SUBJECT
+
+    def numbered(self, decided: Mapping[str, Mapping[str, tuple[Policy, str]]]) -> frozenset[str]:
+        """The domains of tokens of keys that are whole numbers somewhere."""
+        keys = ((f.name, c.name, arrow_type(c.type)) for f in self.lake.frames for c in f.columns if _is_key(f, c.name))
+        whole = (decided[frame][name][0] for frame, name, type_ in keys if type_ and pa.types.is_integer(type_))
+        return frozenset(each.domain for each in whole if each.domain)
 
     def _of_frame(self, frame: Frame, used: Used) -> Iterator[tuple[str, tuple[Policy, str]]]:
         joined = {place: (domain, led) for domain, led, places in _groups(self.lake, self.said) for place in places}

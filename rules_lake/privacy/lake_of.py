@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -53,6 +53,7 @@ def curate_lake(
     lake = Place(folder)
     faults += [*_place_faults(declared, lake, name)]
     raise_all(RunRefused, faults)
+    tokens = tokens and replace(tokens, numbered=declared.numbered(decided))
     frames = tuple(curate(frame, days[frame.name], decided[frame.name], tokens, lake) for frame in declared.lake.frames)
     said = {each.frame: each.columns for each in frames}
     texts = {PRIVACY: canonical_json({"form": 1, "frames": said}) + "\n", name: written(_body(declared, decided))}

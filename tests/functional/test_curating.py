@@ -347,6 +347,31 @@ def test_the_reverse_table_is_sealed_and_forgets(tmp_path: Path) -> None:
     assert rows(tmp_path, "people")["id"] == people["id"]
 
 
+WRITTEN = """
+    as     | said   | because
+    -------+--------+--------------------------------------------------
+    7      |        | the token of 7 is that of the number
+    -7     |        | below zero, too
+    007    | 1 of   | a number with zeros before it is another text
+    7.0    | 1 of   | as is one with a fraction of none
+    ␣7     | 1 of   | or with a blank
+    A7     |        | what is no number is nobody's, and known to be
+"""
+
+
+@pytest.mark.parametrize("row", cases(WRITTEN))
+def test_a_number_in_a_text_that_would_join_nothing_is_refused(row: Row, tmp_path: Path) -> None:
+    """Of types that differ a run refuses to join; tokens are texts all, and the loan would be nobody's."""
+    declared = landed(tmp_path)
+    declared = parse(LANDED.replace('person = "bigint"', 'person = "string"'), str(tmp_path / "landed"))
+    persons = pa.array([row["as"].replace("␣", " "), None])
+    loans = pa.table(LOANS).set_column(1, "person", persons)
+    pq.write_table(loans, tmp_path / "loans/part-0.parquet")
+    land(str(tmp_path / "loans"), declared.lake.frame("loans"), DAY + timedelta(days=1), NOW)
+    with pytest.raises(RunRefused, match=f"'loans.person': {row['said']}") if row["said"] else nullcontext():
+        curate(tmp_path, declared)
+
+
 NEEDED = """
     rule                                                          | refused    | waits for   | because
     --------------------------------------------------------------+------------+-------------+------------------------------------------
