@@ -118,6 +118,12 @@ def misspelt(frame: Frame, day: date) -> Iterator[Fault]:
         yield misspelt_fault(frame, odd, layout.understood(day).partition(" or ")[0], remedy)
 
 
+def passed_over(frame: Frame, day: date) -> Iterator[Fault]:
+    """Folders for which an older day would be read, or for which a day is there twice."""
+    yield from misspelt(frame, day)
+    yield from _elsewhere(frame, day, _places(frame))
+
+
 def beside_days(frame: Frame) -> list[str]:
     """The places of these folders, and of those that say a day in another spelling than landing does."""
     layout, places = Layout(frame.path), _places(frame)
@@ -143,10 +149,14 @@ def snapshot(frame: Frame, day: date) -> Manifest:
     The manifest of a frame's snapshot of a day, as it landed.
 
     Raises:
-        RunRefused: If it is not as it landed, or landed for another day.
+        RunRefused: If it is not as it landed, or landed for another day or frame.
     """
     place = place_of(frame, day)
     found = checked(place)
+    if found.frame != frame.name:
+        what = f"it landed as frame '{found.frame}', and not as '{frame.name}': it was moved, or the frame renamed."
+        remedy = f"Move it back; or move it away, and land its files as what they are: rules land SOURCE {frame.name}."
+        raise RunRefused(Fault(f"Landed snapshot {place.uri}", what, remedy))
     if found.day != day:
         what = f"it landed for {found.day}: it was moved, or its manifest altered."
         remedy = f"Move it back, or land the extract of {day}."

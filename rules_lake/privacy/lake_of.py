@@ -9,7 +9,7 @@ from typing import Any
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.model.canonical import canonical_json
-from rules_lake.landing.landing import landed_days, misspelt, place_of
+from rules_lake.landing.landing import landed_days, passed_over, place_of
 from rules_lake.landing.place import Place
 from rules_lake.privacy.curating import Columns, Curated, Tokenising, curate, needs_secret
 from rules_lake.privacy.declared import Declared, written
@@ -82,7 +82,7 @@ def _days(declared: Declared, day: date | None) -> tuple[dict[str, date], list[F
         past = [each for each in landed_days(frame) if day is None or each <= day]
         if past:
             found[frame.name] = past[-1]
-            faults += misspelt(frame, day or past[-1])
+            faults += passed_over(frame, past[-1])
         else:
             until = f" up to {day}" if day else ""
             remedy = f"Land it: rules land SOURCE {frame.name}."

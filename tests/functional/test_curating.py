@@ -276,6 +276,25 @@ def test_a_folder_that_looks_like_a_landed_day_stops_curating(tmp_path: Path, od
     assert [each.day.day for each in curate(tmp_path, declared).frames] == [2, 1]
 
 
+def test_a_day_in_another_spelling_is_told_as_that(tmp_path: Path) -> None:
+    """Not as a folder without a manifest, which is not there."""
+    declared = landed(tmp_path)
+    (tmp_path / "landed/people/20240602").mkdir()
+    with pytest.raises(RunRefused, match=r"2024-06-02 lies in .*/20240602, and it lands as .*/2024-06-02"):
+        curate(tmp_path, declared)
+
+
+def test_a_snapshot_of_another_frame_is_none_of_this(tmp_path: Path) -> None:
+    """Of the same columns, with a manifest of its own: it says which frame it landed as."""
+    declared = landed(tmp_path)
+    other = parse(LANDED.replace("frames.loans", "frames.debts"), str(tmp_path / "landed"))
+    place = tmp_path / "landed/loans/2024-06-01"
+    place.rename(tmp_path / "elsewhere")
+    land(str(tmp_path / "loans"), other.lake.frame("debts"), DAY, NOW)
+    with pytest.raises(RunRefused, match="it landed as frame 'debts', and not as 'loans'"):
+        curate(tmp_path, declared)
+
+
 def test_a_file_beside_a_curated_one_is_refused(tmp_path: Path) -> None:
     """A run reads all that lies there: its rows would count, and its subjects."""
     declared = landed(tmp_path)
