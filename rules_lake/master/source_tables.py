@@ -46,10 +46,11 @@ def table_of(which: str, source: Source, files: list[Path]) -> pa.Table:
     raise_all(RunRefused, faults)
     raise_all(RunRefused, _without_header(which, source, names))
     raise_all(RunRefused, _unlike(which, names))
-    tables = [collected(partial(_rows, which, source, file, names[file]), faults) for file in files]
+    read = [collected(partial(_rows, which, source, file, names[file]), faults) for file in files]
     raise_all(RunRefused, faults)
-    raise_all(RunRefused, _of_other_types(which, dict(zip(files, filter(None.__ne__, tables), strict=True))))
-    return pa.concat_tables(tables, promote_options="default")
+    tables = {file: table for file, table in zip(files, read, strict=True) if table is not None}
+    raise_all(RunRefused, _of_other_types(which, tables))
+    return pa.concat_tables(tables.values(), promote_options="default")
 
 
 def _names(which: str, source: Source, file: Path) -> list[str]:
