@@ -75,7 +75,11 @@ def spark_type(arrow: pa.DataType) -> str | None:
 
 
 def same(declared: str, found: str) -> bool:
-    """Whether two Spark SQL types are one; a moment with or without zone is one in Parquet files of many writers."""
-    kinds = {"timestamp", "timestamp_ltz", "timestamp_ntz"}
+    """
+    Whether what is found can be declared so: as the same type, or a moment that says no zone as one of UTC.
+
+    Many writers of Parquet leave the zone out. A moment that has one is no ``timestamp_ntz``: its hour would be lost.
+    """
     one, other = arrow_type(declared), arrow_type(found)
-    return (one is not None and one == other) or {declared.lower(), found.lower()} <= kinds
+    of_utc = declared.lower() in {"timestamp", "timestamp_ltz"} and found.lower() == "timestamp_ntz"
+    return (one is not None and one == other) or of_utc

@@ -157,6 +157,21 @@ def test_a_moment_of_nanoseconds_is_told_as_that(tmp_path: Path) -> None:
         assert not refused or says in str(refused.value)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris"])
+def test_a_moment_with_a_zone_is_no_wall_time(tmp_path: Path, zone: str) -> None:
+    """As ``timestamp_ntz`` it would be read as the hour of another zone."""
+    declared(tmp_path / "landed", "parquet")
+    text = (tmp_path / "landed/frames.toml").read_text().replace('joined = "date"', 'joined = "timestamp_ntz"')
+    frame = declaration.parse(text, str(tmp_path / "landed")).frame("customers")
+    (tmp_path / "extract").mkdir()
+    _put(
+        tmp_path / "extract",
+        table().set_column(3, "joined", pa.array([datetime(2024, 6, 1)] * 3, pa.timestamp("us", zone))),
+    )
+    with pytest.raises(RunRefused, match="its column 'joined' is timestamp, and declared as timestamp_ntz"):
+        land(str(tmp_path / "extract"), frame, DAY, NOW)
+
+
 @pytest.mark.parametrize("kind", ["orc", "parquet"])
 def test_the_end_of_time_lands_or_is_told_as_that(tmp_path: Path, kind: str) -> None:
     """31 December 9999 in the old INT96 is that moment; in ORC it is refused, and not as a broken file."""
