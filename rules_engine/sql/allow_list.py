@@ -36,7 +36,8 @@ class Function:
     (from 1) to the bounds of the whole number it must be, ``number`` of any
     number; ``plain`` lists arguments that must be numbers or an array of them,
     ``text`` those that must be a quoted text; ``words`` maps an argument to what
-    a text that is written there must be (:mod:`rules_engine.sql.day_words`).
+    a text that is written there must be (:mod:`rules_engine.sql.day_words`);
+    ``pattern`` is the argument that is a regular expression, if one is.
     ``over`` functions need a window with an order, ``within`` names the
     functions it may stand in, if not in all.
     """
@@ -51,6 +52,7 @@ class Function:
     text: tuple[int, ...] = ()
     plain: tuple[int, ...] = ()
     words: Mapping[int, str] = field(default_factory=dict)
+    pattern: int = 0
     boolean: bool = False
     over: bool = False
     within: frozenset[str] = frozenset()

@@ -48,6 +48,17 @@ def test_the_registry_is_the_list(session: SparkSession) -> None:
     assert registered(session) == (catalyst(session.version).registered, frozenset())
 
 
+def test_every_function_that_takes_a_regular_expression_is_judged(session: SparkSession) -> None:
+    """Whatever it is called: the list says which argument is the expression, and Spark has no more of them."""
+    registry = handles(session).state.functionRegistry()
+    identifier = session._jvm.org.apache.spark.sql.catalyst.FunctionIdentifier
+    made = {
+        name: str(registry.lookupFunction(identifier(name)).get().getClassName()) for name in registered(session)[0]
+    }
+    taking = {name for name, class_ in made.items() if "RLike" in class_ or "RegExp" in class_ or "Split" in class_}
+    assert taking - {"split_part"} == {name for name, function in allowed().functions.items() if function.pattern}
+
+
 def test_the_other_sessions_keep_their_functions(spark: SparkSession, session: SparkSession) -> None:
     """Cutting a rule session down takes nothing from the session that evaluates."""
     assert {"reflect", "bit_or", "xxhash64"} <= registered(spark)[0]
@@ -191,6 +202,12 @@ ANALYSED = """
     to_char(last_seen, 'HH') = '12'                                  | SQL-324, SQL-311 on 3.5 | moments as text that Spark 3.5 does not make
     select person_id from (select person_id, sum(spend) over (order by joined range between interval 30 days preceding and current row) as s from people) where s > 5 | SQL-324, SQL-311 on 3.5 | days by an interval of days, which Spark 3.5 does not know
     select name as person_id from people                             | SQL-314 | a key of another type
+    regexp(name, '(a+)+b')                                           | SQL-118 | a regular expression by a name that sqlglot does not know
+    `rlike`(name, concat('(a+)', '+b'))                              | SQL-118 | put together from texts
+    select person_id from people where name rlike country            | SQL-118 | whatever somebody wrote
+    name ilike '%a%a%a%a%b'                                          | SQL-115 | a LIKE pattern
+    like(name, country)                                              | SQL-311 | a function that is none of the session's
+    not name like country                                            | SQL-115 | a LIKE pattern that is computed
     select person_id from orders group by person_id having count(*) * 3 | SQL-312 | a number as a truth, which only HAVING takes
     select person_id from people where person_id in (select person_id from orders group by person_id having max(kind)) | SQL-312 | a text, in a sub-query
     select person_id from people order by rand()                     | SQL-311 | chance

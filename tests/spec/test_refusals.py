@@ -49,6 +49,10 @@ PREDICATES = """
     name rlike '^(a)*$'                                                          | SQL-118 | a regular expression that repeats a bracket
     regexp_like(name, '(.*a){20}')                                               | SQL-118 | the same by a function
     name rlike country                                                           | SQL-118 | whatever somebody wrote
+    regexp(name, '(a+)+b')                                                       | SQL-118 | by a name that sqlglot does not know
+    `RegExp` (lower(name), '(.*a){25}')                                          | SQL-118 | the same, quoted, in other letters and before a blank
+    exists(tags, t -> regexp(t, concat('(a+)', '+b')))                           | SQL-118 | put together from texts, in a lambda
+    regexp(name, country)                                                        | SQL-118 | whatever somebody wrote, by that name
     regexp_replace(name, 'a', 'b') = 'b'                                         | SQL-108 | a function whose expressions nobody judges
     reflect('java.lang.System', 'getenv', 'HOME') = 'x'                          | SQL-109 | native code
     `reflect`('java.lang.System', 'getenv', 'HOME') = 'x'                        | SQL-109 | native code in back-ticks

@@ -27,6 +27,7 @@ from rules_engine.spark.gate.orders import order_faults, order_warnings, summed_
 from rules_engine.spark.gate.outer_values import outer_value_faults
 from rules_engine.spark.gate.overflow import SUMS, TRIED, overflow_warnings, rounding_warnings
 from rules_engine.spark.gate.parsed_plan import Parsed, broken, each, named, read
+from rules_engine.spark.gate.patterns import pattern_faults
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
 from rules_engine.spark.sandbox import active, handles, printed, rows_of
 from rules_engine.sql.allow_list import refuse
@@ -86,7 +87,12 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         root = tree(shown.toJSON() if filters else printed(spark, plan))
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         said += [*order_faults(root, schema), *machine_faults(spark, shown, root, found)]
-        said += [*membership_faults(root, version), *growth_faults(root, shown), *_having_faults(plan, found)]
+        said += [
+            *pattern_faults(root),
+            *membership_faults(root, version),
+            *growth_faults(root, shown),
+            *_having_faults(plan, found),
+        ]
         said += join_keys.faults(root) if not said else ()
         said += outer_value_faults(root, lambda: is_read(version, schema)) if not said else ()
         if not plan.deterministic():

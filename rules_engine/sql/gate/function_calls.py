@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -13,11 +12,10 @@ from sqlglot import exp
 
 from rules_engine.errors import Fault
 from rules_engine.model.canonical import ParameterValue
-from rules_engine.sql import regular_expressions as patterns
 from rules_engine.sql.allow_list import Category, Function, allowed, refuse
 from rules_engine.sql.day_words import WORDS, of_pattern
 from rules_engine.sql.gate.syntax import position, unknown_function, written_name
-from rules_engine.sql.regular_expressions import Unsound
+from rules_engine.sql.patterns import LIKE_SIGN, expression_faults, like_faults
 from rules_engine.sql.tokens import Kind, Token
 
 
@@ -204,9 +202,10 @@ def place_faults(nodes: Sequence[exp.Expr], text: str, parameters: Mapping[str, 
     """Functions that need a window or another function around them, and LIKE patterns."""
     for node in nodes:
         if isinstance(node, exp.Like | exp.ILike):
-            yield from _pattern_faults(node, parameters)
-        elif isinstance(node, exp.RegexpLike):
-            yield from _expression_faults(node, parameters)
+            for pattern in _patterns(node.expression):
+                yield from like_faults(_constant(pattern, parameters), position(node), _escape(node))
+        elif (expression := _expression(node)) is not None:
+            yield from expression_faults(_constant(expression, parameters), position(node))
         elif isinstance(node, exp.Func) and (function := allowed().functions.get(written_name(node, text))):
             if function.category is Category.GENERATOR and not isinstance(node.parent, exp.Lateral):
                 yield refuse("SQL-132", position(node), name=", and stands nowhere else")
@@ -230,36 +229,17 @@ def _stands_in(node: exp.Expr, text: str, names: frozenset[str]) -> bool:
     return above is not None and written_name(above, text) in names
 
 
-def _pattern_faults(node: exp.Like | exp.ILike, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
-    limit = allowed().limits.wildcards
-    for pattern in _patterns(node.expression):
-        found = _constant(pattern, parameters)
-        if found is None:
-            yield refuse("SQL-115", position(node), limit=limit, name="this one is computed")
-        elif found.count("%") > limit:
-            yield refuse("SQL-115", position(node), limit=limit, name=f"this one has {found.count('%')}")
-        elif (sign := _escape(node)) and sign in re.sub(f"{re.escape(sign)}[%_{re.escape(sign)}]", "", found):
-            name = f"in this one '{sign}' stands before no '%' or '_'; write '{sign}{sign}' for the sign itself"
-            yield refuse("SQL-115", position(node), limit=limit, name=name)
+def _expression(node: exp.Expr) -> exp.Expr | None:
+    """The regular expression that a node takes; there are names of RLIKE that sqlglot does not know."""
+    if isinstance(node, exp.RegexpLike):
+        return node.right
+    function = allowed().functions.get(node.name.lower()) if isinstance(node, exp.Anonymous) else None
+    given: list[exp.Expr] = node.expressions[function.pattern - 1 :] if function and function.pattern else []
+    return given[0] if given else None
 
 
 def _escape(node: exp.Like | exp.ILike) -> str:
-    """The sign of ESCAPE, or a back-slash; Spark ends the run at one that stands before another letter, or last."""
-    return node.parent.expression.name if isinstance(node.parent, exp.Escape) else "\\"
-
-
-def _expression_faults(node: exp.RegexpLike, parameters: Mapping[str, ParameterValue]) -> Iterator[Fault]:
-    """What is wrong with a regular expression: it is written out, and ends soon on every text."""
-    pattern = _constant(node.expression, parameters)
-    if pattern is None:
-        hint = "Write it as a quoted text, or as a parameter."
-        yield refuse("SQL-118", position(node), name="here", found="is computed", hint=hint)
-        return
-    try:
-        patterns.judge(pattern)
-    except Unsound as problem:
-        name = f"'{pattern[:40]}'"
-        yield refuse("SQL-118", position(node), name=name, found=problem.what, hint=problem.instead)
+    return node.parent.expression.name if isinstance(node.parent, exp.Escape) else LIKE_SIGN
 
 
 def _patterns(node: exp.Expr) -> list[exp.Expr]:
