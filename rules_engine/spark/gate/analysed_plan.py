@@ -21,15 +21,16 @@ from rules_engine.spark.gate import join_keys
 from rules_engine.spark.gate.clocks import clock_faults
 from rules_engine.spark.gate.excess import sketch_faults
 from rules_engine.spark.gate.growth import growth_faults
+from rules_engine.spark.gate.long_lists import shown as in_parts
 from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.membership import membership_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings, summed_in_order
 from rules_engine.spark.gate.outer_values import outer_value_faults
 from rules_engine.spark.gate.overflow import SUMS, TRIED, overflow_warnings, rounding_warnings
-from rules_engine.spark.gate.parsed_plan import Parsed, broken, each, named, read
+from rules_engine.spark.gate.parsed_plan import SHORT, Parsed, broken, each, named, read
 from rules_engine.spark.gate.patterns import pattern_faults
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
-from rules_engine.spark.sandbox import active, handles, printed, rows_of
+from rules_engine.spark.sandbox import active, handles, rows_of
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.spark_allow_list import Catalyst, catalyst
 from rules_engine.sql.spark_cures import of_types
@@ -63,7 +64,7 @@ def warnings(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: d
         return ()
     with active(spark):
         plan = _analysed(spark, read(spark, version, as_of), version)
-        root = tree(printed(spark, plan))
+        root = tree(in_parts(spark, plan, version.sql))
         said = [*order_warnings(root, schema), *overflow_warnings(spark, plan, words)]
         said += rounding_warnings(spark, plan, summed_in_order(root, schema, SUMS))
         return named(version, said)
@@ -84,7 +85,7 @@ def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, sc
         plan = _analysed(spark, found, version)
         filters = version.form is Form.PREDICATE and _only_filters(spark, plan, version)
         shown = plan.condition() if filters else plan
-        root = tree(shown.toJSON() if filters else printed(spark, plan))
+        root = tree(shown.toJSON() if filters and len(version.sql) < SHORT else in_parts(spark, shown, version.sql))
         said = [*_node_faults(root, schema, catalyst(spark.version)), *clock_faults(spark, found, shown, root)]
         said += [*order_faults(root, schema), *machine_faults(spark, shown, root, found)]
         said += [

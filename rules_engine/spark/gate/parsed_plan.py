@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from rules_engine.errors import Fault, InvalidRule
 from rules_engine.model.rules import Form, RuleVersion
 from rules_engine.model.schemas import Schema
+from rules_engine.spark.gate.long_lists import shown as in_parts
 from rules_engine.spark.gate.plan_tree import Node, in_words, tree, walk
-from rules_engine.spark.sandbox import active, handles, java, printed
+from rules_engine.spark.sandbox import active, handles, java
 from rules_engine.sql.allow_list import refuse
 from rules_engine.sql.gate.clauses import named as called
 from rules_engine.sql.lexer import bind, has_comments
@@ -145,13 +146,13 @@ def _made(spark: SparkSession, text: str, form: Form) -> tuple[Any, tuple[str, .
     """What the parser makes of a text, and all of it as Spark prints it, without the numbers it gives to names."""
     parser = handles(spark).parser
     made = parser.parsePlan(text) if form is Form.STATEMENT else parser.parseExpression(text)
-    shown = [str(made.toJSON()) if len(text) < _SHORT else printed(spark, made)]
+    shown = [str(made.toJSON()) if len(text) < SHORT else in_parts(spark, made, text)]
     if WINDOWS in shown[0]:
-        shown += _windows(spark, made, form)
+        shown += (in_parts(spark, window, text) for window in _windows(spark, made, form))
     return made, tuple(_NUMBERED.sub('"id":0', each) for each in shown)
 
 
-_SHORT = 300
+SHORT = 300
 """Characters of a rule of which Spark prints little: it is asked at once, for each question has its price."""
 
 
@@ -196,14 +197,14 @@ def _ctes(node: Node) -> Iterator[dict[str, Any]]:
     return (cte for cte in node.fields.get("cteRelations") or () if isinstance(cte, dict))
 
 
-def _windows(spark: SparkSession, made: Any, form: Form) -> Iterator[str]:
+def _windows(spark: SparkSession, made: Any, form: Form) -> Iterator[Any]:
     """The definitions of WINDOW clauses, which Spark does not print: they are asked of the plan itself."""
     nothing = java(spark, f"{LOGICAL}.OneRowRelation")
     waiting = [made if form is Form.STATEMENT else java(spark, f"{LOGICAL}.Filter")(made, nothing())]
     while waiting:
         plan = waiting.pop()
         if plan.getClass().getSimpleName() == "WithWindowDefinition":
-            yield from (str(window.toJSON()) for window in each(plan.windowDefinitions().values().toSeq()))
+            yield from each(plan.windowDefinitions().values().toSeq())
         waiting += [*each(plan.children()), *each(plan.innerChildren())]
 
 

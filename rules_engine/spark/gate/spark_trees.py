@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOCAL_RELATION = f"{CATALYST}plans.logical.LocalRelation"
-_QUERIES = {"Exists", "LateralSubquery", "ListQuery", "ScalarSubquery"}
-_WITH_A_PLAN = {f"{CATALYST}expressions.{name}" for name in _QUERIES}
+QUERIES = {"Exists", "LateralSubquery", "ListQuery", "ScalarSubquery"}
+_WITH_A_PLAN = {f"{CATALYST}expressions.{name}" for name in QUERIES}
 
 
 def every(plan: Any) -> Iterator[Any]:
@@ -50,7 +50,7 @@ def expressions(spark: SparkSession, tree: Any, *, is_plan: bool) -> Iterator[tu
         names = str(found.iterator().map(known.class_name).mkString(",")).split(",")
         for at, name in enumerate(names):
             yield name, partial(found.apply, at)
-            if name in _QUERIES:
+            if name in QUERIES:
                 waiting.append((found.apply(at).plan(), True))
 
 
