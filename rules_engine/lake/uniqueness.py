@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 FEW = 10_000
-"""Rows that one task reads sooner than several send them to each other."""
+"""Rows of which the driver takes the hashes of keys sooner than tasks send them to each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,20 @@ def counted(
     How many rows there are, what :func:`key_rows` says of each key, and of how many rows each condition holds.
 
     A first key of whole numbers moves few rows, so the conditions are counted in its pass; else they have their own.
-    ``rows`` are those that files say are there, where they do: of no more than ``FEW`` no worker sends any to another.
+    ``rows`` are those that files say are there, where they do: of no more than ``FEW`` the driver looks at the keys.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
     if not keys and not conditions:
         return rows or 0, [], []
-    data = data.coalesce(1) if rows is not None and rows <= FEW else data
-    found, held = list[KeyRows](), list[int]()
-    if keys and is_whole(data, keys[0]):
+    few, found, held = rows is not None and rows <= FEW, list[KeyRows](), list[int]()
+    if keys and not few and is_whole(data, keys[0]):
         sums = [F.sum(f"held_{at}") for at in range(len(conditions))]
         first, held = _totals(neighbours(data, keys[0][0], conditions), F.sum(F.bit_count("bits")), sums)
         found.append(first)
     elif conditions:
         rows, *held = (int(each) for each in data.agg(F.count(F.lit(1)), *map(F.count_if, conditions)).collect()[0])
-    found += [key_rows(data, key) for key in keys[len(found) :]]
+    found += [(_few_rows if few else key_rows)(data, key) for key in keys[len(found) :]]
     return found[0].rows if found else rows or 0, found, held
 
 
@@ -64,9 +63,23 @@ def key_rows(data: DataFrame, columns: Sequence[str]) -> KeyRows:
 
     if is_whole(data, columns):
         return _totals(neighbours(data, columns[0]), F.sum(F.bit_count("bits")))[0]
-    values = [data[quoted(column)] for column in columns]
-    groups = data.groupBy(F.when(_given(values), F.xxhash64(*values)).alias("group"))
+    groups = data.groupBy(_hash(data, columns).alias("group"))
     return _totals(groups.agg(F.count(F.lit(1)).alias("rows")), F.count("group"))[0]
+
+
+def _few_rows(data: DataFrame, columns: Sequence[str]) -> KeyRows:
+    """As :func:`key_rows`, where the driver has room for the hashes of all keys."""
+    found = [row[0] for row in data.select(_hash(data, columns)).collect()]
+    given = [each for each in found if each is not None]
+    return KeyRows(len(found), len(given), len({*given}) == len(given))
+
+
+def _hash(data: DataFrame, columns: Sequence[str]) -> SparkColumn:
+    """The hash of a key, which is the same where the values are; NULL where one of them is."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    values = [data[quoted(column)] for column in columns]
+    return F.when(_given(values), F.xxhash64(*values))
 
 
 def whole_keys(of: Sequence[tuple[DataFrame, str]]) -> tuple[KeyRows, list[bool]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from rules_engine.errors import Fault, RunRefused
-from rules_engine.lake import declaration
+from rules_engine.lake import declaration, uniqueness
 from rules_engine.lake.codes import DUPLICATES
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.spark.evaluator import SparkEvaluator
@@ -94,8 +94,10 @@ def values(type_: str, cells: str) -> pa.Array:
 
 @pytest.fixture(scope="module")
 def faults(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list[Fault]:
-    """Every row of both tables as a column or a frame of one lake that is checked once."""
-    return _found(spark, tmp_path_factory.mktemp("lake"), with_statistics=True)
+    """Every row of both tables as a column or a frame of one lake that is checked once, as if it had many rows."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(uniqueness, "FEW", -1)
+        return _found(spark, tmp_path_factory.mktemp("lake"), with_statistics=True)
 
 
 def _found(spark: SparkSession, folder: Path, *, with_statistics: bool) -> list[Fault]:
@@ -119,6 +121,11 @@ def _found(spark: SparkSession, folder: Path, *, with_statistics: bool) -> list[
     with pytest.raises(RunRefused) as refused:
         check(spark, lake, rule_set(*rules))
     return list(refused.value.faults)
+
+
+def test_of_few_rows_the_same_is_found(spark: SparkSession, tmp_path: Path, faults: list[Fault]) -> None:
+    """Their keys are looked at by the driver."""
+    assert _found(spark, tmp_path, with_statistics=True) == faults
 
 
 def test_files_that_say_nothing_of_their_values_are_read(
