@@ -24,6 +24,15 @@ OUTER = -1
 """Stands for the row outside where relations are named by their place."""
 QUERIES = {f"{EXPRESSIONS}{name}" for name in ("Exists", "ScalarSubquery", "ListQuery")}
 _BETWEEN = {"Not", "And", "Or"}
+_OF_OUTSIDE = (
+    "a sub-query asks about the row outside",
+    "Write WHERE inner.key = outer.key AND …, and put brackets around each side of any further comparison.",
+)
+_OF_SEVERAL = (
+    "NOT IN of several columns, of which each may be NULL, compares every row with every row",
+    "Write NOT EXISTS (SELECT 1 FROM … WHERE inner.a = outer.a AND inner.b = outer.b).",
+)
+"""What is wrong with a sub-query whose rows no equality holds, and what to write instead."""
 
 
 def faults(root: Node) -> Iterator[Fault]:
@@ -96,7 +105,8 @@ class _Reader:
         for plan in held(node, "plan"):
             _, about = self.query(plan, outer=outer)
             if (about.correlated or several) and not about.tied:
-                self.found.append(refuse("SQL-332"))
+                name, hint = _OF_SEVERAL if several else _OF_OUTSIDE
+                self.found.append(refuse("SQL-332", name=name, hint=hint))
             elif node.name.endswith(".ScalarSubquery"):
                 if about.correlated and not is_one_each(plan, self._single):
                     self.found.append(refuse("SQL-334", name=why_several(plan)))

@@ -11,7 +11,7 @@ from rules_engine.errors import Fault, did_you_mean
 from rules_engine.sql.allow_list import allowed, refuse
 from rules_engine.sql.cures import COLUMNS, NAMED_BESIDE, of_column, of_path
 from rules_engine.sql.gate.scopes import Cell, Frames, Relation, Scope, found_in
-from rules_engine.sql.gate.syntax import position
+from rules_engine.sql.gate.syntax import OF_A_QUERY, position
 
 
 class Columns:
@@ -37,6 +37,15 @@ class Columns:
         if (code, name) not in self._said:
             self._said.add((code, name))
             self.faults.append(refuse(code, position(node), name=name, **said))
+
+    def unchecked(self, node: exp.Expr) -> None:
+        """Keep a fault of a query in a strange place, or of joins in brackets within brackets."""
+        within = node.find_ancestor(exp.Subquery, exp.Select)
+        if isinstance(within, exp.Subquery) and exp.Subquery in {type(within.this), type(within.parent)}:
+            hint = "Take the brackets off: FROM a LEFT JOIN b ON … LEFT JOIN c ON …."
+            self.refuse("SQL-127", node, "a join in brackets within brackets", hint=hint)
+        else:
+            self.refuse("SQL-127", node, "a query", hint=OF_A_QUERY)
 
     def untied(self, node: exp.Query, scope: Scope) -> None:
         """Warn of EXISTS of a query that asks nothing of the rows outside, where all its columns are known."""

@@ -212,7 +212,17 @@ def place_faults(nodes: Sequence[exp.Expr], text: str, parameters: Mapping[str, 
             if function.over and not _is_ordered(node):
                 yield refuse("SQL-136", position(node), name=function.name)
             if function.within and not _stands_in(node, text, function.within):
-                yield refuse("SQL-137", position(node), name=function.name, hint=", ".join(sorted(function.within)))
+                yield refuse("SQL-137", position(node), name=function.name, hint=_inside(node, function))
+
+
+def _inside(node: exp.Func, function: Function) -> str:
+    """What to write instead of collected values by themselves; under a name they may be asked for further out."""
+    if not isinstance(node.parent, exp.Alias):
+        return f"Use it inside {', '.join(sorted(function.within))}."
+    return (
+        f"Ask in the same SELECT: array_contains({function.name}(x), 'a') or size({function.name}(x)), under a name or "
+        "in HAVING; a query around it sees the answer, not the list."
+    )
 
 
 def _is_ordered(node: exp.Expr) -> bool:

@@ -172,7 +172,7 @@ def _resolve(tree: exp.Expr, nodes: Sequence[exp.Expr], version: RuleVersion, sc
         names.refuse("SQL-133", tree, "", found=answer.scans, limit=limit)
     for node in nodes:
         if isinstance(node, exp.Table) and id(node) not in names.visited:
-            names.refuse("SQL-127", node, "")
+            names.unchecked(node)
     return names, answer
 
 

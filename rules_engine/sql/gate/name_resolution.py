@@ -173,7 +173,7 @@ class Names(Columns):
             case exp.Query():
                 answer = self.query(node, scope.parent, scope.ctes)
             case _:
-                self.refuse("SQL-127", node, "")
+                self.unchecked(node)
                 answer = Answer(None)
         scope.scans += answer.scans
         return Relation(name, renamed(_by_name(answer), alias), answer.single, hidden)

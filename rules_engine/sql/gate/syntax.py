@@ -32,6 +32,7 @@ GROUPED = (
 )
 
 
+OF_A_QUERY = "Name it in WITH, or put it into FROM, IN or EXISTS."
 _JOINS_OF_OTHERS = {
     "STRAIGHT_JOIN": "Write JOIN.",
     "ASOF": FIRST_OF_EACH,
@@ -131,7 +132,7 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
         case exp.With() if node.args.get("recursive"):
             yield refuse("SQL-126", position(node))
         case exp.CTE() if not isinstance(node.this, exp.Query | exp.Values):
-            yield refuse("SQL-127", position(node))
+            yield refuse("SQL-127", position(node), name="a query", hint=OF_A_QUERY)
         case exp.Distinct() if node.args.get("on"):
             yield refuse("SQL-103", position(node), name="DISTINCT ON", hint=FIRST_OF_EACH)
         case exp.Join() if words := _joined_elsewhere(node):
