@@ -73,6 +73,20 @@ _ALIKE = (
 )  # fmt: skip
 
 
+_BRACKETED: tuple[tuple[tuple[type[exp.Expr], ...], tuple[type[exp.Expr], ...]], ...] = (
+    (_PREDICATES, (*_PREDICATES, exp.And, exp.Or, exp.Not)),
+    ((exp.Not,), (exp.And, exp.Or)),
+    ((exp.And,), (exp.Or,)),
+    ((exp.Neg, exp.Mul, exp.Div), (exp.Add, exp.Sub)),
+)
+"""Within expressions of some kinds those of others stand in brackets."""
+_WORKED_OUT: dict[type[exp.Expr], tuple[type[exp.Expr], ...]] = {
+    **dict.fromkeys((exp.Add, exp.Sub), (exp.Add, exp.Sub)),
+    **dict.fromkeys((exp.Mul, exp.Div), (exp.Mul, exp.Div)),
+}
+"""So do these on the right of the sign."""
+
+
 @dataclass(frozen=True)
 class QueryTree:
     """The tree, and the texts that its names of ours stand for."""
@@ -83,12 +97,8 @@ class QueryTree:
     def text(self, node: exp.Expr) -> str | None:
         """A condition or a value as it was written; None where Spark might read it otherwise."""
         for part in node.walk():
-            if type(part) not in _ALIKE:
+            if type(part) not in _ALIKE or _lacks_brackets(part):
                 return None
-            if isinstance(part, _PREDICATES) and any(
-                isinstance(child, _PREDICATES) for child in part.iter_expressions()
-            ):
-                return None  # a = b = c: readers of SQL differ about what comes first
         return self._written(node)
 
     def unread(self) -> str:
@@ -127,6 +137,19 @@ class QueryTree:
             order.append(int(hole[1]))
             at = hole.end()
         return Around((*pieces, text[at:]), tuple(found[number] for number in order))
+
+
+def _lacks_brackets(node: exp.Expr) -> bool:
+    """
+    Whether what is written of a node would be read as another.
+
+    No reader makes such a tree of a text: it comes of putting one expression in the place of another. And of a = b = c
+    readers of SQL differ about what comes first.
+    """
+    if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Div) and isinstance(node.expression, _WORKED_OUT[type(node)]):
+        return True
+    within = next((others for kinds, others in _BRACKETED if isinstance(node, kinds)), ())
+    return any(isinstance(child, within) for child in node.iter_expressions())
 
 
 class Around(NamedTuple, Generic[Picked]):
@@ -175,10 +198,23 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
     if not isinstance(root, exp.Query):
         raise NotUnderstoodError("no query")
     _check_stars(root)
+    _check_relations(root)
     root = plainly(root, doubles)
     if root.find(exp.ArrayAgg, exp.ArrayUniqueAgg):
         raise NotUnderstoodError("collect_set or collect_list, of which more is asked than how many, or whether one is")
     return QueryTree(root, tuple(numbers))
+
+
+def _check_relations(root: exp.Expr) -> None:
+    """Refuse what is said of a bracket beside its name, and a join of which Spark takes a word for a name."""
+    for query in root.find_all(exp.Subquery):
+        said = {name for name, value in query.args.items() if value} - {"this", "alias"}
+        renames = bool(query.args.get("alias") and query.args["alias"].args.get("columns"))
+        if said or (renames and isinstance(query.parent, exp.Subquery)):
+            raise NotUnderstoodError("a query in brackets of which more is said after them")
+    for join in root.find_all(exp.Join):
+        if (join.args.get("kind") or "").upper() == "OUTER" and not join.args.get("side"):
+            raise NotUnderstoodError("OUTER JOIN, where OUTER is the name of a relation")
 
 
 def _check_stars(root: exp.Expr) -> None:

@@ -144,9 +144,8 @@ def _searched(case: exp.Case) -> exp.Expr:
     found = case.copy()
     found.set("this", None)
     for each in found.args["ifs"]:
-        sides = [
-            exp.Paren(this=side.copy()) if isinstance(side, exp.Binary) else side for side in (case.this, each.this)
-        ]
+        plain = (exp.Column, exp.Literal)
+        sides = [side if isinstance(side, plain) else exp.Paren(this=side.copy()) for side in (case.this, each.this)]
         each.set("this", _of(exp.EQ, *sides))
     return found
 

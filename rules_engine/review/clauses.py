@@ -98,7 +98,7 @@ def comparison(sql: str) -> Comparison | None:
         return None
     signs = any(token.text in _SYMBOLS for _, token in places)
     found = (_by_symbol if signs else _by_word)(sql, words, places)
-    if found is None:
+    if found is None or _cuts(words, AND) or _cuts(words, OR):
         return None
     return Comparison(found.left, found.operator, found.right, found.denied != denied)
 

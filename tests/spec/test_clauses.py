@@ -49,6 +49,8 @@ COMPARED = """
     NOT (is_joint)                | is_joint | false                 | and denied
     NOT x = 1                     | x        | not <1>               | a comparison denied
     a = 1 = b                     | none     | none                  | two signs
+    NOT (is_joint OR x = 1)       | none     | none                  | two clauses denied together
+    NOT (x BETWEEN 1 AND 2)       | x        | not from <1> to <2>   | the AND of a range joins none
     EXISTS (SELECT 1 FROM t)      | none     | none                  | other rows
 """
 

@@ -36,6 +36,7 @@ OF_A_QUERY = "Name it in WITH, or put it into FROM, IN or EXISTS."
 _JOINS_OF_OTHERS = {
     "STRAIGHT_JOIN": "Write JOIN.",
     "ASOF": FIRST_OF_EACH,
+    "OUTER": "Write LEFT OUTER JOIN: without LEFT Spark takes OUTER for the name of the relation before it.",
     **dict.fromkeys(("RIGHT SEMI", "RIGHT ANTI"), "Put the frames the other way round, and write LEFT."),
 }
 """Words of joins that sqlglot reads and Spark has not: what to write instead."""
@@ -153,7 +154,7 @@ def _value_faults(node: exp.Expr) -> Iterator[Fault]:
 
 def _joined_elsewhere(join: exp.Join) -> str:
     """The words by which only another database joins; empty where there are none."""
-    said = (join.method, join.kind, f"{join.side} {join.kind}")
+    said = (join.method, f"{join.side} {join.kind}".strip())
     return next((words for words in said if words in _JOINS_OF_OTHERS), "")
 
 
