@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SCHEMA = "rules"
 """The schema that holds everything."""
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration: what this program reads and writes."""
 
 MIGRATIONS = files("rules_repo") / "migrations"

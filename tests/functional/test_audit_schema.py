@@ -18,9 +18,10 @@ from tests.functional.governed import TWO_RULES, open_office
 from tests.functional.test_migrations import at
 from tests.system_postgres import installed, server
 
-COLUMNS = """
+COLUMNS = r"""
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL), EXISTS (SELECT FROM pg_index AS x
-        WHERE x.indrelid = c.oid AND x.indisprimary AND a.attnum = ANY (x.indkey))
+        WHERE x.indrelid = c.oid AND x.indisprimary AND a.attnum = ANY (x.indkey)) AND NOT EXISTS (SELECT FROM pg_trigger AS t
+        WHERE t.tgrelid = c.oid AND t.tgname = 'audited' AND a.attname <> ALL (rtrim(encode(t.tgargs, 'escape'), '\0')::text[]))
     FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind = 'r'
 """

@@ -22,6 +22,7 @@ FIRST_PARTS = {
     "0004": "0005_begun.sql",
     "0005": "0006_numbers.sql",
     "0006": "0007_keys.sql",
+    "0007": "0008_walls.sql",
 }
 """With which file the migration after each revision begins."""
 SHAPE = """
@@ -143,5 +144,5 @@ def test_the_administrators_sql_makes_the_same_schema(postgres_url: str, empty_d
 
 def test_a_revision_that_is_none_is_refused() -> None:
     """A slip of the pen is no upgrade from nothing."""
-    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003, 0004, 0005, 0006, 0007"):
+    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008"):
         schema.offline("9999")
