@@ -159,3 +159,20 @@ def test_two_keys_that_differ_in_capitals_are_not_drafted_at_once(fresh: Siege, 
         told = refused(early, case["then"]) or refused(early, "COMMIT")
     assert told.startswith(case["says"])
     assert bool(told) == bool(case["says"])
+
+
+def test_a_plan_of_before_a_late_publication_is_stale(fresh: Siege) -> None:
+    """D3: what was published in a transaction that was open when the rules were read is not in the plan."""
+    fresh("adam", "INSERT INTO rules.governance (approvals_needed, reason, plan_days) VALUES (1, 'plans', 7)")
+    plan = "SELECT rules.record_plan({0}, rules.content_hash({0}), rules.known_now(), '{{}}')"
+    fresh("bob", plan.format(4))
+    with session(fresh, "bob") as bob:
+        bob("BEGIN")
+        bob("SELECT rules.schedule(4)")
+        fresh("ann", "SELECT rules.submit(2, 'why')")
+        fresh("cy", plan.format(2))
+        bob("COMMIT")
+    stale = fresh("cy", "SELECT rules.plan_of(2) ->> 'stale'")
+    assert stale == [("its plan is stale: change 4 was published since the rules in force were read",)]
+    fresh("cy", plan.format(2))
+    assert fresh("cy", "SELECT rules.plan_of(2) ->> 'stale'") == [(None,)]

@@ -1,4 +1,18 @@
--- What the schema is now.
+-- Rights and settings of what this migration made; and what the schema is now.
+
+DO $$
+DECLARE
+    made regprocedure;
+BEGIN
+    FOREACH made IN ARRAY ARRAY['rules.published_since(rules.change,timestamptz)',
+        'rules.is_list_value(text,jsonb)']::regprocedure[] LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', made);
+        EXECUTE format('ALTER FUNCTION %s SET standard_conforming_strings = on', made);
+        EXECUTE format('ALTER FUNCTION %s SET transform_null_equals = off', made);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', made);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO rules_owner', made);
+    END LOOP;
+END $$;
 
 SET LOCAL ROLE rules_owner;
 SELECT rules.write_audit('schema_version', 'MIGRATION', '{version_num}', NULL,
