@@ -90,6 +90,8 @@ REFUSED = """
     INSERT INTO rules.reference_list VALUES ('n', '{"c": "decimal(4,2)"}', '[99.99, 100]')           | in its row 2, c is "100" and not of type        | nor cut
     INSERT INTO rules.reference_list VALUES ('n', '{"c": "decimal(4,2)"}', '[1.005]')                | in its row 1, c is "1.005" and not of type      | at either end
     INSERT INTO rules.reference_list VALUES ('n', '{"c": "date"}', '["2024-02-30"]')                 | not of type date                                | that day never was
+    INSERT INTO rules.reference_list VALUES ('n', '{"c": "decimal(5,2)"}', '["1.5", "12,50"]')       | in its row 2, c is "12,50" and not of type decimal(5,2) | a comma is no point
+    INSERT INTO rules.reference_list VALUES ('n', '{"c": "decimal(5,2)"}', '[{"c": "abc"}]')         | in its row 1, c is "abc" and not of type decimal(5,2)   | nor a word a number
     INSERT INTO rules.reference_list VALUES ('n', '{"c": "string"}', '[{"d": "XA"}]')                | names the column d, which it does not have      | a slip of the pen adds no column
     INSERT INTO rules.reference_list VALUES ('n', '{"c": "string", "d": "string"}', '["XA"]')        | is "XA" and no object                           | of two columns it must be said which
     INSERT INTO rules.reference_list SELECT 'n', '{"c": "bigint"}', jsonb_agg(i) FROM generate_series(1, 10001) AS i | 10000 are the most              | data belongs into the lake
