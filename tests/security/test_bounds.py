@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg2
 import pytest
 
 from rules_repo import audit
@@ -33,6 +34,8 @@ PAUSES = """
     SELECT rules.freeze_releases('odd', now() - interval '1 day')        | a freeze in the past
     SELECT rules.freeze_releases('odd', NULL)                            | a freeze with no end said
     SELECT rules.freeze_releases(' ', now() + interval '1 day')          | a freeze for no reason
+    SELECT rules.pause('BOND-001', U&'\\2800\\3000\\3164', current_date + 3) | for a reason that shows nothing
+    SELECT rules.freeze_releases(U&'\\200B\\00AD', now() + interval '1 day') | likewise
 """
 
 
@@ -42,6 +45,21 @@ def test_a_brake_is_within_its_bounds(siege: Siege, login: str, case: Row) -> No
     """R9: whoever may brake, no brake begins in the past, ends late or never, or comes without a reason."""
     before = siege.state()
     assert "refused" in siege.strike(login, "SET rules.tenant = 'main'", case["statement"])
+    assert siege.state() == before
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\u200b", "\u2800", "\u3000\u00a0", "\u3164\ufe0f", "\t\n"])
+def test_a_reason_that_shows_nothing_is_none(siege: Siege, nothing: str) -> None:
+    """Who hands in, sends back or changes the approvals says why in what can be read."""
+    before = siege.state()
+    for login, statement in (
+        ("ann", "SELECT rules.submit(2, %s)"),
+        ("bob", "SELECT rules.reject(3, %s)"),
+        ("adam", "INSERT INTO rules.governance (approvals_needed, reason) VALUES (3, %s)"),
+        ("adam", "SELECT rules.lift_freeze(%s)"),
+    ):
+        with pytest.raises(psycopg2.Error, match=r"reason|why"):
+            siege(login, statement, nothing)
     assert siege.state() == before
 
 

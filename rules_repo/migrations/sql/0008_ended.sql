@@ -5,7 +5,7 @@ DECLARE
     made regprocedure;
 BEGIN
     FOREACH made IN ARRAY ARRAY['rules.published_since(rules.change,timestamptz)',
-        'rules.is_list_value(text,jsonb)']::regprocedure[] LOOP
+        'rules.is_list_value(text,jsonb)', 'rules.says_nothing(text)']::regprocedure[] LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', made);
         EXECUTE format('ALTER FUNCTION %s SET standard_conforming_strings = on', made);
         EXECUTE format('ALTER FUNCTION %s SET transform_null_equals = off', made);

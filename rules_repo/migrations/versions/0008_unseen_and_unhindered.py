@@ -15,7 +15,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-PARTS = ("walls", "commit", "plans", "values", "ended")
+PARTS = ("walls", "commit", "plans", "values", "reasons", "ended")
 SQL = Path(__file__).parent.parent / "sql"
 
 
