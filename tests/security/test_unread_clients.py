@@ -82,9 +82,9 @@ def found_waiting(siege: Siege, login: str, call: str) -> bool:
     """Whether one who asks and takes a few bytes at a time is ever found waiting to be read while commits wait for him."""
     with unread(siege, login) as reader, session(siege, "postgres") as watching:
         reader.told("SET client_min_messages = debug5", "SET lock_timeout = 0")
-        reader.ask(f"SELECT count(rules.{call}()::text) FROM generate_series(1, 5000)")
+        reader.ask(f"SELECT count(rules.{call}()::text) FROM generate_series(1, 20000)")
         reader.wire.settimeout(2)
-        for _ in range(2000):
+        for _ in range(6000):
             if watching(WAITS, "RowShareLock") != [(0,)]:
                 return True
             if reader.wire.recv(300).endswith(READY):
