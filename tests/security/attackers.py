@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ RIGHTS = {
     ),
     "writes": ("GRANT pg_write_all_data TO {login}",),
     "reads": ("GRANT pg_read_all_data TO {login}",),
-    "tends": ("GRANT pg_maintain, pg_monitor, pg_signal_backend, pg_checkpoint TO {login}",),
+    "tends": ("GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO {login}", "GRANT pg_maintain TO {login}"),
     "two roles": ("GRANT rules_analyst, rules_approver TO {login}",),
     "roles": ("ALTER ROLE {login} CREATEROLE",),
 }
@@ -39,7 +39,7 @@ TAKEN_BACK = {
     ),
     "writes": ("REVOKE pg_write_all_data FROM {login}",),
     "reads": ("REVOKE pg_read_all_data FROM {login}",),
-    "tends": ("REVOKE pg_maintain, pg_monitor, pg_signal_backend, pg_checkpoint FROM {login}",),
+    "tends": ("REVOKE pg_monitor, pg_signal_backend, pg_checkpoint FROM {login}", "REVOKE pg_maintain FROM {login}"),
     "roles": ("ALTER ROLE {login} NOCREATEROLE",),
 }
 
@@ -99,16 +99,20 @@ class Siege:
     @contextmanager
     def granted(self, login: str, *rights: str) -> Iterator[None]:
         """Rights that an administrator gives by the way, and takes back."""
-        ((database,),) = self("postgres", "SELECT current_database()")
-        try:
-            for right in rights:
-                for statement in RIGHTS[right]:
+        ((database, maintains),) = self(
+            "postgres", "SELECT current_database(), EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_maintain')"
+        )
+
+        def said(by: Mapping[str, tuple[str, ...]]) -> None:
+            for statement in (each for right in rights for each in by.get(right, ())):
+                if maintains or "pg_maintain" not in statement:  # PostgreSQL has it from 17 on
                     self("postgres", statement.format(database=database, login=login))
+
+        try:
+            said(RIGHTS)
             yield
         finally:
-            for right in rights:
-                for statement in TAKEN_BACK.get(right, ()):
-                    self("postgres", statement.format(database=database, login=login))
+            said(TAKEN_BACK)
             if "two roles" in rights:
                 self.employ(login)
 
