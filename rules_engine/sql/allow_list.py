@@ -94,6 +94,7 @@ class Limits:
     wildcards: int
     scans: int
     terms: int
+    copies: int
     lateral_views: int
     name: int
     number: int

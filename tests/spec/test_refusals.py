@@ -184,6 +184,8 @@ LARGE = {
     "SQL-020": (Form.PREDICATE, "country = 'Le\u00a0Mans'", "a space that no typed text is equal to"),
     "SQL-012": (Form.PREDICATE, "(" * 41 + "active" + ")" * 41, "brackets"),
     "SQL-012 case": (Form.PREDICATE, "case when active then " * 41 + "true" + " end" * 41, "CASE in CASE"),
+    "SQL-147 case": (Form.PREDICATE, "case when visits > 1 then 1 else " * 13 + "2" + " end" * 13 + " > 1", "2 to the 13th"),
+    "SQL-147 decode": (Form.PREDICATE, "decode(" * 9 + "visits" + ", 1, 2, 3)" * 9 + " > 1", "3 to the 9th"),
     "SQL-018": (Form.PREDICATE, "spend > " + "9" * 61, "a number beyond any type"),
     "SQL-133": (Form.STATEMENT, f"with c0 as (select person_id from people), {READ_TWICE} select person_id from c10", "2 to the 10th"),
     "SQL-134": (Form.STATEMENT, f"with c0 as (select person_id, name as n from people), {DOUBLED} select person_id from c20 where n <> ''", "2 to the 20th"),

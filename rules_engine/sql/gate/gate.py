@@ -24,6 +24,7 @@ from rules_engine.sql.gate import result_shape as shape
 from rules_engine.sql.gate.bounded_cost import costs_little
 from rules_engine.sql.gate.clauses import clauses
 from rules_engine.sql.gate.constants import works_out_constants
+from rules_engine.sql.gate.copies import copied_faults
 from rules_engine.sql.gate.early import early_faults
 from rules_engine.sql.gate.function_calls import call_faults, calls, foreign, lengths, place_faults
 from rules_engine.sql.gate.lint import advice, of_value
@@ -147,7 +148,7 @@ def _outcome(asked: _Asked) -> Outcome:
         tree = parse(text, version.form, words)
         if SIGN in version.sql and tree != parse(lexer.with_short_casts(version.sql), version.form, words):
             raise Unreadable(refuse("SQL-015", name=f"'{SIGN}' after such a value"))
-        if sizes := tuple(size_faults(tree)):
+        if sizes := (*size_faults(tree), *copied_faults(tree)):
             return None, _placed(version, sizes)
         nodes = tuple(tree.walk())
         called = [*call_faults(words, nodes, version.parameters)]

@@ -92,6 +92,7 @@ def _limits() -> Iterator[str]:
         "wildcards": "`%` in a LIKE pattern",
         "scans": "frames read, with every WITH query put where it is named",
         "terms": "terms of an expression, with every name replaced by what it stands for",
+        "copies": "parts of CASE, nullif and the like within each other: each level doubles them, or more",
         "lateral_views": "LATERAL VIEWs in one query",
         "name": "characters of a name",
         "number": "characters of a number",
