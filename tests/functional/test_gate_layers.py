@@ -91,7 +91,6 @@ def test_each_of_the_layers_suffices(layers: dict[str, Layer], row: Row) -> None
         ("select person_id from people window having active", "HAVING and WINDOW and the name 'window'"),
         ("select person_id from people lateral view explode(tags) t window where active", "WHERE and WINDOW"),
         ("select person_id from people window order by spend", "ORDER BY and WINDOW and the name 'window'"),
-        ("select people.person_id from people outer join orders using (person_id)", "the name 'outer'"),
         ("select person_id, active join from people", "JOIN"),
     ],
 )
