@@ -109,7 +109,7 @@ def test_a_question_whose_messages_nobody_reads_holds_no_lock(fresh: Siege, logi
     """D2: readers, too, ask for what the server does and read it slowly."""
     assert not found_waiting(fresh, login, call)
     fresh("postgres", "ALTER FUNCTION rules.wait_for_commits() RESET client_min_messages")
-    assert found_waiting(fresh, login, call)  # the proof that this test can fail
+    assert any(found_waiting(fresh, login, call) for _ in range(20)), "the proof that this test can fail"
 
 
 def test_who_asks_the_time_in_a_transaction_that_stays_open_holds_no_lock(fresh: Siege) -> None:
