@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from rules_engine.logical.comparisons import COMPARE
 from rules_engine.logical.query_tree import QueryTree, is_stand_in
+from rules_engine.logical.summed_cases import summed
 
 _MOST_DIGITS = 19
 """Of a number, with its point: two of them have one decimal type that holds both."""
@@ -17,6 +18,8 @@ _MOST_DIGITS = 19
 def chosen(condition: exp.Expr, tree: QueryTree) -> exp.Expr:
     """The condition; where it is a CASE, or one of literals that is to be one of some, without it if that is told."""
     bare = condition.unnest()
+    if bare.find(exp.Query) and (points := summed(bare, tree)) is not None:
+        return _of_points(points) or condition
     case, values = bare, list[exp.Expr]()
     if isinstance(bare, exp.EQ):
         case, values = bare.this.unnest(), [bare.expression.unnest()]
@@ -37,6 +40,14 @@ def chosen(condition: exp.Expr, tree: QueryTree) -> exp.Expr:
             return condition
         before += [each for each in unmet if each is not None]
     return exp.or_(*terms) if terms else condition
+
+
+def _of_points(terms: Sequence[Sequence[tuple[exp.Expr, bool]]]) -> exp.Expr | None:
+    """An OR of ANDs; None where it is not told what is true where a condition is not met."""
+    asked = [[met if is_met else is_not_true(met) for met, is_met in term] for term in terms]
+    if not asked or any(not term or None in term for term in asked):
+        return None
+    return exp.or_(*(exp.and_(*(each.copy() for each in term if each is not None)) for term in asked))
 
 
 def _are_alike(results: Sequence[exp.Expr], values: Sequence[exp.Expr], tree: QueryTree) -> bool:

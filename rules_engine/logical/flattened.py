@@ -63,8 +63,8 @@ def _read(item: exp.Expr, named: Named) -> tuple[exp.Select | None, Named]:
         return None, named
     if not isinstance(inner, exp.Select) or says_more(inner, _INNER) or not inner.args.get("from_"):
         return None, named
-    counts = any(each.find(exp.AggFunc, exp.Window) for each in inner.expressions)
-    return None if counts else inner, named
+    made = [call for each in inner.expressions for call in each.find_all(exp.AggFunc, exp.Window)]
+    return None if any(call.parent_select is inner for call in made) else inner, named
 
 
 def _hides(clauses: list[exp.Expr], inner: exp.Select, item: exp.Expr) -> bool:

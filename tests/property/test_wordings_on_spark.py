@@ -22,6 +22,7 @@ from rules_engine.logical import (
     placed_rows,
     rewrites,
     subject_aggregates,
+    summed_cases,
 )
 from rules_engine.logical.join_reader import Left
 from rules_engine.logical.joined_rows import HeldRow
@@ -257,6 +258,12 @@ FAULTS = {
         "_look_up",
         _as_inner_join,
         ") IS NULL AND h.",
+    ),
+    "a CASE that gives points is taken for one that must be met": (
+        summed_cases,
+        "_shortest",
+        lambda _, number: [(True,) * number],
+        " THEN 1 ELSE 0 END + CASE",
     ),
     "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }

@@ -319,6 +319,12 @@ MEANINGS = {
         f"{C} WHERE EXISTS (SELECT 1 FROM {H} AND h.balance > (SELECT avg(x.balance) FROM holdings x WHERE x.customer_id = h.customer_id))",
         "SELECT customer_id FROM (SELECT customer_id, balance, avg(balance) OVER (PARTITION BY customer_id) AS a FROM holdings) t WHERE balance > a",
     ],
+    "two of three things": [
+        f"{C} WHERE (EXISTS (SELECT 1 FROM {H} AND h.role = 'SECONDARY') AND c.spend > 3) OR (EXISTS (SELECT 1 FROM {H} AND h.role = 'SECONDARY') AND c.country = 'FR') OR (c.spend > 3 AND c.country = 'FR')",
+        f"{C} WHERE CASE WHEN EXISTS (SELECT 1 FROM {H} AND h.role = 'SECONDARY') THEN 1 ELSE 0 END + CASE WHEN c.spend > 3 THEN 1 ELSE 0 END + CASE WHEN c.country = 'FR' THEN 1 ELSE 0 END >= 2",
+        f"{C} WHERE if(c.customer_id IN (SELECT customer_id FROM holdings WHERE role = 'SECONDARY'), 1, 0) + if(c.spend > 3, 1, 0) + if(c.country = 'FR', 1, 0) > 1",
+        f"WITH p AS (SELECT c.customer_id, CASE WHEN (SELECT count(*) FROM {H} AND h.role = 'SECONDARY') > 0 THEN 10 ELSE 0 END + CASE WHEN c.spend > 3 THEN 10 ELSE 0 END + CASE WHEN c.country = 'FR' THEN 10 ELSE 0 END AS points FROM customers c) SELECT customer_id FROM p WHERE points BETWEEN 20 AND 30",
+    ],
     "nothing, or little": [
         f"{C} WHERE NOT EXISTS (SELECT 1 FROM {H} AND h.balance >= 10)",
         f"{C} LEFT JOIN {M} ON t.customer_id = c.customer_id WHERE t.m IS NULL OR t.m < 10",
@@ -331,6 +337,20 @@ MEANINGS = {
 }  # fmt: skip
 
 NO_OTHERS = [
+    # points that CASEs give
+    "SELECT c.customer_id FROM customers c WHERE (CASE WHEN EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'PRIMARY') THEN 1 ELSE 0 END + CASE WHEN c.spend > 3 THEN 1 ELSE 0 END) >= 2",
+    "SELECT c.customer_id FROM customers c WHERE IF(EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id), 1, 0) + IF(c.score > 1, 1, 0) = 1",
+    "SELECT c.customer_id FROM customers c WHERE IF(EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.product = 'BOND'), 2, 0) + IF(c.spend > 3, 1, 0) + IF(c.country IS NULL, 1, 0) >= 2",
+    "SELECT c.customer_id FROM customers c WHERE 2 <= CASE WHEN c.customer_id IN (SELECT customer_id FROM holdings WHERE role = 'SECONDARY') THEN 1 ELSE 0 END + CASE WHEN c.spend > 3 THEN 1 ELSE 0 END + CASE WHEN c.country = 'FR' THEN 1 ELSE 0 END",
+    "SELECT customer_id FROM (SELECT c.customer_id, CASE WHEN EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.balance > 5) THEN 3 ELSE 0 END + CASE WHEN (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id) > 2 THEN 2 ELSE 0 END + CASE WHEN c.spend > 3 THEN 1 ELSE 0 END AS points FROM customers c) t WHERE points >= 4",
+    "WITH s AS (SELECT c.customer_id, IF(EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.balance > 5), 3, 0) + IF(c.joined < DATE'2024-01-01', 2, 1) AS points FROM customers c) SELECT customer_id FROM s WHERE points BETWEEN 3 AND 4",
+    "SELECT c.customer_id FROM customers c WHERE CASE WHEN EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id) THEN 1 END + CASE WHEN c.spend > 3 THEN 1 ELSE 0 END >= 1",
+    "SELECT c.customer_id FROM customers c WHERE CASE WHEN c.spend > 3 THEN 1 ELSE 0 END + CASE WHEN c.score > 1 THEN 1 ELSE 0 END + CASE WHEN EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id) THEN -1 ELSE 0 END > 0",
+    "SELECT c.customer_id FROM customers c WHERE CAST(EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id) AS INT) + CAST(c.country IS NULL AS INT) = 1",
+    "SELECT c.customer_id FROM customers c WHERE CASE WHEN EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'PRIMARY') THEN 1 ELSE 0 END + CASE WHEN EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'SECONDARY') THEN 1 ELSE 0 END = 1",
+    "SELECT c.customer_id FROM customers c WHERE (CASE WHEN (SELECT sum(balance) FROM holdings h WHERE h.customer_id = c.customer_id) > 5 THEN 1 ELSE 0 END) + (CASE WHEN c.spend > 3 THEN 1 ELSE 0 END) <> 1",
+    "SELECT c.customer_id FROM customers c WHERE CASE WHEN EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.product = 'BOND') THEN 5 ELSE 0 END - CASE WHEN c.spend > 3 THEN 2 ELSE 0 END BETWEEN 3 AND 5",
+    "SELECT c.customer_id FROM customers c WHERE 2 * IF(EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.product = 'BOND'), 1, 0) + 1.5 * IF(c.spend > 3, 1, 0) - 1 > 0.5",
     # windows of different rows, held against each other
     "SELECT customer_id FROM (SELECT customer_id, count(*) OVER (PARTITION BY customer_id) AS n, count(*) OVER (PARTITION BY customer_id, product) AS m FROM holdings) t WHERE n = m",
     "SELECT customer_id FROM (SELECT customer_id, sum(balance) OVER (PARTITION BY customer_id) AS n, sum(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS m FROM holdings) t WHERE n > m",
