@@ -29,6 +29,7 @@ from rules_engine.logical.joined_rows import HeldRow
 from rules_engine.logical.left_joins import matched_or_not, with_look_ups
 from rules_engine.logical.nested_queries import limits_by_place
 from rules_engine.logical.normal_form import FormReader, NormalForm
+from rules_engine.logical.other_subjects import with_others
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.repeated_rows import joins_groups
 from rules_engine.logical.returned_subjects import columns_by_place, returning_subjects
@@ -88,6 +89,7 @@ def _tree(sql: str, schema: Schema) -> QueryTree:
     without_hidden_frames(tree.root, {name.lower() for name in schema.columns})
     if columns_by_place(tree.root):
         raise NotUnderstoodError("columns by their places in what * stands for in a join")
+    with_others(tree.root, schema)
     return tree
 
 

@@ -30,7 +30,7 @@ _STAND_IN = re.compile(rf"{STAND_IN}([0-9]+)__", re.IGNORECASE)
 _OF_DAYS = {"day", "week", "month", "year"}
 _HOLE = re.compile(r"\bhole_([0-9]+)_")
 _OURS = re.compile(
-    rf"\b({STAND_IN}\d+__|hole_\d+_|subjects_own_row|(hiding|derived|look_up)_\d+_|placed_|limited_|left_joined"
+    rf"\b({STAND_IN}\d+__|hole_\d+_|subjects_own_row|(hiding|derived|look_up)_\d+_|placed_(among|others)?|limited_|left_joined"
     r"|of_groups?(_\d+)?|aggregate_\d+|made_\d+|__values?(_\d+|__)?|__returned_\w*|__unnamed_\d+)\b",
     re.IGNORECASE,
 )

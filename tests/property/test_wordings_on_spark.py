@@ -19,6 +19,7 @@ from rules_engine.logical import (
     left_joins,
     made_frames,
     normal_form,
+    other_subjects,
     placed_rows,
     rewrites,
     subject_aggregates,
@@ -264,6 +265,18 @@ FAULTS = {
         "_shortest",
         lambda _, number: [(True,) * number],
         " THEN 1 ELSE 0 END + CASE",
+    ),
+    "the farthest of other subjects is taken for the nearest": (
+        other_subjects,
+        "_FARTHEST",
+        {exp.GT: exp.Min, exp.GTE: exp.Min, exp.LT: exp.Max, exp.LTE: exp.Max},
+        "o.country = c.country AND o.spend > c.spend",
+    ),
+    "how many are beyond a subject is taken for its place": (
+        other_subjects._Reader,
+        "_place",
+        lambda *_: ("rank()", 0),
+        "SELECT COUNT(*) FROM customers x",
     ),
     "what no row comes to is what a row of NULL comes to": (block_reader, "passes_over_null", lambda *_: True, LEFT),
 }
