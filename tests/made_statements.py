@@ -24,6 +24,7 @@ from tests import small_lake
 from tests.asked_together import MakeLake, alone, hits_of
 from tests.made_pairs import Pairs
 from tests.made_parts import COMPARED
+from tests.made_points import Points
 from tests.made_shapes import Shapes
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ BATCH = 200
 """Statements that are asked together."""
 
 
-class Maker(Shapes, Pairs):
+class Maker(Shapes, Pairs, Points):
     """Statements by chance."""
 
     def statement(self) -> str:
@@ -44,7 +45,8 @@ class Maker(Shapes, Pairs):
             self.two_joined, self.window_of_customers, self.beyond, self.among_last, self.of_all, self.lists, self.by_key,
             self.placed_groups, self.first_of_all, self.of_others, self.windows_of_two, self.paired, self.fanned, self.of_products,
             self.put_together, self.one_in_another, self.told_beside,
-            self.counted_among, self.windows_joined, self.more_groups,
+            self.counted_among, self.windows_joined, self.more_groups, self.points, self.others_there, self.others_counted,
+            self.self_joined, self.listed, self.filtered_groups, self.own_calls,
         )  # fmt: skip
         return self._note(self.random.choice(shapes))
 

@@ -111,7 +111,8 @@ def _cased(value: exp.Expr | None) -> tuple[exp.Expr, exp.Expr | None] | None:
 def passes_over_null(condition: exp.Expr, frames: Mapping[str, str]) -> bool:
     """Whether aggregates come to the same of no row and of one that is NULL in every column of these relations."""
     calls = [*condition.find_all(exp.AggFunc)]
-    return bool(calls) and all(_strict(call.this, frames) for call in calls)
+    told = bool(calls) and not any(isinstance(call, exp.AnonymousAggFunc) for call in calls)
+    return told and all(_strict(call.this, frames) for call in calls)
 
 
 def _strict(value: exp.Expr, frames: Mapping[str, str]) -> bool:

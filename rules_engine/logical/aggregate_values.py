@@ -103,9 +103,12 @@ class AggregateReader(MadeFrameReader):
 
     def _one_row(self, query: exp.Expr, block: Block, named: Named, within: Scope) -> exp.Expr:
         inner = self.query(query, named, within)
-        if len(inner.columns) != 1 or inner.key or inner.having or inner.distinct:
+        if len(inner.columns) != 1 or inner.key or inner.distinct:
             raise NotUnderstoodError("a sub-query that groups, held against a value")
         (value,) = inner.columns.values()
+        if inner.having:  # one row, or none
+            value = exp.Case(ifs=[exp.If(this=exp.and_(*inner.having), true=value)])
+            inner.having = []
         if not inner.frames and not inner.where and not inner.asked:
             return value  # of a query that has come to one row already
         if aggregates(value) and not any(tables(each) - {*inner.frames} for each in inner.where):
@@ -156,6 +159,8 @@ class AggregateReader(MadeFrameReader):
         self._check_plain([value], inner)
         holder = exp.Paren(this=value.copy())
         for call in aggregates(holder):
+            if zero and isinstance(call, exp.ArrayAgg | exp.ArrayUniqueAgg):
+                raise NotUnderstoodError("a list of what may be no row")
             reader = JoinedReader(self.tree, self.schema, inner.frames, inner.left)
             joined = reader.of(inner.where, [call], key, ())
             counts, type_ = zero and isinstance(call, exp.Count), self._type(call, inner.frames)

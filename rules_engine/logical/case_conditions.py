@@ -18,7 +18,7 @@ _MOST_DIGITS = 19
 def chosen(condition: exp.Expr, tree: QueryTree) -> exp.Expr:
     """The condition; where it is a CASE, or one of literals that is to be one of some, without it if that is told."""
     bare = condition.unnest()
-    if bare.find(exp.Query) and (points := summed(bare, tree)) is not None:
+    if bare.find(exp.Query) and (points := summed(bare)) is not None:
         return _of_points(points) or condition
     case, values = bare, list[exp.Expr]()
     if isinstance(bare, exp.EQ):

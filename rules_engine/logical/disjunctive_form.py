@@ -21,7 +21,7 @@ from sqlglot import exp
 from rules_engine.logical.block_reader import BlockReader
 from rules_engine.logical.case_conditions import chosen
 from rules_engine.logical.comparisons import conditions_of, says_more
-from rules_engine.logical.flattened import flattened
+from rules_engine.logical.flattened import flattened, regrouped
 from rules_engine.logical.frame_names import without_hidden_frames
 from rules_engine.logical.join_reader import Named, with_queries
 from rules_engine.logical.join_sides import JoinSide
@@ -155,7 +155,12 @@ class _Reader:
             return self._set_operation(query, named)
         if not isinstance(query, exp.Select):
             return None
-        inner = _renamed(query, named) or flattened(query, named) or with_look_ups(query, named, self.schema)
+        inner = (
+            _renamed(query, named)
+            or flattened(query, named)
+            or regrouped(query, named)
+            or with_look_ups(query, named, self.schema)
+        )
         if inner is not None:
             return self.of(*inner)
         try:
@@ -193,7 +198,8 @@ class _Reader:
             return one + other
         if isinstance(query, exp.Intersect):
             return _both(one, other)
-        return _both(one, denied(other)) if query.args.get("distinct") else None
+        once = query.args.get("distinct") or _is_once(query.this, self.schema)
+        return _both(one, denied(other)) if once else None
 
     def _all(self, queries: Sequence[exp.Expr], named: Named) -> Disjunction:
         """What queries ask together; one after NOT is denied."""
@@ -236,6 +242,18 @@ def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:
 def _is_of_one(query: exp.Expr) -> bool:
     """Whether a query returns one column: then it is the subject."""
     return isinstance(query, exp.Query) and len(query.selects) == 1 and not query.selects[0].is_star
+
+
+def _is_once(query: exp.Expr, schema: Schema) -> bool:
+    """Whether a query returns no subject twice: EXCEPT ALL takes one row away for each, then."""
+    bare = query.unnest()
+    if not isinstance(bare, exp.Select) or not bare.args.get("from_") or bare.args.get("joins"):
+        return False
+    group, item = bare.args.get("group"), bare.args["from_"].this
+    if group:
+        return not says_more(group, {"expressions"}) and [*group.expressions] == [bare.selects[0].unalias()]
+    own = isinstance(item, exp.Table) and item.name.lower() == schema.subject.lower()
+    return bool(bare.args.get("distinct")) or own
 
 
 def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:

@@ -11,6 +11,7 @@ from rules_engine.logical.comparisons import returned_in_having, says_more
 from rules_engine.logical.join_reader import Named
 from rules_engine.logical.query_tree import is_stand_in
 
+_GROUPED = {"expressions", "from_", "joins", "where", "group", "having"}
 _OUTER = {"expressions", "from_", "where", "distinct", "order", "group", "having"}
 _INNER = {"expressions", "from_", "joins", "where"}
 
@@ -42,6 +43,28 @@ def flattened(query: exp.Select, named: Named) -> tuple[exp.Select, Named] | Non
     return found, named
 
 
+def regrouped(query: exp.Select, named: Named) -> tuple[exp.Select, Named] | None:
+    """A query that only filters the groups of a derived table, or WITH query, by HAVING there; None for another."""
+    if says_more(query, {"expressions", "from_", "where", "distinct", "order"}) or not query.args.get("where"):
+        return None
+    item = query.args["from_"].this if query.args.get("from_") else exp.Null()
+    inner, named = _read(item, named, grouped=True)
+    columns = _columns(inner) if inner is not None else None
+    if inner is None or columns is None or not inner.args.get("group") or returned_in_having(inner):
+        return None
+    if says_more(inner.args["group"], {"expressions"}) or inner.find(exp.Window):
+        return None
+    asked = columns.put(query.args["where"], item.alias_or_name.lower())
+    returned = [columns.put(each, item.alias_or_name.lower()) for each in query.expressions]
+    if asked is None or None in returned or asked.find(exp.Query):
+        return None
+    found = inner.copy()
+    found.set("expressions", returned)
+    having = [of.copy() for of in (inner.args["having"].this if inner.args.get("having") else None, asked.this) if of]
+    found.set("having", exp.Having(this=exp.and_(*having)))
+    return found, named
+
+
 def with_left_joins(query: exp.Select, named: Named) -> tuple[exp.Select, Named]:
     """A query that groups rows of a derived table, as one of the LEFT JOINs there; else as it is."""
     found = flattened(query, named)
@@ -50,8 +73,8 @@ def with_left_joins(query: exp.Select, named: Named) -> tuple[exp.Select, Named]
     return found if found and left else (query, named)
 
 
-def _read(item: exp.Expr, named: Named) -> tuple[exp.Select | None, Named]:
-    """The query that stands after FROM, where it only filters and renames rows."""
+def _read(item: exp.Expr, named: Named, *, grouped: bool = False) -> tuple[exp.Select | None, Named]:
+    """The query that stands after FROM, where it only filters and renames rows, or groups them."""
     if isinstance(item, exp.Table) and item.name.lower() in named:
         of = [item, named[item.name.lower()]]
         named = {name: each for name, each in named.items() if name != item.name.lower()}
@@ -61,8 +84,11 @@ def _read(item: exp.Expr, named: Named) -> tuple[exp.Select | None, Named]:
     renamed = any(each.args.get("alias") and each.args["alias"].args.get("columns") for each in of)
     if renamed or not item.alias_or_name or any(says_more(each, {"this", "alias"}) for each in of):
         return None, named
-    if not isinstance(inner, exp.Select) or says_more(inner, _INNER) or not inner.args.get("from_"):
+    known = _GROUPED if grouped else _INNER
+    if not isinstance(inner, exp.Select) or says_more(inner, known) or not inner.args.get("from_"):
         return None, named
+    if grouped:
+        return inner, named
     made = [call for each in inner.expressions for call in each.find_all(exp.AggFunc, exp.Window)]
     return None if any(call.parent_select is inner for call in made) else inner, named
 

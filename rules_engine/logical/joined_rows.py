@@ -139,7 +139,10 @@ class JoinedReader:
             return None
         text = self.tree.text(node)
         several = isinstance(node.this, exp.Distinct) and len(node.this.expressions) > 1
-        if text is None or node.expressions or several:
+        more = node.expressions[isinstance(node, exp.AnonymousAggFunc) :]
+        if text is None or several or node.find(exp.Lambda) or not all(isinstance(of, exp.Literal) for of in more):
+            raise NotUnderstoodError
+        if isinstance(node, exp.AnonymousAggFunc) and isinstance(node.expressions[0], exp.Distinct):
             raise NotUnderstoodError
         return text
 

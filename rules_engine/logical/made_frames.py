@@ -142,6 +142,8 @@ class MadeFrameReader(BlockReader):
             return self.schema.types_of(frames[call.table]).get(call.name.lower(), "") if call.table else ""
         if isinstance(call, exp.Count):
             return "bigint"
+        if isinstance(call, exp.AnonymousAggFunc):
+            return self._type_of_call(call, frames)
         type_ = self._type_made(call.this, frames) if isinstance(call.this, exp.Expr) else ""
         digits, more = of_type(type_), {"sum": (10, 0), "avg": (4, 4)}.get(call.key)
         if more and digits and not digits.whole:
@@ -149,6 +151,12 @@ class MadeFrameReader(BlockReader):
         if isinstance(call, exp.Sum) and digits:
             return "bigint"
         return type_ if isinstance(call, exp.Min | exp.Max) else ""
+
+    def _type_of_call(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
+        type_ = self._type_made(call.expressions[0], frames)
+        if self.tree.called(call) in {"percentile", "median"}:
+            return "double" if of_type(type_) else ""
+        return type_
 
     def _check_plain(self, values: Sequence[exp.Expr], inner: Block) -> None:
         """Refuse aggregates that are not exact, or of rows that are DISTINCT or ask others."""

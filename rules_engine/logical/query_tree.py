@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from rules_engine.logical.plain_calls import MORE_AGGREGATES, is_plain, put_plainly
 from rules_engine.logical.rewrites import STAND_IN, plainly
 from rules_engine.sql.allow_list import Category, allowed
 from rules_engine.sql.tokens import Kind, Token, tokens
@@ -41,7 +42,8 @@ _NO_CALLS = {
     "when", "else", "case", "select", "with", "filter", "over", "distinct", "except", "intersect", "union", "like",
     "minus", "all", "semi", "anti", "count", "sum", "min", "max", "is", "avg", "count_if", "if", "coalesce", "bool_or",
     "row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value", "nth_value", "ntile",
-    "percent_rank", "cume_dist", "bool_and", "max_by", "min_by",
+    "percent_rank", "cume_dist", "bool_and", "max_by", "min_by", "extract",
+    "cast",
 }  # fmt: skip
 """Words before a bracket that are no calls, and aggregates, which are read as such."""
 
@@ -63,13 +65,15 @@ _OF_LISTS, _LISTS = (
 )
 """Calls that say of a list what a count says of the rows that it is made of."""
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
-_PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like)
+_PREDICATES = (*_COMPARISONS, exp.Is, exp.In, exp.Between, exp.Like, exp.RegexpLike)
 _ALIKE = (
     *_PREDICATES, exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.And, exp.Or, exp.Not, exp.Null, exp.Boolean,
     exp.Anonymous, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Case, exp.If, exp.Count, exp.Sum, exp.Min, exp.Max,
     exp.Star, exp.Distinct, exp.Avg, exp.Coalesce, exp.Window, exp.Order, exp.Ordered, exp.RowNumber, exp.Rank,
     exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Ntile, exp.PercentRank,
-    exp.CumeDist, exp.ArgMax, exp.ArgMin,
+    exp.CumeDist, exp.ArgMax, exp.ArgMin, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.AnonymousAggFunc, exp.Dot, exp.Mod,
+    exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.TryCast, exp.DataType, exp.DataTypeParam, exp.RegexpLike,
+    exp.Var,
 )  # fmt: skip
 
 
@@ -77,12 +81,12 @@ _BRACKETED: tuple[tuple[tuple[type[exp.Expr], ...], tuple[type[exp.Expr], ...]],
     (_PREDICATES, (*_PREDICATES, exp.And, exp.Or, exp.Not)),
     ((exp.Not,), (exp.And, exp.Or)),
     ((exp.And,), (exp.Or,)),
-    ((exp.Neg, exp.Mul, exp.Div), (exp.Add, exp.Sub)),
+    ((exp.Neg, exp.Mul, exp.Div, exp.Mod), (exp.Add, exp.Sub)),
 )
 """Within expressions of some kinds those of others stand in brackets."""
 _WORKED_OUT: dict[type[exp.Expr], tuple[type[exp.Expr], ...]] = {
     **dict.fromkeys((exp.Add, exp.Sub), (exp.Add, exp.Sub)),
-    **dict.fromkeys((exp.Mul, exp.Div), (exp.Mul, exp.Div)),
+    **dict.fromkeys((exp.Mul, exp.Div, exp.Mod), (exp.Mul, exp.Div, exp.Mod)),
 }
 """So do these on the right of the sign."""
 
@@ -97,7 +101,11 @@ class QueryTree:
     def text(self, node: exp.Expr) -> str | None:
         """A condition or a value as it was written; None where Spark might read it otherwise."""
         for part in node.walk():
-            if type(part) not in _ALIKE or _lacks_brackets(part):
+            if (
+                type(part) not in _ALIKE
+                or _lacks_brackets(part)
+                or (isinstance(part, exp.TryCast) and not is_plain(part))
+            ):
                 return None
         return self._written(node)
 
@@ -114,7 +122,8 @@ class QueryTree:
 
     def called(self, node: exp.Expr) -> str:
         """The name of a function that sqlglot is not shown, in small letters."""
-        found = _STAND_IN.fullmatch(str(node.this)) if isinstance(node, exp.Anonymous) else None
+        called = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc)
+        found = _STAND_IN.fullmatch(str(node.this)) if called else None
         return self.texts[int(found[1])].lower() if found else ""
 
     def around(
@@ -187,7 +196,8 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
         called = functions.get(text.lower())
         if called is not None and called.category is Category.GENERATOR:
             raise NotUnderstoodError(f"rows that {text.lower()} makes of a row")
-        if same is None and called is not None and called.category is Category.AGGREGATE:
+        more = text.lower() in MORE_AGGREGATES
+        if same is None and called is not None and called.category is Category.AGGREGATE and not more:
             raise NotUnderstoodError(f"the aggregate {text.lower()}")  # it would be read as a call about one row
         pieces += [sql[at:first], same or f"{STAND_IN}{numbers.setdefault(text, len(numbers))}__"]
         at = after
@@ -199,9 +209,11 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
         raise NotUnderstoodError("no query")
     _check_stars(root)
     _check_relations(root)
+    put_plainly(root, numbers)
     root = plainly(root, doubles)
-    if root.find(exp.ArrayAgg, exp.ArrayUniqueAgg):
-        raise NotUnderstoodError("collect_set or collect_list, of which more is asked than how many, or whether one is")
+    for call in root.find_all(exp.ArrayAgg, exp.ArrayUniqueAgg, exp.AnonymousAggFunc):
+        if call.find_ancestor(exp.Window):
+            raise NotUnderstoodError("a window of a list, a percentile or bits")
     return QueryTree(root, tuple(numbers))
 
 

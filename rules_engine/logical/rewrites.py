@@ -106,7 +106,9 @@ def _plain(node: exp.Expr) -> exp.Expr:
     match node:
         case exp.CountIf() if not isinstance(node.this, exp.Distinct):
             found = exp.Count(this=when(node.this, exp.Literal.number(1)))
-        case exp.Filter(this=exp.Count() | exp.Sum() | exp.Min() | exp.Max() | exp.Avg()):
+        case exp.Filter(
+            this=exp.Count() | exp.Sum() | exp.Min() | exp.Max() | exp.Avg() | exp.ArrayAgg() | exp.ArrayUniqueAgg()
+        ):
             of_several = node.this.expressions and isinstance(node.this.this, exp.Star | exp.Literal)
             found = node if of_several else _filtered(node)
         case exp.If() if not isinstance(node.parent, exp.Case):

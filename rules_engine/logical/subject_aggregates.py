@@ -18,7 +18,8 @@ from rules_engine.logical.merged_blocks import merged
 from rules_engine.logical.query_blocks import Asked, Block
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED, OPPOSITE
-from rules_engine.logical.total_values import COUNT, TotalReader
+from rules_engine.logical.total_values import TotalReader
+from rules_engine.logical.typed_values import COUNT, SOME
 
 _BEYOND: dict[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.Max, exp.GTE: exp.Max, exp.LT: exp.Min, exp.LTE: exp.Min}
 """Some value is greater than another where the greatest is."""
@@ -82,6 +83,8 @@ class SubjectAggregateReader(AggregateReader):
         """The type of a column of a row, or of what is beside it."""
         if isinstance(node, exp.Placeholder):
             found = self.found[int(node.name)]
+            if found.call.lower() == "count(*)" and not (found.where or found.counts or found.rows.left):
+                return SOME
             return COUNT if found.call.lower().startswith("count(") else found.type
         return self.schema.types_of(frame).get(node.name.lower(), "")
 

@@ -10,13 +10,11 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from rules_engine.logical.comparisons import COMPARE
-from rules_engine.logical.query_tree import QueryTree
 from rules_engine.logical.rewrites import decimal
 
 _MOST = 5
 """CASEs that are added up: of each it is asked whether it is met."""
 _DIGITS, _INT = 6, 2**31
-_WHOLE = {"tinyint", "smallint", "int", "integer", "bigint", "long"}
 Met = tuple[bool | None, ...]
 """Of each CASE whether it is met; None where that is all one."""
 
@@ -29,7 +27,7 @@ class _Points(NamedTuple):
     unmet: Decimal | None
 
 
-def summed(condition: exp.Expr, tree: QueryTree) -> list[list[tuple[exp.Expr, bool]]] | None:
+def summed(condition: exp.Expr) -> list[list[tuple[exp.Expr, bool]]] | None:
     """
     An OR of ANDs of conditions, each with whether it is to be met, that says what a condition on points does.
 
@@ -38,7 +36,7 @@ def summed(condition: exp.Expr, tree: QueryTree) -> list[list[tuple[exp.Expr, bo
     bare = condition.unnest()
     if not isinstance(bare, exp.Between) and (type(bare) not in COMPARE or _number(bare.expression) is None):
         return None
-    terms = [*_added(bare.this.unnest(), tree, Decimal(1))]
+    terms = [*_added(bare.this.unnest(), Decimal(1))]
     told = [each for each in terms if isinstance(each, _Points)]
     if None in terms or not 0 < len(told) <= _MOST or _may_overflow(terms):
         return None
@@ -50,19 +48,17 @@ def summed(condition: exp.Expr, tree: QueryTree) -> list[list[tuple[exp.Expr, bo
     ]
 
 
-def _added(node: exp.Expr, tree: QueryTree, times: Decimal) -> Iterator[_Points | Decimal | None]:
+def _added(node: exp.Expr, times: Decimal) -> Iterator[_Points | Decimal | None]:
     """What is added up; None for anything else than numbers and CASEs of numbers."""
     bare = node.unnest()
     number = _number(bare)
     if isinstance(bare, exp.Add | exp.Sub):
-        yield from _added(bare.left, tree, times)
-        yield from _added(bare.right, tree, times if isinstance(bare, exp.Add) else -times)
+        yield from _added(bare.left, times)
+        yield from _added(bare.right, times if isinstance(bare, exp.Add) else -times)
     elif isinstance(bare, exp.Mul) and (by := _number(bare.right)) is not None:
-        yield from _added(bare.left, tree, times * by)
+        yield from _added(bare.left, times * by)
     elif isinstance(bare, exp.Mul) and (by := _number(bare.left)) is not None:
-        yield from _added(bare.right, tree, times * by)
-    elif tree.called(bare) == "cast" and (cast := _as_number(bare)) is not None:
-        yield _Points(cast, times, Decimal(0))
+        yield from _added(bare.right, times * by)
     elif isinstance(bare, exp.Case) and bare.this is None and len(bare.args["ifs"]) == 1:
         results = [_given(of, times) for of in (bare.args["ifs"][0].args["true"], bare.args.get("default"))]
         yield None if "" in results else _Points(bare.args["ifs"][0].this, *results)  # type: ignore[arg-type]
@@ -104,17 +100,6 @@ def _number(node: exp.Expr) -> Decimal | None:
     if number is None or len(number.as_tuple().digits) > _DIGITS:
         return None
     return -number if isinstance(bare, exp.Neg) else number
-
-
-def _as_number(cast: exp.Expr) -> exp.Expr | None:
-    """The condition that is cast to 1 or 0, where it is never unknown."""
-    (said,) = cast.expressions
-    if not isinstance(said, exp.Alias) or said.alias.lower() not in _WHOLE:
-        return None
-    bare = said.this.unnest()
-    inner = bare.this.unnest() if isinstance(bare, exp.Not) else bare
-    told = isinstance(inner, exp.Exists) or (isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null))
-    return bare if told else None
 
 
 def _shortest(enough: set[Met], number: int) -> list[Met]:

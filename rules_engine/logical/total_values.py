@@ -7,48 +7,62 @@ rules), a division where the divisor is 0. Counts are bounded: no lake has ten t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import reduce
-from typing import NamedTuple
 
 from sqlglot import exp
 
-from rules_engine.logical.arithmetic import MOST_DIGITS, Numeric, number, of_literal, of_type
 from rules_engine.logical.comparisons import COMPARE, tables
-from rules_engine.logical.condition import BOOLEAN, DATE, NUMBER, TEXT, TIMESTAMP, day_in_text, family
+from rules_engine.logical.condition import BOOLEAN, DATE, NUMBER, TEXT, TIMESTAMP, day_in_text
 from rules_engine.logical.join_sides import is_written_day
+from rules_engine.logical.plain_calls import OF_UNITS
 from rules_engine.logical.query_tree import QueryTree, is_stand_in
+from rules_engine.logical.rewrites import decimal
+from rules_engine.logical.typed_values import (
+    DIGITS_OF_INT,
+    INT_DIGITS,
+    INTERVAL,
+    MONTHS,
+    SOME,
+    TypedValue,
+    cast_to,
+    either,
+    held,
+    literal,
+    made_of,
+    product,
+    quotient,
+    sum_of,
+    typed,
+    written,
+)
 from rules_engine.logical.values import NotIndexable
 
-COUNT = "count"
-"""In place of a type: of a number of rows."""
-_DIGITS_OF_INT = 10
-_COUNTED, _INT, _BIGINT, _PLACES = 15, 9, 18, 6
-"""Digits: of a count, that each whole type has room for, and that Spark keeps after the point of any quotient."""
-_FEW = 5
-"""Digits of the days that are added to a day."""
+_FEW, _DAYS = 5, 8
+"""Digits of the days that are added to a day, and of those between days."""
 _DATES, _ANY_TEXT = {DATE, TIMESTAMP}, {TEXT}
 _CALLS: Mapping[str, tuple[tuple[set[str], ...], str, int]] = {
     **dict.fromkeys(("datediff", "date_diff"), ((_DATES, _DATES), "int", 8)),
     **dict.fromkeys(("year", "quarter", "month", "day", "dayofmonth"), ((_DATES,), "int", 7)),
     **dict.fromkeys(("date_add", "date_sub"), ((_DATES, {NUMBER}), "date", 0)),
-    **dict.fromkeys(("lower", "upper", "trim"), ((_ANY_TEXT,), "string", 0)),
+    **dict.fromkeys(("lower", "upper", "trim", "ltrim", "rtrim", "reverse"), ((_ANY_TEXT,), "string", 0)),
+    **dict.fromkeys(("left", "right"), ((_ANY_TEXT, {NUMBER}), "string", 0)),
+    **dict.fromkeys(("substring", "substr"), ((_ANY_TEXT, {NUMBER}, {NUMBER}), "string", 0)),
+    **dict.fromkeys(("replace", "translate"), ((_ANY_TEXT, _ANY_TEXT, _ANY_TEXT), "string", 0)),
+    **dict.fromkeys(("startswith", "endswith", "contains"), ((_ANY_TEXT, _ANY_TEXT), "boolean", 0)),
+    **dict.fromkeys(("instr", "locate"), ((_ANY_TEXT, _ANY_TEXT), "int", 9)),
     "date_trunc": ((_ANY_TEXT, _DATES), "timestamp", 0),
     "trunc": ((_DATES, _ANY_TEXT), "date", 0),
+    "date_format": ((_DATES, _ANY_TEXT), "string", 0),
+    "months_between": ((_DATES, _DATES), "double", 0),
+    "add_months": ((_DATES, {NUMBER}), "date", 0),
+    "last_day": ((_DATES,), "date", 0),
+    **dict.fromkeys(("dayofweek", "weekday", "dayofyear", "weekofyear"), ((_DATES,), "int", 3)),
+    **dict.fromkeys(("length", "char_length", "character_length"), ((_ANY_TEXT,), "int", 9)),
 }
 """Calls that never raise: of what, of which type, and of how many digits at most."""
-_INTERVAL = "interval"
-_OF_DAYS = re.compile(r"interval\s*'?\d{1,5}'?\s*(day|week)s?", re.IGNORECASE)
-
-
-class _Value(NamedTuple):
-    """A value's family; of a number its type, and how many digits it has at most."""
-
-    family: str
-    type: Numeric | None = None
-    digits: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class TotalReader:
         if found.type is None:
             return "string" if found.family == TEXT else found.family
         if found.type.whole:
-            return "bigint" if found.type.precision > _DIGITS_OF_INT else "int"
+            return "bigint" if found.type.precision > DIGITS_OF_INT else "int"
         return "double" if found.type.double else f"decimal({found.type.precision},{found.type.scale})"
 
     def _check(self, node: exp.Expr) -> None:
@@ -85,81 +99,112 @@ class TotalReader:
                 self._check(side)
         elif isinstance(bare, exp.Not) or (isinstance(bare, exp.Is) and isinstance(bare.expression, exp.Boolean)):
             self._check(bare.this)
-        elif isinstance(bare, exp.Column | exp.Placeholder | exp.Window):
+        elif isinstance(bare, exp.Column | exp.Placeholder | exp.Window | exp.Anonymous):
             if self._value(bare).family != BOOLEAN:
                 raise NotIndexable("a value that is cast to a truth")
-        elif not isinstance(bare, exp.Is) or not isinstance(bare.expression, exp.Null):
-            for one, other in _compared(bare):
-                values = [self._value(one), self._value(other)]
-                if DATE not in {of.family for of in values} or not any(map(self._says_a_day, (one, other))):
-                    _held(*values)
-        else:
+        elif isinstance(bare, exp.Is) and isinstance(bare.expression, exp.Null):
             self._value(bare.this)
+        else:
+            self._check_compared(bare)
+
+    def _check_compared(self, node: exp.Expr) -> None:
+        if isinstance(node, exp.RegexpLike) and not (self.tree.text(node.expression) or "").startswith("'"):
+            raise NotIndexable("an expression that is not written out")
+        for one, other in _compared(node):
+            values = [self._value(one), self._value(other)]
+            if DATE not in {of.family for of in values} or not any(map(self._says_a_day, (one, other))):
+                held(*values)
 
     def _says_a_day(self, node: exp.Expr) -> bool:
         """Whether it is a text that Spark casts to a day where it is held against one."""
         text = self.tree.text(node.unnest()) or ""
         return text[:1] == text[-1:] == "'" and day_in_text(text[1:-1]) is not None
 
-    def _value(self, node: exp.Expr) -> _Value:
+    def _value(self, node: exp.Expr) -> TypedValue:
         bare = node.unnest()
         if not tables(bare) and (text := self.tree.text(bare)) and is_written_day(text):
-            return _Value(DATE)
+            return TypedValue(DATE)
         match bare:
             case exp.Column() if is_stand_in(bare) and not bare.table:
-                found = _written(self.tree.text(bare) or "")
+                found = written(self.tree.text(bare) or "")
             case exp.Column() | exp.Placeholder() | exp.Window():
-                found = _typed(self.type_of(bare))
+                found = typed(self.type_of(bare))
             case exp.Literal(is_string=False):
-                found = _literal(bare.name)
-            case exp.Neg() | exp.Add() | exp.Sub() | exp.Mul() | exp.Div():
+                found = literal(bare.name)
+            case exp.Neg() | exp.Add() | exp.Sub() | exp.Mul() | exp.Div() | exp.Mod():
                 found = self._worked_out(bare)
-            case exp.Coalesce():
-                found = reduce(_either, map(self._value, (bare.this, *bare.expressions)))
-            case exp.Case() if bare.this is None:
-                found = self._chosen(bare)
-            case exp.Anonymous():
-                found = self._called(self.tree.called(bare), bare.expressions)
+            case exp.Predicate() | exp.And() | exp.Or() | exp.Not():
+                self._check(bare)
+                found = TypedValue(BOOLEAN)
             case _:
-                raise NotIndexable("another value")
+                found = self._made(bare)
         return found
 
-    def _worked_out(self, node: exp.Expr) -> _Value:
+    def _made(self, node: exp.Expr) -> TypedValue:
+        """What a cast, a choice or a call makes of values."""
+        match node:
+            case exp.TryCast():
+                return cast_to(self._value(node.this), node.args["to"].sql("spark").lower().replace(" ", ""))
+            case exp.Coalesce():
+                return reduce(either, map(self._value, (node.this, *node.expressions)))
+            case exp.Case() if node.this is None:
+                return self._chosen(node)
+            case exp.Anonymous():
+                return self._called(self.tree.called(node), node.expressions)
+        raise NotIndexable("another value")
+
+    def _worked_out(self, node: exp.Expr) -> TypedValue:
+        if isinstance(node, exp.Mod):
+            return self._rest(node)
         if isinstance(node, exp.Neg):
-            return _sum(self._value(node.this), _literal("0"))
+            return sum_of(self._value(node.this), literal("0"))
         left, right = node.this, node.expression
-        if isinstance(node, exp.Add | exp.Sub) and self._value(right).family == _INTERVAL:
+        if isinstance(node, exp.Add | exp.Sub) and self._value(right).family in {INTERVAL, MONTHS}:
             if self._value(left).family not in _DATES:
                 raise NotIndexable("arithmetic of what is no day")
             return self._value(left)
+        if isinstance(node, exp.Sub) and [self._value(end).family for end in (left, right)] == [DATE, DATE]:
+            return TypedValue(INTERVAL)
         if isinstance(node, exp.Div):
-            return _quotient(self._value(left), self._value(self._divisor(right.unnest())))
-        return (_product if isinstance(node, exp.Mul) else _sum)(self._value(left), self._value(right))
+            return quotient(self._value(left), self._value(self._divisor(right.unnest())))
+        return (product if isinstance(node, exp.Mul) else sum_of)(self._value(left), self._value(right))
 
-    def _chosen(self, node: exp.Case) -> _Value:
+    def _rest(self, node: exp.Mod) -> TypedValue:
+        """What is left of a whole number that is divided by one that is written out."""
+        value, by = self._value(node.this), decimal(node.expression.unnest())
+        if value.type is None or not value.type.whole or not by or by != int(by) or by >= 10**INT_DIGITS:
+            raise NotIndexable("the rest of another division")
+        return value
+
+    def _chosen(self, node: exp.Case) -> TypedValue:
         """A value of CASE, each WHEN of which raises of no row."""
         for each in node.args["ifs"]:
             self._check(each.this)
         values = [*(each.args["true"] for each in node.args["ifs"]), node.args.get("default")]
         told = [each for each in values if each is not None and not isinstance(each, exp.Null)]
-        return reduce(_either, map(self._value, told))
+        return reduce(either, map(self._value, told))
 
-    def _called(self, name: str, arguments: list[exp.Expr]) -> _Value:
+    def _called(self, name: str, arguments: list[exp.Expr]) -> TypedValue:
+        if name in OF_UNITS and arguments and isinstance(arguments[0], exp.Var):
+            ends = {self._value(each).family for each in arguments[1:]}
+            return typed("bigint" if ends <= _DATES else "")._replace(digits=_DAYS)
         values = [self._value(each) for each in arguments]
-        if name == "nullif" and len(values) == 2:
-            _held(*values)
-            return values[0]
+        places = decimal(arguments[1]) if name == "round" and arguments[1:] else Decimal(0)
+        if (told := made_of(name, values, places)) is not None:
+            return told
         of, made, digits = _CALLS.get(name, ((), "", 0))
         known = len(of) == len(values) and all(value.family in some for value, some in zip(values, of, strict=True))
         far = any(value.type is not None and not (value.type.whole and value.digits <= _FEW) for value in values)
         if not known or far:
             raise NotIndexable("another call")
-        found = _typed(made)
+        found = typed(made)
         return found._replace(digits=digits) if digits else found
 
     def _divisor(self, node: exp.Expr) -> exp.Expr:
         """What a number is divided by, that is not 0: ``nullif(x, 0)``, or a number that is written out."""
         if isinstance(node, exp.Literal) and not node.is_string and float(node.name):
+            return node
+        if isinstance(node, exp.Placeholder) and self.type_of(node) == SOME:
             return node
         called = self.tree.called(node) == "nullif" and len(node.expressions) == 2
         zero = node.expressions[1].unnest() if called else None
@@ -174,89 +219,6 @@ def _compared(node: exp.Expr) -> list[tuple[exp.Expr, exp.Expr]]:
         return [(node.this, node.args[name]) for name in ("low", "high")]
     if isinstance(node, exp.In) and node.expressions:
         return [(node.this, each) for each in node.expressions]
-    if type(node) in COMPARE or isinstance(node, exp.NullSafeEQ):
+    if type(node) in COMPARE or isinstance(node, exp.NullSafeEQ | exp.RegexpLike):
         return [(node.this, node.expression)]
     raise NotIndexable("another condition")
-
-
-def _typed(type_: str) -> _Value:
-    if type_ == COUNT:
-        return _Value(NUMBER, of_type("bigint"), _COUNTED)
-    known, kind = of_type(type_), family(type_)
-    if not kind or (kind == NUMBER and known is None):
-        raise NotIndexable("a type that is not told")
-    return _Value(kind, known, known.precision if known else 0)
-
-
-def _literal(text: str) -> _Value:
-    value = number(text)
-    known = of_literal(value)
-    if known is None:
-        raise NotIndexable("a literal of another kind")
-    return _Value(NUMBER, known, len(str(value)) if known.whole else known.precision)
-
-
-def _written(text: str) -> _Value:
-    """A text, a day, or a number with an exponent or a suffix."""
-    word = text[:5].lower()
-    if _OF_DAYS.fullmatch(text):
-        return _Value(_INTERVAL)
-    return _Value(TEXT) if text[:1] == "'" else _Value(DATE) if word in {"date'", "date "} else _literal(text)
-
-
-def _numbers(one: _Value, other: _Value) -> tuple[Numeric, Numeric]:
-    if one.type is None or other.type is None:
-        raise NotIndexable("arithmetic of what is no number")
-    return one.type, other.type
-
-
-def _held(one: _Value, other: _Value) -> None:
-    """Refuse two values whose comparison casts one of them, or has no room for both."""
-    if one.type and other.type:
-        one.type.wider(other.type)
-    elif one.family != other.family or one.type or other.type:
-        raise NotIndexable("a comparison that casts")
-
-
-def _either(one: _Value, other: _Value) -> _Value:
-    _held(one, other)
-    if one.type is None or other.type is None:
-        return one
-    wider = max(one.type, other.type, key=lambda of: of.precision) if one.type.whole and other.type.whole else None
-    return _Value(one.family, wider or one.type.wider(other.type), max(one.digits, other.digits))
-
-
-def _sum(one: _Value, other: _Value) -> _Value:
-    left, right = _numbers(one, other)
-    if left.whole and right.whole:
-        return _whole(left, right, max(one.digits, other.digits) + 1)
-    found = left.plus(right)
-    return _Value(NUMBER, found, found.precision)
-
-
-def _product(one: _Value, other: _Value) -> _Value:
-    left, right = _numbers(one, other)
-    if left.whole and right.whole:
-        return _whole(left, right, one.digits + other.digits)
-    found = left.times(right)
-    return _Value(NUMBER, found, found.precision)
-
-
-def _whole(left: Numeric, right: Numeric, digits: int) -> _Value:
-    """What two whole numbers come to, in the wider of their types."""
-    found = max(left, right, key=lambda of: of.precision)
-    if digits > (_BIGINT if found.precision > _DIGITS_OF_INT else _INT):
-        raise NotIndexable("arithmetic that can overflow")
-    return _Value(NUMBER, found, digits)
-
-
-def _quotient(one: _Value, other: _Value) -> _Value:
-    """Of decimals Spark keeps the digits before the point, and as many after it as there is room for."""
-    left, right = _numbers(one, other)
-    if left.double or right.double or (left.whole and right.whole):
-        return _Value(NUMBER, Numeric(double=True))
-    before, places = left.precision - left.scale + right.scale, max(_PLACES, left.scale + right.precision + 1)
-    if before + _PLACES > MOST_DIGITS:
-        raise NotIndexable("a quotient that can overflow")
-    scale = min(places, MOST_DIGITS - before)
-    return _Value(NUMBER, Numeric(before + scale, scale), before + scale)

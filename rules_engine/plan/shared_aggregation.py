@@ -71,7 +71,8 @@ def _filtered(aggregate: str, where: str) -> str:
     if name.lower() in {"max_by", "min_by"}:  # which pass over rows without what they order by
         value, by = arguments(argument)
         return f"{name}({value}, CASE WHEN {where} THEN {by} END)"
-    return f"{name}(CASE WHEN {where} THEN {argument} END)"
+    value, *more = arguments(argument)
+    return f"{name}({','.join([f'CASE WHEN {where} THEN {value} END', *more])})"
 
 
 def joined_source(rows: JoinedRows, wheres: Sequence[str], schema: Schema) -> Source:

@@ -20,7 +20,8 @@ CONSTRUCTS = {
     "having", "there", "within", "scalar", "joined", "two_joined", "rows_joined", "windows", "groups", "sets", "other_groups",
     "named", "looked_up", "condition", "of_customers", "window_of_customers", "FILTER", "two values", "a value of the subject",
     "beyond", "among_last", "of_all", "lists", "by_key", "placed_groups", "first_of_all", "of_others", "windows_of_two", "paired", "fanned", "of_products", "put_together", "one_in_another",
-    "told_beside", "counted_among", "windows_joined", "more_groups", "look-up within rows", "groups of windows", "OVER (PARTITION BY customer_id", "OVER (PARTITION BY customer_id, product",
+    "told_beside", "counted_among", "windows_joined", "more_groups", "points", "others_there", "others_counted", "self_joined", "listed", "filtered_groups",
+    "own_calls", "look-up within rows", "groups of windows", "OVER (PARTITION BY customer_id", "OVER (PARTITION BY customer_id, product",
     "OVER (PARTITION BY role", "OVER (PARTITION BY role, customer_id", "OVER (PARTITION BY product",
 }  # fmt: skip
 SOME = [*made(Random(31), 30)]

@@ -9,7 +9,8 @@ import sqlglot
 from sqlglot import exp
 
 from rules_engine.logical.query_tree import query_tree
-from rules_engine.logical.total_values import COUNT, TotalReader
+from rules_engine.logical.total_values import TotalReader
+from rules_engine.logical.typed_values import COUNT
 from rules_engine.spark.session import pin
 from tests.filled_rows import interpreted
 from tests.spec.table import Row, cases, rows
@@ -43,6 +44,52 @@ CONDITIONS = """
     b + i > 5                                            | no    | nor has a long one
     n + 1 > 5                                            | yes   | a count has
     n * 100 > 5                                          | yes   | and thousands of it
+    cast(i as double) / 3 > 5                            | yes   | a number as a double
+    cast(n as double) / nullif(n, 0) > 0.5               | yes   | a count, too
+    cast(n as decimal(20,2)) > 5                         | yes   | a decimal with room for a count
+    cast(n as decimal(10,2)) > 5                         | no    | or without
+    cast(d as int) > 5                                   | no    | an int has no room for ten digits
+    cast(d as bigint) > 5                                | yes   | a long one has
+    cast(d as decimal(13,1)) > 5                         | yes   | rounded up to one more digit
+    cast(d as decimal(11,1)) > 5                         | no    | for which there is no room
+    cast(b as int) > 5                                   | no    | a long one as a short
+    cast(r as int) > 5                                   | no    | infinity is no int
+    cast(t as int) > 5                                   | no    | a text may be none
+    cast(yes as int) = 1                                 | yes   | a truth is 1 or 0
+    cast(d as string) = '0.00'                           | yes   | all are texts
+    cast(day as timestamp) > cast('2024-01-01' as date)  | no    | a text that is cast to a day
+    (d > 5) = (day is not null)                          | yes   | two truths
+    date'2024-06-01' - day > interval '500' day          | yes   | days between days
+    day + interval '6' month <= date'2024-06-01'         | yes   | months later
+    date'2024-06-01' - day > interval '5' month          | no    | days are no months
+    substring(t, 1, 1) = 'F'                             | yes   | a part of a text
+    left(t, 2) = concat(t, 'x')                          | yes   | a part of one beside two together
+    startswith(t, 'x')                                   | yes   | a call that tells a truth
+    t rlike '^x'                                         | yes   | an expression that is written out
+    t rlike t                                            | no    | one that is made of the row
+    replace(t, 'x', 'y') = 'y'                           | yes   | a text with another in its place
+    instr(t, 'x') > 0                                    | yes   | where a text stands in another
+    floor(d) > 5 or ceil(d) > 5                          | yes   | the whole number below or above a decimal
+    floor(r) > 5                                         | no    | of a double that is not told
+    round(d, 1) > 5                                      | yes   | a decimal that is rounded
+    round(w, 2) > 5                                      | no    | where a digit more has no room
+    date_format(day, 'yyyy') = '2024'                    | yes   | a day as a text
+    datediff(MONTH, day, date'2024-06-01') > 30            | yes   | with a unit
+    datediff(month, day, t) > 30                         | no    | or not, where one is a text that is cast
+    n % 2 = 1                                            | yes   | what is left of a count
+    i % 7 > 5                                            | yes   | of a whole number by one written out
+    i % i > 5                                            | no    | nor is anything left of it
+    d % 2 > 1                                            | no    | a decimal is not told
+    abs(d) > 5                                           | yes   | a decimal has an opposite
+    abs(i) > 5                                           | no    | the least whole number has none
+    greatest(d, 2) > least(d, w)                         | yes   | one of several numbers
+    greatest(d, t) > 2                                   | no    | or not, where one is a text
+    nvl2(t, d, 0) > 2                                    | yes   | one of two
+    months_between(day, day) > 6                         | yes   | of days
+    add_months(day, 12) > day                            | yes   | months that are added
+    last_day(day) > day                                  | yes   | the last day of a month
+    dayofweek(day) = 1                                   | yes   | the number of a day
+    length(t) > 3                                        | yes   | characters of a text
     n * 10000 > 5                                        | no    | but not ten thousands
     n - n >= 1                                           | yes   | two counts
     i * 2.0 > 5                                          | yes   | a decimal is made of a whole number
@@ -61,7 +108,7 @@ CONDITIONS = """
     t = 'x' AND t <> ''                                  | yes   | texts are compared as they are
     lower(t) = 'x'                                       | yes   | a call that raises of none
     t BETWEEN 'a' AND 'z' OR t IN ('x', '12')            | yes   | ends, and lists
-    substring(t, 1, 2) = 'x'                             | no    | a call that is not known
+    soundex(t) = 'x'                                     | no    | a call that is not known
     datediff(day, DATE '2024-01-01') > 30                | yes   | days between
     year(day) * 2 > 4000                                 | yes   | a year has few digits
     day > '2024-01-01'                                   | yes   | a text that says a day

@@ -55,9 +55,9 @@ WHERE = """
     SELECT customer_id FROM (SELECT customer_id, balance - lag(balance) OVER (PARTITION BY customer_id ORDER BY balance) AS rise FROM holdings) t GROUP BY customer_id HAVING max(rise) > 5 | a query of its own: groups of rows that are DISTINCT, or ask others | what windows come to, where whole numbers can overflow
     SELECT customer_id FROM (SELECT customer_id, amount - lag(amount) OVER (PARTITION BY customer_id ORDER BY balance) AS rise FROM holdings) t GROUP BY customer_id HAVING max(rise) > 5 | holds the rows of customers against aggregates | and where they cannot
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(role)) > 1 | counts or adds up the rows of holdings | the size of a set
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(share)) > 1 | a query of its own: collect_set or collect_list, of which more is asked than how many, or whether one is | of doubles
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(share)) > 1 | a query of its own: an expression that is not read: SIZE(COLLECT_SET(share)) | of doubles
     SELECT h.customer_id, h.balance / 0 AS evidence FROM holdings h WHERE h.balance > 5 ORDER BY 2 | condition on holdings | evidence beside the subject
-    SELECT customer_id FROM holdings GROUP BY customer_id HAVING count(*) % 2 = 1 | a query of its own: an expression that is not read: COUNT(*) % 2 | the part that is not read
+    SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) DIV 2 = 1 | a query of its own: an expression that is not read: SUM(balance) DIV 2 | the part that is not read
     SELECT customer_id FROM holdings GROUP BY customer_id HAVING sum(balance) > (SELECT avg(balance) FROM holdings) | a query of its own: a HAVING that asks a sub-query, or groups of groups | a query in HAVING
     SELECT product FROM products WHERE type = 1                                             | a query of its own: what is returned, or grouped by, is no frame's key of the subject | a frame without a subject
     SELECT balance FROM holdings WHERE role = 1                                             | a query of its own: what is returned, or grouped by, is no frame's key of the subject | another column than the key
