@@ -25,6 +25,7 @@ from rules_engine.logical.flattened import flattened, regrouped
 from rules_engine.logical.frame_names import without_hidden_frames
 from rules_engine.logical.join_reader import Named, with_queries
 from rules_engine.logical.join_sides import JoinSide
+from rules_engine.logical.joined_conditions import among_joined, beside
 from rules_engine.logical.joined_rows import HeldRow
 from rules_engine.logical.left_joins import matched_or_not, with_look_ups
 from rules_engine.logical.nested_queries import limits_by_place
@@ -32,7 +33,7 @@ from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.other_subjects import with_others
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.repeated_rows import joins_groups
-from rules_engine.logical.returned_subjects import columns_by_place, returning_subjects
+from rules_engine.logical.returned_subjects import columns_by_place, is_once, returning_subjects
 from rules_engine.logical.rewrites import OPPOSITE
 from rules_engine.logical.semi_joins import among
 from rules_engine.logical.separate_joins import Relations, relations, renames, without_others
@@ -133,11 +134,21 @@ class _Reader:
         if found is None and query.find(exp.Window):
             with suppress(NotUnderstoodError):
                 return ((Question(self._form(query, named, grouping=False)),),)
-        if found is None:
+        if found is None and (found := self._conditioned(query, named)) is None:
             raise problem
         if _are_too_many(found):
             raise NotUnderstoodError("more questions than are asked together") from problem
         return found
+
+    def _conditioned(self, query: exp.Expr, named: Named) -> Disjunction | None:
+        """What a query asks whose joins are conditions of the row that they are joined to."""
+        query, named = _bare(query, named)
+        if isinstance(query, exp.Select) and query.args.get("from_"):
+            for asked in (beside(query, self.schema), among_joined(query, named)):
+                with suppress(NotUnderstoodError):
+                    if asked is not None:
+                        return self.of(asked, named)
+        return None
 
     def _without_a_join(self, query: exp.Expr, named: Named) -> Disjunction | None:
         """What the parts of a query ask, where none of them joins rows and they are few."""
@@ -198,7 +209,7 @@ class _Reader:
             return one + other
         if isinstance(query, exp.Intersect):
             return _both(one, other)
-        once = query.args.get("distinct") or _is_once(query.this, self.schema)
+        once = query.args.get("distinct") or is_once(query.this, self.schema)
         return _both(one, denied(other)) if once else None
 
     def _all(self, queries: Sequence[exp.Expr], named: Named) -> Disjunction:
@@ -242,18 +253,6 @@ def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:
 def _is_of_one(query: exp.Expr) -> bool:
     """Whether a query returns one column: then it is the subject."""
     return isinstance(query, exp.Query) and len(query.selects) == 1 and not query.selects[0].is_star
-
-
-def _is_once(query: exp.Expr, schema: Schema) -> bool:
-    """Whether a query returns no subject twice: EXCEPT ALL takes one row away for each, then."""
-    bare = query.unnest()
-    if not isinstance(bare, exp.Select) or not bare.args.get("from_") or bare.args.get("joins"):
-        return False
-    group, item = bare.args.get("group"), bare.args["from_"].this
-    if group:
-        return not says_more(group, {"expressions"}) and [*group.expressions] == [bare.selects[0].unalias()]
-    own = isinstance(item, exp.Table) and item.name.lower() == schema.subject.lower()
-    return bool(bare.args.get("distinct")) or own
 
 
 def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:

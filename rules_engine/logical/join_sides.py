@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
@@ -18,19 +17,14 @@ from rules_engine.logical.condition_reader import parts
 from rules_engine.logical.operands import names
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, QueryTree
 from rules_engine.logical.select_query import unqualified
+from rules_engine.logical.total_values import TotalReader
+from rules_engine.logical.typed_values import is_written_day
 from rules_engine.logical.values import NotIndexable, Value
 from rules_engine.model.schemas import Schema
 from rules_engine.sql.tokens import tokens
 
 WHOLE = frozenset({"tinyint", "smallint", "int", "bigint"})
 """Types whose values are equal where they are the same number."""
-
-_DAY = re.compile(
-    r"(add_months|date_add|date_sub|last_day|make_date|next_day|to_date|trunc)\s*\(([^()]|\([^()]*\))*\)"
-    r"|date\s*'[^']*'\s*[+-]\s*(\d+|interval\s*'?\d+'?\s*(day|week|month|year)s?)",
-    re.IGNORECASE,
-)
-"""An expression without a column that is a day."""
 
 
 class DimensionInList(NamedTuple):
@@ -143,9 +137,11 @@ class SideReader:
 
     def _said(self, alias: str, frame: str, conditions: Sequence[exp.Expr]) -> tuple[str, ...]:
         """The conditions on one relation, without its name."""
-        found = tuple(self.text(condition) for condition in conditions if tables(condition) == {alias})
-        types = self.schema.types_of(frame)
-        if not types or not all(raises_nowhere(text, types, frame) for text in found):
+        own = [condition for condition in conditions if tables(condition) == {alias}]
+        found, types = tuple(map(self.text, own)), self.schema.types_of(frame)
+        total = TotalReader(self.tree, lambda of: types.get(of.name.lower(), "")).is_total
+        told = all(raises_nowhere(text, types, frame) or total(of) for of, text in zip(own, found, strict=True))
+        if not types or not told:
             raise NotUnderstoodError("a condition that could raise on rows that a join leaves out")
         return found
 
@@ -172,11 +168,6 @@ class SideReader:
         if around is None:
             raise NotUnderstoodError
         return around.pieces[0]
-
-
-def is_written_day(sql: str) -> bool:
-    """Whether an expression without a column is a day."""
-    return _DAY.fullmatch(sql) is not None
 
 
 class _DaysWrittenOut(dict[str, Value | None]):

@@ -46,3 +46,15 @@ def returning_subjects(root: exp.Query, schema: Schema) -> exp.Query:
     if group and not having and not says_more(group, {"expressions"}):
         found.set("group", None)
     return found
+
+
+def is_once(query: exp.Expr, schema: Schema) -> bool:
+    """Whether a query returns no subject twice: EXCEPT ALL takes one row away for each, then."""
+    bare = query.unnest()
+    if not isinstance(bare, exp.Select) or not bare.args.get("from_") or bare.args.get("joins"):
+        return False
+    group, item = bare.args.get("group"), bare.args["from_"].this
+    if group:
+        return not says_more(group, {"expressions"}) and [*group.expressions] == [bare.selects[0].unalias()]
+    own = isinstance(item, exp.Table) and item.name.lower() == schema.subject.lower()
+    return bool(bare.args.get("distinct")) or own

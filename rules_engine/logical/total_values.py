@@ -16,7 +16,6 @@ from sqlglot import exp
 
 from rules_engine.logical.comparisons import COMPARE, tables
 from rules_engine.logical.condition import BOOLEAN, DATE, NUMBER, TEXT, TIMESTAMP, day_in_text
-from rules_engine.logical.join_sides import is_written_day
 from rules_engine.logical.plain_calls import OF_UNITS
 from rules_engine.logical.query_tree import QueryTree, is_stand_in
 from rules_engine.logical.rewrites import decimal
@@ -30,6 +29,7 @@ from rules_engine.logical.typed_values import (
     cast_to,
     either,
     held,
+    is_written_day,
     literal,
     made_of,
     product,

@@ -24,6 +24,12 @@ _COUNTED, _BIGINT, _PLACES = 15, 18, 6
 """Digits: of a count, that each whole type has room for, and that Spark keeps after the point of any quotient."""
 _OF_DAYS = re.compile(r"interval\s*'?\d{1,5}'?\s*(day|week)s?", re.IGNORECASE)
 _OF_MONTHS = re.compile(r"interval\s*'?\d{1,5}'?\s*(month|year)s?", re.IGNORECASE)
+_DAY = re.compile(
+    r"(add_months|date_add|date_sub|last_day|make_date|next_day|to_date|trunc)\s*\(([^()]|\([^()]*\))*\)"
+    r"|date\s*'[^']*'\s*[+-]\s*(\d+|interval\s*'?\d+'?\s*(day|week|month|year)s?)",
+    re.IGNORECASE,
+)
+"""An expression without a column that is a day."""
 
 
 class TypedValue(NamedTuple):
@@ -183,3 +189,8 @@ def rounded(value: TypedValue, places: int) -> TypedValue:
     if digits > MOST_DIGITS:
         raise NotIndexable("a rounded number that has no room")
     return TypedValue(NUMBER, Numeric(digits, scale), digits)
+
+
+def is_written_day(sql: str) -> bool:
+    """Whether an expression without a column is a day."""
+    return _DAY.fullmatch(sql) is not None

@@ -16,6 +16,7 @@ from rules_engine.logical import (
     case_conditions,
     disjunctive_form,
     join_reader,
+    joined_conditions,
     left_joins,
     made_frames,
     normal_form,
@@ -265,6 +266,12 @@ FAULTS = {
         "_shortest",
         lambda _, number: [(True,) * number],
         " THEN 1 ELSE 0 END + CASE",
+    ),
+    "what a row of no rows comes to is taken for what no row does": (
+        joined_conditions,
+        "passes_over_null",
+        lambda *_: True,
+        " h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(coalesce(",
     ),
     "the farthest of other subjects is taken for the nearest": (
         other_subjects,

@@ -337,6 +337,26 @@ MEANINGS = {
 }  # fmt: skip
 
 NO_OTHERS = [
+    # joins as conditions of the row that they are joined to
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(coalesce(h.product, 'x')) * 2 - count(h.holding_id) = 2",
+    "SELECT c.customer_id FROM customers c WHERE substring(c.country, 1, 1) = 'F' AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'PRIMARY')",
+    "SELECT c.customer_id FROM customers c WHERE EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND left(h.product, 2) = 'BO' AND round(h.balance, 1) > 3)",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id AND h.product IN ('BOND', 'FUND') WHERE c.spend IS NOT NULL AND months_between(DATE'2024-06-01', c.joined) >= 12 GROUP BY c.customer_id HAVING count(h.holding_id) = 0",
+    "SELECT h.customer_id FROM holdings h JOIN customers c ON c.customer_id = h.customer_id WHERE c.country RLIKE '^[FG]' AND CAST(h.balance AS DOUBLE) > 3.5 GROUP BY h.customer_id HAVING count(*) > 1",
+    "SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE upper(left(p.type, 2)) = 'BO' AND h.balance > 1",
+    "SELECT c.customer_id FROM customers c WHERE datediff(YEAR, c.joined, DATE'2024-06-01') > 3 AND c.customer_id NOT IN (SELECT customer_id FROM holdings WHERE customer_id IS NOT NULL AND floor(balance) = 3)",
+    "SELECT c.customer_id FROM customers c WHERE nvl2(c.spend, c.spend, 1) < 5 AND (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND concat(h.role, h.product) = 'PRIMARYBOND') >= 1",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING COUNT(CASE WHEN h.product = 'CARD' THEN 1 END) / NULLIF(COUNT(h.holding_id), 0) >= 0.3",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id AND h.role = 'PRIMARY' GROUP BY c.customer_id, c.spend HAVING coalesce(sum(h.balance), 0) * 2 < c.spend OR count(h.holding_id) = 3",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id LEFT JOIN products p ON p.product = h.product WHERE c.country IS NOT NULL GROUP BY c.customer_id HAVING count(CASE WHEN p.type = 'bond' THEN 1 END) * 3 > count(h.holding_id)",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id LEFT JOIN products p ON p.product = h.product GROUP BY c.customer_id HAVING sum(CASE WHEN p.type = 'bond' THEN h.balance END) / 2 > max(h.balance) - min(h.balance)",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING median(h.balance) > 3 OR max(h.balance) IS NULL",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(DISTINCT h.product) * 2 = count(h.product)",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id AND h.balance > c.spend GROUP BY c.customer_id HAVING count(h.holding_id) * 2 > 3",
+    "SELECT c.customer_id FROM customers c JOIN (SELECT DISTINCT customer_id FROM (SELECT customer_id, balance, LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS prev_balance FROM holdings) l WHERE l.balance < l.prev_balance) dropped ON dropped.customer_id = c.customer_id WHERE c.country IN ('FR', 'BE', 'GB') AND c.spend BETWEEN 2 AND 9",
+    "WITH d AS (SELECT customer_id FROM (SELECT customer_id, balance, LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS p FROM holdings) l WHERE l.balance < l.p) SELECT c.customer_id FROM customers c JOIN d ON d.customer_id = c.customer_id WHERE c.spend > 3",
+    "WITH d AS (SELECT customer_id FROM (SELECT customer_id, ROW_NUMBER() OVER (PARTITION BY country ORDER BY spend DESC NULLS LAST, customer_id) AS p FROM customers) l WHERE l.p < 4), e AS (SELECT customer_id FROM holdings GROUP BY customer_id HAVING max(struct(holding_id, role)).role = 'PRIMARY') SELECT c.customer_id FROM customers c JOIN d ON d.customer_id = c.customer_id JOIN e ON e.customer_id = c.customer_id WHERE c.spend > 1",
+    "SELECT h.customer_id FROM holdings h JOIN (SELECT customer_id AS k FROM (SELECT customer_id, rank() OVER (ORDER BY spend DESC NULLS LAST, customer_id) AS p FROM customers) x WHERE p < 20) t ON t.k = h.customer_id WHERE h.role = 'SECONDARY'",
     # groups that are filtered around them
     "SELECT customer_id FROM (SELECT h.customer_id, array_join(array_sort(collect_set(p.type)), '|') AS sig FROM holdings h JOIN products p ON p.product = h.product GROUP BY h.customer_id) s WHERE s.sig LIKE '%bond%fund%'",
     "WITH s AS (SELECT customer_id, max(struct(holding_id, role)).role AS latest, count(*) AS n FROM holdings WHERE balance IS NOT NULL GROUP BY customer_id HAVING count(*) > 1) SELECT customer_id FROM s WHERE latest = 'PRIMARY' OR n = 2",

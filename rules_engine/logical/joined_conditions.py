@@ -1,0 +1,110 @@
+"""Joins as conditions of the row that they are joined to: what rows come to beside it, and that it is among some."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from rules_engine.logical.aggregate_conditions import passes_over_null
+from rules_engine.logical.comparisons import aggregates, says_more, tables
+from rules_engine.logical.join_reader import Named
+from rules_engine.logical.query_tree import is_stand_in
+from rules_engine.model.schemas import Schema
+
+_GROUPED = {"expressions", "from_", "joins", "where", "group", "having", "distinct"}
+_JOINED = {"expressions", "from_", "joins", "where", "distinct", "order"}
+_JOIN = {"this", "on", "side", "kind"}
+
+
+def beside(query: exp.Select, schema: Schema) -> exp.Select | None:
+    """
+    A query that groups the subject's rows of LEFT JOINs by the subject, as one whose WHERE asks what those come to.
+
+    None for another. Each aggregate passes over NULL, so it comes to the same of no row and of the row that a LEFT JOIN
+    makes where there is none.
+    """
+    joins, having = query.args.get("joins") or [], query.args.get("having")
+    if not joins or not having or says_more(query, _GROUPED) or query.find(exp.Window, exp.Query) not in {None, query}:
+        return None
+    items = [query.args["from_"].this, *(join.this for join in joins)]
+    columns = [column for column in query.find_all(exp.Column) if not is_stand_in(column)]
+    plain = all(isinstance(item, exp.Table) and not says_more(item, {"this", "alias"}) for item in items)
+    if not plain or not all(column.table for column in columns) or items[0].name.lower() != schema.subject.lower():
+        return None
+    own, rows = items[0].alias_or_name, {item.alias_or_name: item.name for item in items[1:]}
+    told = all((join.args.get("side") or "").upper() == "LEFT" and not says_more(join, _JOIN) for join in joins)
+    if not told or not all(join.args.get("on") for join in joins) or not _by_subject(query, own, schema):
+        return None
+    outside = [*query.expressions, *([query.args["where"].this] if query.args.get("where") else [])]
+    if any(tables(each) - {own} for each in outside) or any(own in tables(join.args["on"]) for join in joins[1:]):
+        return None
+    found, calls = query.copy(), aggregates(having)
+    if any(own in tables(call) or not passes_over_null(call, rows) for call in calls):
+        return None
+    of_rows = exp.Select(
+        from_=exp.From(this=items[1].copy()),
+        joins=[join.copy() for join in joins[1:]],
+        where=exp.Where(this=joins[0].args["on"].copy()),
+    )
+    for call in aggregates(found.args["having"]):
+        value = of_rows.copy()
+        value.set("expressions", [call.copy()])
+        call.replace(exp.Subquery(this=value))
+    where = [found.args[name].this for name in ("where", "having") if found.args.get(name)]
+    for name in ("joins", "group", "having"):
+        found.set(name, None)
+    found.set("where", exp.Where(this=exp.and_(*(exp.Paren(this=each) for each in where))))
+    return found
+
+
+def _by_subject(query: exp.Select, own: str, schema: Schema) -> bool:
+    """Whether rows are grouped by columns of the subject's own row, its key among them, and by no other."""
+    group = query.args.get("group")
+    keys = group.expressions if group and not says_more(group, {"expressions"}) else []
+    named = {key.name.lower() for key in keys if isinstance(key, exp.Column) and key.table == own}
+    return len(named) == len(keys) and schema.subject_key.lower() in named
+
+
+def among_joined(query: exp.Select, named: Named) -> exp.Select | None:
+    """A query with a join to one column of a derived table, or WITH query, as one that asks to be among its values."""
+    joins = query.args.get("joins") or []
+    if (
+        says_more(query, _JOINED)
+        or any(map(aggregates, query.expressions))
+        or query.find(exp.Window) in query.expressions
+    ):
+        return None
+    for join in joins:
+        item, on, name = join.this, join.args.get("on"), join.this.alias_or_name.lower()
+        inner = named[item.name.lower()].this if isinstance(item, exp.Table) and item.name.lower() in named else item
+        rows = inner.this if isinstance(inner, exp.Subquery) else inner
+        ends = [on.unnest().this, on.unnest().expression] if on is not None and isinstance(on.unnest(), exp.EQ) else []
+        own = [end for end in ends if isinstance(end, exp.Column) and end.table.lower() == name]
+        other = [end for end in ends if isinstance(end, exp.Column) and end.table and end.table.lower() != name]
+        plain = not says_more(join, {"this", "on", "kind"}) and (join.args.get("kind") or "").upper() in {"", "INNER"}
+        if not plain or not name or not isinstance(rows, exp.Select) or len(own) != 1 or len(other) != 1:
+            continue
+        if (
+            len(rows.selects) != 1
+            or rows.selects[0].is_star
+            or rows.selects[0].alias_or_name.lower() != own[0].name.lower()
+        ):
+            continue
+        within = {id(column) for column in item.find_all(exp.Column)}
+        around = [column for column in query.find_all(exp.Column) if id(column) not in within]
+        elsewhere = [column for column in around if column.table.lower() == name]
+        bare = [column for column in around if not column.table and not is_stand_in(column)]
+        if len(elsewhere) != 1 or bare or (item.args.get("alias") and item.args["alias"].columns):
+            continue
+        some = (
+            rows.copy()
+            if isinstance(item, exp.Subquery)
+            else exp.Select(expressions=[exp.column(own[0].name)], from_=exp.From(this=exp.to_table(item.name)))
+        )
+        some.set("distinct", None)
+        found = query.copy()
+        found.set("joins", [each.copy() for each in joins if each is not join])
+        asked = exp.In(this=other[0].copy(), query=exp.Subquery(this=some))
+        where = [exp.Paren(this=found.args["where"].this)] if found.args.get("where") else []
+        found.set("where", exp.Where(this=exp.and_(*where, asked)))
+        return found
+    return None
