@@ -16,7 +16,6 @@ from rules_engine.logical import (
     case_conditions,
     disjunctive_form,
     join_reader,
-    joined_conditions,
     left_joins,
     made_frames,
     normal_form,
@@ -27,6 +26,7 @@ from rules_engine.logical import (
     summed_cases,
 )
 from rules_engine.logical.join_reader import Left
+from rules_engine.logical.joined_conditions import beside
 from rules_engine.logical.joined_rows import HeldRow
 from rules_engine.logical.left_joins import _look_up as look_up
 from rules_engine.logical.merged_blocks import with_missing
@@ -90,6 +90,12 @@ def as_left_join(select: exp.Select) -> None:
     for join in select.args.get("joins") or []:
         if (join.args.get("side") or "").upper() == "FULL":
             join.set("side", "LEFT")
+
+
+def _unasked(query: exp.Select | None) -> exp.Select | None:
+    if query is not None:
+        query.set("where", None)
+    return query
 
 
 def _as_null(held: HeldRow) -> HeldRow:
@@ -267,11 +273,11 @@ FAULTS = {
         lambda _, number: [(True,) * number],
         " THEN 1 ELSE 0 END + CASE",
     ),
-    "what a row of no rows comes to is taken for what no row does": (
-        joined_conditions,
-        "passes_over_null",
-        lambda *_: True,
-        " h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(coalesce(",
+    "what rows come to beside a subject is not asked": (
+        disjunctive_form,
+        "beside",
+        lambda query, schema: _unasked(beside(query, schema)),
+        "NULLIF(COUNT(h.holding_id), 0) >= 0.3",
     ),
     "the farthest of other subjects is taken for the nearest": (
         other_subjects,

@@ -338,7 +338,7 @@ MEANINGS = {
 
 NO_OTHERS = [
     # joins as conditions of the row that they are joined to
-    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(coalesce(h.product, 'x')) * 2 - count(h.holding_id) = 2",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(coalesce(h.product, 'x')) / nullif(count(h.holding_id) + 1, 0) >= 1",
     "SELECT c.customer_id FROM customers c WHERE substring(c.country, 1, 1) = 'F' AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'PRIMARY')",
     "SELECT c.customer_id FROM customers c WHERE EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND left(h.product, 2) = 'BO' AND round(h.balance, 1) > 3)",
     "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id AND h.product IN ('BOND', 'FUND') WHERE c.spend IS NOT NULL AND months_between(DATE'2024-06-01', c.joined) >= 12 GROUP BY c.customer_id HAVING count(h.holding_id) = 0",

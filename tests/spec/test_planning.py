@@ -67,7 +67,7 @@ WHERE = """
     {HAS} AND date > 1)                                                                     | asks the rows of holdings | one that is named like a keyword
     {HAS} AND since >= add_months(:as_of, -12))                                             | condition on holdings | a day that is worked out once
     {HAS} AND since > :as_of - INTERVAL '1' YEAR)                                           | condition on holdings | so many years before it
-    {HAS} AND date_add(since, 1) > :as_of)                                                  | joins the rows of customers, holdings | a day of each row, which could be too late a day
+    {HAS} AND date_add(since, 1) > :as_of)                                                  | condition on holdings                 | a day of each row, which could be too late a day
     {HAS} AND h.balance > customers.spend)                                                  | joins the rows of customers, holdings | rows compared with the subject
     {HAS} AND product IN (SELECT product FROM products))                                    | a query of its own: a look-up of too many values, or by a key that is not unique | a query in the inner query
     customer_id IN (SELECT customer_id FROM holdings)                                       | condition on holdings | IN of a query
