@@ -18,6 +18,7 @@ from jobs.expecting import of_standing
 from jobs.wiring import Installation, opened
 from rules_engine.errors import Fault, InvalidRule, RulesError, RunRefused
 from rules_engine.lake.lists import taken
+from rules_engine.model import lengths
 from rules_engine.model.rule_sets import policies_on
 from rules_engine.model.rules import RuleVersion
 from rules_repo.changes import ChangeBook, Standing
@@ -80,7 +81,8 @@ def check(desk: Desk, change: Number) -> None:
         advice += of_lists(each for each in lists if each.name in drafted)
         findings = " ".join(str(fault) for fault in faults) or "no gate refuses anything."
         found = {"change": change, "saw": standing.content_hash, "passed": not faults}
-        found |= {"findings": f"{findings} (Asked: {answer.by}.)", **answer.whom}
+        told = lengths.shortened("check_result", "findings", f"{findings} (Asked: {answer.by}.)")
+        found |= {"findings": told, **answer.whom}
         book.ask(RECORD, **found)
     if answer.without:
         desk.screen.note(_less(answer.without))

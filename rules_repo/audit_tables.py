@@ -126,7 +126,16 @@ def read(text: str) -> Mapping[str, Watched]:
     return found
 
 
-_REVISIONS = {"0002": _0002, "0003": _0003, "0004": _0004, "0005": _0005, "0006": "", "0007": "", "0008": ""}
+_REVISIONS = {
+    "0002": _0002,
+    "0003": _0003,
+    "0004": _0004,
+    "0005": _0005,
+    "0006": "",
+    "0007": "",
+    "0008": "",
+    "0009": "",
+}
 WATCHED: Mapping[str, Mapping[str, Watched]] = {
     last: {
         name: table

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from rules_engine.errors import Fault, InvalidRule, did_you_mean
+from rules_engine.model import lengths
 from rules_engine.model.canonical import ParameterValue, canonical_json, decode_parameter
 from rules_engine.model.rules import (
     BEGINNING,
@@ -179,6 +180,10 @@ class Reading:
             return None
         return value if not self.faults else None
 
+    def within(self, kind: str, content: Mapping[str, Any]) -> None:
+        """Find fault with what is too long."""
+        self.faults += lengths.faults(self.which, kind, content)
+
 
 def rule_version(entry: Entry, where: str, faults: list[Fault]) -> RuleVersion | None:
     """The rule version of an entry, numbered 1; None if ``faults`` got any."""
@@ -213,8 +218,10 @@ def rule_version(entry: Entry, where: str, faults: list[Fault]) -> RuleVersion |
             **values,
         )
     )
+    if version:
+        reading.within("rule", version.content())
     faults.extend(reading.faults)
-    return version
+    return version if not reading.faults else None
 
 
 SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
@@ -234,8 +241,9 @@ def membership_type(entry: Entry, where: str, faults: list[Fault]) -> Membership
         "effective_from": reading.day("effective_from") or BEGINNING,
     }
     found = reading.built(lambda: MembershipType(**values))  # type: ignore[arg-type]
+    reading.within("membership_type", values)
     faults.extend(reading.faults)
-    return found
+    return found if not reading.faults else None
 
 
 def rule_entry(version: RuleVersion) -> dict[str, Any]:

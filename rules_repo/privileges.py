@@ -13,6 +13,9 @@ from rules_repo.connection import connected, snapshot
 OWNERS = "('rules_owner', 'rules_views')"
 ROLES = "('rules_analyst', 'rules_approver', 'rules_engine', 'rules_auditor', 'rules_admin')"
 
+STATEMENTS = "pg_monitor", "pg_read_all_stats"
+"""Whose members see in pg_stat_activity what any login of the server writes."""
+
 _OWNERS = f"""
     SELECT c.relname AS named, pg_get_userbyid(c.relowner) AS owner FROM pg_class AS c
     WHERE c.relnamespace = 'rules'::regnamespace AND c.relkind IN ('r', 'v')
@@ -66,7 +69,8 @@ _LOGINS = f"""
         has_database_privilege(r.oid, current_database(), 'CREATE') AS creates,
         ARRAY(SELECT p.rolname FROM pg_roles AS p WHERE p.rolname IN ('pg_write_all_data', 'pg_read_all_data',
             'pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files', 'pg_signal_backend',
-            'pg_maintain', 'pg_read_all_stats', 'pg_create_subscription')
+            'pg_maintain', 'pg_monitor', 'pg_read_all_stats', 'pg_create_subscription')
+            AND (p.rolname <> 'pg_read_all_stats' OR NOT pg_has_role(r.oid, 'pg_monitor', 'MEMBER'))
             AND NOT r.rolsuper AND pg_has_role(r.oid, p.oid, 'MEMBER') ORDER BY 1)::text[] AS groups,
         ARRAY(SELECT g.rolname FROM pg_roles AS g WHERE g.rolname IN {ROLES}
             AND pg_has_role(r.oid, g.oid, 'MEMBER WITH ADMIN OPTION') ORDER BY 1)::text[] AS hands_on
@@ -163,7 +167,8 @@ def _of_logins(connection: Connection) -> Iterator[Fault]:
             remedy = f"REVOKE SET ON PARAMETER session_replication_role FROM {grantee}."
             yield Fault(which, "it may set session_replication_role, by which references are not checked.", remedy)
         for group in row.groups:
-            yield Fault(which, f"it has {group}.", f"REVOKE {group} FROM {row.login}.")
+            why = ": it reads the statements of others while they run" if group in STATEMENTS else ""
+            yield Fault(which, f"it has {group}{why}.", f"REVOKE {group} FROM {row.login}.")
         for group in row.hands_on:
             remedy = f"REVOKE ADMIN OPTION FOR {group} FROM {row.login} CASCADE."
             yield Fault(which, f"it may make any login one of {group} (ADMIN OPTION).", remedy)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SCHEMA = "rules"
 """The schema that holds everything."""
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration: what this program reads and writes."""
 
 MIGRATIONS = files("rules_repo") / "migrations"

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from rules_engine.errors import Fault, InvalidRule, did_you_mean
+from rules_engine.model import lengths
 from rules_engine.model.canonical import ParameterValue, canonical_json, encode_parameter
 from rules_engine.model.reference_lists import ReferenceList
 from rules_repo.entries import Entry, as_written, plain_parameter, said
@@ -61,6 +62,9 @@ def parameter(entry: Entry, where: str, faults: list[Fault]) -> Parameter | None
     except (ValueError, TypeError, ArithmeticError):
         what = f"its value '{said(entry.get('value'), as_written(entry).get('value'))}' is no value."
         found.append(Fault(which, what, 'Write 5, 2.5, true, text or 2024-06-01, or with its type: {"decimal": "5"}.'))
+    if not found:
+        told = {"description": entry.get("description") or "", "value": encode_parameter(value)}
+        found += lengths.faults(which, "parameter", told)
     faults.extend(found)
     return None if found else Parameter(entry["name"], value, entry.get("description") or "")
 
@@ -107,7 +111,10 @@ def reference_list(entry: Entry, where: str, faults: list[Fault]) -> ReferenceLi
     if not found:
         try:
             told = tuple(row for row in read if row is not None)
-            return ReferenceList(entry["name"], columns, told, entry.get("description") or "")
+            made = ReferenceList(entry["name"], columns, told, entry.get("description") or "")
+            found += [*lengths.faults(which, "reference_list", made.content()), *lengths.cell_faults(which, told)]
+            if not found:
+                return made
         except InvalidRule as problem:
             found = [replace(fault, which=f"{where}, {fault.which}") for fault in problem.faults]
     faults.extend(found)

@@ -256,7 +256,7 @@ TAMPERING = """
     DELETE FROM rules.audit_entry WHERE position = 20                                  | Audit entry 20: it is missing          | an entry was taken out
     UPDATE rules.audit_entry SET hash = repeat('0', 64) WHERE position = 20            | Audit entry 20: it was altered         | a hash was rewritten
     UPDATE rules.audit_entry SET position = position + 1000 WHERE position > 20        | Audit entry 21: it is missing          | entries were renumbered
-    DELETE FROM rules.audit_entry WHERE position > 26                                  | a publication that did not happen      | the newest entries were cut off
+    DELETE FROM rules.audit_entry WHERE position > 27                                  | a publication that did not happen      | the newest entries were cut off
     UPDATE rules.rule_version SET weight = 51 WHERE rule_id = 1                        | it is not what the audit says of it    | a wording was edited
     UPDATE rules.rule_period SET effective = '[2023-01-01,)' WHERE rule_id = 1         | it is not what the audit says of it    | days were edited
     DELETE FROM rules.approval                                                         | it is gone                             | an approval was deleted

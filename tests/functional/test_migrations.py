@@ -23,6 +23,7 @@ FIRST_PARTS = {
     "0005": "0006_numbers.sql",
     "0006": "0007_keys.sql",
     "0007": "0008_walls.sql",
+    "0008": "0009_lengths.sql",
 }
 """With which file the migration after each revision begins."""
 SHAPE = """
@@ -99,7 +100,10 @@ def test_a_day_that_some_read_month_first_is_refused(postgres_url: str, upgraded
 
 @pytest.mark.parametrize(
     ("revision", "way"),
-    [("0002", "program"), ("0002", "sql"), ("0003", "sql"), ("0004", "program"), ("0005", "sql"), ("0006", "program")],
+    [
+        *(("0002", "program"), ("0002", "sql"), ("0003", "sql"), ("0004", "program")),
+        *(("0005", "sql"), ("0006", "program"), ("0008", "sql")),
+    ],
 )
 def test_open_changes_are_brought_up(empty_database_url: str, revision: str, way: str) -> None:
     """Drafts, checks, approvals and the audit of then stay valid; categories come to whom they belong."""
@@ -144,5 +148,5 @@ def test_the_administrators_sql_makes_the_same_schema(postgres_url: str, empty_d
 
 def test_a_revision_that_is_none_is_refused() -> None:
     """A slip of the pen is no upgrade from nothing."""
-    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008"):
+    with pytest.raises(RunRefused, match="There are: 0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008, 0009"):
         schema.offline("9999")

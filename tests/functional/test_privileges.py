@@ -93,6 +93,7 @@ EXCESSES = """
     ALTER ROLE cy SUPERUSER                                | ALTER ROLE cy NOSUPERUSER                                  | Login cy: it is a superuser              | nothing binds it
     GRANT pg_write_all_data TO dan                         | REVOKE pg_write_all_data FROM dan                          | Login dan: it has pg_write_all_data      | it writes past the views
     GRANT pg_read_all_stats TO dan                         | REVOKE pg_read_all_stats FROM dan                          | Login dan: it has pg_read_all_stats      | it reads what others ask
+    GRANT pg_monitor TO dan                                | REVOKE pg_monitor FROM dan                                 | Login dan: it has pg_monitor: it reads the statements of others | so does who is a member of its group
     ALTER ROLE dan REPLICATION                             | ALTER ROLE dan NOREPLICATION                               | Login dan: it reads every tenant's rows  | what is sent has no walls
     GRANT SET ON PARAMETER session_replication_role TO dan | REVOKE SET ON PARAMETER session_replication_role FROM dan  | Login dan: it may set session_replication_role | references are checked by triggers
     GRANT TEMPORARY ON DATABASE many TO ann                | REVOKE TEMPORARY ON DATABASE many FROM ann                 | Login ann: it has TEMPORARY              | objects of one's own begin an attack

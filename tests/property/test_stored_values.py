@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from rules_engine.model import lengths
 from rules_engine.sql.literals import literal
 from rules_repo import embedded
 from rules_repo.repository import Repository
@@ -178,3 +179,41 @@ def test_a_value_that_no_run_could_read_is_noticed(database: Any) -> None:
     finally:
         runner(connection)(wrong, before)
         runner(connection)(f"ALTER TABLE rules.{name} ENABLE TRIGGER ALL")
+
+
+EDGE = st.integers(-2, 2)
+
+
+@MANY
+@given(field=st.sampled_from(sorted(lengths.LONGEST["rule"])), more=EDGE, sign=st.sampled_from("xé\U0001f40e"))
+def test_lengths_of_rules(database: Any, field: str, more: int, sign: str) -> None:
+    """What a file says too long is refused by the database, and what is not is kept: counted in characters by both."""
+    bare = len('{"p": {"string": ""}}') if field == "parameters" else len('{"p": ""}') if field == "metadata" else 0
+    text = f"x{sign * (lengths.LONGEST['rule'][field] + more - bare - 1)}"
+    value = {"p": {"string": text}} if field == "parameters" else {"p": text} if field == "metadata" else text
+    refused = bool(list(lengths.faults("Rule", "rule", {field: value})))
+    assert refused == (more > 0)
+    told = as_json(value) if isinstance(value, dict) else value
+    if field in ("category", "rule_type"):
+        _, connection = database
+        runner(connection)(f"INSERT INTO rules.{field} (key) SELECT left(%s, 200) ON CONFLICT DO NOTHING", text)
+    assert tried(database, f"UPDATE rules.rule SET {field} = %s WHERE rule_key = 'BOND-001'", told) == (not refused)
+
+
+@MANY
+@given(cell=EDGE, rows=st.integers(1, 3))
+def test_lengths_of_lists_and_parameters(database: Any, cell: int, rows: int) -> None:
+    """The same of a text in a list, of a shared value and of what both are for."""
+    _, connection = database
+    text = "é" * (lengths.CELL + cell)
+    told = [{"code": text if number == rows else "a"} for number in range(1, rows + 1)]
+    refused = bool(list(lengths.cell_faults("List", told)))
+    name = f"l{cell + 2}_{rows}"
+    insert = "INSERT INTO rules.reference_list (name, columns, rows) VALUES (%s, %s, %s)"
+    if not runner(connection)("SELECT FROM rules.reference_list WHERE name = %s", name):
+        assert tried(database, insert, name, as_json({"code": "string"}), as_json(told)) == (not refused)
+    value = {"string": "é" * (lengths.LONGEST["parameter"]["value"] - len('{"string": ""}') + cell)}
+    refused = bool(list(lengths.faults("Parameter", "parameter", {"value": value})))
+    insert = "INSERT INTO rules.parameter (name, value) VALUES (%s, %s)"
+    if not runner(connection)("SELECT FROM rules.parameter WHERE name = %s", name):
+        assert tried(database, insert, name, as_json(value)) == (not refused)
