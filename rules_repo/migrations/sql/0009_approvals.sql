@@ -28,7 +28,12 @@ BEGIN
         -- An approved change whose approvals have become too few gets another one as it is.
         ('rules.approval_faults', 'IF c.state <> ''in review'' AND (granting OR c.state <> ''approved'') THEN',
             'IF c.state <> ''in review'' AND (c.state <> ''approved''
-        OR granting AND cardinality(rules.valid_approvals(c)) >= rules.approvals_of(c.tenant)) THEN')
+        OR granting AND cardinality(rules.valid_approvals(c)) >= rules.approvals_of(c.tenant)) THEN'),
+        -- Of 8 digits two contents are found in a second that begin alike.
+        ('rules.approval_faults', 'ELSIF length(saw) < 8 THEN', 'ELSIF length(saw) < 32 THEN'),
+        ('rules.approval_faults', 'Give the hash, 8 digits of it at least: %s.'', which,
+            saw, left(now_says, 12))', 'Give the hash, 32 digits of it at least: %s.'', which,
+            saw, now_says)')
     ) AS s (named, was, becomes) LOOP
         source := pg_get_functiondef(step.named::regproc);
         IF strpos(source, step.was) = 0 THEN

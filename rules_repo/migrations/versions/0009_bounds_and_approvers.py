@@ -15,7 +15,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-PARTS = ("lengths", "plans", "approvals", "ended")
+PARTS = ("lengths", "plans", "approvals", "commit", "ended")
 SQL = Path(__file__).parent.parent / "sql"
 
 
