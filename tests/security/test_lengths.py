@@ -119,6 +119,18 @@ ELSEWHERE = {
 """Texts that a login writes by hand and that a pattern, a list, a reference or another check bounds."""
 
 
+@pytest.mark.parametrize("field", sorted(lengths.LONGEST["rule"].keys() - {"metadata"}))
+def test_a_whole_time_line_has_the_same_bounds(fresh: Siege, field: str) -> None:
+    """What `rules import` drafts with, called by hand; a text that the rule has already may stay."""
+    rule = {"rule_key": "N-1", "kind": "inclusion", "membership_type": "GOLD", "weight": 5, "frame": "f", "sql": "true"}
+    text: Any = "x" * (lengths.LONGEST["rule"][field] + 1)
+    wanted = {**rule, "effective_from": "2024-01-01", field: {"p": text} if field == "parameters" else text}
+    draft = "SELECT rules.draft_timelines(2, %s::jsonb)"
+    with pytest.raises(psycopg2.Error, match=f"Rule N-1: in its {field.replace('_', ' ')} are .* are the most"):
+        fresh("ann", draft, json.dumps([wanted]))
+    fresh("ann", draft, json.dumps([{**rule, "effective_from": "2024-01-01"}]))
+
+
 @pytest.mark.parametrize("revision", ["0008"])
 def test_what_was_longer_before_stays(empty_database_url: str, revision: str) -> None:
     """Published and drafted before there were bounds: it is read, edited in other columns, approved, published, and verifies."""
@@ -148,6 +160,9 @@ def test_what_was_longer_before_stays(empty_database_url: str, revision: str) ->
     office.approved(3)
     office("bob", "SELECT rules.schedule(3)")
     assert office("eve", "SELECT length(name) FROM rules.rule_set('2024-06-01')") == [(100_000,), (100_000,)]
+    kept = {"rule_key": "BOND-001", "kind": "inclusion", "membership_type": "GOLD", "weight": 80, "frame": "holdings"}
+    kept |= {"sql": "true", "effective_from": "2024-01-01", "name": "x" * 100_000}
+    assert office("ann", "SELECT rules.draft_timelines(rules.begin_change('as a file'), %s::jsonb)", json.dumps([kept]))
     assert "in its name are 100001" in office.refusal("ann", f"UPDATE rules.rule SET name = {long} || 'x'")
     assert audit.verify(url).faults == ()
     connection.close()

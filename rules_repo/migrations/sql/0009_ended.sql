@@ -5,7 +5,7 @@ DECLARE
     made regprocedure;
 BEGIN
     FOREACH made IN ARRAY ARRAY['rules.within_lengths()', 'rules.may_approve(text,text,bigint)',
-        'rules.unreadable(text,jsonb)', 'rules.still_entitled(text,text,jsonb)']::regprocedure[] LOOP
+        'rules.unreadable(text,jsonb)', 'rules.too_long(text,rules.rule[])', 'rules.still_entitled(text,text,jsonb)']::regprocedure[] LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', made);
         EXECUTE format('ALTER FUNCTION %s SET standard_conforming_strings = on', made);
         EXECUTE format('ALTER FUNCTION %s SET transform_null_equals = off', made);

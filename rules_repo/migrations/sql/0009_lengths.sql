@@ -53,6 +53,18 @@ DECLARE
     rule text := '{"name": 200, "frame": 200, "category": 200, "rule_type": 200, "reason_code": 200, "owner": 200, '
         '"reason_text": 4000, "sql": 131072, "parameters": 65536}';
 BEGIN
+    -- Of time lines that are drafted whole, as files are: a text that a wording of the rule, or its draft, has already may stay.
+    EXECUTE format($made$
+CREATE FUNCTION rules.too_long(whose text, wanted rules.rule[]) RETURNS text[] LANGUAGE sql STABLE AS $body$
+    SELECT array_agg(format('Rule %%s: in its %%s are %%s characters, and %%s are the most. Shorten it; keep what is longer elsewhere, '
+        'and say where.', left(s.said ->> 'rule_key', 60), replace(b.key, '_', ' '), length(s.said ->> b.key), b.value))
+    FROM (SELECT to_jsonb(t) AS said FROM unnest(wanted) AS t OFFSET 0) AS s, jsonb_each_text(%L) AS b
+    WHERE length(s.said ->> b.key) > b.value::integer AND NOT EXISTS (SELECT FROM rules.rule_identity AS i
+        LEFT JOIN rules.rule_version AS v ON v.rule_id = i.id LEFT JOIN rules.draft_row AS d ON d.rule_id = i.id
+        WHERE i.tenant = whose AND i.key = s.said ->> 'rule_key' AND s.said -> b.key IN (to_jsonb(v) -> b.key, to_jsonb(d) -> b.key))
+$body$
+    $made$, rule);
+    COMMENT ON FUNCTION rules.too_long IS 'What is too long of rules that are drafted with their whole time line, and was not before.';
     FOR bound IN SELECT * FROM (VALUES
         ('rule', true, 'Rule', 'rule_key', rule, NULL),
         ('draft', true, 'Rule', 'rule_key', rule, NULL),
@@ -90,4 +102,17 @@ BEGIN
         RAISE EXCEPTION 'rules.resume is not the one of revision 0008';
     END IF;
     EXECUTE replace(source, was, 'left(found.reason || '' (resumed: '' || resume.reason || '')'', 4000))');
+END $$;
+
+DO $$  -- the function as it was, with one thing asked in it
+DECLARE
+    source text := pg_get_functiondef('rules.draft_timelines(bigint,jsonb)'::regprocedure);
+    was text := '    PERFORM rules.the_change(change);
+';
+BEGIN
+    IF strpos(source, was) = 0 THEN
+        RAISE EXCEPTION 'rules.draft_timelines is not the one of revision 0008';
+    END IF;
+    EXECUTE replace(source, was, was || '    PERFORM rules.refuse(rules.too_long(whose, targets));
+');
 END $$;
