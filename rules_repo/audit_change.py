@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from rules_repo.audit_chain import Said
+
+SEEN = timedelta(seconds=20)
+"""How long after its moment a commit may come to be seen by statements of others."""
+
+
+class Asked(NamedTuple):
+    """What an approval needs from a moment on."""
+
+    since: datetime | None
+    approvals: int = 1
+    plan_days: int = 0
+    without_spark: bool = False
 
 
 @dataclass(frozen=True, slots=True)

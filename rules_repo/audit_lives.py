@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rules_repo.audit_chain import Said
-from rules_repo.audit_change import Change, Verdict
+from rules_repo.audit_change import SEEN, Asked, Change, Verdict
+from rules_repo.audit_clocks import moment
 from rules_repo.audit_published import Published
 
 STAMPS = {
@@ -41,6 +42,7 @@ class Lives:
         self._proposed: dict[str, tuple[int, str]] = {}
         self._planning: dict[str, int] = {}
         self._without_spark: dict[str, bool] = {}
+        self._asked: dict[str, list[Asked]] = {}
         self._published = Published(tell)
         self._edits: dict[int, Said] = {}
         self._releases: dict[int, Said] = {}
@@ -134,11 +136,14 @@ class Lives:
             self._published.released[change.number] = (change, said)
         if move[1] not in OPEN:
             self._over.add(change.number)
-        return self._approvals_fault(change) if move[1] == "approved" else ""
+        return self._approvals_fault(change, str(now["moved_at"])) if move[1] == "approved" else ""
 
-    def _approvals_fault(self, change: Change) -> str:
+    def _approvals_fault(self, change: Change, moved_at: str) -> str:
         given, needed = change.approvers(), self._least(change.tenant)
-        if len(given) >= needed:
+        least = (
+            needed if self._revision < "0003" else min(each.approvals for each in self._then(change.tenant, moved_at))
+        )
+        if len(given) >= min(least, needed):
             return ""
         return f"it needed {needed} approvals of people who did not write it, and it had {', '.join(given) or 'none'}."
 
@@ -146,6 +151,19 @@ class Lives:
         """How many approvals were needed; before 0003 what was asked could be over when it was committed."""
         values = self._needed.get(tenant, [1])
         return values[-1] if self._revision >= "0003" else min(values[-2:])
+
+    def _then(self, tenant: str, when: str) -> list[Asked]:
+        """
+        What was asked when a statement was judged, and since: it may be committed when more is asked.
+
+        A publication is judged at its commit, by what is asked then.
+        """
+        all_of_them, judged = self._asked.get(tenant) or [Asked(None)], moment(when)
+        if judged is None:
+            return all_of_them[-1:]
+        later = [asked.since is not None and asked.since > judged - SEEN for asked in all_of_them]
+        known = later.index(True) if True in later else len(later)
+        return all_of_them[max(known - 1, 0) :] if known else [Asked(None), *all_of_them]
 
     def _author(self, said: Said) -> None:
         if change := self._of(said):
@@ -200,11 +218,14 @@ class Lives:
                 self._tell(said, f"the change was {change.state}, and nothing was to be judged.")
             if row["edition"] != change.edition:
                 self._tell(said, f"it is of edition {row['edition']}, and the change was at edition {change.edition}.")
+            then = self._then(change.tenant, str(row["approved_at"]))
             if change.wrote(verdict):
                 self._tell(said, f"{verdict.login} is an author of the change and judged it.")
-            elif row["granted"] and not self._checked(change, verdict.hash):
+            elif row["granted"] and not any(
+                change.checked(verdict.hash, self._revision, without_spark=asked.without_spark) for asked in then
+            ):
                 self._tell(said, "no check of this content by somebody who is no author had passed.")
-            elif row["granted"] and self._planning.get(change.tenant) and verdict.hash not in change.plans.values():
+            elif row["granted"] and all(each.plan_days for each in then) and verdict.hash not in change.plans.values():
                 self._tell(said, "its effect was to be approved, too, and nobody had planned this content.")
             if row.get("plan_id") is not None and change.plans.get(row["plan_id"]) != verdict.hash:
                 self._tell(said, f"it names plan {row['plan_id']}, which is none of what it approves.")
@@ -228,11 +249,17 @@ class Lives:
         if in_force:
             self._planning[row["tenant"]] = (row.get("plan_days") or 0) * (needed > 0)
             self._without_spark[row["tenant"]] = bool(row.get("without_spark"))
+            self._asks(said, needed, row["tenant"])
 
     def _tenant(self, said: Said) -> None:
         """Until governance says something, a tenant needs the plans that it began with."""
         if said.operation != "DELETE" and said.row["key"] not in self._needed:
             self._planning[said.row["key"]] = said.row.get("plan_days") or 0
+            self._asks(said, 1, said.row["key"])
+
+    def _asks(self, said: Said, needed: int, whose: str) -> None:
+        days, without_spark = self._planning.get(whose, 0), self._without_spark.get(whose, False)
+        self._asked.setdefault(whose, []).append(Asked(moment(said.at), needed, days, without_spark))
 
     def _release(self, said: Said) -> None:
         if change := self._of(said):

@@ -116,3 +116,15 @@ def test_a_plan_that_no_program_reads_is_none(fresh: Siege, said: str) -> None:
         fresh("ann", record, said)
     fresh("ann", record, '{"a": [1, 1e15, {"b": "nobody flips"}]}')
     assert ChangeBook(fresh.office.url.replace("postgres@", "bob@")).standing(2).change_id == 2
+
+
+def test_what_is_asked_meanwhile_is_no_false_alarm(fresh: Siege) -> None:
+    """R12: approved by what was asked then, committed when more is: the proof names nobody; it is published by what is asked now."""
+    fresh("cy", "SELECT rules.record_check(3, rules.content_hash(3), true, 'read', '4.1.1')")
+    with session(fresh, "cy") as cy:
+        cy("BEGIN")
+        cy("SELECT rules.approve(3)")
+        fresh("adam", "INSERT INTO rules.governance (approvals_needed, plan_days, reason) VALUES (2, 30, 'more eyes')")
+        cy("COMMIT")
+    assert audit.verify(fresh.office.url).faults == ()
+    assert "it needs 2 approvals" in fresh.office.refusal("bob", "SELECT rules.schedule(3)")
