@@ -77,7 +77,7 @@ def _moment(type_: pa.DataType, *, nanoseconds: bool) -> str | Unreadable | None
         return None
     if type_.unit == "ns" and not nanoseconds:
         return Unreadable("a timestamp in nanoseconds", "timestamps in microseconds")
-    return "timestamp" if type_.tz or nanoseconds else "timestamp_ntz"
+    return "timestamp" if type_.tz or type_.unit == "ns" else "timestamp_ntz"
 
 
 def _nested(type_: pa.DataType, *, nanoseconds: bool) -> str | Unreadable | None:

@@ -17,6 +17,7 @@ from rules_engine.lake import first_bytes, parquet_feet
 from rules_engine.lake.arrow_types import INTERVAL, UUID, Unreadable, type_name, with_words
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.letters import LOST, MARK
+from rules_engine.lake.orc_feet import OF_JAVA, columns_of_orc
 from rules_engine.model.frames import Format, Frame
 from rules_engine.model.summaries import Summary
 
@@ -125,23 +126,7 @@ def _orc(stream: BinaryIO, _: Frame) -> Found:
     from pyarrow import orc
 
     file = orc.ORCFile(stream)
-    return Found([(each.name, _of_orc(each)) for each in file.schema], proleptic=file.writer != OF_JAVA)
-
-
-def _of_orc(column: pa.Field) -> str | Unreadable:
-    if "`" in str(column):
-        return NO_NAME
-    return OF_ZONE if getattr(column.type, "tz", None) else type_name(column.type, nanoseconds=True)
-
-
-OF_JAVA = "ORC_JAVA"
-"""The one library whose older versions wrote days before 1582 by the calendar of then, and no word of it."""
-
-OF_ZONE = Unreadable("a timestamp with local time zone", "timestamps without a zone, in UTC")
-"""A type of ORC that Spark does not read."""
-
-NO_NAME = Unreadable("named with a back-tick (`)", "it by another name, or land Parquet")
-"""A name, or one of a field, that Spark cuts off at that sign in ORC."""
+    return Found(columns_of_orc(file.schema), proleptic=file.writer != OF_JAVA)
 
 
 def _csv(stream: BinaryIO, frame: Frame) -> Found:

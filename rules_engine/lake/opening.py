@@ -35,6 +35,9 @@ PROLEPTIC = "orc.proleptic.gregorian.default"
 
 CLOCK = "-Duser.timezone=UTC"
 """The JVM's option for the zone in whose clock it has moments."""
+MOMENT = re.compile("timestamp(?!_ntz)")
+"""A type of moments that ORC has; those without a zone Spark writes as numbers, which no clock changes."""
+
 ZONE, NO_SHIFT = re.compile('id="([^"]+)"'), "offset=0,dstSavings=0,useDaylight=false,transitions=0"
 """What Java says of a zone: its name, and that its clock is and always was UTC's."""
 
@@ -67,7 +70,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame,
 def _of_clock(spark: SparkSession, frame: Frame, found: Sequence[Head]) -> Iterator[Fault]:
     """Moments of ORC, which Spark reads by the clock of its Java's zone, whatever the session's zone is."""
     types = (str(type_) for head in found for type_ in head.columns.values()) if frame.format is Format.ORC else ()
-    if any("timestamp" in type_ for type_ in types) and (zone := _other_zone(spark)):
+    if any(map(MOMENT.search, types)) and (zone := _other_zone(spark)):
         what = f"its files have moments, which Spark reads from ORC by the clock of its Java: that of {zone}."
         remedy = f"Give {CLOCK} to spark.driver.extraJavaOptions and spark.executor.extraJavaOptions, or land Parquet."
         yield Fault(f"Frame '{frame.name}'", what, remedy, codes.UNREADABLE_TYPE)

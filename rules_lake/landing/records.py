@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
-from rules_engine.lake.arrow_types import Unreadable, type_name
-from rules_engine.lake.heads import OF_JAVA, columns_of_parquet, lost_in
+from rules_engine.lake.arrow_types import Unreadable
+from rules_engine.lake.heads import columns_of_parquet, lost_in
+from rules_engine.lake.orc_feet import OF_JAVA, WALL_TIME, columns_of_orc
 from rules_engine.lake.text_faults import lost_letters
 from rules_engine.model.frames import Frame
 from rules_lake.landing import options
@@ -43,6 +44,15 @@ def _name_of(type_: pa.DataType, read: str | Unreadable) -> str:
     if pa.types.is_timestamp(type_) or isinstance(read, Unreadable):
         return spark_type(type_) or str(type_)
     return read
+
+
+def _with_moments(batch: pa.RecordBatch, read: Mapping[str, str | Unreadable]) -> pa.RecordBatch:
+    """The batch with moments for what Spark wrote as a number of millionths of a second, for want of a type in ORC."""
+    arrays = [
+        column.cast(pa.timestamp("us")) if read[name] == WALL_TIME and pa.types.is_integer(column.type) else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 class Records:
@@ -116,9 +126,10 @@ class Records:
 
         with self.place.reading(self.name) as stream:
             file = orc.ORCFile(stream)
-            self._columns_are(file.schema, {each.name: type_name(each.type, nanoseconds=True) for each in file.schema})
+            read = dict(columns_of_orc(file.schema))
+            self._columns_are(file.schema, read)
             for stripe in range(file.nstripes):
-                batch = self._stripe(file, stripe)
+                batch = _with_moments(self._stripe(file, stripe), read)
                 yield self._typed(self._of_this_calendar(batch) if file.writer == OF_JAVA else batch)
 
     def _stripe(self, file: Any, stripe: int) -> pa.RecordBatch:

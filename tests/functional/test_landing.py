@@ -23,7 +23,7 @@ from rules_lake.landing.landing import land, verify
 from rules_lake.landing.manifest import checked
 from rules_lake.landing.place import Place, shown, told
 from rules_lake.landing.records import Records
-from tests.extracts import DAY, HEADER, LINES, NOW, OBJECTS, declared, table, written
+from tests.extracts import DAY, DECLARATION, HEADER, LINES, NOW, OBJECTS, declared, table, written
 from tests.spec.table import Row, cases
 
 
@@ -170,6 +170,33 @@ def test_a_moment_with_a_zone_is_no_wall_time(tmp_path: Path, zone: str) -> None
     )
     with pytest.raises(RunRefused, match="its column 'joined' is timestamp, and declared as timestamp_ntz"):
         land(str(tmp_path / "extract"), frame, DAY, NOW)
+
+
+OF_SPARK = """
+    written                             | declared      | says                                  | because
+    ------------------------------------+---------------+---------------------------------------+------------------------------------------
+    timestamp_ntz'2024-05-05 10:00:00'  | timestamp_ntz | 2024-05-05 10:00:00                   | a number to ORC, and the column is a moment
+    timestamp_ntz'1969-12-31 23:59:59'  | timestamp     | 1969-12-31 23:59:59+00:00             | of UTC, as from Parquet
+    timestamp_ntz'2024-05-05 10:00:00'  | bigint        | is timestamp_ntz, and declared as bigint | a run would read no number either
+    interval '1' year                   | int           | is interval year, and declared as int | twelve of what, nobody would know
+    1L                                  | bigint        | 1                                     | a number is one
+"""
+
+
+@pytest.mark.parametrize("row", cases(OF_SPARK))
+def test_what_spark_writes_as_numbers_of_orc_is_what_it_says(spark: SparkSession, row: Row, tmp_path: Path) -> None:
+    """ORC has no type for these, and Spark says beside a number which it is: it landed as that number."""
+    text = DECLARATION.replace("FORMAT", "orc").replace('joined = "date"', f'joined = "{row["declared"]}"')
+    frame = declaration.parse(text, str(tmp_path / "landed")).frame("customers")
+    columns = f"1L customer_id, '' country, cast(1 as decimal(12,2)) premium, {row['written']} joined"
+    spark.sql(f"SELECT {columns}").coalesce(1).write.orc(str(tmp_path / "extract"))
+    try:
+        done = land(str(tmp_path / "extract"), frame, DAY, NOW)
+        (batch,) = Records(Place(done.place), done.manifest.files[0].name, frame).batches()
+        said = str(batch.column("joined")[0].as_py())
+    except RunRefused as refused:
+        said = str(refused)
+    assert row["says"] in said
 
 
 @pytest.mark.parametrize("kind", ["orc", "parquet"])
