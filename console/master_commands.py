@@ -17,6 +17,7 @@ from jobs import mastering
 from jobs.reviewing import saved
 from rules_engine.errors import Fault, RunRefused
 from rules_lake.master import records, reviewing
+from rules_lake.master.letters import SHOWN
 from rules_lake.master.overrides import DIFFERENT, SAME, named, spelt
 
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="The TOML file; else RULES_MASTER, master.toml.")]
@@ -40,6 +41,7 @@ def build(
     manifest = outcome.manifest
     to_decide = sum(n for outcome_, n in manifest["pairs"].items() if outcome_ in reviewing.TO_DECIDE)
     content = {name: manifest[name] for name in ("day", "records", "masters", "sizes", "pairs", "trail", "input")}
+    content["decisions_of_unknown"] = manifest.get("overrides_of_unknown", [])
     content |= {"folder": str(Path(said.folder) / manifest["day"]), "was_there": outcome.was_there}
     told = f"{sum(manifest['records'].values()):,} records are {manifest['masters']:,} masters: {content['folder']}"
     of_frames = manifest.get("frames", {})
@@ -56,6 +58,12 @@ def build(
         pieces.append(f"Source '{source}': {said_no['records']:,} birth dates say no day, {how}.")
     if absent := manifest.get("overrides_of_absent"):
         pieces.append(f"{absent:,} decisions name records that no source has on that day.")
+    if unknown := manifest.get("overrides_of_unknown"):
+        more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""
+        strange = (
+            f"No build has seen {', '.join(unknown[:SHOWN])}{more}: unless they are to come, mend {said.overrides}."
+        )
+        pieces.append(strange)
     if to_decide:
         pieces.append(f"{to_decide:,} pairs are to be decided: rules master review")
     desk.screen.answer(content | {"to_decide": to_decide}, *pieces)

@@ -35,6 +35,9 @@ def build_day(
     earlier = folders.before(settings.folder, day)
     folders.same_kind(settings, earlier)
     earlier = earlier if settings.mode is Mode.BUILT_IN else None
+    names = [source.name for source in settings.sources]
+    known = {*found.keys, *(earlier.ids.now if earlier else ())}
+    raise_all(RunRefused, overrides.strange_faults(settings.overrides, decided, names, known))
     digest = folders.input_digest(settings, found, decided, earlier)
     if said := folders.already(settings.folder, day, digest, again):
         return Outcome(said, True)
@@ -59,4 +62,5 @@ def _read(settings: Settings, day: str) -> tuple[records.Records, tuple[keyed.Ro
         faults += refused.faults
     raise_all(RunRefused, faults)
     assert found is not None
+    raise_all(RunRefused, (fault for rows in frames for fault in rows.faults(found.keys)))
     return replace(found, checksums=found.checksums | {f"[frames.{f.frame.name}]": f.checksum for f in frames}), frames

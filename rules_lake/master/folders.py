@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from rules_engine.errors import Fault, RunRefused
 from rules_engine.model.canonical import canonical_json
 from rules_engine.whole_folder import whole_folder
-from rules_lake.master import keyed, tables
+from rules_lake.master import keyed, overrides, tables
 from rules_lake.master import model as models
 from rules_lake.master.identity import Ids, Step, Trail
 from rules_lake.master.overrides import Override
@@ -226,6 +226,7 @@ def _manifest(
     """No moment and no machine: the same input has the same manifest."""
     outcomes = Counter(judged.outcome for judged in made.judged)
     sizes = Counter(len(rows) for rows in made.masters.values())
+    known = {*records.keys, *(earlier.ids.now if earlier else ())}
     return {
         "format": FORMAT,
         "day": day,
@@ -237,6 +238,7 @@ def _manifest(
         "overrides": len(decided),
         "overrides_of_absent": sum(None in map(records.place, each.pair) for each in decided),
         "records": _by_source(key[0] for key in records.keys),
+        "overrides_of_unknown": [*map(overrides.spelt, overrides.never_seen(decided, known))],
         "no_birth_days": tables.no_days(settings, records),
         "masters": len(made.masters),
         "sizes": {str(size): sizes[size] for size in sorted(sizes)},

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_lake.master.day_files import checksum, files_of
+from rules_lake.master.letters import other_way_faults
 from rules_lake.master.records import Key, text_of
 from rules_lake.master.settings import Keyed, Settings, Source
 from rules_lake.master.source_tables import table_of
@@ -27,14 +28,24 @@ class Rows:
     table: pa.Table
     checksum: str
 
+    @property
+    def keys(self) -> list[str | None]:
+        """Whose record each row names."""
+        return list(text_of(self.table[self.frame.key]).to_pylist())
+
+    def faults(self, records: Sequence[Key]) -> Iterator[Fault]:
+        """Rows that would be of nobody for the way in which their keys are written."""
+        source = self.frame.source
+        known = [key for name, key in records if name == source]
+        yield from other_way_faults(f"Frame '{self.frame.name}'", filter(None, self.keys), known, f"'{source}'")
+
     def under(self, masters: Mapping[Key, int | str], type_: pa.DataType) -> tuple[pa.Table, int]:
         """
         The rows with the master's id before their columns, in their order; and how many have none.
 
         A row whose record no source has gets no id: nothing is dropped here, the lake's check of orphans counts it.
         """
-        keys = text_of(self.table[self.frame.key]).to_pylist()
-        ids = [masters.get((self.frame.source, key)) for key in keys]
+        ids = [masters.get((self.frame.source, key)) if key is not None else None for key in self.keys]
         found = self.table.add_column(0, MASTER, pa.array(ids, type_))
         return found, ids.count(None)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_lake.master.letters import by_source, other_way_faults, twice_faults
 from rules_lake.master.overrides import spelt
 from rules_lake.master.records import Key, Records, read_columns
 from rules_lake.master.settings import Mode, Settings
@@ -50,6 +51,10 @@ def _faults(
         masters.setdefault((source, key), set()).add(master)
     if two := sorted(key for key, of in masters.items() if len(of) > 1):
         yield Fault(which, f"{len(two):,} records have two masters: {_some(two)}.", remedy)
+    named = by_source(masters, names)
+    for name, keys in by_source(records.keys).items():
+        yield from other_way_faults(which, named[name], keys, f"'{name}'")
+    yield from twice_faults(which, {master for _, _, master in rows})
     if without := [key for key in records.keys if key not in masters]:
         yield Fault(which, f"{len(without):,} records have no row: {_some(without)}.", remedy)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from rules_engine.errors import Fault, RunRefused, raise_all
+from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_lake.master.clusters import Pair
+from rules_lake.master.letters import SHOWN, by_source, other_way_faults
 from rules_lake.master.records import Key
 
 COLUMNS = ("decision", "source_a", "key_a", "source_b", "key_b", "because", "who", "at")
@@ -74,6 +75,29 @@ def _faults(path: str, rows: list[list[str]]) -> Iterator[Fault]:
             yield Fault(which, "it names a record with a blank about it, or none.", "Write source and key, no blanks.")
         elif row[1:3] == row[3:5]:
             yield Fault(which, "it compares a record with itself.", "Name two records.")
+
+
+def strange_faults(
+    path: str, decided: Iterable[Override], sources: Iterable[str], known: Collection[Key]
+) -> Iterator[Fault]:
+    """Decisions that would count for nobody: of a source that never was, or of a key that is written otherwise."""
+    said = sorted({key for override in decided for key in override.pair})
+    of_sources, which = by_source(known if said else (), sources), f"Overrides {path}"
+    for name in sorted({source for source, _ in said} - of_sources.keys()):
+        what = f"it names records of a source '{name}', which is none: {_some([k for k in said if k[0] == name])}."
+        near = did_you_mean(name, of_sources) or f"There are: {', '.join(sorted(of_sources))}."
+        yield Fault(which, what, f"{near} Mend these lines, or take them out.")
+    for name, keys in of_sources.items():
+        yield from other_way_faults(which, (key for source, key in said if source == name), keys, f"'{name}'")
+
+
+def never_seen(decided: Iterable[Override], known: Collection[Key]) -> list[Key]:
+    """Records that decisions name, and that no source had on this day or in a build before."""
+    return sorted({key for override in decided for key in override.pair} - {*known})
+
+
+def _some(keys: Sequence[Key]) -> str:
+    return ", ".join(map(spelt, keys[:SHOWN])) + (f" and {len(keys) - SHOWN:,} more" if len(keys) > SHOWN else "")
 
 
 def append(path: str, override: Override) -> None:

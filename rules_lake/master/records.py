@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.lake.text_faults import shape
 from rules_lake.master.day_files import checksum, files_of
+from rules_lake.master.letters import twice_faults
 from rules_lake.master.moments import moments
 from rules_lake.master.roles import GENERATION, NAMES, derived, generation, readings
 from rules_lake.master.settings import Outside, Settings, Source
@@ -132,6 +133,7 @@ def _row_faults(source: Source, raw: pa.Table) -> Iterator[Fault]:
         yield Fault(
             f"Source '{source.name}'", what, f"Give {source.key} that names one record, or the newest state alone."
         )
+    yield from twice_faults(f"Source '{source.name}'", keys.drop_null().to_pylist())
 
 
 def said_by(source: Source, raw: pa.Table) -> Mapping[str, str | None]:

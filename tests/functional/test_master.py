@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
+from unicodedata import normalize
 
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +25,7 @@ from rules_lake.master.overrides import Override
 from rules_lake.master.settings import Settings, load
 from tests.functional.rules_command import RulesCommand
 from tests.master_days import write_source
+from tests.spec.table import Row, cases
 
 SETTINGS = """
 [linking]
@@ -215,10 +219,11 @@ def test_commands_build_ask_decide_and_explain(tmp_path: Path) -> None:
     assert rules.refused("master", "decide", "crm:c1", "crm:c31", "perhaps", "--because", "so")[0] == 5
     assert not Path(said.overrides).exists()
     rules.fine("master", "decide", "crm:c1", "crm:c31", "same", "--because", "they telephoned", "--by", "ann")
-    overrides.append(said.overrides, Override("same", ("crmm", "c1"), ("web", "w2"), "a slip", "ann", "2024-06-03"))
+    overrides.append(said.overrides, Override("same", ("crm", "c77"), ("web", "w2"), "a slip", "ann", "2024-06-03"))
     told = rules.fine("master", "build", "--day", "2024-06-04")
     assert f"are {built['masters'] - 1:,} masters" in told
     assert "1 decisions name records that no source has on that day" in told
+    assert "No build has seen crm:c77: unless they are to come, mend " in " ".join(told.split())
     why = rules.json("master", "why", "crm:c1", "crm:c31", "--html", tmp_path / "why.html")
     assert why["decided"] == {"decision": "same", "who": "ann", "because": "they telephoned"}
     assert why["masters"][0] == why["masters"][1]
@@ -269,6 +274,66 @@ def test_ids_that_are_given_elsewhere(tmp_path: Path) -> None:
         "1 records have two masters",
         "1 records have no row",
     ]
+
+
+NAMES = """
+    mode      | crm       | frame    | outside         | says                                                            | because
+    ----------+-----------+----------+-----------------+-----------------------------------------------------------------+--------------------------
+    golden    | NFC,NFD   | NFC      |                 | Source 'crm': 1 keys are written in two ways that mean the same | two masters of one name
+    golden    | NFC,other | NFD      |                 | Frame 'held': 1 keys are written in another way than 'crm' has  | its rows would be nobody's
+    golden    | NFD,other | NFC      |                 | Frame 'held': 1 keys are written in another way than 'crm' has  | whichever is which
+    golden    | NFC,other | strange  |                 |                                                                 | of nobody, and counted
+    crosswalk | NFC,other | NFC      | NFD=1,other=2   | Crosswalk ids.csv: 1 keys are written in another way than 'crm' | and not that there is none
+    crosswalk | NFC,other | NFC      | NFC=NFC,other=NFD | Crosswalk ids.csv: 1 keys are written in two ways             | one master, or two
+    crosswalk | NFC,other | NFC      | NFC=1,other=2   |                                                                 | all in one way
+    built-in  | NFC,NFD   | NFC      |                 | Source 'crm': 1 keys are written in two ways that mean the same | of one record two
+    built-in  | NFC,other | NFD      |                 | Frame 'held': 1 keys are written in another way than 'crm' has  | where ids are issued, too
+"""
+IN_WAYS = {way: normalize(way, "Ren\xe9") for way in ("NFC", "NFD")}
+
+
+@pytest.mark.parametrize("row", cases(NAMES))
+def test_keys_of_the_same_letters_are_written_in_one_way(row: Row, tmp_path: Path) -> None:
+    """Else they would be two to whoever joins by them, and one to whoever reads them: refused, in every mode."""
+
+    def said(text: str) -> str:
+        return re.sub("NF[CD]", lambda way: IN_WAYS[way[0]], text)
+
+    (tmp_path / "crm.csv").write_text(said("id,first\n" + row["crm"].replace(",", ",Ann\n") + ",Bob\n"), "utf-8")
+    (tmp_path / "held.csv").write_text(said(f"no,of\n1,{row['frame']}\n"), "utf-8")
+    rows = [f"crm,{each.replace('=', ',')}\n" for each in row["outside"].split(",") if each]
+    (tmp_path / "ids.csv").write_text(said("source,source_id,master_id\n" + "".join(rows)), "utf-8")
+    frame = '[frames.held]\npath = "held.csv"\nsource = "crm"\nkey = "of"\n'
+    (tmp_path / "master.toml").write_text(OUTSIDE.format(mode=row["mode"]) + 'family_name = "first"\n' + frame, "utf-8")
+    with pytest.raises(RunRefused) if row["says"] else nullcontext() as refused:
+        build(load(tmp_path / "master.toml"), "2024-06-03")
+    assert not refused or row["says"] in str(refused.value).replace(f"{tmp_path}/", "")
+
+
+def test_a_decision_about_nobody_is_named(tmp_path: Path) -> None:
+    """Of a source that never was, or a key written otherwise: refused; of a record that may come: said, each by name."""
+    said, odd = settings(tmp_path), normalize("NFD", "Ren\xe9")
+    write_source(
+        tmp_path / "crm.csv", [(f"c{p.number}", p) for p in people(40, 3)] + [("Ren\xe9", people(41, 3)[40])], Random(1)
+    )
+    write_source(tmp_path / "web.csv", [(f"w{p.number}", p) for p in people(40, 3)], Random(1))
+    decide(said, "same", ("crm", "c1"), ("wbe", "w1"))
+    decide(said, "different", ("crm", odd), ("web", "w1"))
+    with pytest.raises(RunRefused) as refused:
+        build(said, "2024-06-03")
+    assert [fault.what for fault in refused.value.faults] == [
+        "it names records of a source 'wbe', which is none: wbe:w1.",
+        f"1 keys are written in another way than 'crm' has them, with the same letters: {odd}.",
+    ]
+    assert "Did you mean 'web'?" in refused.value.faults[0].remedy
+    Path(said.overrides).unlink()
+    decide(said, "same", ("crm", "c1"), ("web", "w99"))
+    manifest = build(said, "2024-06-03").manifest
+    assert (manifest["overrides_of_absent"], manifest["overrides_of_unknown"]) == (1, ["web:w99"])
+    write_source(tmp_path / "web.csv", [(f"w{p.number}", p) for p in people(40, 3) if p.number != 5], Random(1))
+    decide(said, "same", ("crm", "c5"), ("web", "w5"))
+    manifest = build(said, "2024-06-04").manifest
+    assert (manifest["overrides_of_absent"], manifest["overrides_of_unknown"]) == (2, ["web:w99"])
 
 
 def test_rows_of_other_frames_go_under_master_ids(tmp_path: Path) -> None:
