@@ -207,7 +207,7 @@ def _no_header(wanted: Sequence[str], found: Sequence[str]) -> Said | None:
 
 
 def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head]) -> Iterator[Fault]:
-    """Columns that folders say: the same for all files, declared, of types that folders can say, and not in files."""
+    """Files in folders that say no column, and what is wrong with those that do."""
     which = f"Frame '{frame.name}'"
     below = [head.file.name for head in heads if any("=" not in part for part in head.file.name.split("/")[:-1])]
     if below:
@@ -216,6 +216,12 @@ def _folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head
         )
         remedy = "Land all files in one folder; where folders are days say {day} in path, where columns COLUMN=value."
         yield Fault(which, what, remedy, codes.NOT_LANDED)
+    yield from folder_faults(frame, wanted, heads)
+
+
+def folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head]) -> Iterator[Fault]:
+    """Columns that folders say: the same for all files, declared, of types that folders can say, and not in files."""
+    which = f"Frame '{frame.name}'"
     said = {tuple(name for name, _ in head.folders) for head in heads}
     if len(said) > 1:
         ways = " and ".join(sorted("/".join(f"{name}=" for name in names) or "none" for names in said))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fau
     if not extract.kind():
         yield Fault(which, "there is nothing.", "Mend the address.")
         return
-    yield from left_out(which, extract, files, frame.format.value)
+    yield from left_out(which, extract, files, frame.format.value, {column.name for column in frame.columns})
     if not data_of(files):
         yield Fault(which, "it has no file of data.", "Mend the address, or have it written again.")
     packed = {f.name: _unpacked_name(f.name) for f in data_of(files)}
@@ -47,11 +47,17 @@ def faults(extract: Place, files: list[FoundFile], frame: Frame) -> Iterator[Fau
             yield Fault(which, what, "Land it once it has its name, or a folder without it.")
 
 
-def left_out(which: str, extract: Place, files: list[FoundFile], format_: str) -> Iterator[Fault]:
-    """Files that whoever reads an extract's data would leave out, or take though they are none of it."""
+def left_out(
+    which: str, extract: Place, files: list[FoundFile], format_: str, columns: Collection[str] = ()
+) -> Iterator[Fault]:
+    """
+    Files that whoever reads an extract's data would leave out, or take though they are none of it.
+
+    ``columns`` are those of which a folder may say a day.
+    """
     yield from writer_at_work(which, extract, files)
     yield from _of_logs(which, [f.name for f in files])
-    yield from _strays(which, extract, files)
+    yield from _strays(which, extract, files, columns)
     own = {Path(f.name).name for f in files}
     kept = sorted(name for name in own if BOOKKEEPING.fullmatch(name))
     if kept and FINISHED not in own:
@@ -84,9 +90,13 @@ def _unpacked_name(name: str) -> str:
     return next((name.removesuffix(suffix) for suffix in PACKED if name.endswith(suffix)), name)
 
 
-def _strays(which: str, extract: Place, files: list[FoundFile]) -> Iterator[Fault]:
+def _strays(which: str, extract: Place, files: list[FoundFile], columns: Collection[str]) -> Iterator[Fault]:
     """Files of several days; links that lead nowhere, or to what is there already; what is no file."""
-    of_days = sorted(f.name for f in data_of(files) if any(map(OF_A_DAY.fullmatch, Path(f.name).parts[:-1])))
+
+    def of_a_day(folder: str) -> bool:
+        return OF_A_DAY.fullmatch(folder) is not None and folder.partition("=")[0] not in columns
+
+    of_days = sorted(f.name for f in data_of(files) if any(map(of_a_day, Path(f.name).parts[:-1])))
     if of_days:
         what = f"its file {of_days[0]} lies in a folder of a day, and an extract is of one day."
         yield Fault(which, what, f"Land that folder: {extract.uri}/{Path(of_days[0]).parent}.")

@@ -12,7 +12,7 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake.data_files import misspelt_fault
 from rules_engine.model.frames import Frame
 from rules_engine.model.layouts import PLACEHOLDER, Layout
-from rules_lake.landing import extracts
+from rules_lake.landing import extracts, folder_columns
 from rules_lake.landing.manifest import LandedFile, Manifest, checked, manifest_of
 from rules_lake.landing.options import unjudged
 from rules_lake.landing.place import CHUNK, MANIFEST, FoundFile, Place, shown
@@ -227,7 +227,8 @@ def _read_through(
     faults: list[Fault] = []
     landed: list[LandedFile] = []
     columns: dict[str, str] = {}
-    texts = TextRecords(frame)
+    raise_all(RunRefused, folder_columns.faults(frame, [file.name for file in files]))
+    texts = TextRecords(frame, folder_columns.said(frame, files[0].name) if files else ())
     for file in files:
         records = Records(aside, file.name, frame, unended=unended, judge=False, texts=texts)
         rows = 0
@@ -237,7 +238,7 @@ def _read_through(
         except RunRefused as refused:
             faults += refused.faults
             continue
-        faults += [*records.faults, *extracts.folder_faults(frame, file.name, records.found)]
+        faults += [*records.faults, *extracts.folder_faults(frame, file.name, records.own)]
         if columns and records.found != columns:
             what = f"its columns are not those of {files[0].name}: {_unlike(columns, records.found)}."
             faults.append(Fault(f"Frame '{frame.name}', file {file.name}", what, "Have all files written alike."))

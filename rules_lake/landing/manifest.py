@@ -31,7 +31,8 @@ class Manifest:
     A landed snapshot. ``columns`` are Spark SQL types by names, as found in the files.
 
     ``unjudged`` are options by which landing judged no value, so that this is left to whoever reads the lake.
-    ``digest`` names its content: files by their checksums, whatever they are called, and the schema.
+    ``digest`` names its content: files by their checksums and what their folders say, whatever they are called, and
+    the schema.
     """
 
     frame: str
@@ -52,8 +53,12 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        said = [sorted(file.sha256 for file in self.files), self.schema_digest]
+        said = [sorted(self._folders(file.name) + file.sha256 for file in self.files), self.schema_digest]
         return sha256(canonical_json(said).encode()).hexdigest()
+
+    def _folders(self, name: str) -> str:
+        """What the folders of a file say of its rows; nothing where they say no column."""
+        return "".join(f"{part}/" for part in name.split("/")[:-1] if part.partition("=")[0] in self.columns)
 
     def text(self) -> str:
         """The manifest as it is stored."""

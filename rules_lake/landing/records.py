@@ -21,6 +21,7 @@ from rules_engine.lake.orc_feet import OF_JAVA, WALL_TIME, columns_of_orc
 from rules_engine.lake.text_faults import lost_letters
 from rules_engine.model.frames import Frame
 from rules_lake.landing import options
+from rules_lake.landing.folder_columns import FolderColumns, without
 from rules_lake.landing.place import Place
 from rules_lake.landing.texts import ROWS, TextRecords
 from rules_lake.landing.types import arrow_type, has_length, same, spark_type
@@ -61,7 +62,8 @@ class Records:
 
     Where options say what only the lake's own reading judges, values are refused, or left as their texts where
     ``judge`` is false; of records that cannot be parted there are then lines, as the one column of a batch.
-    ``found`` are the columns that the file itself has, as Spark SQL types; a text's are the declared ones.
+    ``own`` are the columns that the file itself has, as Spark SQL types; a text's are the declared ones. ``found``
+    are these and the ones that the names of its folders say.
     ``texts`` reads several files of texts, and is then asked for what is wrong in all of them.
     """
 
@@ -77,9 +79,14 @@ class Records:
     ) -> None:
         self.place, self.name, self.frame, self.unended = place, name, frame, unended
         self.unjudged, self.judge = options.unjudged(frame), judge
-        self.found: dict[str, str] = {}
-        self._texts, self._of_several = texts or TextRecords(frame), texts is not None
+        self.own: dict[str, str] = {}
+        self._folders = FolderColumns(frame, name)
+        self._texts, self._of_several = texts or TextRecords(frame, self._folders.types), texts is not None
         self._faults: list[Fault] = []
+
+    @property
+    def found(self) -> dict[str, str]:
+        return self.own | self._folders.types
 
     @property
     def faults(self) -> list[Fault]:
@@ -104,12 +111,19 @@ class Records:
         if many := next((c for c in self.frame.columns if self.frame.format.is_text and not arrow_type(c.type)), None):
             raise self._refused(f"its column '{many.name}' is of many values, which no text holds.", "Land Parquet.")
         try:
-            yield from read[kind]() if options.is_parted(self.frame) else self._lines_only()
+            if options.is_parted(self.frame):
+                yield from map(self._folders.beside, read[kind]())
+            else:
+                yield from self._lines_only()
         except UnicodeError as problem:
             raise RunRefused(*self.faults, self._lost()) from problem
         except (pa.ArrowException, EOFError, OSError) as problem:
             what = f"it cannot be read to its end as {kind}: it is broken, cut off or something else."
             raise self._refused(what, "Have it written again.") from problem
+
+    def _declared(self) -> dict[str, str]:
+        """The declared columns that stand in the file."""
+        return without({c.name: c.type for c in self.frame.columns}, self._folders.types)
 
     # columnar ---------------------------------------------------------------------------------------------------
 
@@ -176,7 +190,7 @@ class Records:
         for name in (field.name for field in schema if capitals[field.name.lower()] > 1):
             what = f"it has more than one column '{name}', whatever the capitals."
             self._faults.append(self._fault(what, "Keep one of them."))
-        declared = {c.name: c.type for c in self.frame.columns} or own
+        declared = self._declared() or own
         for name, type_ in declared.items():
             if name not in own:
                 near = did_you_mean(name, own, 0.5)
@@ -189,7 +203,7 @@ class Records:
                 what = f"its column '{name}' is {own[name]}, and declared as {type_}."
                 self._faults.append(self._fault(what, "Mend the declaration, or land the declared type."))
         raise_all(RunRefused, self._faults)
-        self.found = own
+        self.own = own
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch, a column in the declared type where that is of one value."""
@@ -224,11 +238,11 @@ class Records:
         return self.frame.options.get("encoding", "UTF-8")
 
     def _csv(self) -> Batches:
-        self.found = {c.name: c.type for c in self.frame.columns}
+        self.own = self._declared()
         return self._texts.csv(self.name, self._lines())
 
     def _json(self) -> Batches:
-        self.found = {c.name: c.type for c in self.frame.columns}
+        self.own = self._declared()
         return self._texts.json(self.name, self._lines())
 
     @contextmanager
@@ -258,7 +272,7 @@ class Records:
 
     def _lines_only(self) -> Batches:
         """Lines in place of records of which landing cannot tell the cells."""
-        self.found = {c.name: c.type for c in self.frame.columns}
+        self.own = self._declared()
         lines = self._lines()
         while held := list(itertools.islice(lines, ROWS)):
             yield pa.RecordBatch.from_arrays([pa.array(held, pa.string())], names=["line"])

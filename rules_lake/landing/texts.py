@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import cells, json_records
-from rules_engine.lake.agreement import head_faults
+from rules_engine.lake.agreement import head_faults, in_both
 from rules_engine.lake.data_files import DataFile
 from rules_engine.lake.heads import EMPTY, MOST_CELLS, Found, Head, dialect, is_header, with_columns
 from rules_engine.lake.json_faults import as_text, by_text, told
@@ -27,6 +27,7 @@ from rules_engine.lake.text_faults import (
     value_fault,
 )
 from rules_engine.model.frames import Format, Frame
+from rules_lake.landing.folder_columns import without
 from rules_lake.landing.types import arrow_type, spark_name
 
 ROWS = 65_536
@@ -47,11 +48,12 @@ class TextRecords:
     What the text files of a frame hold. Batches are of values; of a column of which only Java reads the form, of texts.
 
     Files are read one after the other, and what is wrong in all of them is told at the end, as the lake tells it.
+    ``folders`` are columns that the names of their folders say, and no file.
     """
 
-    def __init__(self, frame: Frame) -> None:
-        self.frame = frame
-        self.types = {c.name: spark_name(c.type) for c in frame.columns}
+    def __init__(self, frame: Frame, folders: Iterable[str] = ()) -> None:
+        self.frame, self._folders = frame, {*folders}
+        self.types = without({c.name: spark_name(c.type) for c in frame.columns}, self._folders)
         self._wrong: dict[str, Wrong] = {}
         self._uneven: dict[str, tuple[int, Uneven]] = {}
         self._ends: dict[str, int] = {}
@@ -100,11 +102,14 @@ class TextRecords:
             yield rows.line_num, [_meant(cell, null, empty) for cell in quoted]
 
     def _of_header(self, names: list[str] | None) -> Iterator[Fault]:
+        if both := sorted(self._folders & {*(names or ())}):
+            yield from (in_both(self.frame, name) for name in both)
+            return
         file = DataFile("", self._file.rpartition("/")[2], 0, "")
         found = (
             Head(file, wrong=EMPTY) if names is None else with_columns(file, Found([(name, None) for name in names]))
         )
-        return head_faults(self.frame, self.types, [found])
+        yield from head_faults(self.frame, self.types, [found])
 
     @property
     def _mark(self) -> str:
@@ -203,6 +208,10 @@ class TextRecords:
         for file, (count, first) in self._uneven.items():
             yield record_fault(self.frame, file, count, [first], len(self.types))
         if self.frame.format is Format.JSON:
+            both = sorted(name for kind, name in self._json if kind == json_records.UNKNOWN and name in self._folders)
+            if both:
+                yield from (in_both(self.frame, name) for name in both)
+                return
             yield from told(self.frame, self.types, self._json, str, lambda *of: self._lines[of])
             return
         for name, type_ in self.types.items():

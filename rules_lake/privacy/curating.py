@@ -147,10 +147,13 @@ def _digest(content: object) -> str:
 
 
 def _before(target: Place) -> dict[str, Any] | None:
-    """The manifest of what is there; None where there is nothing whole."""
+    """The manifest of what is there, with the rows that its file has; None where there is nothing whole."""
     found = _said(target)
     try:
-        return found if found and target.sha256(DATA) == found["sha256"] else None
+        if not found or target.sha256(DATA) != found["sha256"]:
+            return None
+        with target.reading(DATA) as stream:
+            return found | {"rows": pq.read_metadata(stream).num_rows}
     except (KeyError, RunRefused):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
@@ -305,6 +306,17 @@ def test_a_file_beside_a_curated_one_is_refused(tmp_path: Path) -> None:
         curate(tmp_path, declared)
     (there / "part-1.parquet").unlink()
     assert {each.made for each in curate(tmp_path, declared).frames} == {""}
+
+
+def test_rows_of_a_curated_snapshot_are_those_of_its_file(tmp_path: Path) -> None:
+    """A number that somebody wrote into its manifest was told as the number of rows."""
+    declared = landed(tmp_path)
+    counted = {(each.frame, each.day): each.rows for each in curate(tmp_path, declared).frames}
+    for manifest in (tmp_path / "lake").rglob("_manifest.json"):
+        manifest.write_text(re.sub(r'"rows":[0-9]+', '"rows":99', manifest.read_text("utf-8")), "utf-8")
+    again = curate(tmp_path, declared).frames
+    assert {each.made for each in again} == {""}
+    assert {(each.frame, each.day): each.rows for each in again} == counted
 
 
 @pytest.mark.parametrize("said", ["width = 0.1", "edges = [0, 0.3, 0.7]"])

@@ -85,7 +85,8 @@ HALF = """
     parquet | renamed                       | column 'country' is missing   | the other name is near
     parquet | retyped                       | is double, and declared as    | a premium that is no decimal any more
     parquet | a column of a folder          | stands in it, and in the names of its folders | which of the two is meant nobody knows
-    csv     | a column of a folder          | stands in it, and in the names of its folders | of texts, too
+    csv     | a column of a folder          | stands in its files, and in the names of its folders | of texts, too
+    json    | a column of a folder          | stands in its files, and in the names of its folders | and of JSON
     parquet | another second file           | are not those of              | the second file has a column more
 """
 
@@ -312,6 +313,63 @@ def test_a_single_file_lands_like_a_folder_of_it(tmp_path: Path, kind: str) -> N
     done = land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW)
     assert [(file.name, file.rows) for file in done.manifest.files] == [(f"people.{kind}", 3)]
     assert land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW).before
+
+
+FOLDERS = """
+    kind    | type   | folders                   | says                                        | because
+    --------+--------+---------------------------+---------------------------------------------+------------------------------------
+    csv     | string | at=FR                     | FR                                          | a column of all rows below
+    json    | string | at=01                     | 01                                          | a text is as it is written
+    parquet | int    | at=01                     | 1                                           | and a number is the number
+    orc     | string | at=a%2Fb                  | a/b                                         | Spark writes a stroke in a name so
+    csv     | string | at=__HIVE_DEFAULT_PARTITION__ | None                                    | no value
+    csv     | date   | at=2020-02-30             | its folder at=2020-02-30 says no date       | there is no such day
+    csv     | date   | at=2020-02-29             | datetime.date(2020, 2, 29)                  | a day that is a column is no day of the lake
+    csv     | string | day=2020-02-29            | lies in a folder of a day                   | one that is none is
+    parquet | string | at=%C3%A9                 | written as a URL is                         | Spark reads other letters
+    json    | string | at=                       | its folder at= says no value                | Spark reads none of its files
+    orc     | string | at=1/of=2                 | a column 'of' (of=2), which is not declared | it was lost without a word
+    csv     | string |                           | has no column 'at', which is declared       | neither file nor folder says it
+    parquet | string |                           | its column 'at' is missing                  | nor here
+"""
+
+
+@pytest.mark.parametrize("row", cases(FOLDERS))
+def test_folders_of_an_extract_say_columns_as_those_of_the_lake_do(row: Row, tmp_path: Path) -> None:
+    """Declared they are columns of its rows; else they are named: Parquet was said to lack them, or they were lost."""
+    text = DECLARATION.replace("FORMAT", row["kind"]).replace("[frames.customers.columns]", COLUMNS + row["type"] + '"')
+    frame = declaration.parse(text, str(tmp_path / "landed")).frame("customers")
+    folder = tmp_path / "extract" / row["folders"]
+    if row["kind"] == "orc":
+        folder.mkdir(parents=True)
+        orc.write_table(table(), folder / "people.orc")
+    else:
+        written(folder, row["kind"])
+    try:
+        done = land(str(tmp_path / "extract"), frame, DAY, NOW)
+        (batch,) = Records(Place(done.place), done.manifest.files[0].name, frame).batches()
+        assert list(done.manifest.columns) == [*table().column_names, "at"]
+        assert batch.num_rows == 3
+        said = str({*batch.column("at").to_pylist()})
+    except RunRefused as refused:
+        said = str(refused)
+    assert row["says"] in said
+
+
+COLUMNS = '[frames.customers.columns]\nat = "'
+
+
+def test_files_in_each_others_folders_are_another_extract(tmp_path: Path) -> None:
+    """The same bytes below other names of folders are other rows; below other names of files they are the same."""
+    text = DECLARATION.replace("FORMAT", "csv").replace("[frames.customers.columns]", COLUMNS + 'string"')
+    frame = declaration.parse(text, str(tmp_path / "landed")).frame("customers")
+    for name, (one, other) in {"a": ("FR", "DE"), "b": ("FR", "DE"), "c": ("DE", "FR")}.items():
+        written(tmp_path / name / f"at={one}", lines=(HEADER, LINES[0]), name=f"{name}.csv")
+        written(tmp_path / name / f"at={other}", lines=(HEADER, LINES[1]), name=f"{name}.csv")
+    land(str(tmp_path / "a"), frame, DAY, NOW)
+    assert land(str(tmp_path / "b"), frame, DAY, NOW).before
+    with pytest.raises(RunRefused, match="another extract landed"):
+        land(str(tmp_path / "c"), frame, DAY, NOW)
 
 
 def test_an_empty_text_is_told_from_every_letter(tmp_path: Path) -> None:
