@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from rules_engine.errors import Fault, RunRefused, raise_all
-from rules_engine.lake import codes, tables
+from rules_engine.lake import codes, scanning, tables
 from rules_engine.lake.agreement import head_faults
 from rules_engine.lake.csv_frames import CsvFrame
 from rules_engine.lake.data_files import DataFile, bare
@@ -57,6 +57,7 @@ def opened(spark: SparkSession, frame: Frame, place: Landed) -> tuple[DataFrame,
     raise_all(RunRefused, faults(spark, frame, wanted))
     if frame.format.is_text:
         raise_all(RunRefused, unread_packings(frame, (file.name for file in place.files)))
+        raise_all(RunRefused, scanning.cut_off(spark, frame, place.files))
     found = heads(spark, frame, place.files)
     raise_all(RunRefused, [*head_faults(frame, wanted, found), *_of_clock(spark, frame, found)])
     try:

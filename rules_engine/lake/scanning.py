@@ -59,6 +59,43 @@ def kind_of(spark: SparkSession, file: DataFile) -> str:
         return first_bytes.kind(first_of(stream))
 
 
+OF_BZIP2, LONG_END = 0x177245385090, 11
+"""The mark before the checksum with which a stream of bzip2 ends, at any bit; in how many bytes both are at the end."""
+
+
+def cut_off(spark: SparkSession, frame: Frame, files: Sequence[DataFile]) -> Iterator[Fault]:
+    """
+    Files packed by bzip2 that are cut off: after a block that is whole, Hadoop ends there without a word.
+
+    What is packed by gzip or zstd it refuses itself.
+    """
+    for file in files:
+        if file.size and first_bytes.packed_as(file.name) == "bzip2" and kind_packed(spark, file) == "bzip2":
+            with opened(spark, file) as stream:
+                stream.seek(max(file.size - LONG_END, 0))
+                if not ends_as_bzip2(stream.read()):
+                    yield cut_fault(frame, file.name)
+
+
+def ends_as_bzip2(tail: bytes) -> bool:
+    """
+    Whether these are the last bytes of a stream of bzip2: mark, checksum, and bits without meaning to a whole byte.
+
+    >>> import bz2
+    >>> whole = bz2.compress(b"id,x")
+    >>> ends_as_bzip2(whole[-LONG_END:]), ends_as_bzip2(whole[-LONG_END:-1])
+    (True, False)
+    """
+    bits = int.from_bytes(tail, "big")
+    return any(bits >> (32 + more) & (2**48 - 1) == OF_BZIP2 and not bits & (2**more - 1) for more in range(8))
+
+
+def kind_packed(spark: SparkSession, file: DataFile) -> str:
+    """What a file is by its first bytes, as they stand."""
+    with opened(spark, file) as stream:
+        return first_bytes.kind(stream.read(first_bytes.LONGEST))
+
+
 def misnamed(spark: SparkSession, frame: Frame, file: DataFile) -> Fault | None:
     """What is said of a file that is packed otherwise than its name says, or cannot be unpacked to its end."""
     named = first_bytes.packed_as(file.name)

@@ -146,15 +146,19 @@ def header_again(frame: Frame, file: str, line: int) -> Fault:
     return Fault(f"Frame '{frame.name}'", what, remedy, codes.RECORD)
 
 
-def lost_letters(frame: Frame, file: str, line: int, *, cut: bool = False) -> Fault:
-    """Bytes that are no letters of the encoding, or only the first of those of a letter, where the file is cut off."""
+def lost_letters(frame: Frame, file: str, line: int, *, cut: bool = False, kind: str = "") -> Fault:
+    """
+    Bytes that are no letters of the encoding, or only the first of those of a letter, where the file is cut off.
+
+    ``kind`` is what the file begins as.
+    """
     if cut:
         what = f"its file {file} is cut off within a letter (line {line:,})."
         return Fault(f"Frame '{frame.name}'", what, f"Land {frame.path} again.", codes.BROKEN)
     encoding = frame.options.get("encoding", "UTF-8")
     what = f"its file {file} has letters that are no {encoding}{f' (line {line:,})' if line else ''}."
     wide = line > 1 and encoding.upper().startswith(("UTF-16", "UTF-32"))  # as its first line is, for sure
-    return Fault(f"Frame '{frame.name}'", what, "Mend the source." if wide else encoded(frame), codes.ENCODING)
+    return Fault(f"Frame '{frame.name}'", what, "Mend the source." if wide else encoded(frame, kind), codes.ENCODING)
 
 
 def encoded(frame: Frame, kind: str = "") -> str:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
+from rules_engine.lake import first_bytes
 from rules_engine.lake.arrow_types import Unreadable
 from rules_engine.lake.heads import columns_of_parquet, lost_in
 from rules_engine.lake.orc_feet import OF_JAVA, WALL_TIME, columns_of_orc
@@ -253,8 +254,10 @@ class Records:
 
     def _lost(self) -> Fault:
         with self._unpacked() as stream:
-            line, cut = lost_in(io.BufferedReader(stream), self._encoding)
-        return lost_letters(self.frame, self.name, line, cut=cut)
+            text = io.BufferedReader(stream)
+            kind = first_bytes.kind(text.peek(first_bytes.LONGEST)[: first_bytes.LONGEST])
+            line, cut = lost_in(text, self._encoding)
+        return lost_letters(self.frame, self.name, line, cut=cut, kind=kind)
 
     def _lines(self) -> Iterator[str]:
         """The lines of a text with their ends, which the last one has too."""

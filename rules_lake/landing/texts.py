@@ -102,6 +102,8 @@ class TextRecords:
             yield rows.line_num, [_meant(cell, null, empty) for cell in quoted]
 
     def _of_header(self, names: list[str] | None) -> Iterator[Fault]:
+        if "\0" in "".join(names or ()):
+            raise UnicodeError("letters of two bytes each")
         if both := sorted(self._folders & {*(names or ())}):
             yield from (in_both(self.frame, name) for name in both)
             return

@@ -27,6 +27,9 @@ _PLAIN = {
     "binary": pa.binary(),
     "decimal": pa.decimal128(10, 0),
 }
+MOST_DIGITS = 38
+"""Of a decimal of Spark's; Arrow has wider ones."""
+
 _DECIMAL = re.compile(r"(?:decimal|dec|numeric)\(\s*(\d{1,2})\s*(?:,\s*(\d{1,2})\s*)?\)")
 _CHARACTERS = re.compile(r"(?:varchar|char(?:acter)?)\(\s*(\d+)\s*\)")
 
@@ -52,10 +55,16 @@ def has_length(declared: str) -> int:
 
 
 def arrow_type(spark: str) -> pa.DataType | None:
-    """The Arrow type of a Spark SQL type; None for one of many values (arrays, maps, structs)."""
+    """
+    The Arrow type of a Spark SQL type; None for one of many values (arrays, maps, structs), and for no type of Spark's.
+
+    >>> arrow_type("decimal(12,2)"), arrow_type("decimal(40,2)")
+    (Decimal128Type(decimal128(12, 2)), None)
+    """
     name = spark.strip().lower()
     if found := _DECIMAL.fullmatch(name):
-        return pa.decimal128(int(found[1]), int(found[2] or 0))
+        digits = int(found[1])
+        return pa.decimal128(digits, int(found[2] or 0)) if 0 < digits <= MOST_DIGITS else None
     return pa.string() if _CHARACTERS.fullmatch(name) else _PLAIN.get(name)
 
 

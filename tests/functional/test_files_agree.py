@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -291,6 +292,40 @@ def test_a_packed_text_is_read(spark: SparkSession, tmp_path: Path, format_: str
         return
     evaluator.check_lake(AS_OF)
     assert [tuple(each) for each in evaluator.spark.table("customers").collect()] == [(1, "FR")]
+
+
+CUT = """
+    format | options                        | because
+    -------+--------------------------------+--------------------------------------------------------
+    csv    | header = "false", lineSep = "LF" | it was read as far as that, without a word
+    csv    | multiLine = "false"            | as it was here, and then the command itself broke off
+    csv    |                                | likewise
+    json   |                                | of which a record is cut as well
+"""
+
+
+@pytest.mark.parametrize("row", cases(CUT))
+def test_a_file_that_is_cut_off_after_a_whole_block_of_bzip2(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """Hadoop ends at what is left of the next block, and says nothing: half of the subjects would be absent."""
+    chance = Random(1)
+    names = ["".join(chance.choices("abcdefghij", k=20)) for _ in range(9_000)]
+    lines = [
+        f'{{"id": {at}, "country": "{name}"}}\n' if row["format"] == "json" else f"{at},{name}\n"
+        for at, name in enumerate(names)
+    ]
+    head = "id,country\n" if row["format"] == "csv" and "header" not in row["options"] else ""
+    packed = bz2.compress((head + "".join(lines)).encode(), 1)
+    bits = f"{int.from_bytes(packed, 'big'):b}"
+    second = len(packed) - len(bits[bits.index(BLOCK, 48) :]) // 8
+    (tmp_path / "customers").mkdir()
+    (tmp_path / f"customers/z.{row['format']}.bz2").write_bytes(packed[: second + 2])
+    options = f"options = {{ {row['options']} }}".replace("LF", "\\n")
+    with pytest.raises(RunRefused, match=r"z\.(csv|json)\.bz2 cannot be unpacked to its end: it was cut off"):
+        _evaluator(spark, tmp_path, row["format"], options=options).check_lake(AS_OF)
+
+
+BLOCK = f"{0x314159265359:048b}"
+"""With what a block of bzip2 begins, at any bit."""
 
 
 OPTIONS = """

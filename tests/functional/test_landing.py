@@ -315,6 +315,27 @@ def test_a_single_file_lands_like_a_folder_of_it(tmp_path: Path, kind: str) -> N
     assert land(str(tmp_path / f"people.{kind}"), frame, DAY, NOW).before
 
 
+WIDE = """
+    written   | says                                                     | because
+    ----------+----------------------------------------------------------+-----------------------------------------
+    utf-16    | no UTF-8 (line 1). Say how it is written, such as options = { encoding = "UTF-16" } | as its first bytes say
+    utf-16-le | no UTF-8 (line 3). Say how it is written, such as options = { encoding = "UTF-16LE" } | as every second byte does
+    cp1252    | no UTF-8 (line 3). Say how it is written, such as options = { encoding = "windows-1252" } | as most are
+"""
+
+
+@pytest.mark.parametrize("row", cases(WIDE))
+def test_letters_of_another_encoding_are_told_by_how_the_file_begins(row: Row, tmp_path: Path) -> None:
+    """UTF-16 was said to be windows-1252, which reads its names as others."""
+    frame = declared(tmp_path / "landed").frame("customers")
+    (tmp_path / "extract").mkdir()
+    text = HEADER + LINES[0] + LINES[1].replace("west", "\xd6st")
+    (tmp_path / "extract/people.csv").write_bytes(text.encode(row["written"]))
+    with pytest.raises(RunRefused) as refused:
+        land(str(tmp_path / "extract"), frame, DAY, NOW)
+    assert row["says"] in str(refused.value)
+
+
 FOLDERS = """
     kind    | type   | folders                   | says                                        | because
     --------+--------+---------------------------+---------------------------------------------+------------------------------------
@@ -370,6 +391,19 @@ def test_files_in_each_others_folders_are_another_extract(tmp_path: Path) -> Non
     assert land(str(tmp_path / "b"), frame, DAY, NOW).before
     with pytest.raises(RunRefused, match="another extract landed"):
         land(str(tmp_path / "c"), frame, DAY, NOW)
+
+
+@pytest.mark.parametrize("scale", [2, 40])
+def test_a_decimal_of_more_digits_than_spark_has_is_named(tmp_path: Path, scale: int) -> None:
+    """Oracle's NUMBER as some write it: it ended in a traceback."""
+    frame = declared(tmp_path / "landed", "parquet").frame("customers")
+    wide = pa.array(["1.5"] * 3).cast(pa.decimal128(38, 2)).cast(pa.decimal256(76, scale))
+    (tmp_path / "extract").mkdir()
+    _put(tmp_path / "extract", table().set_column(2, "premium", wide))
+    with pytest.raises(
+        RunRefused, match=r"a decimal of 76 digits, which Spark does not read\. Write a decimal of at most"
+    ):
+        land(str(tmp_path / "extract"), frame, DAY, NOW)
 
 
 def test_an_empty_text_is_told_from_every_letter(tmp_path: Path) -> None:
