@@ -62,7 +62,7 @@ def regrouped(query: exp.Select, named: Named) -> tuple[exp.Select, Named] | Non
     found.set("expressions", returned)
     having = [of.copy() for of in (inner.args["having"].this if inner.args.get("having") else None, asked.this) if of]
     found.set("having", exp.Having(this=exp.and_(*having)))
-    return found, named
+    return None if returned_in_having(found) else (found, named)
 
 
 def with_left_joins(query: exp.Select, named: Named) -> tuple[exp.Select, Named]:

@@ -23,7 +23,8 @@ def beside(query: exp.Select, schema: Schema) -> exp.Select | None:
     makes where there is none.
     """
     joins, having = query.args.get("joins") or [], query.args.get("having")
-    if not joins or not having or says_more(query, _GROUPED) or query.find(exp.Window, exp.Query) not in {None, query}:
+    nested = query.find(exp.Window) or any(each is not query for each in query.find_all(exp.Query))
+    if not joins or not having or says_more(query, _GROUPED) or nested:
         return None
     items = [query.args["from_"].this, *(join.this for join in joins)]
     columns = [column for column in query.find_all(exp.Column) if not is_stand_in(column)]

@@ -1,8 +1,9 @@
-"""Calls whose names sqlglot is not shown, as what they are: aggregates, parts of a day, truths as numbers."""
+"""Calls whose names sqlglot is not shown, as what they are: aggregates, parts of a day, truths as texts."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from sqlglot import exp
 
@@ -13,8 +14,6 @@ MORE_AGGREGATES = {"percentile", "median", "bit_or", "bit_and", "bit_xor"}
 OF_UNITS, UNITS = {"datediff", "date_diff", "timestampdiff"}, {"day", "week", "month", "quarter", "year"}
 """Calls whose first argument is a unit, and which are read."""
 _NAME = re.compile(rf"{STAND_IN}([0-9]+)__", re.IGNORECASE)
-_PARTS = {"year", "quarter", "month", "day"}
-"""What EXTRACT takes of a day as calls of the same name do."""
 _WHOLE = {exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT}
 _TYPES = {
     *_WHOLE, exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL, exp.DType.TEXT, exp.DType.BOOLEAN, exp.DType.DATE,
@@ -23,12 +22,12 @@ _TYPES = {
 """What sqlglot writes of a type as Spark does."""
 
 
-def put_plainly(root: exp.Query, numbers: dict[str, int]) -> None:
-    """Change the tree; ``numbers`` are the texts that its names stand in for, with their numbers, and may get more."""
-    texts = [each.lower() for each in numbers]
+def put_plainly(root: exp.Query, texts: Iterable[str]) -> None:
+    """Change the tree; ``texts`` are the texts that its names stand in for, in the order of these."""
+    called = [each.lower() for each in texts]
     for call in [*root.find_all(exp.Anonymous)]:
         named = _NAME.fullmatch(str(call.this))
-        name = texts[int(named[1])] if named else ""
+        name = called[int(named[1])] if named else ""
         if name in MORE_AGGREGATES:
             call.replace(exp.AnonymousAggFunc(this=call.this, expressions=call.expressions))
         elif name in OF_UNITS and len(call.expressions) == len(("unit", "from", "to")):
@@ -38,12 +37,6 @@ def put_plainly(root: exp.Query, numbers: dict[str, int]) -> None:
     for cast in [*root.find_all(exp.TryCast)]:
         if is_plain(cast) and (cased := _as_case(cast)) is not None:
             cast.replace(cased)
-    for part in [*root.find_all(exp.Extract)]:
-        unit = part.this.name.lower()
-        if unit not in _PARTS:
-            continue
-        name = f"{STAND_IN}{numbers.setdefault(unit, len(numbers))}__"
-        part.replace(exp.Anonymous(this=name, expressions=[part.expression]))
 
 
 def is_plain(cast: exp.Expr) -> bool:

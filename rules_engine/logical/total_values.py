@@ -40,8 +40,10 @@ from rules_engine.logical.typed_values import (
 )
 from rules_engine.logical.values import NotIndexable
 
-_FEW, _DAYS = 5, 8
-"""Digits of the days that are added to a day, and of those between days."""
+_FEW, _YEAR, _DAYS = 5, 7, 8
+"""Digits of the days that are added to a day, of a year, and of the days between days."""
+_PARTS = {"year", "quarter", "month", "day"}
+"""What EXTRACT takes of a day."""
 _DATES, _ANY_TEXT = {DATE, TIMESTAMP}, {TEXT}
 _CALLS: Mapping[str, tuple[tuple[set[str], ...], str, int]] = {
     **dict.fromkeys(("datediff", "date_diff"), ((_DATES, _DATES), "int", 8)),
@@ -149,6 +151,9 @@ class TotalReader:
                 return reduce(either, map(self._value, (node.this, *node.expressions)))
             case exp.Case() if node.this is None:
                 return self._chosen(node)
+            case exp.Extract():
+                told = node.this.name.lower() in _PARTS and self._value(node.expression).family in _DATES
+                return typed("int" if told else "")._replace(digits=_YEAR)
             case exp.Anonymous():
                 return self._called(self.tree.called(node), node.expressions)
         raise NotIndexable("another value")

@@ -76,6 +76,8 @@ CONDITIONS = """
     date_format(day, 'yyyy') = '2024'                    | yes   | a day as a text
     datediff(MONTH, day, date'2024-06-01') > 30            | yes   | with a unit
     datediff(month, day, t) > 30                         | no    | or not, where one is a text that is cast
+    extract(year from day) >= 2014                       | yes   | a part of a day
+    extract(day from date'2024-06-01' - day) > 30        | no    | of days between that is not told
     n % 2 = 1                                            | yes   | what is left of a count
     i % 7 > 5                                            | yes   | of a whole number by one written out
     i % i > 5                                            | no    | nor is anything left of it

@@ -337,6 +337,13 @@ MEANINGS = {
 }  # fmt: skip
 
 NO_OTHERS = [
+    # what is no part of a day, and names that are used twice
+    "SELECT c.customer_id FROM customers c WHERE EXTRACT(DAY FROM DATE'2024-06-01' - c.joined) > 300 AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id)",
+    "SELECT t.customer_id FROM (SELECT customer_id, DATE'2024-06-01' - joined AS gap FROM customers) t WHERE EXTRACT(DAY FROM t.gap) > 300 AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = t.customer_id)",
+    "SELECT c.customer_id FROM customers c WHERE EXTRACT(YEAR FROM c.joined) > 2013 AND c.spend > (SELECT avg(spend) FROM customers)",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(h.holding_id) / 2 > (SELECT count(h.role) / 70 FROM holdings h WHERE h.role = 'PRIMARY')",
+    "SELECT t.customer_id FROM (SELECT customer_id, max(balance) AS m, count(*) AS balance FROM holdings GROUP BY customer_id) t WHERE t.m + t.balance > 10",
+    "SELECT customer_id FROM (SELECT customer_id, spend, DATE'2024-06-01' - joined AS gap FROM customers) t WHERE t.gap > INTERVAL '100' DAY AND t.spend > (SELECT avg(balance) FROM holdings)",
     # joins as conditions of the row that they are joined to
     "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING count(coalesce(h.product, 'x')) / nullif(count(h.holding_id) + 1, 0) >= 1",
     "SELECT c.customer_id FROM customers c WHERE substring(c.country, 1, 1) = 'F' AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'PRIMARY')",
