@@ -11,6 +11,9 @@ from rules_engine.model.columns import OnBreach
 from rules_engine.model.failing import Failure
 from rules_engine.model.rule_sets import RuleSet
 
+MOST_DIGITS = 12
+"""Digits after the point of a share that are shown at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -21,15 +24,19 @@ class Breach:
     versions: frozenset[str]
 
 
-def share(part: int, whole: int) -> str:
+def share(part: int, whole: int, allowed: float | None = None) -> str:
     """
-    A part in words, with two digits that say something.
+    A part in words, with two digits that say something, or as many as tell it from the share that is allowed.
 
-    >>> share(5, 12), share(1, 1_000_000), share(0, 0)
-    ('5 of 12 rows (42 %)', '1 of 1,000,000 rows (0.0001 %)', '0 of 0 rows (0 %)')
+    >>> share(5, 12), share(1, 1_000_000), share(0, 0), share(1, 3, 0.333)
+    ('5 of 12 rows (42 %)', '1 of 1,000,000 rows (0.0001 %)', '0 of 0 rows (0 %)', '1 of 3 rows (33.33 %)')
     """
     percent = 100 * part / whole if whole else 0
-    return f"{part:,} of {whole:,} rows ({_digits(percent)} %)"
+    shown = _digits(percent)
+    if allowed is not None and float(shown) <= 100 * allowed < percent:
+        exact = (f"{percent:.{digits}f}" for digits in range(1, MOST_DIGITS))
+        shown = next((text for text in exact if float(text) > 100 * allowed), shown)
+    return f"{part:,} of {whole:,} rows ({shown} %)"
 
 
 def exceeds(part: int, allowed: float, whole: int) -> bool:
@@ -43,8 +50,13 @@ def exceeds(part: int, allowed: float, whole: int) -> bool:
 
 
 def percent(part: float) -> str:
-    """A share as a declaration has it."""
-    return f"{_digits(100 * part)} %"
+    """
+    A share as a declaration has it.
+
+    >>> percent(0.333), percent(0.05), percent(1.0)
+    ('33.3 %', '5 %', '100 %')
+    """
+    return f"{(Decimal(str(part)) * 100).normalize():f} %"
 
 
 def _digits(number: float) -> str:

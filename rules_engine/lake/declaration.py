@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +100,19 @@ def _segments(said: Any) -> tuple[tuple[str, str], ...]:
 
 def _unknown_words(body: Mapping[str, Any]) -> Iterator[Fault]:
     for name in sorted(set(body) - LAKE_WORDS):
-        yield Fault("Lake declaration", f"it says '{name}', which means nothing.", did_you_mean(name, LAKE_WORDS))
+        yield _no_word("Lake declaration", name, LAKE_WORDS)
     for word, of in CHOICES.items():
         if word in body and body[word] not in [*of]:
             what = f"it says {word} = '{body[word]}', which means nothing."
             yield Fault("Lake declaration", what, f"There are: {', '.join(of)}.")
     for frame, said in body.get("frames", {}).items():
         for word in set(said) - FRAME_WORDS:
-            yield Fault(f"Frame '{frame}'", f"it says '{word}', which means nothing.", did_you_mean(word, FRAME_WORDS))
+            yield _no_word(f"Frame '{frame}'", word, FRAME_WORDS)
+
+
+def _no_word(which: str, word: str, known: Iterable[str]) -> Fault:
+    hint = did_you_mean(word, known) or f"There are: {', '.join(sorted(known))}."
+    return Fault(which, f"it says '{word}', which means nothing.", hint)
 
 
 def _frame(name: str, said: Mapping[str, Any], base: str) -> Frame:

@@ -170,7 +170,7 @@ def breaches(
     broken = {at: each for at, each in enumerate(asked) if exceeds(wrong[at], each.allowed, rows)}
     examples = _examples(data, broken)
     for at, each in broken.items():
-        column, what = each.column, f"{share(wrong[at], rows)} are {each.what}"
+        column, what = each.column, f"{share(wrong[at], rows, each.allowed)} are {each.what}"
         if each.example:
             sensitive = column.sensitive or column.name.lower() == frame.subject_key.lower()
             what += f", such as {masked(examples[at], sensitive=sensitive)}"
@@ -180,13 +180,17 @@ def breaches(
 
 
 def _examples(data: DataFrame, broken: Mapping[int, Measure]) -> dict[int, Any]:
-    """The least wrong value of each measure that shows one: looked for where there are any, for a good day has none."""
+    """
+    The least wrong value of each measure that shows one: looked for where there are any, for a good day has none.
+
+    As texts: Python has no day after the year 9999.
+    """
     from pyspark.sql import functions as F  # noqa: N812
 
     shown = {at: each for at, each in broken.items() if each.example}
     if not shown:
         return {}
-    least = [F.min(F.when(each.wrong, data[quoted(each.column.name)])) for each in shown.values()]
+    least = [F.min(F.when(each.wrong, data[quoted(each.column.name)])).cast("string") for each in shown.values()]
     return dict(zip(shown, data.agg(*least).collect()[0], strict=True))
 
 

@@ -41,13 +41,13 @@ def breaches(lake: Lake, frame: Frame, data: DataFrame, subjects: DataFrame, use
     key = data.select(data[quoted(frame.subject_key)].alias("key"))
     known = subjects.select(subjects[quoted(lake.subject_key)].alias("known"))
     lost = key.join(known, F.col("key") == F.col("known"), "left_anti")
-    counts = F.count(F.lit(1)).alias("orphans"), F.min("key").alias("example")
+    counts = F.count(F.lit(1)).alias("orphans"), F.min("key").cast("string").alias("example")
     found: Any = lost.agg(*counts, F.count_distinct("key").alias("keys")).first()
     allowed, rows = frame.orphans or 0.0, data.count() if found["orphans"] else 0
     if not exceeds(found["orphans"], allowed, rows):
         return
     may = "none may be" if allowed == 0 else f"{percent(allowed)} may be"
-    what = f"{share(found['orphans'], rows)} are of no '{lake.subject}', and {may} (orphans)"
+    what = f"{share(found['orphans'], rows, allowed)} are of no '{lake.subject}', and {may} (orphans)"
     if found["keys"]:
         what += (
             f": {found['keys']:,} values of '{frame.subject_key}', such as {masked(found['example'], sensitive=True)}"

@@ -148,9 +148,11 @@ def repeated(data: DataFrame, columns: Sequence[str]) -> tuple[int, int, tuple[A
     from pyspark.sql import functions as F  # noqa: N812
 
     names = [quoted(column) for column in columns]
-    several = data.dropna(subset=names).groupBy(*names).agg(F.count(F.lit(1)).alias("rows of it"))
+    given = data.where(" AND ".join(f"{name} IS NOT NULL" for name in names))  # dropna takes NaN for no value
+    several = given.groupBy(*names).agg(F.count(F.lit(1)).alias("rows of it"))
     several = several.where("`rows of it` > 1")
-    example = F.min(F.struct(*names))
-    found = several.agg(F.count(F.lit(1)), F.coalesce(F.sum("rows of it"), F.lit(0)), example).first()
+    least = F.min(F.struct(*(data[name].alias(f"value_{at}") for at, name in enumerate(names))))
+    example = [least[f"value_{at}"].cast("string") for at in range(len(names))]  # Python has no day after 9999
+    found = several.agg(F.count(F.lit(1)), F.coalesce(F.sum("rows of it"), F.lit(0)), *example).first()
     assert found is not None
-    return found[0], found[1], tuple(found[2]) if found[2] else ()
+    return found[0], found[1], tuple(found[2:])

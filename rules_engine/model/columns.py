@@ -104,7 +104,8 @@ def _text(value: Any) -> str | None:
 
 def _faults(which: str, about: Mapping[str, Any]) -> Iterable[Fault]:
     for word in sorted(set(about) - COLUMN_WORDS):
-        yield Fault(which, f"it says '{word}', which means nothing.", did_you_mean(word, COLUMN_WORDS))
+        hint = did_you_mean(word, COLUMN_WORDS) or f"There are: {', '.join(sorted(COLUMN_WORDS))}."
+        yield Fault(which, f"it says '{word}', which means nothing.", hint)
     if not isinstance(about.get("type"), str):
         yield Fault(which, "it has no type.", 'Say it: type = "bigint".')
         return

@@ -253,6 +253,8 @@ def _treated(
         except (pa.ArrowException, ArithmeticError) as problem:
             what = f"its privacy '{policy.treatment}' cannot be carried out on all of its values."
             remedy = "Mend its parameters: a band's ends must be values of the column's type."
+            if pa.types.is_temporal(values.type) and isinstance(problem, OverflowError):
+                remedy = "It has days before the year 1 or after 9999, which are in no band: mend, keep or drop them."
             raise RunRefused(Fault(f"Column '{frame.name}.{field.name}'", what, remedy)) from problem
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -49,6 +49,11 @@ ELEMENTS = """
     int           | values = [1.0, 2]                 | 1, 2, 3, -               | LAKE-203 | 1 of 4 rows (25 %) are not among its values (1.0, 2)                    | a whole number that is written otherwise
     tinyint       | values = [1, 300]                 | 1, 44, 1, -              | LAKE-203 | 1 of 4 rows (25 %) are not among its values (1, 300)                    | a value that none of the type is
     decimal(12,2) | values = [1.505]                  | 1.51, 1.50, -, -         | LAKE-203 | 2 of 4 rows (50 %) are not among its values (1.505)                     | a value is not rounded
+    string        | nulls = 0.249                     | FR, -, FR, FR            | LAKE-201 | 1 of 4 rows (25 %) are without a value, and 24.9 % may be.              | a share that is told from the one that may be
+    string        | nulls = 0.2499999                 | FR, -, FR, FR            | LAKE-201 | 1 of 4 rows (25 %) are without a value, and 24.99999 % may be.          | to the last digit
+    double        | unique = true                     | nan, nan, 1, -           | LAKE-205 | 1 values of {column} stand in more than one row (2 rows), such as 'N**' | NaN is a value, and twice the same
+    date          | max = 2030-01-01                  | +10000-01-01, -, -, -    | LAKE-202 | 1 of 4 rows (25 %) are outside its range, at most 2030-01-01, such as '+* | a day that Python has none of
+    date          | unique = true                     | +10000-01-01, +10000-01-01, -, - | LAKE-205 | stand in more than one row (2 rows), such as '+*                | as every other one
     string        | nulls = 0.9, pattern = "x+"       | -, -, -, x               |          |                                                                         | all that is expected is met
 """  # fmt: skip
 
@@ -80,7 +85,7 @@ READ: Mapping[str, tuple[pa.DataType, Callable[[str], object]]] = {
     "float": (pa.float32(), float),
     "timestamp": (pa.timestamp("us", "UTC"), datetime.fromisoformat),
     "bigint": (pa.int64(), int),
-    "date": (pa.date32(), date.fromisoformat),
+    "date": (pa.date32(), lambda text: 2_932_897 if text == "+10000-01-01" else date.fromisoformat(text)),
     "double": (pa.float64(), float),
     "decimal(12,2)": (pa.decimal128(12, 2), Decimal),
 }
@@ -252,6 +257,7 @@ DECLARATIONS = """
     says                                       | told                                                                | because
     -------------------------------------------+---------------------------------------------------------------------+--------------------------------------
     type = "string", nuls = 0.1                | it says 'nuls', which means nothing. Did you mean 'nulls'?          | a slip of the finger
+    type = "int", allowed = [1, 2]             | it says 'allowed', which means nothing. There are: max, meaning,    | a word of another tool
     nulls = 0.1                                | it has no type.                                                     | a column without a type
     type = "string", nulls = 5                 | it says nulls = 5, which is no share.                               | five per cent is 0.05
     type = "string", nulls = true              | it says nulls = True, which is no share.                            | a truth is no share

@@ -308,6 +308,19 @@ def test_a_file_beside_a_curated_one_is_refused(tmp_path: Path) -> None:
     assert {each.made for each in curate(tmp_path, declared).frames} == {""}
 
 
+def test_a_day_that_is_in_no_band_is_told_as_that(tmp_path: Path) -> None:
+    """The infinity of PostgreSQL is a day of the year 5881580: what the band's ends are does not mend it."""
+    text = LANDED.partition("[frames.loans]")[0].replace('"tokenise" }', '"keep" }')
+    declared = parse(text, str(tmp_path / "landed"))
+    (tmp_path / "people").mkdir()
+    columns = {c.name: _array(c.type, PEOPLE[c.name]) for c in declared.lake.frame("people").columns}
+    beyond = pa.array([2_147_483_646, 0, 1], pa.int32()).cast(pa.date32())
+    pq.write_table(pa.table(columns | {"born": beyond}), tmp_path / "people/part-0.parquet")
+    land(str(tmp_path / "people"), declared.lake.frame("people"), DAY, NOW)
+    with pytest.raises(RunRefused, match=r"people\.born.* days before the year 1 or after 9999, which are in no band"):
+        curate(tmp_path, declared)
+
+
 def test_rows_of_a_curated_snapshot_are_those_of_its_file(tmp_path: Path) -> None:
     """A number that somebody wrote into its manifest was told as the number of rows."""
     declared = landed(tmp_path)
