@@ -228,6 +228,11 @@ def folder_faults(frame: Frame, wanted: Mapping[str, str], heads: Sequence[Head]
         what = f"its folders do not say the same columns everywhere: {ways}."
         yield Fault(which, what, "Land all files below the same kind of folders.", codes.COLUMN)
         return
+    for names in said:
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            what = f"its folders say a column '{twice}' twice ({'/'.join(f'{name}=' for name in names)})."
+            yield Fault(which, what, "Keep one of the two.", codes.COLUMN)
+            return
     for name in dict.fromkeys(name for names in said for name in names):
         values = {dict(head.folders)[name] for head in heads}
         example = f"{name}={min(values)}"

@@ -350,6 +350,7 @@ FOLDERS = """
     parquet | string | at=%C3%A9                 | written as a URL is                         | Spark reads other letters
     json    | string | at=                       | its folder at= says no value                | Spark reads none of its files
     orc     | string | at=1/of=2                 | a column 'of' (of=2), which is not declared | it was lost without a word
+    json    | string | at=1/at=2                 | its folders say a column 'at' twice (at=/at=) | the last one was taken
     csv     | string |                           | has no column 'at', which is declared       | neither file nor folder says it
     parquet | string |                           | its column 'at' is missing                  | nor here
 """
