@@ -15,6 +15,9 @@ OF_ZONE = Unreadable("a timestamp with local time zone", "timestamps without a z
 NO_NAME = Unreadable("named with a back-tick (`)", "it by another name, or land Parquet")
 """A name, or one of a field, that Spark cuts off at that sign in ORC."""
 
+NAMELESS = Unreadable("without a name", "it by a name, or land Parquet")
+"""A column of which Spark stops reading the whole file."""
+
 SAID = b"spark.sql.catalyst.type"
 """Where Spark says what a number is that ORC has no type for: a moment without a zone, or an interval."""
 
@@ -35,6 +38,8 @@ def columns_of_orc(schema: pa.Schema) -> list[tuple[str, str | Unreadable]]:
 def _column(field: pa.Field) -> str | Unreadable:
     if "`" in str(field):
         return NO_NAME
+    if not field.name:
+        return NAMELESS
     if getattr(field.type, "tz", None):
         return OF_ZONE
     said = _said(field)

@@ -57,15 +57,20 @@ def test_a_name_is_read_whatever_it_is(
     assert evaluator.schema(AS_OF).columns["customers"][column] == type_
 
 
-@pytest.mark.parametrize("column", ["a`b", "held"])
-def test_a_name_that_spark_cuts_off_in_orc_is_named(spark: SparkSession, tmp_path: Path, column: str) -> None:
+CUT = {
+    "a`b": (29, "bigint", "named with a back-tick (`)"),
+    "held": ({"a`b": 29}, "struct<`a``b`:bigint>", "named with a back-tick (`)"),
+    "": (29, "bigint", "without a name"),
+}
+
+
+@pytest.mark.parametrize("column", CUT)
+def test_a_name_that_spark_does_not_read_in_orc_is_named(spark: SparkSession, tmp_path: Path, column: str) -> None:
     """Of a column or of a field: where the file is sound, landing it again helps nobody."""
     (tmp_path / "customers").mkdir()
-    value, type_ = (29, "bigint") if column == "a`b" else ({"a`b": 29}, "struct<`a``b`:bigint>")
+    value, type_, what = CUT[column]
     _write(tmp_path / "customers/a.orc", {"id": 1, column: value})
-    says = (
-        f"its column '{column}' is named with a back-tick (`) in a.orc, which Spark does not read. Write it by another"
-    )
+    says = f"its column '{column}' is {what} in a.orc, which Spark does not read. Write it by "
     with pytest.raises(RunRefused, match=re.escape(says)):
         _evaluator(spark, tmp_path, "orc", f'"{column}" = "{type_}"').check_lake(AS_OF)
 
