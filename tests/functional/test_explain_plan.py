@@ -29,9 +29,9 @@ PLACES = {
         "asks the rows of holdings; asks customers",
         "looks up spend, balance",
     ),
-    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING median(balance) > 5": (
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING stddev(balance) > 5": (
         "a query of its own",
-        "the aggregate median",
+        "the aggregate stddev",
     ),
 }
 """A rule's condition to where it goes and why."""
