@@ -101,7 +101,8 @@ def among_joined(query: exp.Select, named: Named) -> exp.Select | None:
             if isinstance(item, exp.Subquery)
             else exp.Select(expressions=[exp.column(own[0].name)], from_=exp.From(this=exp.to_table(item.name)))
         )
-        some.set("distinct", None)
+        if not says_more(some, _JOINED):  # but where LIMIT counts different ones
+            some.set("distinct", None)
         found = query.copy()
         found.set("joins", [each.copy() for each in joins if each is not join])
         asked = exp.In(this=other[0].copy(), query=exp.Subquery(this=some))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
+from rules_engine.logical.aggregate_conditions import passes_over_null
 from rules_engine.logical.comparisons import COMPARE, aggregates, conditions_of, says_more, tables
 from rules_engine.logical.condition import family
 from rules_engine.logical.query_tree import is_stand_in
@@ -37,6 +38,10 @@ class _Others:
     """The same two, held against each other; None where nothing more is."""
     plain: Sequence[exp.Expr]
     """Conditions on the other row alone."""
+
+    @property
+    def name(self) -> str:
+        return self.rows.args["from_"].this.alias_or_name  # type: ignore[no-any-return]
 
     def come_to(self, value: exp.Expr, *, beyond: bool = False) -> exp.Subquery:
         """What the rows come to; ``beyond``: those alone that are so held against the own row."""
@@ -84,12 +89,12 @@ class _Reader:
             where=exp.Where(this=exp.and_(on.copy(), *(each.copy() for each in of_other if not missing))),
         )
         others = self._others(rows, {own})
-        if others is None:
+        if others is None or (missing and not self._is_there(of_other[0].unnest().this, others)):
             return
         asked: list[exp.Expr] | None = None
         if select.args.get("group"):
             asked = self._of_group(select, others, own, left=bool(side))
-        elif not select.args.get("having") and bool(side) == missing:
+        elif not select.args.get("having") and bool(side) == missing and (missing or _is_set(select)):
             asked = [exp.Not(this=exp.Exists(this=rows)) if missing else exp.Exists(this=rows)]
         if asked is None:
             return
@@ -97,6 +102,11 @@ class _Reader:
             select.set(name, None)
         kept = [each.copy() for each in where if each not in of_other]
         select.set("where", exp.Where(this=exp.and_(*kept, *asked)))
+
+    def _is_there(self, column: exp.Expr, others: _Others) -> bool:
+        """Whether a column is NULL of no row that is joined: its key, or one that is held equal or against another."""
+        held = [others.tie.this, *([others.beyond.this] if others.beyond is not None else [])]
+        return column.name.lower() in {self.schema.subject_key.lower(), *(each.name.lower() for each in held)}
 
     def _of_group(self, select: exp.Select, others: _Others, own: str, *, left: bool) -> list[exp.Expr] | None:
         """The conditions of HAVING, on groups of one own row each, as questions about the others."""
@@ -106,7 +116,8 @@ class _Reader:
             return None
         having = [*conditions_of(select.args["having"].this)] if select.args.get("having") else []
         calls = [call for each in having for call in aggregates(each)]
-        if any(own in tables(call) or (left and isinstance(call.this, exp.Star)) for call in calls):
+        of_none = {others.name: self.schema.subject}
+        if any(own in tables(call) or (left and not passes_over_null(call, of_none)) for call in calls):
             return None
         some = exp.GT(this=others.come_to(exp.Count(this=exp.Star()), beyond=True), expression=exp.Literal.number(0))
         found: list[exp.Expr] = [] if left else [some]
@@ -126,7 +137,8 @@ class _Reader:
             return
         for there in [each for each in where.find_all(exp.Exists) if each.parent_select is select]:
             others, denied = self._others(there.this, names), isinstance(there.parent, exp.Not)
-            made = None if others is None else _farthest(others, denied=denied)
+            one_row = others is None or aggregates(others.rows.expressions[0])  # which is there of no rows, too
+            made = None if one_row or others is None else _farthest(others, denied=denied)
             if made is not None:
                 (there.parent if denied else there).replace(exp.Paren(this=made))
         for between in [each for each in where.find_all(exp.Between) if each.parent_select is select]:
@@ -267,6 +279,12 @@ def _is_plain(select: exp.Select) -> bool:
     """Whether each column names its relation, and no query or window stands within."""
     named = all(column.table or is_stand_in(column) for column in select.find_all(exp.Column))
     return named and select.find(exp.Window, exp.Subquery, exp.Exists) is None
+
+
+def _is_set(select: exp.Select) -> bool:
+    """Whether it is all one how often a row is returned."""
+    around = select.parent.parent if isinstance(select.parent, exp.Subquery) else select.parent
+    return select.parent is None or bool(select.args.get("distinct")) or isinstance(around, exp.In | exp.Exists)
 
 
 def _is_missing(condition: exp.Expr) -> bool:

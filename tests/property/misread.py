@@ -53,6 +53,14 @@ MISREAD = [
     "SELECT customer_id, explode(CASE WHEN spend > 3 THEN array(1) ELSE array() END) AS x FROM customers",
     # MINUS, which is no call where a bracket follows
     "SELECT customer_id FROM customers MINUS (SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE p.type = 'bond' UNION SELECT customer_id FROM holdings WHERE balance < 0)",
+    # other rows of the subject's frame, and joins to a column
+    "SELECT c.customer_id FROM customers c LEFT JOIN customers o ON o.country = c.country AND o.spend > c.spend WHERE o.score IS NULL",
+    "SELECT c.customer_id FROM customers c LEFT JOIN customers o ON o.country = c.country GROUP BY c.customer_id HAVING min(CASE WHEN o.score IS NULL THEN 1 ELSE 2 END) = 1",
+    "SELECT x.customer_id FROM (SELECT c.customer_id FROM customers c JOIN customers o ON o.country = c.country AND o.spend > c.spend) x GROUP BY x.customer_id HAVING count(*) > 2",
+    "WITH x AS (SELECT c.customer_id, c.spend FROM customers c JOIN customers o ON o.country = c.country AND o.spend > c.spend) SELECT customer_id FROM x GROUP BY customer_id HAVING sum(spend) > 10",
+    "SELECT c.customer_id FROM customers c JOIN customers o ON o.country = c.country AND o.spend > c.spend EXCEPT ALL SELECT customer_id FROM customers WHERE spend > 3",
+    "SELECT c.customer_id FROM customers c WHERE EXISTS (SELECT count(*) FROM customers o WHERE o.country = c.country AND o.spend > c.spend)",
+    "SELECT c.customer_id FROM customers c JOIN (SELECT DISTINCT customer_id FROM holdings WHERE customer_id IS NOT NULL ORDER BY customer_id LIMIT 3) x ON x.customer_id = c.customer_id",
     # names that hide others
     "WITH customers AS (SELECT * FROM customers WHERE spend > 3) SELECT h.customer_id FROM holdings h WHERE h.product = 'BOND' OR EXISTS (SELECT 1 FROM holdings g WHERE g.customer_id = h.customer_id AND g.role = 'SECONDARY')",
     "WITH customers AS (SELECT customer_id FROM customers WHERE spend > 3) SELECT h.customer_id FROM holdings h JOIN holdings g ON g.customer_id = h.customer_id WHERE h.product = 'BOND' AND g.role = 'SECONDARY'",
