@@ -32,6 +32,7 @@ from rules_engine.logical.typed_values import (
     is_written_day,
     literal,
     made_of,
+    opposite_of,
     product,
     quotient,
     sum_of,
@@ -162,7 +163,7 @@ class TotalReader:
         if isinstance(node, exp.Mod):
             return self._rest(node)
         if isinstance(node, exp.Neg):
-            return sum_of(self._value(node.this), literal("0"))
+            return opposite_of(self._value(node.this))
         left, right = node.this, node.expression
         if isinstance(node, exp.Add | exp.Sub) and self._value(right).family in {INTERVAL, MONTHS}:
             if self._value(left).family not in _DATES:
@@ -187,6 +188,8 @@ class TotalReader:
             self._check(each.this)
         values = [*(each.args["true"] for each in node.args["ifs"]), node.args.get("default")]
         told = [each for each in values if each is not None and not isinstance(each, exp.Null)]
+        if not told:
+            raise NotIndexable("a CASE without a value")
         return reduce(either, map(self._value, told))
 
     def _called(self, name: str, arguments: list[exp.Expr]) -> TypedValue:

@@ -106,9 +106,16 @@ def product(one: TypedValue, other: TypedValue) -> TypedValue:
 def _whole(left: Numeric, right: Numeric, digits: int) -> TypedValue:
     """What two whole numbers come to, in the wider of their types."""
     found = max(left, right, key=lambda of: of.precision)
-    if digits > (_BIGINT if found.precision > DIGITS_OF_INT else INT_DIGITS):
+    if digits > _room(found):
         raise NotIndexable("arithmetic that can overflow")
     return TypedValue(NUMBER, found, digits)
+
+
+def opposite_of(value: TypedValue) -> TypedValue:
+    """A number with another sign; of a whole number its type has to have room for that."""
+    if value.type is not None and value.type.whole:
+        return _whole(value.type, value.type, value.digits)
+    return sum_of(value, literal("0"))
 
 
 def quotient(one: TypedValue, other: TypedValue) -> TypedValue:
@@ -168,7 +175,7 @@ def made_of(name: str, values: Sequence[TypedValue], places: Decimal | None) -> 
         case "greatest" | "least", [_, *_]:
             found = reduce(either, values)
         case "abs", [value]:
-            found = sum_of(literal("0"), value)
+            found = opposite_of(value)
         case "concat", [value, *_] if all(each.family == TEXT for each in values):
             found = value
         case "floor" | "ceil" | "ceiling", [TypedValue(type=Numeric(double=False)) as value]:
