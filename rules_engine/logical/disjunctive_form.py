@@ -33,7 +33,7 @@ from rules_engine.logical.normal_form import FormReader, NormalForm
 from rules_engine.logical.other_subjects import with_others
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.repeated_rows import joins_groups
-from rules_engine.logical.returned_subjects import columns_by_place, is_once, returning_subjects
+from rules_engine.logical.returned_subjects import columns_by_place, is_of_one, is_once, returning_subjects
 from rules_engine.logical.rewrites import OPPOSITE
 from rules_engine.logical.semi_joins import among
 from rules_engine.logical.separate_joins import Relations, relations, renames, without_others
@@ -66,7 +66,7 @@ def disjunctive_form(sql: str, schema: Schema) -> Disjunction:
     """
     tree = _tree(sql, schema)
     try:
-        return _Reader(tree, schema).of(returning_subjects(tree.root, schema), {})
+        return _Reader(tree, schema).of(_asked(tree, schema), {})
     except NotUnderstoodError as problem:
         if not str(problem) and (unread := tree.unread()):
             raise NotUnderstoodError(f"an expression that is not read: {unread}") from problem
@@ -81,7 +81,7 @@ def held_form(sql: str, schema: Schema) -> Disjunction:
         NotUnderstoodError: If it is no such question.
     """
     tree = _tree(sql, schema)
-    return _held(SubjectAggregateReader(tree, schema).of(returning_subjects(tree.root, schema), {}), schema)
+    return _held(SubjectAggregateReader(tree, schema).of(_asked(tree, schema), {}), schema)
 
 
 def _tree(sql: str, schema: Schema) -> QueryTree:
@@ -90,8 +90,14 @@ def _tree(sql: str, schema: Schema) -> QueryTree:
     without_hidden_frames(tree.root, {name.lower() for name in schema.columns})
     if columns_by_place(tree.root):
         raise NotUnderstoodError("columns by their places in what * stands for in a join")
-    with_others(tree.root, schema)
     return tree
+
+
+def _asked(tree: QueryTree, schema: Schema) -> exp.Query:
+    """The statement without evidence, other rows of the subject's frame told by its windows and groups."""
+    root = returning_subjects(tree.root, schema)
+    with_others(root, schema)
+    return root
 
 
 def _held(row: HeldRow, schema: Schema) -> Disjunction:
@@ -166,12 +172,8 @@ class _Reader:
             return self._set_operation(query, named)
         if not isinstance(query, exp.Select):
             return None
-        inner = (
-            _renamed(query, named)
-            or flattened(query, named)
-            or regrouped(query, named)
-            or with_look_ups(query, named, self.schema)
-        )
+        inner = _renamed(query, named) or flattened(query, named) or regrouped(query, named)
+        inner = inner or with_look_ups(query, named, self.schema)
         if inner is not None:
             return self.of(*inner)
         try:
@@ -202,7 +204,7 @@ class _Reader:
 
     def _set_operation(self, query: exp.SetOperation, named: Named) -> Disjunction | None:
         sides = [query.this, query.args["expression"]]
-        if says_more(query, {"this", "expression", "distinct", "order"}) or not all(map(_is_of_one, sides)):
+        if says_more(query, {"this", "expression", "distinct", "order"}) or not all(map(is_of_one, sides)):
             return None
         one, other = (self.of(side, named) for side in sides)
         if isinstance(query, exp.Union):
@@ -250,11 +252,6 @@ def _bare(query: exp.Expr, named: Named) -> tuple[exp.Expr, Named]:
     return query, named
 
 
-def _is_of_one(query: exp.Expr) -> bool:
-    """Whether a query returns one column: then it is the subject."""
-    return isinstance(query, exp.Query) and len(query.selects) == 1 and not query.selects[0].is_star
-
-
 def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:
     """Of ``SELECT key FROM (…)``, and no more, what stands there, where that is UNION, INTERSECT or EXCEPT."""
     if says_more(query, {"expressions", "from_", "distinct", "order"}) or not query.args.get("from_"):
@@ -266,7 +263,7 @@ def _renamed(query: exp.Select, named: Named) -> tuple[exp.Expr, Named] | None:
     else:
         inner = item
     inner, named = _bare(inner, named)
-    if not isinstance(inner, exp.SetOperation) or renames(item) or not (_is_of_one(inner) and len(query.selects) == 1):
+    if not isinstance(inner, exp.SetOperation) or renames(item) or not (is_of_one(inner) and len(query.selects) == 1):
         return None
     (own,), (other,) = query.selects, inner.selects
     whole = own.is_star or own.unalias().name.lower() == other.alias_or_name.lower()

@@ -33,7 +33,7 @@ def beside(query: exp.Select, schema: Schema) -> exp.Select | None:
         return None
     own, rows = items[0].alias_or_name, {item.alias_or_name: item.name for item in items[1:]}
     told = all((join.args.get("side") or "").upper() == "LEFT" and not says_more(join, _JOIN) for join in joins)
-    if not told or not all(join.args.get("on") for join in joins) or not _by_subject(query, own, schema):
+    if not told or not all(join.args.get("on") for join in joins) or not by_subject(query, own, schema):
         return None
     outside = [*query.expressions, *([query.args["where"].this] if query.args.get("where") else [])]
     if any(tables(each) - {own} for each in outside) or any(own in tables(join.args["on"]) for join in joins[1:]):
@@ -57,7 +57,7 @@ def beside(query: exp.Select, schema: Schema) -> exp.Select | None:
     return found
 
 
-def _by_subject(query: exp.Select, own: str, schema: Schema) -> bool:
+def by_subject(query: exp.Select, own: str, schema: Schema) -> bool:
     """Whether rows are grouped by columns of the subject's own row, its key among them, and by no other."""
     group = query.args.get("group")
     keys = group.expressions if group and not says_more(group, {"expressions"}) else []
@@ -67,46 +67,41 @@ def _by_subject(query: exp.Select, own: str, schema: Schema) -> bool:
 
 def among_joined(query: exp.Select, named: Named) -> exp.Select | None:
     """A query with a join to one column of a derived table, or WITH query, as one that asks to be among its values."""
-    joins = query.args.get("joins") or []
-    if (
-        says_more(query, _JOINED)
-        or any(map(aggregates, query.expressions))
-        or query.find(exp.Window) in query.expressions
-    ):
+    evidence = [call for each in query.expressions for call in each.find_all(exp.AggFunc, exp.Window)]
+    if says_more(query, _JOINED) or evidence:
         return None
-    for join in joins:
-        item, on, name = join.this, join.args.get("on"), join.this.alias_or_name.lower()
-        inner = named[item.name.lower()].this if isinstance(item, exp.Table) and item.name.lower() in named else item
-        rows = inner.this if isinstance(inner, exp.Subquery) else inner
-        ends = [on.unnest().this, on.unnest().expression] if on is not None and isinstance(on.unnest(), exp.EQ) else []
-        own = [end for end in ends if isinstance(end, exp.Column) and end.table.lower() == name]
-        other = [end for end in ends if isinstance(end, exp.Column) and end.table and end.table.lower() != name]
-        plain = not says_more(join, {"this", "on", "kind"}) and (join.args.get("kind") or "").upper() in {"", "INNER"}
-        if not plain or not name or not isinstance(rows, exp.Select) or len(own) != 1 or len(other) != 1:
-            continue
-        if (
-            len(rows.selects) != 1
-            or rows.selects[0].is_star
-            or rows.selects[0].alias_or_name.lower() != own[0].name.lower()
-        ):
-            continue
-        within = {id(column) for column in item.find_all(exp.Column)}
-        around = [column for column in query.find_all(exp.Column) if id(column) not in within]
-        elsewhere = [column for column in around if column.table.lower() == name]
-        bare = [column for column in around if not column.table and not is_stand_in(column)]
-        if len(elsewhere) != 1 or bare or (item.args.get("alias") and item.args["alias"].columns):
-            continue
-        some = (
-            rows.copy()
-            if isinstance(item, exp.Subquery)
-            else exp.Select(expressions=[exp.column(own[0].name)], from_=exp.From(this=exp.to_table(item.name)))
-        )
-        if not says_more(some, _JOINED):  # but where LIMIT counts different ones
-            some.set("distinct", None)
-        found = query.copy()
-        found.set("joins", [each.copy() for each in joins if each is not join])
-        asked = exp.In(this=other[0].copy(), query=exp.Subquery(this=some))
-        where = [exp.Paren(this=found.args["where"].this)] if found.args.get("where") else []
-        found.set("where", exp.Where(this=exp.and_(*where, asked)))
-        return found
+    for join in query.args.get("joins") or []:
+        if (asked := _one_of(join, query, named)) is not None:
+            found = query.copy()
+            found.set("joins", [each.copy() for each in query.args["joins"] if each is not join])
+            where = [exp.Paren(this=found.args["where"].this)] if found.args.get("where") else []
+            found.set("where", exp.Where(this=exp.and_(*where, asked)))
+            return found
     return None
+
+
+def _one_of(join: exp.Expr, query: exp.Select, named: Named) -> exp.In | None:
+    """That a column is among the one column of what is joined; None where more is asked of that."""
+    item, on, name = join.this, join.args.get("on"), join.this.alias_or_name.lower()
+    inner = named[item.name.lower()].this if isinstance(item, exp.Table) and item.name.lower() in named else item
+    rows = inner.this if isinstance(inner, exp.Subquery) else inner
+    tie = on.unnest() if on is not None else None
+    ends = [end for end in (tie.this, tie.expression) if isinstance(end, exp.Column)] if isinstance(tie, exp.EQ) else []
+    own, other = ([end for end in ends if end.table and (end.table.lower() == name) is of] for of in (True, False))
+    plain = not says_more(join, {"this", "on", "kind"}) and (join.args.get("kind") or "").upper() in {"", "INNER"}
+    renamed = item.args.get("alias") and item.args["alias"].columns
+    if not plain or not name or renamed or not isinstance(rows, exp.Select) or len(own) != 1 or len(other) != 1:
+        return None
+    returned = rows.selects[0] if len(rows.selects) == 1 else exp.Star()
+    within = {id(column) for column in item.find_all(exp.Column)}
+    around = [column for column in query.find_all(exp.Column) if id(column) not in within and not is_stand_in(column)]
+    asked_once = sum(column.table.lower() == name for column in around) == 1 and all(each.table for each in around)
+    if returned.is_star or returned.alias_or_name.lower() != own[0].name.lower() or not asked_once:
+        return None
+    if isinstance(item, exp.Subquery):
+        some = rows.copy()
+    else:
+        some = exp.Select(expressions=[exp.column(own[0].name)], from_=exp.From(this=exp.to_table(item.name)))
+    if not says_more(some, _JOINED):  # LIMIT counts different values
+        some.set("distinct", None)
+    return exp.In(this=other[0].copy(), query=exp.Subquery(this=some))

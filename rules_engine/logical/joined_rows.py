@@ -138,11 +138,10 @@ class JoinedReader:
         if not isinstance(node, exp.AggFunc):
             return None
         text = self.tree.text(node)
-        several = isinstance(node.this, exp.Distinct) and len(node.this.expressions) > 1
-        more = node.expressions[isinstance(node, exp.AnonymousAggFunc) :]
-        if text is None or several or node.find(exp.Lambda) or not all(isinstance(of, exp.Literal) for of in more):
-            raise NotUnderstoodError
-        if isinstance(node, exp.AnonymousAggFunc) and isinstance(node.expressions[0], exp.Distinct):
+        named = isinstance(node, exp.AnonymousAggFunc)
+        value, more = (node.expressions[0], node.expressions[1:]) if named else (node.this, node.expressions)
+        several = isinstance(value, exp.Distinct) and (named or len(value.expressions) > 1)
+        if text is None or several or not all(isinstance(of, exp.Literal) for of in more):
             raise NotUnderstoodError
         return text
 

@@ -8,15 +8,14 @@ from itertools import count
 
 from sqlglot import exp
 
-from rules_engine.logical.arithmetic import of_type
 from rules_engine.logical.block_reader import BlockReader
 from rules_engine.logical.comparisons import aggregates, only
 from rules_engine.logical.join_reader import PLAIN, Columns, Named, Scope
 from rules_engine.logical.joined_rows import GroupedRows, JoinedReader, JoinedRows
+from rules_engine.logical.made_types import MadeTypes
 from rules_engine.logical.placed_rows import WindowReader
 from rules_engine.logical.query_blocks import Block
 from rules_engine.logical.query_tree import NotUnderstoodError
-from rules_engine.logical.total_values import TotalReader
 from rules_engine.logical.windows import INEXACT
 
 
@@ -122,41 +121,15 @@ class MadeFrameReader(BlockReader):
         frame = self.frames.get(column.table, "") if isinstance(column, exp.Column) else ""
         return bool(frame) and column.name.lower() == self.schema.subject_key_of(frame).lower()
 
-    def _type_made(self, value: exp.Expr, frames: Mapping[str, str]) -> str:
-        """The type of what is made of columns, aggregates and windows; empty where it is not told."""
-        if isinstance(value, exp.Column | exp.AggFunc):
-            return self._type(value, frames)
-        return TotalReader(self.tree, lambda of: self._type_of_part(of, frames)).type_made(value)
+    @property
+    def _types(self) -> MadeTypes:
+        return MadeTypes(self.tree, self.schema)
 
-    def _type_of_part(self, part: exp.Expr, frames: Mapping[str, str]) -> str:
-        call = part.this if isinstance(part, exp.Window) else part
-        if isinstance(call, exp.RowNumber | exp.Rank | exp.DenseRank | exp.Ntile):
-            return "int"
-        if isinstance(call, exp.Lag | exp.Lead | exp.FirstValue | exp.LastValue) and isinstance(call.this, exp.Column):
-            return self._type(call.this, frames)
-        return self._type(call, frames) if isinstance(call, exp.Column | exp.AggFunc) else ""
+    def _type_made(self, value: exp.Expr, frames: Mapping[str, str]) -> str:
+        return self._types.made(value, frames)
 
     def _type(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
-        """The type of a column, or of an aggregate of what raises of no row; empty where it is not told."""
-        if isinstance(call, exp.Column):
-            return self.schema.types_of(frames[call.table]).get(call.name.lower(), "") if call.table else ""
-        if isinstance(call, exp.Count):
-            return "bigint"
-        if isinstance(call, exp.AnonymousAggFunc):
-            return self._type_of_call(call, frames)
-        type_ = self._type_made(call.this, frames) if isinstance(call.this, exp.Expr) else ""
-        digits, more = of_type(type_), {"sum": (10, 0), "avg": (4, 4)}.get(call.key)
-        if more and digits and not digits.whole:
-            return f"decimal({digits.precision + more[0]},{digits.scale + more[1]})"
-        if isinstance(call, exp.Sum) and digits:
-            return "bigint"
-        return type_ if isinstance(call, exp.Min | exp.Max) else ""
-
-    def _type_of_call(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
-        type_ = self._type_made(call.expressions[0], frames)
-        if self.tree.called(call) in {"percentile", "median"}:
-            return "double" if of_type(type_) else ""
-        return type_
+        return self._types.of(call, frames)
 
     def _check_plain(self, values: Sequence[exp.Expr], inner: Block) -> None:
         """Refuse aggregates that are not exact, or of rows that are DISTINCT or ask others."""

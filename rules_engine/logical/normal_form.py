@@ -12,7 +12,7 @@ and a count of nothing is 0. What is not understood is None, and stays a query o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -22,11 +22,14 @@ from rules_engine.logical.arithmetic import Against, exact_number
 from rules_engine.logical.comparisons import SIGNS, aggregates, tables
 from rules_engine.logical.join_sides import DimensionInList, JoinSide, SideReader
 from rules_engine.logical.joined_rows import HeldRow, Joined, JoinedReader
+from rules_engine.logical.made_types import MadeTypes
 from rules_engine.logical.merged_blocks import merged, regrouped, with_missing
 from rules_engine.logical.placed_rows import Placed, WindowReader
 from rules_engine.logical.query_blocks import NO_KEY, NOT_IN, OTHER_SUBJECTS, Asked, Block, asked_of_rows
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED
+from rules_engine.logical.total_values import TotalReader
+from rules_engine.logical.typed_values import COUNT
 from rules_engine.logical.window_query import WindowQuery
 from rules_engine.model.schemas import Schema
 
@@ -156,9 +159,21 @@ class FormReader:
         except NotUnderstoodError:
             if asked.given:
                 raise
+            self._check_total([each for each in conditions if own in tables(each)], frames)
             key = exp.column(self.schema.subject_key.lower(), own)
             found = self._joined(replace(inner, frames=frames), inner.where, conditions, key)
             return replace(found, subject=subject, negated=negated)
+
+    def _check_total(self, conditions: Sequence[exp.Expr], frames: Mapping[str, str]) -> None:
+        """Refuse what could raise of a subject whom another condition on its own row keeps away."""
+        types = MadeTypes(self.tree, self.schema)
+        reader = TotalReader(
+            self.tree, lambda part: COUNT if isinstance(part, exp.Count) else types.of_part(part, frames)
+        )
+        if not all(map(reader.is_total, conditions)):
+            raise NotUnderstoodError(
+                "a value of the subject's own row that could raise, held against what rows come to"
+            )
 
     def _looked_up(self, block: Block) -> tuple[dict[str, str], list[exp.Expr]]:
         """The look-ups in which rows that are counted are to have a row, and the conditions there."""

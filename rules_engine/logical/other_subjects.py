@@ -17,6 +17,7 @@ from sqlglot import exp
 from rules_engine.logical.aggregate_conditions import passes_over_null
 from rules_engine.logical.comparisons import COMPARE, aggregates, conditions_of, says_more, tables
 from rules_engine.logical.condition import family
+from rules_engine.logical.joined_conditions import by_subject
 from rules_engine.logical.query_tree import is_stand_in
 from rules_engine.logical.rewrites import MIRRORED, OPPOSITE, decimal
 from rules_engine.logical.windows import INEXACT
@@ -94,7 +95,11 @@ class _Reader:
         asked: list[exp.Expr] | None = None
         if select.args.get("group"):
             asked = self._of_group(select, others, own, left=bool(side))
-        elif not select.args.get("having") and bool(side) == missing and (missing or _is_set(select)):
+        elif (
+            not (select.args.get("having") or any(map(aggregates, select.expressions)))
+            and bool(side) == missing
+            and (missing or _is_set(select))
+        ):
             asked = [exp.Not(this=exp.Exists(this=rows)) if missing else exp.Exists(this=rows)]
         if asked is None:
             return
@@ -110,9 +115,7 @@ class _Reader:
 
     def _of_group(self, select: exp.Select, others: _Others, own: str, *, left: bool) -> list[exp.Expr] | None:
         """The conditions of HAVING, on groups of one own row each, as questions about the others."""
-        keys = select.args["group"].expressions
-        named = {key.name.lower() for key in keys if isinstance(key, exp.Column) and key.table == own}
-        if len(named) < len(keys) or self.schema.subject_key.lower() not in named:
+        if not by_subject(select, own, self.schema) or any(map(aggregates, select.expressions)):
             return None
         having = [*conditions_of(select.args["having"].this)] if select.args.get("having") else []
         calls = [call for each in having for call in aggregates(each)]

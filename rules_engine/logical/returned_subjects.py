@@ -58,3 +58,8 @@ def is_once(query: exp.Expr, schema: Schema) -> bool:
         return not says_more(group, {"expressions"}) and [*group.expressions] == [bare.selects[0].unalias()]
     own = isinstance(item, exp.Table) and item.name.lower() == schema.subject.lower()
     return bool(bare.args.get("distinct")) or own
+
+
+def is_of_one(query: exp.Expr) -> bool:
+    """Whether a query returns one column: then it is the subject."""
+    return isinstance(query, exp.Query) and len(query.selects) == 1 and not query.selects[0].is_star

@@ -130,7 +130,7 @@ class TotalReader:
         match bare:
             case exp.Column() if is_stand_in(bare) and not bare.table:
                 found = written(self.tree.text(bare) or "")
-            case exp.Column() | exp.Placeholder() | exp.Window():
+            case exp.Column() | exp.Placeholder() | exp.Window() | exp.AggFunc():
                 found = typed(self.type_of(bare))
             case exp.Literal(is_string=False):
                 found = literal(bare.name)

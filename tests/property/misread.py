@@ -61,6 +61,18 @@ MISREAD = [
     "SELECT c.customer_id FROM customers c JOIN customers o ON o.country = c.country AND o.spend > c.spend EXCEPT ALL SELECT customer_id FROM customers WHERE spend > 3",
     "SELECT c.customer_id FROM customers c WHERE EXISTS (SELECT count(*) FROM customers o WHERE o.country = c.country AND o.spend > c.spend)",
     "SELECT c.customer_id FROM customers c JOIN (SELECT DISTINCT customer_id FROM holdings WHERE customer_id IS NOT NULL ORDER BY customer_id LIMIT 3) x ON x.customer_id = c.customer_id",
+    # what has no value, no room, or one row of all
+    "SELECT customer_id FROM customers c WHERE EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND CASE WHEN h.balance > 5 THEN NULL END IS NULL)",
+    "SELECT c.customer_id FROM customers c WHERE c.spend < 4 AND CAST(CASE WHEN c.spend > 3 THEN 99 ELSE 1 END AS TINYINT) + CAST(CASE WHEN c.spend > 3.6 THEN 99 ELSE 1 END AS TINYINT) < (SELECT sum(balance) FROM holdings h WHERE h.customer_id = c.customer_id)",
+    "SELECT c.customer_id FROM customers c WHERE c.spend < 4 AND CAST(CASE WHEN c.spend > 3.6 THEN 9999 ELSE 1 END AS SMALLINT) * CAST(CASE WHEN c.spend > 3.6 THEN 99 ELSE 1 END AS SMALLINT) < (SELECT sum(balance) FROM holdings h WHERE h.customer_id = c.customer_id)",
+    "SELECT c.customer_id FROM customers c WHERE c.customer_id IN (SELECT count(*) FROM customers d JOIN customers o ON o.country = d.country AND o.spend > d.spend)",
+    "SELECT c.customer_id FROM customers c JOIN customers o ON o.country = c.country AND o.spend > c.spend GROUP BY c.customer_id HAVING count(*) > 2 AND max(o.spend) < 100",
+    "SELECT max(c.customer_id) AS customer_id FROM customers c JOIN customers o ON o.country = c.country AND o.spend > c.spend GROUP BY c.customer_id HAVING count(*) > 2",
+    "SELECT c.customer_id, count(*) AS n FROM customers c JOIN customers o ON o.country = c.country AND o.spend > c.spend GROUP BY c.customer_id HAVING count(*) > 2",
+    # a value of the subject's own row that could raise, under a guard
+    "SELECT c.customer_id FROM customers c WHERE c.spend <> 0 AND 100 / c.spend < (SELECT sum(balance) FROM holdings h WHERE h.customer_id = c.customer_id)",
+    "SELECT c.customer_id FROM customers c WHERE c.spend <> 0 AND 100 / c.spend < (SELECT sum(balance) FROM holdings h WHERE h.customer_id = c.customer_id) AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id AND h.role = 'PRIMARY')",
+    "SELECT c.customer_id FROM customers c JOIN holdings h ON h.customer_id = c.customer_id WHERE c.spend <> 0 GROUP BY c.customer_id, c.spend HAVING 100 / c.spend < sum(h.balance)",
     # names that hide others
     "WITH customers AS (SELECT * FROM customers WHERE spend > 3) SELECT h.customer_id FROM holdings h WHERE h.product = 'BOND' OR EXISTS (SELECT 1 FROM holdings g WHERE g.customer_id = h.customer_id AND g.role = 'SECONDARY')",
     "WITH customers AS (SELECT customer_id FROM customers WHERE spend > 3) SELECT h.customer_id FROM holdings h JOIN holdings g ON g.customer_id = h.customer_id WHERE h.product = 'BOND' AND g.role = 'SECONDARY'",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "i": ("int", "2147483647", "-2147483648", "0"),
+    "s": ("smallint", "32767", "-32768", "0"),
     "b": ("bigint", "9223372036854775807", "-9223372036854775808", "0"),
     "d": ("decimal(12,2)", "9999999999.99", "-9999999999.99", "0.00"),
     "w": ("decimal(38,2)", f"{'9' * 36}.99", f"-{'9' * 36}.99", "0.01"),
@@ -78,6 +79,11 @@ CONDITIONS = """
     datediff(month, day, t) > 30                         | no    | or not, where one is a text that is cast
     extract(year from day) >= 2014                       | yes   | a part of a day
     extract(day from date'2024-06-01' - day) > 30        | no    | of days between that is not told
+    s + s > 5                                            | no    | a short number has no room for two
+    -s > 5 or abs(s) > 5                                 | no    | nor for its least with another sign
+    cast(yes as tinyint) + cast(yes as tinyint) > 1      | yes   | two truths as numbers
+    cast(s as int) + cast(s as int) > 5                  | yes   | short numbers in a longer type
+    CASE WHEN d > 5 THEN NULL END IS NULL                | no    | a choice of nothing
     n % 2 = 1                                            | yes   | what is left of a count
     i % 7 > 5                                            | yes   | of a whole number by one written out
     i % i > 5                                            | no    | nor is anything left of it

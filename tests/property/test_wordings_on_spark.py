@@ -45,7 +45,8 @@ from rules_engine.spark.dimension_lists import values
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests import small_lake
 from tests.asked_together import alone, hits_of, rule_of
-from tests.property.wordings import MEANINGS, NO_OTHERS
+from tests.property.questions import NO_OTHERS
+from tests.property.wordings import MEANINGS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
