@@ -56,22 +56,36 @@ class RuleGate:
             InvalidRule: With every fault of every rule; the others are accepted all the same.
         """
         asked = self._unknown(rule_set)
-        found = list(gate.check(replace(rule_set, versions=asked), self.schema))
-        found += self._spark_faults(_without(asked, found), rule_set.as_of)
+        found, said = self._asked_of(asked, rule_set.as_of)
         safe = replace(rule_set, versions=_without(asked, found))
         empty = null_input(self.spark, self.schema, safe, self.limits)
         found += empty.refusals
         for version in _without(asked, found):
-            said = (*self._warnings(version, rule_set.as_of), *empty.of(version))
-            self._accepted[version.text_digest] = said
+            self._accepted[version.text_digest] = (*said[version.key], *empty.of(version))
         raise_all(InvalidRule, found)
 
-    def _spark_faults(self, versions: tuple[RuleVersion, ...], as_of: date) -> list[Fault]:
-        """What Spark finds wrong, in the order of the rules; some at once: half of the work is Spark's."""
+    def _asked_of(
+        self, versions: tuple[RuleVersion, ...], as_of: date
+    ) -> tuple[list[Fault], dict[str, tuple[Fault, ...]]]:
+        """
+        What gate 1 refuses, then what Spark does, in the order of the rules; and what is said of the others, by key.
+
+        Some rules at once: half of the work is Spark's.
+        """
         session = self.session
+
+        def ask(version: RuleVersion) -> tuple[tuple[Fault, ...], tuple[Fault, ...], tuple[Fault, ...]]:
+            if read := gate.faults(version, self.schema):
+                return read, (), ()
+            if analysed := spark_faults(session, version, self.schema, as_of):
+                return (), analysed, ()
+            return (), (), tuple(self._warnings(version, as_of))
+
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            several = pool.map(lambda version: spark_faults(session, version, self.schema, as_of), versions)
-            return [fault for faults in several for fault in faults]
+            several = list(zip(versions, pool.map(ask, versions), strict=True))
+        found = [fault for _, (read, _, _) in several for fault in read]
+        found += [fault for _, (_, analysed, _) in several for fault in analysed]
+        return found, {version.key: said for version, (_, _, said) in several}
 
     def _warnings(self, version: RuleVersion, as_of: date) -> Iterator[Fault]:
         """What gate 1 says of a rule, but for ties: of those Spark's plan tells more."""

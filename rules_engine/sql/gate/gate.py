@@ -92,6 +92,12 @@ def faults(version: RuleVersion, schema: Schema, subject_column: str | None = No
 
 def text_faults(version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:
     """L0: what is wrong with the text before any parser sees it."""
+    return _text_outcome(_Asked(version, schema, None))
+
+
+@lru_cache(maxsize=16_384)
+def _text_outcome(asked: _Asked) -> tuple[Fault, ...]:
+    version, schema = asked.version, asked.schema
     found = lexer.faults(version.sql, version.parameters)
     if SIGN in version.sql and not found:
         types = [(name.lower(), type_) for columns in schema.columns.values() for name, type_ in columns.items()]
