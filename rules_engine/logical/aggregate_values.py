@@ -134,7 +134,7 @@ class AggregateReader(MadeFrameReader):
             raise NotUnderstoodError("a sub-query that is no aggregate")
         self.grouped.add(own.table)
         self.optional.add(own.table)
-        block.where.append(tied[0])
+        block.where += [] if tied[0] in block.where else [tied[0]]
         return self._come_to(value, inner, own, zero=True)
 
     def _of_column(self, value: exp.Expr, inner: Block, block: Block) -> exp.Expr:

@@ -30,6 +30,7 @@ from rules_engine.logical.joined_rows import HeldRow
 from rules_engine.logical.left_joins import matched_or_not, with_look_ups
 from rules_engine.logical.nested_queries import limits_by_place
 from rules_engine.logical.normal_form import FormReader, NormalForm
+from rules_engine.logical.numbered_rows import with_rows_before
 from rules_engine.logical.other_subjects import with_others
 from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree, query_tree
 from rules_engine.logical.repeated_rows import joins_groups
@@ -96,6 +97,7 @@ def _tree(sql: str, schema: Schema) -> QueryTree:
 def _asked(tree: QueryTree, schema: Schema) -> exp.Query:
     """The statement without evidence, other rows of the subject's frame told by its windows and groups."""
     root = returning_subjects(tree.root, schema)
+    with_rows_before(root)
     with_others(root, schema)
     return root
 

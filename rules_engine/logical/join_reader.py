@@ -44,7 +44,7 @@ class NameReader:
             return self._column(found, scope, outer)
         for column in [*found.find_all(exp.Column)]:
             value = self._column(column, scope, outer)
-            plain = isinstance(value, exp.Column | exp.AggFunc | exp.Literal | exp.Window)
+            plain = isinstance(value, exp.Column | exp.AggFunc | exp.Literal | exp.Window | exp.Dot)
             column.replace(value if plain else exp.Paren(this=value))
         return found
 
@@ -52,6 +52,8 @@ class NameReader:
         name, table = column.name.lower(), column.table.lower()
         if not table and is_stand_in(column):
             return column.copy()
+        if table and table not in {*scope, *outer}:
+            return self._part(column, scope, outer)
         for known in (scope, outer):
             if not table and name in known.get(MERGED, {}):
                 return known[MERGED][name].copy()
@@ -67,6 +69,13 @@ class NameReader:
             if values:
                 return values[0].copy()
         raise NotUnderstoodError
+
+    def _part(self, column: exp.Column, scope: Scope, outer: Scope) -> exp.Expr:
+        """A field of a struct that an aggregate comes to: what stands before the name is no relation."""
+        struct = self._column(exp.column(column.args["table"].copy(), column.args.get("db")), scope, outer)
+        if not isinstance(struct, exp.AggFunc | exp.Placeholder) or column.args.get("catalog"):
+            raise NotUnderstoodError("a column of another relation")
+        return exp.Dot(this=struct, expression=column.this.copy())
 
 
 def beneath(outer: Scope, scope: Scope) -> Scope:
@@ -155,11 +164,11 @@ class JoinReader(NameReader, ABC):
         side, kind = (join.args.get("side") or "").upper(), (join.args.get("kind") or "").upper()
         alias = self._alias(join.this)
         if (side, kind) in {("", ""), ("", "INNER"), ("", "CROSS")}:
-            before = {name for columns in scope.values() for name in columns}
-            several = len(scope) != 1
+            before = [name for of, columns in scope.items() if of for name in columns]
+            once = {*scope.get(MERGED, {}), *(name for name in before if before.count(name) == 1)}
             self._relation(join.this, block, scope, named)
             if join.args.get("method"):
-                self._natural(join, before & {*scope[alias]}, several=several)
+                self._natural(join, {*before} & {*scope[alias]}, once)
             for condition in self._on(join, scope, alias):
                 self._condition(condition, block, scope, named, outer)
             return None
@@ -178,10 +187,10 @@ class JoinReader(NameReader, ABC):
         return Left(alias, inner, on)
 
     @staticmethod
-    def _natural(join: exp.Expr, shared: set[str], *, several: bool) -> None:
+    def _natural(join: exp.Expr, shared: set[str], once: set[str]) -> None:
         """``NATURAL JOIN`` as USING the columns that both sides have."""
-        if join.args["method"].upper() != "NATURAL" or several or not shared:
-            raise NotUnderstoodError("a NATURAL join of several relations, or of what has no column in common")
+        if join.args["method"].upper() != "NATURAL" or not shared or not shared <= once:
+            raise NotUnderstoodError("a NATURAL join by what several relations have, or of what has none in common")
         join.set("using", [exp.to_identifier(name) for name in sorted(shared)])
 
     def _on(self, join: exp.Expr, scope: Scopes, alias: str) -> list[exp.Expr]:

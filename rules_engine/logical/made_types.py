@@ -12,6 +12,8 @@ from rules_engine.logical.query_tree import QueryTree
 from rules_engine.logical.total_values import TotalReader
 from rules_engine.model.schemas import Schema
 
+STRUCT = "struct"
+
 
 @dataclass(frozen=True)
 class MadeTypes:
@@ -48,7 +50,16 @@ class MadeTypes:
             return f"decimal({digits.precision + more[0]},{digits.scale + more[1]})"
         if isinstance(call, exp.Sum) and digits:
             return "bigint"
-        return type_ if isinstance(call, exp.Min | exp.Max) else ""
+        by_order = isinstance(call, exp.ArgMax | exp.ArgMin) and self._is_plain(call.expression)
+        return type_ if by_order or isinstance(call, exp.Min | exp.Max) else ""
+
+    def _is_plain(self, order: exp.Expr) -> bool:
+        """Whether it is a column, or a struct of some, or of what is the greater the less they are."""
+        struct = isinstance(order, exp.Anonymous) and STRUCT in {order.this, self.tree.called(order)}
+        parts = order.expressions if struct else [order]
+        if struct and isinstance(parts[-1], exp.BitwiseNot | exp.Neg) and not self.tree.called(order):
+            parts = parts[:-1]
+        return all(isinstance(each, exp.Column) for each in parts)
 
     def _of_call(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
         type_ = self.made(call.expressions[0], frames)

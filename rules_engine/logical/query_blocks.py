@@ -18,7 +18,7 @@ from rules_engine.logical.query_tree import NotUnderstoodError, QueryTree
 from rules_engine.model.schemas import Schema
 from rules_engine.sql.allow_list import Category, allowed
 
-_OF_A_ROW = {Category.STRING, Category.NUMERIC, Category.DATE, Category.CONDITIONAL}
+_OF_A_ROW = {*Category} - {Category.GENERATOR, Category.AGGREGATE, Category.WINDOW}
 """Functions that make one value of the values of a row."""
 
 

@@ -31,8 +31,8 @@ _STAND_IN = re.compile(rf"{STAND_IN}([0-9]+)__", re.IGNORECASE)
 _OF_DAYS = {"day", "week", "month", "year"}
 _HOLE = re.compile(r"\bhole_([0-9]+)_")
 _OURS = re.compile(
-    rf"\b({STAND_IN}\d+__|hole_\d+_|subjects_own_row|(hiding|derived|look_up)_\d+_|placed_(among|others)?|limited_|left_joined"
-    r"|of_groups?(_\d+)?|aggregate_\d+|made_\d+|__values?(_\d+|__)?|__returned_\w*|__unnamed_\d+)\b",
+    rf"\b({STAND_IN}\d+__|hole_\d+_|subjects_own_row|(hiding|derived|look_up|unnamed)_\d+_|placed_(among|others)?|limited_|left_joined"
+    r"|of_groups?(_\d+)?|aggregate_\d+|made_\d+|row_before_\w+|__values?(_\d+|__)?|__returned_\w*|__unnamed_\d+)\b",
     re.IGNORECASE,
 )
 """Names that relations, columns and values go by while they are read."""
@@ -72,8 +72,8 @@ _ALIKE = (
     exp.Star, exp.Distinct, exp.Avg, exp.Coalesce, exp.Window, exp.Order, exp.Ordered, exp.RowNumber, exp.Rank,
     exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Ntile, exp.PercentRank,
     exp.CumeDist, exp.ArgMax, exp.ArgMin, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.AnonymousAggFunc, exp.Dot, exp.Mod,
-    exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.TryCast, exp.DataType, exp.DataTypeParam, exp.RegexpLike,
-    exp.Var, exp.Extract,
+    exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.TryCast, exp.DataType, exp.DataTypeParam,
+    exp.RegexpLike, exp.Var, exp.Extract,
 )  # fmt: skip
 
 
@@ -209,6 +209,7 @@ def query_tree(sql: str, doubles: Set[str] = frozenset()) -> QueryTree:
         raise NotUnderstoodError("no query")
     _check_stars(root)
     _check_relations(root)
+    _name_relations(root)
     put_plainly(root, numbers)
     root = plainly(root, doubles)
     for call in root.find_all(exp.ArrayAgg, exp.ArrayUniqueAgg, exp.AnonymousAggFunc):
@@ -227,6 +228,13 @@ def _check_relations(root: exp.Expr) -> None:
     for join in root.find_all(exp.Join):
         if (join.args.get("kind") or "").upper() == "OUTER" and not join.args.get("side"):
             raise NotUnderstoodError("OUTER JOIN, where OUTER is the name of a relation")
+
+
+def _name_relations(root: exp.Expr) -> None:
+    """Change the tree: a query in brackets that rows are read from, and that has no name, gets one of ours."""
+    items = (clause.this for clause in root.find_all(exp.From, exp.Join))
+    for number, query in enumerate(of for of in items if isinstance(of, exp.Subquery) and not of.args.get("alias")):
+        query.set("alias", exp.TableAlias(this=exp.to_identifier(f"unnamed_{number}_")))
 
 
 def _check_stars(root: exp.Expr) -> None:

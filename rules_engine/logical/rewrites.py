@@ -115,6 +115,8 @@ def _plain(node: exp.Expr) -> exp.Expr:
             found = _coalesced(when(node.this, node.args["true"], node.args.get("false")))
         case exp.Case():
             found = _coalesced(node) if node.this is None else _searched(node)
+        case exp.Coalesce(expressions=[exp.Boolean(this=False)]) if _keeps_by(node):
+            found = exp.Paren(this=node.this.copy())
         case exp.Not():
             found = _compared(_of_no_side(node))
         case exp.NullSafeNEQ():
@@ -124,6 +126,14 @@ def _plain(node: exp.Expr) -> exp.Expr:
         case _:
             found = _compared(node) if isinstance(node.parent, exp.Window) else _compared(_of_truths(node))
     return found
+
+
+def _keeps_by(node: exp.Expr) -> bool:
+    """Whether rows are kept by a condition alone, or with others by AND and OR: unknown is as good as false there."""
+    around = node.parent
+    while isinstance(around, exp.And | exp.Or | exp.Paren):
+        around = around.parent
+    return isinstance(around, exp.Where | exp.Having)
 
 
 def _of_no_side(node: exp.Not) -> exp.Expr:

@@ -12,11 +12,13 @@ def among(query: exp.Expr, found: Relations) -> exp.Expr | None:
     """
     Of the subjects for whom a sub-query has a row, and nothing else is asked, the sub-query as one of them.
 
-    After NOT where it is to have none; of NOT IN that is not told, for NULL may be in it.
+    After NOT where it is to have none; of NOT IN where what it returns says that it is not NULL.
     """
     where = query.args.get("where")
     bare = where.this.unnest() if where else None
-    if isinstance(bare, exp.Not) and isinstance(bare.this.unnest(), exp.Exists):
+    denied = bare.this.unnest() if isinstance(bare, exp.Not) else None
+    given = isinstance(denied, exp.In) and denied.args.get("query") and _returns_no_null(denied.args["query"])
+    if bare is not None and (isinstance(denied, exp.Exists) or given):
         inverted = query.copy()
         inverted.set("where", exp.Where(this=bare.this.unnest().copy()))
         asked = among(inverted, found)
@@ -38,6 +40,28 @@ def among(query: exp.Expr, found: Relations) -> exp.Expr | None:
     rows.set("expressions", [_other_end(tie, found.key)])
     rows.set("where", exp.Where(this=exp.and_(*left)) if left else None)
     return rows
+
+
+def _returns_no_null(query: exp.Expr) -> bool:
+    """Whether a query of one column, or the derived table that it takes it from, asks that it be not NULL."""
+    bare = query.unnest()
+    if not isinstance(bare, exp.Select) or len(bare.expressions) != 1 or not bare.args.get("from_"):
+        return False
+    column, item = bare.expressions[0].unalias(), bare.args["from_"].this
+    if (
+        not isinstance(column, exp.Column)
+        or column.is_star
+        or says_more(bare, {"expressions", "from_", "where", "distinct"})
+    ):
+        return False
+    known = exp.Not(this=exp.Is(this=column.copy(), expression=exp.Null()))
+    if bare.args.get("where") and any(each.unnest() == known for each in conditions_of(bare.args["where"].this)):
+        return True
+    inner = item.this.copy() if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Select) else None
+    if inner is None or says_more(item, {"this", "alias"}) or item.args["alias"].columns:
+        return False
+    inner.set("expressions", [each for each in inner.expressions if each.alias_or_name.lower() == column.name.lower()])
+    return _returns_no_null(inner)
 
 
 def _other_end(condition: exp.Expr, key: exp.Column) -> exp.Column | None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import NamedTuple
 
 from sqlglot import exp
 
 from rules_engine.logical.aggregate_values import AggregateReader
-from rules_engine.logical.comparisons import tables
+from rules_engine.logical.arithmetic import of_type
+from rules_engine.logical.comparisons import conditions_of, tables
 from rules_engine.logical.condition import family
 from rules_engine.logical.join_reader import Left, Named, Scope, Scopes, beneath
 from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.joined_rows import HeldRow, SubjectAggregate
+from rules_engine.logical.made_types import STRUCT
 from rules_engine.logical.merged_blocks import merged
 from rules_engine.logical.query_blocks import Asked, Block
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, is_stand_in
@@ -23,6 +26,14 @@ from rules_engine.logical.typed_values import COUNT, SOME
 
 _BEYOND: dict[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.Max, exp.GTE: exp.Max, exp.LT: exp.Min, exp.LTE: exp.Min}
 """Some value is greater than another where the greatest is."""
+
+
+class _Beyond(NamedTuple):
+    """A column of rows held against the same of one row: greater or less than it."""
+
+    kind: type[exp.Expr]
+    of_rows: exp.Column
+    own: exp.Column
 
 
 @dataclass
@@ -193,18 +204,77 @@ class SubjectAggregateReader(AggregateReader):
             return True
         if len(outside) != 2:
             return False
-        bare = beyond[0].unnest()
-        ends = [each for each in (bare.this, bare.expression) if isinstance(each, exp.Column)]
-        if type(bare) not in _BEYOND or len(ends) != 2 or not self._same_kind(ends, inner, block):
+        order = self._order(beyond[0].unnest(), inner, block)
+        if order is None:
             return False
-        kind, (of_rows, own) = type(bare), ends
-        if own.table in inner.frames:
-            kind, of_rows, own = MIRRORED[kind], own, of_rows
         inner.where = [each for each in inner.where if each is not beyond[0]]
-        last = self._of_subject(_BEYOND[kind](this=of_rows), inner, block)
-        held = (OPPOSITE[MIRRORED[kind]] if asked.negated else MIRRORED[kind])(this=own.copy(), expression=last)
-        block.where.append(_or_null(held, (own, last)) if asked.negated else held)
+        block.where.append(self._held_in(order, inner, block, denied=asked.negated))
         return True
+
+    def _order(self, bare: exp.Expr, inner: Block, block: Block) -> list[_Beyond] | None:
+        """
+        By which columns a row is to come after one of a block's: by one, or by another among those with the same first.
+
+        ``x.a > row.a OR (x.a = row.a AND x.b > row.b)`` is the order by a and b.
+        """
+        if not isinstance(bare, exp.Or):
+            of = self._one_beyond(bare, inner, block)
+            return None if of is None else [of]
+        sides = sorted((bare.left.unnest(), bare.right.unnest()), key=lambda side: isinstance(side, exp.And))
+        within = [*conditions_of(sides[1])]
+        ties = [each.unnest() for each in within if isinstance(each.unnest(), exp.EQ)]
+        more = [self._one_beyond(each.unnest(), inner, block) for each in within if each.unnest() not in ties]
+        first = self._one_beyond(sides[0], inner, block)
+        if first is None or len(ties) != 1 or len(more) != 1 or (second := more[0]) is None:
+            return None
+        if {ties[0].this, ties[0].expression} != {first.of_rows, first.own} or first.kind not in {exp.GT, exp.LT}:
+            return None
+        return [first, second] if self._ordered(first, second) is not None else None
+
+    def _one_beyond(self, bare: exp.Expr, inner: Block, block: Block) -> _Beyond | None:
+        ends = [each for each in (bare.this, bare.expression) if isinstance(each, exp.Column)] if bare.args else []
+        if type(bare) not in _BEYOND or len(ends) != 2 or not self._same_kind(ends, inner, block):
+            return None
+        if ends[1].table in inner.frames:
+            return _Beyond(MIRRORED[type(bare)], ends[1], ends[0])
+        return _Beyond(type(bare), *ends)
+
+    def _held_in(self, order: Sequence[_Beyond], inner: Block, block: Block, *, denied: bool) -> exp.Expr:
+        """That the last of the rows in an order comes after a block's row, or denied that it does not."""
+        first, kind = order[0], _BEYOND[order[0].kind]
+
+        def held(of: _Beyond, value: exp.Expr, where: Sequence[exp.Expr], sign: type[exp.Expr]) -> exp.Expr:
+            among = replace(inner, frames=dict(inner.frames), where=[*inner.where, *where])
+            last = self._of_subject(value, among, block)
+            own = of.own.copy()
+            if denied:
+                return _or_null(OPPOSITE[sign](this=own, expression=last), (own, last))
+            return sign(this=own, expression=last)
+
+        beyond = held(first, kind(this=first.of_rows.copy()), (), MIRRORED[first.kind])
+        if len(order) == 1:
+            return beyond
+        second = order[1]
+        known = [exp.Not(this=exp.Is(this=of.of_rows.copy(), expression=exp.Null())) for of in order]
+        both = exp.Anonymous(this=STRUCT, expressions=[first.of_rows.copy(), self._ordered(first, second)])
+        same = held(first, kind(this=first.of_rows.copy()), known, exp.EQ)
+        farthest = (exp.ArgMax if kind is exp.Max else exp.ArgMin)(this=second.of_rows.copy(), expression=both)
+        after = held(second, farthest, known, MIRRORED[second.kind])
+        if denied:
+            return exp.and_(beyond, exp.or_(same, after))
+        return exp.or_(beyond, exp.and_(same, after))
+
+    def _ordered(self, first: _Beyond, second: _Beyond) -> exp.Expr | None:
+        """What rows of one value of the first column are in order by, so that the last is at the end of both."""
+        value = second.of_rows.copy()
+        if _BEYOND[first.kind] is _BEYOND[second.kind]:
+            return value
+        type_ = self._type(value, self.frames)
+        digits = of_type(type_)
+        if digits is not None and not digits.double:
+            return exp.BitwiseNot(this=value) if digits.whole else exp.Neg(this=value)
+        days = exp.Anonymous(this="unix_date", expressions=[value])
+        return exp.BitwiseNot(this=days) if type_ == "date" else None
 
     def _same_kind(self, ends: Sequence[exp.Column], inner: Block, block: Block) -> bool:
         """Whether they are columns of a block and of one within it, whose order is the same."""

@@ -102,7 +102,7 @@ class TotalReader:
                 self._check(side)
         elif isinstance(bare, exp.Not) or (isinstance(bare, exp.Is) and isinstance(bare.expression, exp.Boolean)):
             self._check(bare.this)
-        elif isinstance(bare, exp.Column | exp.Placeholder | exp.Window | exp.Anonymous):
+        elif isinstance(bare, exp.Column | exp.Placeholder | exp.Window | exp.Anonymous | exp.Coalesce | exp.Case):
             if self._value(bare).family != BOOLEAN:
                 raise NotIndexable("a value that is cast to a truth")
         elif isinstance(bare, exp.Is) and isinstance(bare.expression, exp.Null):
@@ -136,6 +136,8 @@ class TotalReader:
                 found = literal(bare.name)
             case exp.Neg() | exp.Add() | exp.Sub() | exp.Mul() | exp.Div() | exp.Mod():
                 found = self._worked_out(bare)
+            case exp.Boolean():
+                found = TypedValue(BOOLEAN)
             case exp.Predicate() | exp.And() | exp.Or() | exp.Not():
                 self._check(bare)
                 found = TypedValue(BOOLEAN)

@@ -2,9 +2,53 @@
 
 from __future__ import annotations
 
-from tests.property.wordings import LATER, C, G, H, K, M
+from tests.property.wordings import LATER, NUMBERED, C, G, H, K, M
 
 NO_OTHERS = [
+    # the last row in an order by two columns, of others than the row itself, with NULL in either
+    f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND x.role = 'SECONDARY' AND (x.product < h.product OR (x.balance < h.balance AND x.product = h.product)))",
+    f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (x.product > h.product OR (x.product = h.product AND x.balance < h.balance)))",
+    f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (x.balance > h.balance OR (x.balance = h.balance AND x.holding_id < h.holding_id)))",
+    f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (x.product < h.product OR (x.product = h.product AND x.balance >= h.balance)))",
+    f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (x.balance >= h.balance OR (x.balance = h.balance AND x.holding_id > h.holding_id)))",
+    f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (x.balance > h.balance OR (x.product = h.product AND x.holding_id > h.holding_id)))",
+    f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (x.balance > h.balance OR (x.balance = h.balance AND x.holding_id > h.holding_id AND x.role = 'PRIMARY')))",
+    # the row so many before by its number
+    f"{NUMBERED} SELECT DISTINCT a.customer_id FROM n a JOIN n b ON b.customer_id = a.customer_id AND a.number - b.number = 2 WHERE b.product = a.product",
+    f"{NUMBERED} SELECT DISTINCT a.customer_id FROM n a, n b WHERE b.customer_id = a.customer_id AND a.number = 1 + b.number AND b.balance IS NULL",
+    f"{NUMBERED} SELECT a.customer_id FROM n a JOIN n b ON b.customer_id = a.customer_id AND b.number = a.number + 1 WHERE b.role = 'PRIMARY' AND a.number = 2",
+    f"{NUMBERED} SELECT a.customer_id FROM n a JOIN n b ON b.customer_id = a.customer_id AND a.number = 1 + b.number WHERE b.product < a.product GROUP BY a.customer_id HAVING count(*) >= 2",
+    f"{NUMBERED} SELECT a.customer_id FROM n a LEFT JOIN n b ON b.customer_id = a.customer_id AND a.number = 1 + b.number WHERE b.balance IS NULL AND a.balance > 3",
+    f"{NUMBERED} SELECT a.customer_id FROM n a JOIN n b ON b.customer_id = a.customer_id AND b.number = a.number WHERE a.balance < b.balance + 1",
+    f"{NUMBERED} SELECT a.customer_id FROM n a JOIN n b ON b.customer_id = a.customer_id AND b.number < a.number WHERE a.balance < b.balance",
+    f"{NUMBERED}, m AS (SELECT *, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id DESC) AS number FROM holdings) SELECT a.customer_id FROM n a JOIN m b ON b.customer_id = a.customer_id AND a.number = b.number + 1 WHERE a.balance > b.balance",
+    # windows that are grouped, NATURAL joins of three, COALESCE of truths
+    "SELECT customer_id FROM (SELECT customer_id, balance - LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS gap FROM holdings) g GROUP BY customer_id HAVING MAX(gap) > 3",
+    "SELECT customer_id FROM (SELECT customer_id, balance >= LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS up FROM holdings) GROUP BY customer_id HAVING COALESCE(bool_and(up), FALSE)",
+    "SELECT customer_id FROM (SELECT customer_id, balance >= LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS up FROM holdings) GROUP BY customer_id HAVING bool_and(up)",
+    "SELECT customer_id FROM (SELECT customer_id, COUNT(*) OVER (PARTITION BY customer_id ORDER BY holding_id RANGE BETWEEN 2 PRECEDING AND CURRENT ROW) AS nearby FROM holdings) r GROUP BY customer_id HAVING MAX(nearby) >= 2",
+    "SELECT c.customer_id FROM customers c WHERE c.customer_id NOT IN (SELECT s.customer_id FROM (SELECT customer_id, balance, LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS pb FROM holdings WHERE customer_id IS NOT NULL) s WHERE s.balance < s.pb)",
+    "SELECT c.customer_id FROM customers c WHERE c.customer_id NOT IN (SELECT s.customer_id FROM (SELECT customer_id, balance, LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS pb FROM holdings) s WHERE s.balance < s.pb AND s.customer_id IS NOT NULL)",
+    "SELECT c.customer_id FROM customers c WHERE NOT EXISTS (SELECT 1 FROM (SELECT customer_id, balance, LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS pb FROM holdings) s WHERE s.balance < s.pb AND s.customer_id = c.customer_id)",
+    "with n as (select c.customer_id, c.country, count(h.holding_id) as holding_count from customers c left join holdings h on h.customer_id = c.customer_id group by c.customer_id, c.country) select m.customer_id from (select customer_id, holding_count, avg(holding_count) over (partition by country) as avg_count from n) m where m.holding_count > m.avg_count",
+    "SELECT c.customer_id FROM customers c JOIN (SELECT country, MAX(score) AS top_score FROM customers WHERE score IS NOT NULL GROUP BY country) s ON s.country = c.country AND s.top_score = c.score",
+    "SELECT c.customer_id FROM customers c JOIN (SELECT country, MAX(spend) AS top_spend FROM customers WHERE score IS NOT NULL GROUP BY country) s ON s.country = c.country AND s.top_spend = c.spend",
+    "SELECT customer_id FROM customers WHERE spend >= (SELECT MIN(t.spend) FROM (SELECT spend, ROW_NUMBER() OVER (ORDER BY spend DESC, customer_id) AS rn FROM customers WHERE spend IS NOT NULL) t WHERE t.rn <= 4)",
+    "SELECT customer_id FROM customers NATURAL JOIN holdings NATURAL JOIN products WHERE type = 'equity'",
+    "SELECT customer_id FROM customers NATURAL JOIN holdings NATURAL JOIN products WHERE type = 'equity' GROUP BY customer_id, spend HAVING SUM(balance) > 12 * NVL(spend, 5)",
+    "SELECT customer_id FROM customers NATURAL JOIN holdings NATURAL JOIN products GROUP BY customer_id HAVING COUNT(DISTINCT type) BETWEEN 2 AND 3",
+    "SELECT customer_id FROM customers WHERE coalesce(spend > 3 OR EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = customers.customer_id AND coalesce(h.balance > 3, false)), false)",
+    "SELECT customer_id FROM customers WHERE NOT coalesce(spend > 3, false) AND customer_id NOT IN (SELECT customer_id FROM holdings WHERE balance > 3 AND customer_id IS NOT NULL)",
+    "SELECT c.customer_id FROM customers c WHERE c.customer_id NOT IN (SELECT s.customer_id FROM (SELECT customer_id, balance, LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS pb FROM holdings) s WHERE s.balance < s.pb)",
+    "SELECT c.customer_id FROM customers c WHERE c.spend > 1 AND c.customer_id NOT IN (SELECT s.customer_id FROM (SELECT customer_id, balance, LAG(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS pb FROM holdings WHERE customer_id IS NOT NULL) s WHERE s.balance < s.pb) OR c.country = 'FR'",
+    "SELECT customer_id FROM customers WHERE NOT coalesce(spend > 3, false) AND customer_id NOT IN (SELECT customer_id FROM holdings WHERE balance > 3 AND customer_id IS NOT NULL)",
+    "SELECT h.customer_id FROM holdings h JOIN products p ON p.product = h.product WHERE NOT coalesce(h.balance > 3, false) AND NOT nvl(p.type = 'bond', true) AND EXISTS (SELECT 1 FROM holdings x WHERE x.customer_id = h.customer_id AND x.balance > h.balance)",
+    "SELECT h.customer_id FROM holdings h JOIN customers c ON c.customer_id = h.customer_id WHERE NOT coalesce(h.balance > c.spend, c.country = 'FR', false)",
+    "SELECT h.customer_id FROM holdings h JOIN customers c ON c.customer_id = h.customer_id WHERE CASE WHEN h.balance > c.spend THEN c.country = 'FR' WHEN h.balance IS NULL THEN true ELSE c.spend < 3 END",
+    "SELECT c.customer_id FROM customers c LEFT JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id, c.country HAVING NOT coalesce(max(h.balance) > 5, c.country = 'FR', false)",
+    # a field of what groups come to
+    "SELECT c.customer_id FROM customers c LEFT JOIN (SELECT customer_id, max(struct(holding_id, role)) AS l FROM holdings GROUP BY customer_id) t ON t.customer_id = c.customer_id WHERE l.role IS NULL",
+    "SELECT customer_id FROM (SELECT customer_id, max_by(named_struct('r', role, 'b', balance), holding_id) AS l FROM holdings GROUP BY customer_id) WHERE l.r = 'PRIMARY' OR l.b > 10",
     # what is no part of a day, and names that are used twice
     "SELECT c.customer_id FROM customers c WHERE EXTRACT(DAY FROM DATE'2024-06-01' - c.joined) > 300 AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = c.customer_id)",
     "SELECT t.customer_id FROM (SELECT customer_id, DATE'2024-06-01' - joined AS gap FROM customers) t WHERE EXTRACT(DAY FROM t.gap) > 300 AND EXISTS (SELECT 1 FROM holdings h WHERE h.customer_id = t.customer_id)",

@@ -9,6 +9,9 @@ C = "SELECT c.customer_id FROM customers c"
 ROWS = "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' AND balance > 3"
 G = "SELECT customer_id FROM holdings"
 M = "(SELECT customer_id, max(balance) AS m FROM holdings GROUP BY customer_id) t"
+NUMBERED = (
+    "WITH n AS (SELECT *, row_number() OVER (PARTITION BY customer_id ORDER BY holding_id) AS number FROM holdings)"
+)
 TIED = "h.customer_id = c.customer_id AND h.role = 'PRIMARY' AND h.balance > 3"
 
 MEANINGS = {
@@ -236,6 +239,17 @@ MEANINGS = {
         "SELECT h.customer_id FROM holdings h LEFT JOIN holdings x ON x.customer_id = h.customer_id AND x.holding_id > h.holding_id WHERE x.customer_id IS NULL AND h.role = 'PRIMARY'",
         "SELECT customer_id FROM holdings WHERE role = 'PRIMARY' AND (customer_id, holding_id) IN (SELECT customer_id, max(holding_id) FROM holdings GROUP BY customer_id)",
         f"SELECT h.customer_id FROM holdings h WHERE h.role = 'PRIMARY' AND h.holding_id = (SELECT max(x.holding_id) FROM {LATER})",
+        "SELECT customer_id FROM (SELECT customer_id, max_by(struct(role, balance), holding_id) AS newest FROM holdings GROUP BY customer_id) t WHERE t.newest.role = 'PRIMARY'",
+        "SELECT customer_id FROM (SELECT customer_id, max(struct(holding_id, role)) AS newest FROM holdings GROUP BY customer_id) WHERE newest.role = 'PRIMARY'",
+        f"{C} JOIN (SELECT customer_id, max(struct(holding_id, role)) AS newest FROM holdings GROUP BY customer_id) t USING (customer_id) WHERE newest.role = 'PRIMARY'",
+    ],
+    "the last row in an order by two columns": [
+        "SELECT customer_id FROM (SELECT customer_id, role, row_number() OVER (PARTITION BY customer_id ORDER BY balance DESC, holding_id DESC) AS n FROM holdings WHERE balance IS NOT NULL) t WHERE n = 1 AND role = 'PRIMARY'",
+        f"SELECT h.customer_id FROM holdings h WHERE h.balance IS NOT NULL AND h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (x.balance > h.balance OR (x.balance = h.balance AND x.holding_id > h.holding_id)))",
+        f"SELECT h.customer_id FROM holdings h WHERE h.balance IS NOT NULL AND h.role = 'PRIMARY' AND NOT EXISTS (SELECT 1 FROM {LATER} AND (h.holding_id < x.holding_id AND h.balance = x.balance OR h.balance < x.balance))",
+        "SELECT h.customer_id FROM holdings h LEFT JOIN holdings x ON x.customer_id = h.customer_id AND (x.balance > h.balance OR (x.balance = h.balance AND x.holding_id > h.holding_id)) WHERE x.customer_id IS NULL AND h.balance IS NOT NULL AND h.role = 'PRIMARY'",
+        "SELECT h.customer_id FROM holdings h LEFT ANTI JOIN holdings x ON x.customer_id = h.customer_id AND (x.balance > h.balance OR (x.balance = h.balance AND x.holding_id > h.holding_id)) WHERE h.balance IS NOT NULL AND h.role = 'PRIMARY'",
+        "SELECT customer_id FROM (SELECT customer_id, max_by(struct(role), struct(balance, holding_id)) AS last FROM holdings WHERE balance IS NOT NULL GROUP BY customer_id) t WHERE last.role = 'PRIMARY'",
     ],
     "the row so many before": [
         "SELECT customer_id FROM (SELECT customer_id, lag(role, 1) OVER (PARTITION BY customer_id ORDER BY holding_id) AS before FROM holdings) t WHERE before IS NOT NULL",
@@ -251,6 +265,9 @@ MEANINGS = {
         "SELECT customer_id FROM (SELECT customer_id, balance - lag(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS rise FROM holdings) t WHERE rise > 0",
         f"{C} WHERE EXISTS (SELECT 1 FROM (SELECT customer_id, balance, lag(balance) OVER (PARTITION BY customer_id ORDER BY holding_id) AS prev FROM holdings) t WHERE t.customer_id = c.customer_id AND t.balance > t.prev)",
         "SELECT customer_id FROM (SELECT customer_id, balance, lag(balance) OVER w AS prev FROM holdings WINDOW w AS (PARTITION BY customer_id ORDER BY holding_id)) t WHERE balance > prev",
+        f"{NUMBERED} SELECT a.customer_id FROM n a JOIN n b ON b.customer_id = a.customer_id AND b.number = a.number - 1 WHERE a.balance > b.balance",
+        f"{NUMBERED} SELECT DISTINCT b.customer_id FROM n b, n a WHERE a.number = 1 + b.number AND b.customer_id = a.customer_id AND b.balance < a.balance",
+        f"{NUMBERED} {C} WHERE EXISTS (SELECT 1 FROM n a INNER JOIN n b ON a.customer_id = b.customer_id AND a.number - b.number = 1 WHERE a.customer_id = c.customer_id AND a.balance > b.balance)",
     ],
     "more than the average of its group": [
         f"{C} JOIN (SELECT country, avg(spend) AS a FROM customers GROUP BY country) g ON g.country = c.country WHERE c.spend > g.a",
