@@ -102,7 +102,7 @@ class Decided(Words):
     """
     The whole evaluation in one query: hits, both sums, the verdict under the default policy, ids of the rules that hit.
 
-    Where rules say their parts (:mod:`bench.mixed`), all that ask holdings are answered by one aggregation of these.
+    Where rules say their parts (:mod:`bench.mixed`, :mod:`bench.worded`), all that ask holdings are answered by one aggregation of these.
     """
 
     def run(self, sink: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rule sets by name: ``customers-700``, ``holdings-250``, ``selects-50``, ``all-1000``, ``with-100``, ``mixed-1000``."""
+"""Rule sets by name: ``customers-700``, ``holdings-250``, ``selects-50``, ``all-1000``, ``with-100``, ``mixed-1000``, ``worded-60``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from random import Random
 from types import ModuleType
 
-from bench import cohort_data, cohorts, data, holding_rules, mixed, mixed_data, predicates, selects
+from bench import cohort_data, cohorts, data, holding_rules, mixed, mixed_data, predicates, selects, worded
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.rules import Form, Kind, MembershipType, RuleVersion
 
@@ -26,11 +26,11 @@ def rule_set(name: str, seed: int = 1) -> RuleSet:
         ValueError: If there is no such kind of set.
     """
     what, _, size = name.rpartition("-")
-    if what == "mixed":
-        return RuleSet(AS_OF, KNOWN_AT, mixed.TYPES, mixed.versions(int(size), seed))
+    if what in VERSIONS:
+        return RuleSet(AS_OF, KNOWN_AT, mixed.TYPES, VERSIONS[what](int(size), seed))
     if what not in MAKERS:
         raise ValueError(
-            f"There is no set of rules '{name}'. Say one of {', '.join([*MAKERS, 'mixed'])}, and a number: all-100."
+            f"There is no set of rules '{name}'. Say one of {', '.join([*MAKERS, *VERSIONS])}, and a number: all-100."
         )
     chance = Random(f"{seed} {name}")
     types = [MembershipType(f"TYPE-{number:02d}") for number in range(1, 2 + min(7, int(size) // 100))]
@@ -42,7 +42,7 @@ def rule_set(name: str, seed: int = 1) -> RuleSet:
 
 def data_of(name: str) -> ModuleType:
     """The module that makes the lake that a set's rules are about."""
-    return {"with": cohort_data, "mixed": mixed_data}.get(name.rpartition("-")[0], data)
+    return {"with": cohort_data, **dict.fromkeys(VERSIONS, mixed_data)}.get(name.rpartition("-")[0], data)
 
 
 def _version(number: int, written: Written, chance: Random, types: list[MembershipType]) -> RuleVersion:
@@ -99,3 +99,8 @@ MAKERS: dict[str, Callable[[Random, int], list[Written]]] = {
     "all": _all,
     "with": _cohorts,
 }
+VERSIONS: dict[str, Callable[[int, int], tuple[RuleVersion, ...]]] = {
+    "mixed": mixed.versions,
+    "worded": worded.versions,
+}
+"""Sets over the lake of :mod:`bench.mixed_data`."""

@@ -17,8 +17,12 @@ from bench.in_duckdb import CONTESTANTS as IN_DUCKDB
 from bench.in_zen import CONTESTANTS as IN_ZEN
 from bench.profiles import Ratio, profiles
 from bench.results import Measured, Results, load
-from bench.rule_sets import MAKERS, rule_set
+from bench.rule_sets import MAKERS, VERSIONS, rule_set
+from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
+from rules_engine.plan.bound_rules import bound_rules, values_wanted
+from rules_engine.plan.planner import plan
+from rules_engine.spark import dimension_lists
 from rules_engine.spark.evaluator import SparkEvaluator
 
 if TYPE_CHECKING:
@@ -134,10 +138,11 @@ def test_duckdb_finds_what_plain_queries_find(name: str, folder: Path, tmp_path:
     assert found(IN_DUCKDB[name], task(rule_set("all-30"), folder, tmp_path), tmp_path / "hits") == by_union
 
 
-def test_duckdb_and_spark_decide_the_same(spark: SparkSession, tmp_path: Path) -> None:
-    """Rules of another hand pass every gate; hits and decisions are equal, and a changed weight is noticed."""
+@pytest.mark.parametrize("rules", ["mixed-40", "worded-60"])
+def test_duckdb_and_spark_decide_the_same(spark: SparkSession, tmp_path: Path, rules: str) -> None:
+    """Rules of another hand, and ten questions in six wordings, pass every gate; hits and decisions are equal, and a changed weight is noticed."""
     lake = mixed_data.lake(mixed_data.made(400, 1, tmp_path))
-    given = Task(rule_set("mixed-40"), lake, 400, tmp_path, java_home=tmp_path, cores=1)
+    given = Task(rule_set(rules), lake, 400, tmp_path, java_home=tmp_path, cores=1)
     assert found_on_spark("ours-decided", spark, given, tmp_path / "spark") == found(
         IN_DUCKDB["duckdb-decided"], given, tmp_path / "duckdb"
     )
@@ -147,6 +152,16 @@ def test_duckdb_and_spark_decide_the_same(spark: SparkSession, tmp_path: Path) -
     changed = replace(given.rule_set, versions=(replace(first, weight=first.weight + 1), *others))
     found(IN_DUCKDB["duckdb-decided"], replace(given, rule_set=changed), tmp_path / "changed")
     assert decided.digest(tmp_path / "changed") != decisions
+
+
+def test_no_wording_of_the_ten_questions_is_a_query_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
+    """At most one in twenty would do; all sixty are read."""
+    rules = rule_set("worded-60")
+    evaluator = SparkEvaluator(spark, mixed_data.lake(mixed_data.made(400, 1, tmp_path)))
+    matrix, schema = HitMatrix.of(rules), evaluator.schema(rules.as_of)
+    bound = bound_rules(matrix, schema, rules.as_of)
+    planned = plan(matrix, bound, schema, dimension_lists.values(evaluator.spark, values_wanted(bound)))
+    assert [version.sql for version, _ in planned.alone] == []
 
 
 def test_duckdb_and_spark_find_the_same_cohorts(spark: SparkSession, tmp_path: Path) -> None:
@@ -191,7 +206,7 @@ def test_profiles_name_what_there_is() -> None:
         taken = {f"{line.name}/{contestant}" for line, contestant in profile.only([])}
         for line, contestant in profile.only([]):
             assert contestant in NAMES
-            assert line.rules.rpartition("-")[0] in {*MAKERS, "mixed"}
+            assert line.rules.rpartition("-")[0] in {*MAKERS, *VERSIONS}
         for name in (n for r in (*profile.ratios, *profile.bounds) for n in (r.over, r.under) if n):
             assert any(t.startswith(name.rpartition("/")[0].rstrip("*")) for t in taken), (profile.name, name)
 
