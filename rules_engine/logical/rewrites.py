@@ -17,6 +17,7 @@ OPPOSITE: dict[type[exp.Expr], type[exp.Expr]] = {
 
 STAND_IN = "__stand_in_"
 """How names begin that literals and calls go by while they are read."""
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Neg)
 _OF_UNION = {"this", "expression", "distinct"}
 MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GT, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.GTE: exp.LTE, exp.EQ: exp.EQ, exp.NEQ: exp.NEQ,
@@ -190,7 +191,9 @@ def _of_list(node: exp.Expr, doubles: Set[str]) -> exp.Expr | None:
     if not isinstance(found, exp.ArrayAgg | exp.ArrayUniqueAgg):
         return None
     value = found.this.expressions[0] if isinstance(found.this, exp.Distinct) else found.this
-    if value.find(exp.Anonymous, exp.Div) or any(each.name.lower() in doubles for each in value.find_all(exp.Column)):
+    if value.find(exp.Anonymous, exp.Div, exp.TryCast) or any(map(_makes_doubles, value.find_all(*_ARITHMETIC))):
+        return None
+    if any(each.name.lower() in doubles for each in value.find_all(exp.Column)):
         return None
     if not isinstance(node, exp.ArrayContains):
         return exp.Count(this=exp.Distinct(expressions=[value.copy()]) if _is_set(found) else value.copy())
@@ -203,8 +206,16 @@ def _of_list(node: exp.Expr, doubles: Set[str]) -> exp.Expr | None:
 def _is_given(node: exp.Expr) -> bool:
     """Whether it is a literal, which is never NULL."""
     bare = node.this if isinstance(node, exp.Neg) else node
-    stands_in = isinstance(bare, exp.Column) and not bare.table and bare.name.startswith(STAND_IN)
-    return isinstance(bare, exp.Literal | exp.Boolean) or stands_in
+    return isinstance(bare, exp.Literal | exp.Boolean) or _stands_in(bare)
+
+
+def _stands_in(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column) and not node.table and node.name.startswith(STAND_IN)
+
+
+def _makes_doubles(node: exp.Expr) -> bool:
+    """Whether arithmetic is of a number that is not plain, as 1e308 and 2D, of which NaN may come."""
+    return any(map(_stands_in, node.find_all(exp.Column)))
 
 
 def _is_set(node: exp.Expr) -> bool:

@@ -1,6 +1,9 @@
 """Questions that were once read as others, by what was overlooked; each is to hit whom Spark returns for it alone."""
 
 MISREAD = [
+    # a set of doubles that decimals make, in which NaN is more than once
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(balance * 1e308 - balance * 1e308)) = 1",
+    "SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(CAST(balance AS DOUBLE) * 1e308 * 10 * 0)) = 1",
     # rows among those of others, within what is counted
     "SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.product IN (SELECT product FROM holdings WHERE role = 'SECONDARY')) > 3",
     "SELECT c.customer_id FROM customers c WHERE (SELECT count(*) FROM holdings h WHERE h.customer_id = c.customer_id AND h.product IN (SELECT product FROM holdings WHERE role = 'SECONDARY')) = 1",
