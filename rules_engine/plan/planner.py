@@ -47,7 +47,7 @@ from rules_engine.plan.shared_aggregation import (
     together,
 )
 from rules_engine.plan.shared_windows import window_sources
-from rules_engine.plan.standalone import own_conjuncts
+from rules_engine.plan.standalone import own_conjuncts, runs_alone
 
 
 class Pass(NamedTuple):
@@ -56,6 +56,9 @@ class Pass(NamedTuple):
     source: Source
     of_rows: tuple[BoundPredicate, ...]
     groups: Groups | None = None
+
+
+FAILED_TOGETHER = "asked with others it failed, and no rule fails by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class _Planner:
     rules: Sequence[BoundRule]
     schema: Schema
     values: Values
+    apart: bool
     rows: dict[Source, list[BoundPredicate]] = field(default_factory=dict)
     cores: dict[tuple[str, ...], list[tuple[SelectQuery, RuleBit, BoundPredicate, str]]] = field(default_factory=dict)
     groups: dict[tuple[str, bool], list[GroupCondition]] = field(default_factory=dict)
@@ -126,6 +130,9 @@ class _Planner:
 
     def _place(self, rule: BoundRule) -> None:
         version, cell = rule.placed
+        if self.apart and runs_alone(version):
+            self._leave(rule.placed, FAILED_TOGETHER)
+            return
         if rule.asks is None and rule.not_understood is None:
             self._add(self._frame(version.frame), [BoundPredicate(rule.sql, cell)])
             self.why[version.id] = f"condition on {version.frame}"
@@ -296,8 +303,12 @@ class _Planner:
         return Source(f"`{frame}`", f"`{self.schema.subject_key_of(frame)}`", frame)
 
 
-def plan(matrix: HitMatrix, rules: Sequence[BoundRule], schema: Schema, values: Values) -> Plan:
-    """Place every rule of a hit matrix, where the values that they want are known as far as they are."""
-    found = _Planner(matrix, rules, schema, values).plan()
+def plan(matrix: HitMatrix, rules: Sequence[BoundRule], schema: Schema, values: Values, *, apart: bool = False) -> Plan:
+    """
+    Place every rule of a hit matrix, where the values that they want are known as far as they are.
+
+    Where ``apart``, what is more than a condition on a row is a query of its own.
+    """
+    found = _Planner(matrix, rules, schema, values, apart).plan()
     order = {cell: place for place, (_, cell) in enumerate(matrix.cells)}
     return replace(found, alone=tuple(sorted(found.alone, key=lambda placed: order[placed[1]])))

@@ -187,7 +187,8 @@ class SparkEvaluator:
         )  # fmt: skip
 
         def stage() -> HitMatrixJob:
-            made = self.matrix(rule_set, live.matrix, f"{folder}/work", self._stood(live, previous, corrected))
+            before = self._stood(live, previous, corrected)
+            made = self.matrix(rule_set, live.matrix, f"{folder}/work", before, apart=live.apart)
             made.stage(folder, decide)
             return made
 
@@ -253,16 +254,18 @@ class SparkEvaluator:
             row["membership_type"]: row["count"] for row in members.groupBy("membership_type").count().collect()
         }
 
-    def matrix(self, rule_set: RuleSet, matrix: HitMatrix, work: str, before: DataFrame | None = None) -> HitMatrixJob:
+    def matrix(
+        self, rule_set: RuleSet, matrix: HitMatrix, work: str, before: DataFrame | None = None, *, apart: bool = False
+    ) -> HitMatrixJob:
         """
         The hit matrix, still to be made; statements are run on the way. No gate is asked.
 
-        ``before`` are earlier memberships for whoever decides.
+        ``before`` are earlier memberships for whoever decides; ``apart``: each statement is a query of its own.
         """
         as_of = rule_set.as_of
         schema = self.schema(as_of, rule_set.reference_lists)
         rules = bound_rules(matrix, schema, as_of)
-        planned = plan(matrix, rules, schema, values(self.spark, values_wanted(rules)))
+        planned = plan(matrix, rules, schema, values(self.spark, values_wanted(rules)), apart=apart)
         with few_rows(self.spark, schema, planned.alone) as session_of:
             facts = run_batches(
                 list(batches(planned.alone)),

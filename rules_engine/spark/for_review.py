@@ -34,7 +34,7 @@ def stage_hits(evaluator: SparkEvaluator, rule_set: RuleSet, folder: str) -> Non
         ids = [version.id for version in rule_set.versions]
 
         def stage() -> None:
-            evaluator.matrix(live.rule_set, live.matrix, f"{folder}/work").write(f"{folder}/{HITS}")
+            evaluator.matrix(live.rule_set, live.matrix, f"{folder}/work", apart=live.apart).write(f"{folder}/{HITS}")
 
         within(evaluator.spark, stage, evaluator.limits, ids)
 

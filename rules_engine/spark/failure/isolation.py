@@ -24,7 +24,7 @@ from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.rule_sets import RuleSet
 from rules_engine.model.schemas import Schema
 from rules_engine.plan.standalone import runs_alone
-from rules_engine.spark.failure.messages import GONE, UNREAD, UNSURVIVED, Reason, reason_of, too_long
+from rules_engine.spark.failure.messages import ASK_LESS, GONE, UNREAD, UNSURVIVED, Reason, reason_of, too_long
 from rules_engine.spark.small_frames import SessionOf, few_rows
 from rules_engine.spark.standalone_queries import rows_of_batch
 from rules_engine.spark.timeouts import TookTooLong, settled, within
@@ -45,6 +45,8 @@ class ActiveRules:
     rule_set: RuleSet
     matrix: HitMatrix
     held: tuple[HeldType, ...] = ()
+    apart: bool = False
+    """Whether each statement is a query of its own: asked together they failed, and none failed by itself."""
 
     @property
     def held_types(self) -> frozenset[str]:
@@ -65,7 +67,7 @@ class ActiveRules:
         cells = tuple((v, cell) for v, cell in self.matrix.cells if v.membership_type not in types)
         slices = tuple(part for part in self.matrix.slices if part[0] not in types)
         left = replace(self.matrix, cells=cells, slices=slices)
-        return ActiveRules(replace(self.rule_set, versions=versions), left, (*self.held, *held))
+        return replace(self, rule_set=replace(self.rule_set, versions=versions), matrix=left, held=(*self.held, *held))
 
 
 def retry_without_failing(
@@ -73,6 +75,8 @@ def retry_without_failing(
 ) -> ActiveRules:
     """
     Evaluate, and again without the types of rules that fail, until it succeeds; what was left is returned.
+
+    Where no rule fails by itself, it is what they share: once more, with every statement as a query of its own.
 
     Raises:
         InvalidRule: If rules fail and are not held, or could not be stopped.
@@ -87,8 +91,11 @@ def retry_without_failing(
             attempt(live)
         except (PySparkException, Py4JError, ConnectionError, TookTooLong) as problem:
             found = apart.failures(live)
-            if not found:
+            if not found and (live.apart or not _of_data(problem)):
                 raise _unnamed(problem, apart) from problem
+            if not found:
+                live = replace(live, apart=True)
+                continue
             if policy is OnFailure.ABORT or apart.stuck:
                 raise InvalidRule(*(failure.fault() for failure in found)) from problem
             live = live.without(found)
@@ -235,6 +242,11 @@ def _held_type(key: str, rule_set: RuleSet, failures: Sequence[Failure]) -> Held
 def _held_all(types: set[str]) -> Iterator[Fault]:
     what = "every membership type would be held, so there is nothing to decide. Nothing was published."
     yield Fault(f"Membership types {', '.join(sorted(types))}", what)
+
+
+def _of_data(problem: Exception) -> bool:
+    """Whether it is what Spark says of a plan or of rows, and no limit and no lack of memory."""
+    return not isinstance(problem, TookTooLong | ConnectionError) and reason_of(problem).remedy != ASK_LESS
 
 
 def _unnamed(problem: Exception, apart: FaultIsolation) -> RunInterrupted | InvalidRule:

@@ -50,7 +50,8 @@ _WORDS = {
     "CANNOT_READ_FILE_FOOTER": ("a file is no whole Parquet file.", "Land the data again."),
 }
 
-_TELLING = {"OutOfMemoryError": ("memory ran out.", "Ask for less: fewer rows in a group, a window or a list.")}
+ASK_LESS = "Ask for less: fewer rows in a group, a window or a list."
+_TELLING = {"OutOfMemoryError": ("memory ran out.", ASK_LESS)}
 
 UNSURVIVED = Reason(
     "Spark did not survive it, or a rule that was run with it, so that what comes after was not tried.",
