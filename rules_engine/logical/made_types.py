@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from rules_engine.logical.arithmetic import of_type
+from rules_engine.logical.plain_calls import STRUCT
 from rules_engine.logical.query_tree import QueryTree
 from rules_engine.logical.total_values import TotalReader
 from rules_engine.model.schemas import Schema
-
-STRUCT = "struct"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class MadeTypes:
         parts = order.expressions if struct else [order]
         if struct and isinstance(parts[-1], exp.BitwiseNot | exp.Neg) and not self.tree.called(order):
             parts = parts[:-1]
-        return all(isinstance(each, exp.Column) for each in parts)
+        return all(isinstance(each.unalias(), exp.Column) for each in parts)
 
     def _of_call(self, call: exp.Expr, frames: Mapping[str, str]) -> str:
         type_ = self.made(call.expressions[0], frames)

@@ -13,6 +13,7 @@ MORE_AGGREGATES = {"percentile", "median", "bit_or", "bit_and", "bit_xor"}
 """Aggregates that only Spark works out: all pass over NULL, and are NULL of nothing."""
 OF_UNITS, UNITS = {"datediff", "date_diff", "timestampdiff"}, {"day", "week", "month", "quarter", "year"}
 """Calls whose first argument is a unit, and which are read."""
+STRUCT = "struct"
 _NAME = re.compile(rf"{STAND_IN}([0-9]+)__", re.IGNORECASE)
 _WHOLE = {exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT}
 _TYPES = {
@@ -34,6 +35,10 @@ def put_plainly(root: exp.Query, texts: Iterable[str]) -> None:
             unit = call.expressions[0]
             if isinstance(unit, exp.Column) and not unit.table and unit.name.lower() in UNITS:
                 unit.replace(exp.Var(this=unit.name))
+        elif name == STRUCT:
+            for value in [*call.expressions]:  # a field goes by the column's name, whatever stands for it then
+                if isinstance(value, exp.Column) and not _NAME.fullmatch(value.name):
+                    value.replace(exp.Alias(this=value.copy(), alias=value.this.copy()))
     for cast in [*root.find_all(exp.TryCast)]:
         if is_plain(cast) and (cased := _as_case(cast)) is not None:
             cast.replace(cased)

@@ -73,7 +73,7 @@ _ALIKE = (
     exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Ntile, exp.PercentRank,
     exp.CumeDist, exp.ArgMax, exp.ArgMin, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.AnonymousAggFunc, exp.Dot, exp.Mod,
     exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.TryCast, exp.DataType, exp.DataTypeParam,
-    exp.RegexpLike, exp.Var, exp.Extract,
+    exp.RegexpLike, exp.Var, exp.Extract, exp.Alias,
 )  # fmt: skip
 
 

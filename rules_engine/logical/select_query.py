@@ -159,11 +159,23 @@ def unqualified(sql: str, alias: str) -> str:
 
 
 def binds(sql: str, name: str) -> bool:
-    """Whether a variable of a lambda goes by a name: what stands before a dot there is no relation."""
+    """Whether a variable of a lambda goes by a name, or by that of a column for which it would then be taken."""
     words = tokens(sql)
     if not any(token.text == "->" for token in words):
         return False
-    return any(token.word == name and after.text != "." for token, after in pairwise(words))
+    if any(token.word == name and after.text != "." for token, after in pairwise(words)):
+        return True
+    variables = {each.word for token, after in pairwise(words) if after.text == "->" for each in _before(words, token)}
+    of_name = {third.word for first, _, third in zip(words, words[1:], words[2:], strict=False) if first.word == name}
+    return not variables.isdisjoint(of_name)
+
+
+def _before(words: Sequence[Token], last: Token) -> Sequence[Token]:
+    """The variables of a lambda, of which the last word before the arrow is given: one, or some in brackets."""
+    if last.text != ")":
+        return [last]
+    end = words.index(last)
+    return words[max(at for at in range(end) if words[at].text == "(") + 1 : end]
 
 
 def _joined(words: Sequence[Token]) -> str:

@@ -16,8 +16,8 @@ from rules_engine.logical.condition import family
 from rules_engine.logical.join_reader import Left, Named, Scope, Scopes, beneath
 from rules_engine.logical.join_sides import raises_nowhere
 from rules_engine.logical.joined_rows import HeldRow, SubjectAggregate
-from rules_engine.logical.made_types import STRUCT
 from rules_engine.logical.merged_blocks import merged
+from rules_engine.logical.plain_calls import STRUCT
 from rules_engine.logical.query_blocks import Asked, Block
 from rules_engine.logical.query_tree import Around, NotUnderstoodError, is_stand_in
 from rules_engine.logical.rewrites import MIRRORED, OPPOSITE

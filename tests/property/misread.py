@@ -1,6 +1,25 @@
 """Questions that were once read as others, by what was overlooked; each is to hit whom Spark returns for it alone."""
 
 MISREAD = [
+    # variables of lambdas that are named like columns, and fields of structs that are named by columns of other names
+    "SELECT customer_id FROM customers WHERE exists(array(spend, 50), spend -> spend > customers.spend)",
+    "SELECT c.customer_id FROM customers c WHERE size(filter(array(1, 20), spend -> spend > c.spend)) = 1",
+    "SELECT h.customer_id FROM holdings h WHERE forall(array(h.balance, 50), balance -> balance >= h.balance)",
+    "SELECT h.customer_id FROM holdings h WHERE size(filter(array(h.balance, 50), (balance, i) -> balance >= h.balance)) = 1",
+    "SELECT h.customer_id FROM holdings h WHERE forall(array(h.balance, 50), x -> x >= h.balance)",
+    "EXISTS(array(spend, 50), spend -> spend > customers.spend)",
+    "SELECT customer_id FROM (SELECT customer_id, balance AS v, holding_id FROM holdings) t GROUP BY customer_id HAVING max(struct(v, holding_id)).v > 5",
+    "SELECT customer_id FROM (SELECT customer_id, balance + 1 AS v, holding_id FROM holdings) t GROUP BY customer_id HAVING max(struct(v, holding_id)).v > 5",
+    "SELECT customer_id FROM (SELECT customer_id, role AS product, product AS role, holding_id FROM holdings) t GROUP BY customer_id HAVING max(struct(holding_id, role, product)).role = 'PRIMARY'",
+    "SELECT h.customer_id FROM holdings h JOIN (SELECT product AS p, type AS ty FROM products) q ON q.p = h.product GROUP BY h.customer_id HAVING max(struct(q.ty, h.holding_id)).ty = 'fund'",
+    "SELECT customer_id FROM (SELECT customer_id, max(struct(v, holding_id)) AS m FROM (SELECT customer_id, balance AS v, holding_id FROM holdings) t GROUP BY customer_id) WHERE m.v > 3",
+    "SELECT customer_id FROM (SELECT customer_id, v, row_number() OVER (PARTITION BY customer_id ORDER BY struct(v, holding_id) DESC) AS n FROM (SELECT customer_id, balance AS v, holding_id FROM holdings) q) t WHERE n = 1 AND v > 3",
+    "SELECT customer_id FROM (SELECT customer_id, v, row_number() OVER (PARTITION BY customer_id ORDER BY struct(v, holding_id).v DESC, holding_id) AS n FROM (SELECT customer_id, balance AS v, holding_id FROM holdings) q) t WHERE n = 1 AND v > 3",
+    "SELECT customer_id FROM holdings GROUP BY customer_id, role HAVING struct(role, count(*)).role = 'PRIMARY'",
+    "SELECT c.customer_id FROM customers c JOIN holdings h ON h.customer_id = c.customer_id GROUP BY c.customer_id, c.spend HAVING struct(c.spend, max(h.balance)).spend > 3",
+    "SELECT customer_id FROM (SELECT customer_id, balance AS holding_id, holding_id AS balance FROM holdings) t GROUP BY customer_id HAVING max(struct(holding_id, balance)).holding_id > 20",
+    "SELECT c.customer_id FROM customers c JOIN (SELECT customer_id, role AS product, product AS role FROM holdings) h ON h.customer_id = c.customer_id GROUP BY c.customer_id HAVING max(struct(h.product, h.role)).product = 'PRIMARY'",
+    "WITH x AS (SELECT customer_id, balance AS v, holding_id AS i FROM holdings) SELECT c.customer_id FROM customers c JOIN x ON x.customer_id = c.customer_id GROUP BY c.customer_id HAVING max(struct(x.v, x.i)).i > 90",
     # a set of doubles that decimals make, in which NaN is more than once
     "SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(balance * 1e308 - balance * 1e308)) = 1",
     "SELECT customer_id FROM holdings GROUP BY customer_id HAVING size(collect_set(CAST(balance AS DOUBLE) * 1e308 * 10 * 0)) = 1",
