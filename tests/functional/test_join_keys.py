@@ -44,6 +44,8 @@ SAID = """
     -------+--------------------------------------------------------------------------------------------------------------+---------+------------------------------
     select | select c.customer_id from customer c join orders o on c.customer_id = o.customer_id >= false                   | SQL-331 | a comparison is compared
     select | select c.customer_id from customer c join orders o on c.customer_id % 1 = o.customer_id % 1                    | SQL-331 | a few values
+    select | select c.customer_id from customer c join orders o on floor(cast(c.spend as double)) = floor(cast(o.amount as double)) | SQL-331 | doubles, of which all may be shares of one
+    select | select c.customer_id from customer c join orders o on floor(c.spend) = floor(o.amount)                        |         | amounts are of many
     select | select c.customer_id from customer c left join orders o on o.amount > 5 where c.customer_id = o.customer_id    | SQL-331 | the equality comes too late
     select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and false           | SQL-336 | Spark finds that no rows meet, and holds each against each
     select | select c.customer_id from customer c full join orders o on c.customer_id = o.customer_id and 1 = 0           | SQL-336 | it works out what asks about no column

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rules_engine.spark.gate.plan_tree import Node
+from rules_engine.spark.gate.plan_tree import Node, walk
 from rules_engine.spark.gate.texts import is_text
 
 ATTRIBUTE, LITERAL = "expressions.AttributeReference", "expressions.Literal"
@@ -49,6 +49,11 @@ def is_scaled(node: Node) -> bool:
     """Whether a number was multiplied or divided on its way: digits may be cut off afterwards."""
     scales = node.name.rpartition(".")[2] in {"Multiply", "Divide", "TryMultiply", "TryDivide"}
     return scales or any(map(is_scaled, node.children))
+
+
+def may_be_a_share(node: Node) -> bool:
+    """Whether a number was scaled, or is of a floating type: all of its values may lie between two whole numbers."""
+    return is_scaled(node) or any(part.fields.get("dataType") in {"double", "float"} for part, _ in walk(node))
 
 
 def is_near(node: Node) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 
-from rules_engine.spark.gate.lossless import is_factor, is_near, is_scaled, keeps_all, written
+from rules_engine.spark.gate.lossless import is_factor, is_near, is_scaled, keeps_all, may_be_a_share, written
 from rules_engine.spark.gate.plan_tree import Node, asks_outside, held, join_type, number, rows_of, walk
 from rules_engine.spark.gate.spread_names import (
     CHOSEN,
@@ -112,7 +112,7 @@ class Spreads:
         """That of the first argument, unless much of it may be cut off or replaced."""
         if name in REPLACED and not self.is_given(parts[0]):
             return min(Spread.FEW, *map(self.of, parts))
-        cut = (name in TRIMMED and len(parts) > 1) or (name in ROUNDED and is_scaled(parts[0]))
+        cut = (name in TRIMMED and len(parts) > 1) or (name in ROUNDED and may_be_a_share(parts[0]))
         return min(self.of(parts[0]), Spread.FEW if cut else Spread.MANY)
 
     def is_given(self, node: Node) -> bool:

@@ -17,7 +17,7 @@ SAME = _names(
 TRIMMED = _names("StringTrim StringTrimLeft StringTrimRight StringTrimBoth")
 """Likewise, where blanks are cut off; a few where it is said what, for that may be all."""
 ROUNDED = _names("Floor Ceil")
-"""Likewise, but for a number that was scaled."""
+"""Likewise, but for a number that was scaled, or is a double."""
 REPLACED = _names("Coalesce Nvl")
 """Likewise, where the first is NULL no more often than a column; else all may be what stands in its place."""
 SHIFTED = _names(
