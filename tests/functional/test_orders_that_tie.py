@@ -106,6 +106,9 @@ QUERIES = """
     select customer_id from (select customer_id, sum(double(spend)) over (partition by country order by customer_id) as s from customer) where s > 5 | | floating numbers in the order of a key
     select customer_id from (select customer_id, sum(double(spend)) over (partition by country) as s from customer) where s > 5 | SQL-912 | in no order
     select customer_id from (select customer_id, sum(double(spend)) over (order by customer_id) as s from customer) where s > (select sum(double(amount)) from orders) | SQL-912 | one of two
+    select customer_id from orders group by customer_id having stddev(amount) > 5                            | SQL-912 | a deviation is of doubles, whatever it is of
+    select customer_id from orders group by customer_id having variance(customer_id) > 5                     | SQL-912 | of whole numbers, too
+    select customer_id from customer where spend > (select corr(amount, customer_id) from orders)            | SQL-912 | of two columns
     select customer_id from orders group by customer_id having avg(customer_id) > 5 and sum(amount) > 5      |         | whole numbers and decimals are exact
 """
 

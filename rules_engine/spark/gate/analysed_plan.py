@@ -26,7 +26,7 @@ from rules_engine.spark.gate.machine import machine_faults
 from rules_engine.spark.gate.membership import membership_faults
 from rules_engine.spark.gate.orders import order_faults, order_warnings, summed_in_order
 from rules_engine.spark.gate.outer_values import outer_value_faults
-from rules_engine.spark.gate.overflow import SUMS, TRIED, overflow_warnings, rounding_warnings
+from rules_engine.spark.gate.overflow import DEVIATIONS, SUMS, TRIED, overflow_warnings, rounding_warnings
 from rules_engine.spark.gate.parsed_plan import SHORT, Parsed, broken, each, named, read
 from rules_engine.spark.gate.patterns import pattern_faults
 from rules_engine.spark.gate.plan_tree import CATALYST, VIEW, Node, held, in_words, tree, view_name, walk
@@ -70,7 +70,19 @@ def warnings(spark: SparkSession, version: RuleVersion, schema: Schema, as_of: d
         return named(version, said)
 
 
-_PICKING = {"over", "max_by", "min_by", "sum", "avg", "mean", *TRIED}
+_PICKING = {
+    "over",
+    "max_by",
+    "min_by",
+    "sum",
+    "avg",
+    "mean",
+    "std",
+    "stddev_samp",
+    "var_samp",
+    *DEVIATIONS.values(),
+    *TRIED,
+}
 
 
 def analysed_faults(spark: SparkSession, found: Parsed, version: RuleVersion, schema: Schema) -> tuple[Fault, ...]:

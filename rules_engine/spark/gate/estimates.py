@@ -138,21 +138,26 @@ class Estimates:
     def _aggregated(self, plan: Node, given: Rows, _: Sequence[Rows]) -> Rows:
         groups, items = grouped(plan)
         usual = allowed().estimates
-        told_apart = any(self._spreads.of(group) is not Spread.ONE for group in groups)
-        if told_apart or (not groups and _asks_outside(plan)):
+        of_one = self._rows_of_one(groups) if groups or not _asks_outside(plan) else usual.group
+        if of_one == usual.group:
             self.values.group = max(usual.group, usual.exploded * given.times)
         else:
-            self.values.group = min(MOST, usual.rows * given.times)
+            self.values.group = min(MOST, of_one * given.times)
         done = given.after(given.times * (self._noted(items) + self.values.of(groups)[1]))
         return done if any(map(self._is_exploded, groups)) else Rows(done.columns, 1, done.steps)
 
+    def _rows_of_one(self, parts: Sequence[Node]) -> float:
+        """How many rows of a frame have one value of all of these: of a few values one may be that of nearly all."""
+        apart = any(self._spreads.of(part) is Spread.MANY for part in parts)
+        return allowed().estimates.group if apart else allowed().estimates.rows
+
     def _over_windows(self, plan: Node, given: Rows, _: Sequence[Rows]) -> Rows:
-        usual, steps = allowed().estimates, self._noted(plan.beside)
+        steps = self._noted(plan.beside)
         for item in plan.beside:
             if short(item) == "Alias" and short(item.children[0]) == "WindowExpression":
                 *by, _frame = item.children[0].children[1].children
-                apart = any(self._spreads.of(part) is not Spread.ONE for part in by if short(part) != "SortOrder")
-                own = steps_in_frame(item.children[0], usual.group if apart else usual.rows)
+                parts = [part for part in by if short(part) != "SortOrder"]
+                own = steps_in_frame(item.children[0], self._rows_of_one(parts))
                 self.values.made.append(Made(item.children[0], Size(), own))
                 steps += own
         return given.after(given.times * steps)

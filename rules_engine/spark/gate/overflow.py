@@ -19,7 +19,13 @@ from rules_engine.sql.allow_list import refuse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SUMS = {"Average": "avg", "Sum": "sum"}
+DEVIATIONS = {
+    "StddevPop": "stddev_pop", "StddevSamp": "stddev", "VariancePop": "var_pop", "VarianceSamp": "variance",
+    "Corr": "corr", "CovPopulation": "covar_pop", "CovSample": "covar_samp",
+    "Skewness": "skewness", "Kurtosis": "kurtosis",
+}  # fmt: skip
+"""Aggregates that add up floating numbers whatever they are asked of."""
+SUMS = {"Average": "avg", "Sum": "sum", **DEVIATIONS}
 TRIED = frozenset({"try_sum", "try_avg"})
 _ROOM = 28
 """The most digits of a decimal whose sum has room for ten thousand million rows."""
@@ -38,7 +44,9 @@ def rounding_warnings(spark: SparkSession, plan: Any, in_order: Set[str]) -> Ite
     """What is said of a plan that sums floating numbers; once for each kind of sum that is not all ``in_order``."""
     asked = SUMS.keys() - in_order
     calls = ((short, get) for short, get in expressions(spark, plan, is_plan=True) if short in asked)
-    floating = {short for short, get in calls if str(get().child().dataType().simpleString()) in FLOATING}
+    floating = {
+        short for short, get in calls if short in DEVIATIONS or get().child().dataType().simpleString() in FLOATING
+    }
     yield from (refuse("SQL-912", name=SUMS[short]) for short in sorted(floating))
 
 
