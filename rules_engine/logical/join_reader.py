@@ -52,7 +52,8 @@ class NameReader:
         name, table = column.name.lower(), column.table.lower()
         if not table and is_stand_in(column):
             return column.copy()
-        if table and table not in {*scope, *outer}:
+        nearer = table not in scope and any(table in columns for columns in scope.values())
+        if column.args.get("db") or (table and (nearer or table not in {*scope, *outer})):
             return self._part(column, scope, outer)
         for known in (scope, outer):
             if not table and name in known.get(MERGED, {}):

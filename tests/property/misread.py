@@ -1,6 +1,15 @@
 """Questions that were once read as others, by what was overlooked; each is to hit whom Spark returns for it alone."""
 
 MISREAD = [
+    # a struct that goes by the name of a relation beside it, or further out
+    "SELECT t.customer_id FROM (SELECT customer_id, max(named_struct('spend', balance, 'i', holding_id)) AS s FROM holdings GROUP BY customer_id) t JOIN customers s ON s.customer_id = t.customer_id WHERE t.s.spend > 5",
+    "SELECT t.customer_id FROM (SELECT customer_id, max(struct(balance AS spend, holding_id)) AS s FROM holdings GROUP BY customer_id) t JOIN customers s ON s.customer_id = t.customer_id WHERE t.s.spend > 5",
+    "SELECT t.customer_id FROM (SELECT customer_id, max(named_struct('spend', balance, 'i', holding_id)) AS s FROM holdings GROUP BY customer_id) t JOIN customers s ON s.customer_id = t.customer_id WHERE s.spend > 5",
+    "SELECT s.customer_id FROM customers s WHERE s.customer_id IN (SELECT customer_id FROM (SELECT customer_id, max(named_struct('spend', balance, 'i', holding_id)) AS s FROM holdings GROUP BY customer_id) t WHERE s.spend > 5)",
+    "SELECT customers.customer_id FROM customers WHERE EXISTS (SELECT 1 FROM (SELECT customer_id AS k, max(named_struct('spend', balance, 'i', holding_id)) AS customers FROM holdings GROUP BY customer_id) t WHERE k = customer_id AND customers.spend > 5)",
+    "SELECT customer_id FROM customers WHERE customer_id IN (SELECT customer_id FROM (SELECT customer_id, max(named_struct('spend', balance)) AS customers FROM holdings GROUP BY customer_id) t WHERE customers.spend > 5)",
+    "SELECT customer_id FROM (SELECT customer_id, max(struct(v, i)) AS s FROM (SELECT customer_id, balance AS v, holding_id AS i FROM holdings) u GROUP BY customer_id) t WHERE s.v > 5",
+    "SELECT customer_id FROM (SELECT customer_id, max(struct(holding_id, balance)) AS s FROM (SELECT customer_id, balance AS holding_id, holding_id AS balance FROM holdings) u GROUP BY customer_id) t WHERE s.holding_id > 5",
     # variables of lambdas that are named like columns, and fields of structs that are named by columns of other names
     "SELECT customer_id FROM customers WHERE exists(array(spend, 50), spend -> spend > customers.spend)",
     "SELECT c.customer_id FROM customers c WHERE size(filter(array(1, 20), spend -> spend > c.spend)) = 1",

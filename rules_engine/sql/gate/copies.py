@@ -28,7 +28,7 @@ _MAKES_INTERVALS = (exp.Interval, exp.MakeInterval, exp.Sub)
 
 _AS_WRITTEN: dict[type[exp.Expr], str] = {
     exp.Case: "CASE", exp.If: "IF", exp.Nullif: "nullif", exp.DecodeCase: "decode", exp.Nvl2: "nvl2", exp.Left: "left",
-    exp.Right: "right", exp.Coalesce: "nvl", exp.EqualNull: "equal_null", exp.SafeAdd: "try_add",
+    exp.Right: "right", exp.Coalesce: "nvl or coalesce", exp.EqualNull: "equal_null", exp.SafeAdd: "try_add",
     exp.SafeSubtract: "try_subtract", exp.SafeMultiply: "try_multiply", exp.SafeDivide: "try_divide",
 }  # fmt: skip
 
