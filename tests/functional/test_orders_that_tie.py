@@ -102,7 +102,7 @@ QUERIES = """
     select customer_id from orders group by customer_id having sum(cast(amount as double)) >= 0.6            | SQL-912 | three floating numbers, in one order
     select customer_id from orders group by customer_id having avg(customer_id / 3) = 0.2                    | SQL-912 | a division of whole numbers is floating
     select customer_id from customer where spend > (select 2 * mean(float(amount)) from orders)              | SQL-912 | within another query
-    select customer_id from orders group by customer_id having sum(cast(double(amount) as decimal(28, 6))) >= 0.6 |    | decimals of them
+    select customer_id from orders group by customer_id having sum(cast(double(amount) as decimal(27, 6))) >= 0.6 |    | decimals of them
     select customer_id from (select customer_id, sum(double(spend)) over (partition by country order by customer_id) as s from customer) where s > 5 | | floating numbers in the order of a key
     select customer_id from (select customer_id, sum(double(spend)) over (partition by country) as s from customer) where s > 5 | SQL-912 | in no order
     select customer_id from (select customer_id, sum(double(spend)) over (order by customer_id) as s from customer) where s > (select sum(double(amount)) from orders) | SQL-912 | one of two

@@ -192,6 +192,8 @@ ANALYSED = """
     select cast(person_id as string) as person_id, spend from people | SQL-314 | evidence, and a key of another type
     select person_id, interval 1 day as d from people                | SQL-314 | evidence that no table holds
     cast(rate as string) = '0.5'                                     | SQL-324 | a floating number as text
+    cast(rate as decimal(38, 0)) = 8410000000000000000000            | SQL-324 | more digits than two Javas agree about
+    cast(float(spend) as decimal(38, 10)) > 5                        | SQL-324 | of a float
     string(float(spend)) = '0.5'                                     | SQL-324 | the shorter one, by another name
     rate like '0.5%'                                                 | SQL-324 | a text that nobody asked for
     concat(name, sqrt(visits)) = 'x'                                 | SQL-324 | of a computed number

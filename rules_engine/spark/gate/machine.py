@@ -7,6 +7,7 @@ found here has no such setting. ``tests/data/functions.tsv`` holds every allowed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,8 @@ def machine_faults(spark: SparkSession, plan: Any, root: Node, found: Parsed) ->
     """What of a plan, whose tree ``root`` is, depends on the machine; Spark says the types that are not in it."""
     nodes = [node for node, _ in walk(root)]
     moments = any("imestamp" in f"{node.name} {node.fields.get('dataType')}" for node in nodes)
-    if any(node.name == MAP or _may_write_floating(node) or (moments and _to_decimal(node)) for node in nodes):
+    typed = (_may_write_floating, _to_wide, *((_to_decimal,) if moments else ()))
+    if any(node.name == MAP or any(may_be(node) for may_be in typed) for node in nodes):
         yield from _typed_faults(spark, plan, is_plan=root.name.startswith("plans."))
     if any(node.name == WINDOW and _days_by_interval(node) for node in nodes):
         hint = "Write a whole number: RANGE BETWEEN 30 PRECEDING AND CURRENT ROW counts days over a day."
@@ -44,6 +46,23 @@ def _may_write_floating(node: Node) -> bool:
         return False
     type_ = node.children[0].fields.get("dataType")
     return type_ is None or any(name in str(type_) for name in FLOATING)
+
+
+def _to_wide(node: Node) -> bool:
+    """Whether a node makes a decimal of so many digits of what may be a floating number that Java chooses them."""
+    if node.name != CAST or _digits_before_point(node.fields["dataType"]) <= _SAME_DIGITS:
+        return False
+    return node.children[0].fields.get("dataType") in {None, *FLOATING}
+
+
+def _digits_before_point(type_: Any) -> int:
+    """Of a decimal's type; 0 of others."""
+    found = re.fullmatch(r"decimal\((\d+),(-?\d+)\)", str(type_))
+    return int(found[1]) - int(found[2]) if found else 0
+
+
+_SAME_DIGITS = 21
+"""Digits before the point up to which Java 17 and 21 write the same of a double: they differ above 10 to the 21st."""
 
 
 def _to_decimal(node: Node) -> bool:
@@ -76,6 +95,10 @@ def _typed_faults(spark: SparkSession, plan: Any, *, is_plan: bool) -> Iterator[
         if name == CAST and _type(node).startswith("decimal") and _type(node.child()).startswith("timestamp"):
             hint = "Write unix_micros(x), or unix_seconds(x): a whole number."
             yield refuse("SQL-324", name="a moment as a decimal (Spark 3.5 loses its microseconds)", hint=hint)
+        if name == CAST and _digits_before_point(_type(node)) > _SAME_DIGITS and _type(node.child()) in FLOATING:
+            of = _type(node.child())
+            said = f"a {of} as a decimal of more than {_SAME_DIGITS} digits before the point (Java 17 and 21 differ)"
+            yield refuse("SQL-324", name=said, hint="Leave fewer: CAST(x AS DECIMAL(38, 17)).")
         if name == CAST and "string" in _type(node) and any(of in _type(node.child()) for of in FLOATING):
             hint = "Make it a decimal first: CAST(CAST(x AS DECIMAL(20, 2)) AS STRING)."
             yield refuse(

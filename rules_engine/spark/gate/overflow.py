@@ -47,7 +47,10 @@ def rounding_warnings(spark: SparkSession, plan: Any, in_order: Set[str]) -> Ite
     floating = {
         short for short, get in calls if short in DEVIATIONS or get().child().dataType().simpleString() in FLOATING
     }
-    yield from (refuse("SQL-912", name=SUMS[short]) for short in sorted(floating))
+    for short in sorted(floating):
+        name = SUMS[short]
+        exact = f"write {name}(CAST(x AS DECIMAL(27, 6)))"
+        yield refuse("SQL-912", name=name, hint=f"round it: round({name}(…), 6)" if short in DEVIATIONS else exact)
 
 
 def _is_tight(call: Any, kind: str) -> bool:
