@@ -43,6 +43,7 @@ class Unreadable:
 
 
 UUID = Unreadable("a UUID of 16 bytes", "it as text")
+NANOSECONDS = Unreadable("a timestamp in nanoseconds", "timestamps in microseconds")
 INTERVAL = Unreadable("an interval of 12 bytes", "it as a number of days or months, or as text")
 UNREAD = {"extension<arrow.uuid>": UUID}
 """Types of Arrow's extensions, by what Arrow calls them."""
@@ -76,7 +77,7 @@ def _moment(type_: pa.DataType, *, nanoseconds: bool) -> str | Unreadable | None
     if not pa.types.is_timestamp(type_):
         return None
     if type_.unit == "ns" and not nanoseconds:
-        return Unreadable("a timestamp in nanoseconds", "timestamps in microseconds")
+        return NANOSECONDS
     return "timestamp" if type_.tz or type_.unit == "ns" else "timestamp_ntz"
 
 

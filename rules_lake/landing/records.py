@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from rules_engine.errors import Fault, RunRefused, did_you_mean, raise_all
 from rules_engine.lake import first_bytes
-from rules_engine.lake.arrow_types import Unreadable
+from rules_engine.lake.arrow_types import NANOSECONDS, Unreadable
 from rules_engine.lake.heads import columns_of_parquet, lost_in
 from rules_engine.lake.orc_feet import OF_JAVA, WALL_TIME, columns_of_orc
 from rules_engine.lake.text_faults import lost_letters
-from rules_engine.model.frames import Frame
+from rules_engine.model.frames import Format, Frame
 from rules_lake.landing import options
 from rules_lake.landing.folder_columns import FolderColumns, without
 from rules_lake.landing.place import Place
@@ -191,17 +191,19 @@ class Records:
         for name in (field.name for field in schema if capitals[field.name.lower()] > 1):
             what = f"it has more than one column '{name}', whatever the capitals."
             self._faults.append(self._fault(what, "Keep one of them."))
-        declared = self._declared() or own
-        for name, type_ in declared.items():
+        by_foot = (
+            own if self.frame.format is Format.ORC else own | {n: t for n, t in read.items() if isinstance(t, str)}
+        )
+        for name, type_ in (self._declared() or by_foot).items():
             if name not in own:
                 near = did_you_mean(name, own, 0.5)
                 what = f"its column '{name}' is missing."
                 self._faults.append(self._fault(what, f"{near} Mend the extract or the declaration."))
-            elif isinstance(unread := read[name], Unreadable) and not same(type_, own[name]):
+            elif isinstance(unread := read[name], Unreadable) and (unread != NANOSECONDS or not same(type_, own[name])):
                 what = f"its column '{name}' is {unread.what}, which Spark does not read."
                 self._faults.append(self._fault(what, f"Write {unread.instead}."))
-            elif "<" not in type_ and not same(type_, own[name]):
-                what = f"its column '{name}' is {own[name]}, and declared as {type_}."
+            elif not same(type_, by_foot[name]):
+                what = f"its column '{name}' is {by_foot[name]}, and declared as {type_}."
                 self._faults.append(self._fault(what, "Mend the declaration, or land the declared type."))
         raise_all(RunRefused, self._faults)
         self.own = own

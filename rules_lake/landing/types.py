@@ -6,6 +6,8 @@ import re
 
 import pyarrow as pa
 
+from rules_engine.lake.spark_types import struct
+
 _PLAIN = {
     "string": pa.string(),
     "boolean": pa.bool_(),
@@ -46,6 +48,41 @@ def spark_name(declared: str) -> str:
     return {"decimal": "decimal(10,0)", "dec": "decimal(10,0)", "numeric": "decimal(10,0)"}.get(
         name, _ALSO.get(name, name)
     )
+
+
+_COMMENTED = re.compile(r"""\s+(?:not\s+null\b|comment\s+('[^']*'|"[^"]*"))""", re.IGNORECASE)
+_PARTS = re.compile(r"`(?:[^`]|``)*`|[^\W\d]\w*(?:\s*\([^)]*\))?|[<>:,]")
+
+
+def whole_name(declared: str) -> str:
+    """
+    A declared type by the name that Spark shows, of many values too; as it stands where it is none.
+
+    >>> whole_name("STRUCT< Id: LONG, at array<Decimal> NOT NULL >"), whole_name("array<")
+    ('struct<Id:bigint,at:array<decimal(10,0)>>', 'array<')
+    """
+    if "<" not in declared:
+        return spark_name(declared)
+    parts = [*reversed(_PARTS.findall(_COMMENTED.sub("", declared)))]
+    try:
+        found = _nested(parts)
+    except IndexError:
+        return declared
+    return declared if parts else found
+
+
+def _nested(parts: list[str]) -> str:
+    """The type that begins with the last of the parts, which are taken away."""
+    kind = parts.pop()
+    if parts[-1] != "<" or kind.lower() not in ("array", "map", "struct"):
+        return spark_name(kind)
+    of: list[tuple[str, str]] = []
+    while parts.pop() in "<,":
+        name = parts.pop() if kind.lower() == "struct" else ""
+        if parts[-1] == ":":
+            parts.pop()
+        of.append((name.strip("`").replace("``", "`"), _nested(parts)))
+    return struct(of) if kind.lower() == "struct" else f"{kind.lower()}<{','.join(type_ for _, type_ in of)}>"
 
 
 def has_length(declared: str) -> int:
@@ -91,4 +128,4 @@ def same(declared: str, found: str) -> bool:
     """
     one, other = arrow_type(declared), arrow_type(found)
     of_utc = declared.lower() in {"timestamp", "timestamp_ltz"} and found.lower() == "timestamp_ntz"
-    return (one is not None and one == other) or of_utc
+    return (one is not None and one == other) or of_utc or ("<" in found and whole_name(declared) == found)
