@@ -49,6 +49,7 @@ KNOWN = {
     "RULES_TOKENS": "folder of the reverse table of tokens, apart from the lake",
     "RULES_TOKEN_SECRET": "secret that tokens are made with",
     "RULES_TOKEN_SECRET_NAME": "its name in Secrets Manager, in its place",
+    "RULES_MASTER": "file of `rules master`; master.toml of the working folder without it",
     "RULES_READER": " | ".join((MASKED, *READERS)),
     "RULES_RUNS": "folder or URI under which runs are staged",
     "RULES_HISTORY": " | ".join(HistoryKind),

@@ -111,6 +111,11 @@ def test_a_password_is_never_repeated(url: str) -> None:
     assert "geheim" not in f"{refused.value} {kept!r}"
 
 
+def test_the_file_of_masters_may_stand_in_the_place() -> None:
+    """`rules master` reads it, and so does whatever tells of a subject: no command refuses it."""
+    assert Settings.read(HOME | {"RULES_MASTER": "/srv/master.toml"})
+
+
 def test_the_list_of_settings_names_every_history() -> None:
     """What the overview of settings says about the history is all there is."""
     assert KNOWN["RULES_HISTORY"].split(" | ") == [kind.value for kind in HistoryKind]
