@@ -24,16 +24,21 @@ if TYPE_CHECKING:
 DEFAULT = "master.toml"
 
 
+def settings_file() -> Path:
+    """The file that RULES_MASTER names, or master.toml."""
+    return Path(os.environ.get("RULES_MASTER", DEFAULT))
+
+
 def load(path: Path | None) -> Settings:
     """The settings of a file, or of the one that RULES_MASTER names, or of master.toml."""
-    return master_settings.load(path or Path(os.environ.get("RULES_MASTER", DEFAULT)))
+    return master_settings.load(path or settings_file())
 
 
 def life(subject: object) -> list[str]:
     """What became of a subject that is a master's id, by the newest build; nothing where no master is set up here."""
     from rules_lake.master import folders, identity
 
-    path = Path(os.environ.get("RULES_MASTER", DEFAULT))
+    path = settings_file()
     return identity.life(subject, folders.trail(load(path).folder)) if path.exists() else []
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs import mastering
 from jobs.tokens import needed
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.model.frames import Frame
@@ -19,7 +22,8 @@ from rules_lake.landing.landing import beside_days, landed_days, left, place_of
 from rules_lake.landing.place import Place
 from rules_lake.landing.records import Records
 from rules_lake.privacy.access_log import AccessLog
-from rules_lake.privacy.tokens import as_texts, is_token
+from rules_lake.privacy.curating import DATA
+from rules_lake.privacy.tokens import TokenKeys, as_texts, is_token
 from rules_repo.readers import login_in
 
 if TYPE_CHECKING:
@@ -40,10 +44,27 @@ class Erased:
     token: str
     known: bool
     landed: tuple[tuple[str, date], ...]
-    curated: tuple[tuple[str, date], ...]
+    curated: tuple[tuple[str, str], ...]
     records: int | None
     others: tuple[tuple[str, str], ...]
     remains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is forgotten: its token, and the domain and value, as far as these are known still."""
+
+    keys: TokenKeys
+    token: str
+    domain: str = ""
+    value: str | None = None
+
+    def among(self, domain: str, values: pa.Array) -> bool:
+        """Whether it is one of a column's values, by letters as tokens have them."""
+        if self.value is None:
+            return self.token in self.keys.column(domain, values)[1]
+        texts = pc.utf8_normalize(as_texts(values), form="NFC")
+        return domain == self.domain and bool(pc.any(pc.equal(texts, unicodedata.normalize("NFC", self.value))).as_py())
 
 
 def reveal(installation: Installation, token: str, reason: str, at: datetime) -> tuple[str, str]:
@@ -80,19 +101,24 @@ def erase(installation: Installation, subject: str, reason: str, at: datetime) -
     raise_all(RunRefused, _faults(settings.reader, (ERASER,), reason, "erase"))
     made = needed(settings)
     login = login_in(installation.database_url, settings.reader)
-    token = subject if is_token(subject) else made.keys.token(installation.landed.subject_domain, subject)
-    value = subject if token != subject else (made.table.reveal(token) or ("", None))[1]
+    domain = installation.landed.subject_domain
+    sought = Sought(made.keys, made.keys.token(domain, subject), domain, subject)
+    if is_token(subject):
+        sought = Sought(made.keys, subject, *(made.table.reveal(subject) or ()))
+    token = sought.token
     AccessLog(settings.tokens).note(at, login, settings.reader, "erase", token, reason)
     known = made.table.erase(token)
-    places = _snapshots(installation) if value is not None else ()
-    holds = [(frame.name, day, _holds(frame, day, str(value))) for frame, day in places]
+    holds = [(frame.name, day, _holds(frame, day, of, sought)) for frame, day, of in _snapshots(installation)]
     landed = tuple((frame, day) for frame, day, there in holds if there)
-    unread = tuple((frame, day) for frame, day, there in holds if there is None)
-    found = {(frame, day): others for frame, day, others in _curated_with(installation, token)}
-    others = tuple(pair for pair in sorted(set().union(*found.values())) if made.table.reveal(pair[1]))
+    unread = [f"{frame} {day}" for frame, day, there in holds if there is None]
+    rows = {(frame.name, name): (frame, found) for frame, name, found in _curated_with(installation, token)}
+    torn = [f"{frame} {name}" for (frame, name), (_, found) in rows.items() if found is None]
+    curated = tuple(place for place, (_, found) in rows.items() if found is not None)
+    beside = {pair for frame, found in rows.values() if found is not None for pair in _others(frame, found, token)}
+    others = tuple(pair for pair in sorted(beside) if made.table.reveal(pair[1]))
     records = _records(installation, token)
-    remains = (*_remains(landed, (*found,), records, others), *_perhaps(installation, unread))
-    return Erased(token, known, landed, (*found,), records, others, remains)
+    remains = (*_remains(landed, curated, records, others), *_perhaps(installation, landed=unread, curated=torn))
+    return Erased(token, known, landed, curated, records, others, remains)
 
 
 def _faults(reader: str, allowed: tuple[str, ...], reason: str, act: str) -> Iterator[Fault]:
@@ -104,31 +130,32 @@ def _faults(reader: str, allowed: tuple[str, ...], reason: str, act: str) -> Ite
         yield Fault("--reason", "it is empty, and every look is written down with its reason.", 'Say --reason "…".')
 
 
-def _snapshots(installation: Installation) -> Iterator[tuple[Frame, date]]:
-    """The landed snapshots that may have rows of a subject."""
+def _snapshots(installation: Installation) -> Iterator[tuple[Frame, date, Mapping[str, str]]]:
+    """The landed snapshots that may hold what has tokens, with the columns that may, and the domains of these."""
     for frame in installation.landed.lake.frames:
-        yield from ((frame, day) for day in (landed_days(frame) if frame.subject_key else ()))
+        if of := installation.landed.domains[frame.name]:
+            yield from ((frame, day, of) for day in landed_days(frame))
 
 
-def _holds(frame: Frame, day: date, value: str) -> bool | None:
-    """Whether a landed snapshot has a row of the subject, by letters as tokens have them; None where none can tell."""
-    place, wanted = place_of(frame, day), unicodedata.normalize("NFC", value)
+def _holds(frame: Frame, day: date, columns: Mapping[str, str], sought: Sought) -> bool | None:
+    """Whether a landed snapshot has what is sought in one of its columns; None where none can tell."""
+    place = place_of(frame, day)
     try:
         for file in (each for each in place.files() if not each.hidden):
             for batch in Records(place, file.name, frame, unended=True).batches():
-                texts = pc.utf8_normalize(as_texts(batch.column(frame.subject_key)), form="NFC")
-                if pc.any(pc.equal(texts, wanted)).as_py():
+                if any(sought.among(domain, batch.column(name)) for name, domain in columns.items()):
                     return True
     except RunRefused:
         return None
     return False
 
 
-def _perhaps(installation: Installation, unread: tuple[tuple[str, date], ...]) -> Iterator[str]:
-    """What could not be looked at, or lies where nothing reads it."""
-    if unread:
-        days = ", ".join(f"{frame} {day}" for frame, day in unread)
-        yield f"landed snapshots that cannot be read here, so look yourself: {days}."
+def _perhaps(installation: Installation, **unread: Sequence[str]) -> Iterator[str]:
+    """What could not be looked at, or lies where nothing reads it, or is not looked through."""
+    for kind, places in ((kind, places) for kind, places in unread.items() if places):
+        yield f"{kind} snapshots that cannot be read here, so look yourself: {', '.join(places)}."
+    if (masters := mastering.settings_file()).exists():
+        yield f"what `rules master` built and asked by {masters}: it holds names and addresses as sources have them."
     frames, lake = installation.landed.lake.frames, Place(installation.settings.lake.rpartition("/")[0])
     aside = [place for frame in frames for place in (*left(frame), *beside_days(frame))]
     aside += [
@@ -141,26 +168,33 @@ def _perhaps(installation: Installation, unread: tuple[tuple[str, date], ...]) -
         yield f"folders that nothing reads, of steps that were stopped or named otherwise: {', '.join(aside)}."
 
 
-def _curated_with(installation: Installation, token: str) -> Iterator[tuple[str, date, set[tuple[str, str]]]]:
-    """The curated snapshots with rows of a token, and the tokens of these rows' other columns."""
+def _curated_with(installation: Installation, token: str) -> Iterator[tuple[Frame, str, pa.Table | None]]:
+    """The folders of curated snapshots with rows of a token, and their texts there; None where none can tell."""
     folder = Place(installation.settings.lake.rpartition("/")[0])
     for frame in installation.lake.frames:
-        for name in folder.below(frame.name).names() if frame.subject_key else ():
-            path = f"{frame.name}/{name}/part-0.parquet"
-            if name.startswith(".") or "part-0.parquet" not in folder.below(f"{frame.name}/{name}").names():
+        for name in folder.below(frame.name).names():
+            place = folder.below(f"{frame.name}/{name}")
+            if name.startswith(".") or DATA not in place.names():
                 continue
-            with folder.reading(path) as stream:
-                rows = pq.read_table(stream, filters=pc.field(frame.subject_key).cast("string") == token)
-            if rows.num_rows:
-                yield frame.name, date.fromisoformat(name), set(_tokens_of(frame, rows))
+            try:
+                with place.reading(DATA) as stream:
+                    texts = [each.name for each in pq.read_schema(stream) if pa.types.is_string(each.type)]
+                    has = reduce(or_, (pc.field(each) == token for each in texts), pc.scalar(False))
+                    rows = pq.read_table(stream, columns=texts, filters=has)
+            except (pa.ArrowException, OSError):
+                rows = None
+            if rows is None or rows.num_rows:
+                yield frame, name, rows
 
 
-def _tokens_of(frame: Frame, rows: pa.Table) -> Iterator[tuple[str, str]]:
-    for column in rows.column_names:
-        if column != frame.subject_key and pa.types.is_string(rows[column].type):
-            yield from (
-                (f"{frame.name}.{column}", each) for each in rows[column].unique().to_pylist() if is_token(each or "")
-            )
+def _others(frame: Frame, rows: pa.Table, token: str) -> Iterator[tuple[str, str]]:
+    """The tokens of other columns in a subject's own rows."""
+    key = frame.subject_key
+    own = rows.filter(pc.equal(rows[key], token)) if key in rows.column_names else rows.slice(0, 0)
+    for column in (each for each in own.column_names if each != key):
+        yield from (
+            (f"{frame.name}.{column}", each) for each in own[column].unique().to_pylist() if is_token(each or "")
+        )
 
 
 def _records(installation: Installation, token: str) -> int | None:
@@ -173,7 +207,7 @@ def _records(installation: Installation, token: str) -> int | None:
 
 def _remains(
     landed: tuple[tuple[str, date], ...],
-    curated: tuple[tuple[str, date], ...],
+    curated: tuple[tuple[str, str], ...],
     records: int | None,
     others: tuple[tuple[str, str], ...],
 ) -> Iterator[str]:
@@ -182,9 +216,9 @@ def _remains(
         yield f"what other tokens of its rows stand for: {tokens}. Erase each that is no other subject's, too."
     if landed:
         days = ", ".join(f"{frame} {day}" for frame, day in landed)
-        yield f"landed snapshots with the subject itself: {days}. Remove the folders once no run needs them."
+        yield f"landed snapshots with the value itself: {days}. Remove the folders once no run needs them."
     if curated:
-        days = ", ".join(f"{frame} {day}" for frame, day in curated)
+        days = ", ".join(f"{frame} {name}" for frame, name in curated)
         yield f"curated snapshots with its token: {days}."
     said = "the history was not asked for records" if records is None else f"{records} records of the history"
     yield f"{said} of its token; they are written once and stay, and name nobody any more."

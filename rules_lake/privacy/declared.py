@@ -43,6 +43,18 @@ class Declared:
         (_, led, _), *_ = _groups(self.lake, self.said)
         return led.domain if led and led.domain else SUBJECT
 
+    @property
+    def domains(self) -> dict[str, dict[str, str]]:
+        """Of each frame the columns that may be tokens, with their domains, whatever reads them; subjects' keys are."""
+        keys = [(f.name, c.name) for f in self.lake.frames for c in f.columns if _same(c.name, f.subject_key)]
+        every = self.resolved({f.name: frozenset(c.name for c in f.columns) for f in self.lake.frames})
+        own = {
+            frame: {name: said.domain for name, (said, _) in of.items() if said.domain} for frame, of in every.items()
+        }
+        for frame, key in keys:
+            own[frame].setdefault(key, self.subject_domain)
+        return own
+
     def numbered(self, decided: Mapping[str, Mapping[str, tuple[Policy, str]]]) -> frozenset[str]:
         """The domains of tokens of keys that are whole numbers somewhere."""
         keys = ((f.name, c.name, arrow_type(c.type)) for f in self.lake.frames for c in f.columns if _is_key(f, c.name))

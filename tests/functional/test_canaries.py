@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rules_lake.privacy.tokens import TokenKeys
@@ -160,6 +161,53 @@ def test_what_erasing_does_not_reach_is_named(database_url: str, tmp_path: Path)
     assert "that cannot be read here, so look yourself: customers 2024-06-01." in said
     assert all(each in said for each in ("customers/2024-06-01_v2", "customers/.landing-7", "customers/.curating-7"))
 
+
+def test_what_remains_of_any_token_is_named(database_url: str, tmp_path: Path) -> None:
+    """Of an e-mail address; of what was forgotten before; of a subject in another's row; in folders as they are."""
+    key = 'customer_id = { type = "bigint", privacy = "tokenise" }'
+    named = LANDED.replace("name = ", "phone = ").replace(key, f"{key}\n{REFERRED}")
+    rules = _with_landed(tmp_path, LANDED, database_url)
+    (tmp_path / "home/acme/landed/frames.toml").write_text(named)
+    shutil.rmtree(tmp_path / "home/acme/landed/customers")
+    shutil.rmtree(tmp_path / "home/acme/lake")
+    rows = people().rename_columns(["customer_id", "phone", "email", "account", "birth_date", "country"])
+    by = pa.array([900_003 if n == 7 else None for n in range(rows.num_rows)], pa.int64())
+    for day, count in (("2024-05-01", 40), ("2024-05-02", 2)):
+        extract = tmp_path / f"extract-{day}/part-0.parquet"
+        extract.parent.mkdir()
+        pq.write_table(rows.append_column("referred_by", by).slice(0, count), extract)
+        rules.fine("land", extract.parent, "customers", "--day", day)
+        rules.fine("curate", "--day", day)
+    lake = tmp_path / "home/acme/lake/customers"
+    shutil.copytree(lake / "2024-05-01", lake / "2024-05-01_v2")
+    shutil.copytree(lake / "2024-05-01", lake / "2024-04-01")
+    (lake / "2024-04-01/part-0.parquet").write_bytes(b"PAR1")
+    admin = _reading_as(rules, "admin")
+    admin.settings["RULES_MASTER"] = str(tmp_path / "rules.yaml")
+    keys = TokenKeys.of(SECRET, "acme")
+    first = [["customers", "2024-05-01"]]
+    for asked in (keys.token("email", CANARIES["e-mail"]), keys.token("subject", "900003")):
+        for known in (True, False):
+            done = admin.json("privacy", "erase", asked, "--reason", "a request")
+            assert (done["known"], done["landed"]) == (known, first), "forgotten, it is looked for by its token"
+            assert done["curated"] == [*first, ["customers", "2024-05-01_v2"]]
+            said = "\n".join(done["remains"])
+            assert "curated snapshots that cannot be read here, so look yourself: customers 2024-04-01." in said
+            assert "what `rules master` built and asked by" in said
+    shutil.rmtree(tmp_path / "home/acme/landed/customers/2024-05-01")
+    alone = _without(tmp_path / "alone", rows.append_column("referred_by", by))
+    rules.fine("land", alone, "customers", "--day", "2024-05-01")
+    assert admin.json("privacy", "erase", "900003", "--reason", "a request")["landed"] == first, "in another's row"
+
+
+def _without(folder: Path, rows: pa.Table) -> Path:
+    """An extract of rows without the canary's own."""
+    folder.mkdir()
+    pq.write_table(rows.filter(pc.not_equal(rows["customer_id"], 900_003)), folder / "part-0.parquet")
+    return folder
+
+
+REFERRED = 'referred_by = { type = "bigint", privacy = { policy = "tokenise", domain = "subject" } }'
 
 OWN_DOMAIN = 'customer_id = { type = "string", privacy = { policy = "tokenise", domain = "people" } }'
 
