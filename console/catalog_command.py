@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from console.catalog_page import page
+from console.catalog_page import page, percent
 from console.desk import Desk, at_desk, day, now
 from console.screen import row, table
 from jobs.cataloguing import Catalogued, Entry, catalogued, declared_alone
@@ -99,7 +99,7 @@ def _drawn(found: Catalogued) -> Iterator[RenderableType]:
     if found.rows is None:
         drawn = table("column", "type", "nulls up to", "owner", "meaning", right=["nulls up to"])
         for column in frame.columns:
-            row(drawn, column.name, column.type, f"{column.nulls:.0%}", column.owner, column.meaning)
+            row(drawn, column.name, column.type, f"{100 * column.nulls:g}%", column.owner, column.meaning)
         yield drawn if frame.columns else "It declares no columns: its files say them."
         return
     yield f"{found.rows:,} rows{f' of snapshot {found.snapshot}' if found.snapshot else ''}"
@@ -120,8 +120,8 @@ def _cells(entry: Entry) -> Iterator[object]:
     assert read is not None
     yield said.name
     yield read.type
-    yield f"{read.nulls:.1%}"
+    yield percent(read.nulls, 1)
     yield f"{read.distinct:,}"
     yield "" if read.low is None else f"{read.low} to {read.high}"
-    yield ", ".join(f"{value} {share:.0%}" for value, share in read.frequent)
+    yield ", ".join(f"{value} {percent(share)}" for value, share in read.frequent)
     yield len(entry.rules) or ""

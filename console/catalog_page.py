@@ -31,6 +31,19 @@ def page(found: Sequence[Catalogued]) -> str:
     )
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """
+    A share that was found; few are not none, and nearly all are not all.
+
+    >>> percent(0.0004, 1), percent(0.9999), percent(0.15, 1), percent(0.0), percent(1.0)
+    ('<0.1%', '>99%', '15.0%', '0%', '100%')
+    """
+    text, least = f"{share:.{digits}%}", 10.0**-digits
+    if 0 < share < least / 200:
+        return f"<{least:g}%"
+    return f">{100 - least:g}%" if 1 - least / 200 <= share < 1 else text
+
+
 def _frame(found: Catalogued) -> Iterator[str]:
     frame = found.frame
     yield f"<h2>{escape(frame.name)}</h2>"
@@ -53,9 +66,10 @@ def _cells(entry: Entry) -> Iterator[str]:
     if read is None:
         yield "<td><td><td><td>"
     else:
-        yield f"<td>{read.nulls:.1%}{_bar(read.nulls, 'none')}<td class='n'>{read.distinct:,}"
+        yield f"<td>{escape(percent(read.nulls, 1))}{_bar(read.nulls, 'none')}<td class='n'>{read.distinct:,}"
         yield f"<td>{escape('' if read.low is None else f'{read.low} to {read.high}')}"
-        yield "<td>" + "".join(escape(value) + f" {share:.0%}" + _bar(share, "value") for value, share in read.frequent)
+        told = ((f"{value} {percent(share)}", share) for value, share in read.frequent)
+        yield "<td>" + "".join(escape(text) + _bar(share, "value") for text, share in told)
     yield f"<td>{escape(', '.join(entry.rules))}"
 
 
@@ -70,7 +84,7 @@ def _bar(share: float, kind: str) -> str:
 def _expected(said: Column) -> Iterator[str]:
     """What is declared of its values, in words."""
     if said.nulls < 1:
-        yield f"nulls up to {said.nulls:.0%}"
+        yield f"nulls up to {100 * said.nulls:g}%"
     if said.ranged:
         yield " ".join(
             f"{word} {value}" for word, value in (("from", said.low), ("to", said.high)) if value is not None

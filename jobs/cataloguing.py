@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rules_engine.errors import RulesError
 from rules_engine.model.columns import Column
-from rules_engine.model.frames import Frame
+from rules_engine.model.frames import Frame, Lake
 
 if TYPE_CHECKING:
     from jobs.wiring import Installation
@@ -51,11 +51,14 @@ def catalogued(installation: Installation, frames: Sequence[Frame], on: date, no
     """
     from rules_engine.lake.profile import profile
 
-    evaluator = installation.evaluator
+    evaluator, lake = installation.evaluator, installation.lake
+    hidden = lake.holdings.sensitive(lake.frames, lake.subject_key) if lake.holdings else ()
     snapshots = evaluator.snapshots(on)
     uses, found = _uses(installation, on, now), list[Catalogued]()
+    read_of = {name for frame in frames for name in _read(lake, frame)}
+    evaluator.believe(on, [frame for frame in lake.frames if frame.name in read_of])
     for frame in frames:
-        read = profile(frame, evaluator.spark.table(frame.name))
+        read = profile(frame, evaluator.spark.table(frame.name), hidden if frame in lake.ready_frames else ())
         said = {column.name.lower(): column for column in frame.columns}
         entries = (
             Entry(said.get(each.name.lower()) or Column(each.name, each.type), each, _keys(uses, frame, each.name))
@@ -63,6 +66,11 @@ def catalogued(installation: Installation, frames: Sequence[Frame], on: date, no
         )
         found.append(Catalogued(frame, tuple(entries), read.rows, snapshots.get(frame.name)))
     return found
+
+
+def _read(lake: Lake, frame: Frame) -> Iterable[str]:
+    """The frames whose files are read for one: itself, or what it is made of."""
+    return lake.holdings.reads(lake.frames) if lake.holdings and frame in lake.ready_frames else [frame.name]
 
 
 def _uses(installation: Installation, on: date, now: datetime) -> Used:

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from rules_engine.errors import Fault
 from rules_engine.model.failing import Failure
-from rules_engine.model.frames import Lake
+from rules_engine.model.frames import Frame, Lake
 from rules_engine.model.history import HistoryRecord, Subject, Unreadable
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation, Manifest
@@ -98,6 +98,15 @@ class LakeReader(Protocol[Session_contra, Rows]):
 
         Raises:
             RunRefused: With every frame that has not landed or is not as declared.
+        """
+        ...
+
+    def believed(self, opened: OpenLake[Rows], frames: Iterable[Frame]) -> None:
+        """
+        Read the frames whose files are texts, as a check does first.
+
+        Raises:
+            RunRefused: With everything that would not come back as it was written.
         """
         ...
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rules_engine.errors import RunRefused
 from rules_engine.lake.spark_types import quoted
-from rules_engine.model.columns import Column
+from rules_engine.lake.unread import spark_errors, unread
 from rules_engine.model.frames import Frame
 from rules_engine.model.masking import masked
 
@@ -65,21 +66,36 @@ class FrameProfile:
     columns: tuple[ColumnProfile, ...]
 
 
-def profile(frame: Frame, data: DataFrame) -> FrameProfile:
-    """Read a frame once, and once more the columns of few values."""
+def profile(frame: Frame, data: DataFrame, hidden: Collection[str] = ()) -> FrameProfile:
+    """
+    Read a frame once, and once more the columns of few values; of ``hidden`` columns no value is shown.
+
+    Raises:
+        RunRefused: If it cannot be read to its end.
+    """
     from pyspark.sql import functions as F  # noqa: N812
 
     types = dict(data.dtypes)
+    data = data.select(*(_alike(data[quoted(name)], type_).alias(name) for name, type_ in types.items()))
     asked = [part for at, name in enumerate(types) for part in _asked(data[quoted(name)], types[name], at)]
-    found: Any = data.agg(F.count(F.lit(1)).alias("rows"), *asked).first()
-    few = [name for at, name in enumerate(types) if 0 < (found[f"distinct_{at}"] or 0) <= FEW]
-    counts = _counts(data, few)
+    try:
+        found: Any = data.agg(F.count(F.lit(1)).alias("rows"), *asked).first()
+        few = [name for at, name in enumerate(types) if 0 < (found[f"distinct_{at}"] or 0) <= FEW]
+        counts = _counts(data, few)
+    except spark_errors() as problem:
+        raise RunRefused(unread(frame, problem)) from problem
     said = {column.name.lower(): column for column in frame.columns}
+    hidden = {*hidden, frame.subject_key.lower(), *(name for name, column in said.items() if column.sensitive)}
     columns = (
-        _column(frame, said.get(name.lower()), name, type_, found, at, counts.get(name, ()))
+        _column(frame, name.lower() in hidden, name, type_, found, at, counts.get(name, ()))
         for at, (name, type_) in enumerate(types.items())
     )
     return FrameProfile(frame.name, int(found["rows"]), tuple(columns))
+
+
+def _alike(value: SparkColumn, type_: str) -> SparkColumn:
+    """A column with one zero, where its type has two, which Spark tells apart as texts alone."""
+    return value + 0 if type_ in ("float", "double") else value
 
 
 def _asked(value: SparkColumn, type_: str, at: int) -> Iterator[SparkColumn]:
@@ -108,10 +124,9 @@ def _counts(data: DataFrame, few: Sequence[str]) -> dict[str, list[tuple[str, in
 
 
 def _column(
-    frame: Frame, said: Column | None, name: str, type_: str, found: Any, at: int, counts: Sequence[tuple[str, int]]
+    frame: Frame, sensitive: bool, name: str, type_: str, found: Any, at: int, counts: Sequence[tuple[str, int]]
 ) -> ColumnProfile:
     rows, distinct = found["rows"] or 1, int(found[f"distinct_{at}"] or 0)
-    sensitive = (said.sensitive if said else False) or name.lower() == frame.subject_key.lower()
     many = distinct > FEW or (bool(frame.subject_key) and 2 * distinct > rows)
     hidden = sensitive or (many and not type_.startswith((*_MEASURED, "boolean")))
     shown = (lambda value: masked(value, sensitive=sensitive)) if hidden else str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ class SparkLakeReader:
         return OpenLake(as_of, lake, snapshots, where, frames, schema_of(lake, frames), summaries, written)
 
     def check(self, opened: OpenLake[DataFrame], rule_set: RuleSet | None) -> Checked:
-        raise_all(RunRefused, self._of_texts(opened))  # what is no value would end the checks after it
+        self.believed(opened, opened.declaration.frames)  # what is no value would end the checks after it
         subjects, found = checked(opened, rule_set)
         return Checked(subjects, failures(rule_set, found) if rule_set and found else ())
 
@@ -51,12 +51,17 @@ class SparkLakeReader:
         session = next(iter(opened.frames.values())).sparkSession
         raise_all(RunRefused, change_faults(session, opened.declaration, opened.snapshots))
 
-    def _of_texts(self, opened: OpenLake[DataFrame]) -> Iterator[Fault]:
-        """What in text files would not come back as it was written."""
-        texts = [frame for frame in opened.declaration.frames if frame.format.is_text]
+    def believed(self, opened: OpenLake[DataFrame], frames: Iterable[Frame]) -> None:
+        """
+        See that all of the frames' text files would come back as they were written.
+
+        Raises:
+            RunRefused: With everything that would not.
+        """
+        texts = [frame for frame in frames if frame.format.is_text]
         with ThreadPoolExecutor(4) as several:
-            for found in several.map(lambda frame: list(self._of_text(opened, frame)), texts):
-                yield from found
+            found = several.map(lambda frame: list(self._of_text(opened, frame)), texts)
+            raise_all(RunRefused, [fault for of_frame in found for fault in of_frame])
 
     def _of_text(self, opened: OpenLake[DataFrame], frame: Frame) -> Iterator[Fault]:
         spark, path = opened.frames[frame.name].sparkSession, opened.places[frame.name]

@@ -253,6 +253,13 @@ class Lake:
         return self.frame(self.subject)
 
     @property
+    def sensitive(self) -> frozenset[str]:
+        """Names of columns whose values are shown to few, in small letters; of what is made of them, too."""
+        made = self.holdings.sensitive(self.frames, self.subject_key) if self.holdings else ()
+        own = (column.name for frame in self.frames for column in frame.columns if column.sensitive)
+        return frozenset(map(str.lower, (*own, *made)))
+
+    @property
     def subject_key(self) -> str:
         """The column that names a subject on the subject frame."""
         return self.subject_frame.subject_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -55,6 +55,20 @@ class JointHoldings:
         """The frame and column that the type of a product is looked up in; empty texts where it is not."""
         frame, dot, found = self.product_type.partition(".")
         return (frame, found) if dot else ("", "")
+
+    @property
+    def type_place(self) -> tuple[str, str]:
+        """The frame and column that a product's type is of; empty texts where none is said."""
+        own = (self.frame, self.product_type) if self.product_type else ("", "")
+        return self.look_up if self.look_up[0] else own
+
+    def sensitive(self, frames: Sequence[Declared], subject_key: str) -> frozenset[str]:
+        """The ready frame's columns that hold, or tell, values of columns that are declared as sensitive."""
+        hidden = {(f.name.lower(), c.name.lower()) for f in frames for c in f.columns if c.sensitive}
+        key = next(f.subject_key for f in frames if f.name.lower() == self.frame.lower())
+        own = {subject_key: key, "product": self.product, "role": self.role}
+        made_of = {name: (self.frame, column) for name, column in own.items()} | {"product_type": self.type_place}
+        return frozenset(n for n, (frame, column) in made_of.items() if (frame.lower(), column.lower()) in hidden)
 
     def reads(self, frames: Iterable[Declared]) -> dict[str, set[str]]:
         """The frames that it is made of, as declared, and their columns, in small letters."""
@@ -134,19 +148,15 @@ def _lacks(known: Mapping[str, Declared], name: str, *columns: str) -> Iterable[
             yield Fault(WHICH, f"the frame '{name}' has no column '{column}'.", did_you_mean(column, declared))
 
 
-def ready_columns(holdings: JointHoldings, frames: Iterable[Declared], subject_key: str) -> tuple[Column, ...]:
+def ready_columns(holdings: JointHoldings, frames: Sequence[Declared], subject_key: str) -> tuple[Column, ...]:
     """The ready frame's columns, of the types that are declared of what they are made of; none where one is not."""
     declared = {(f.name.lower(), c.name.lower()): c.type for f in frames for c in f.columns}
     own = {frame.name.lower(): frame for frame in frames}[holdings.frame.lower()]
-    of = (
-        (holdings.look_up if holdings.look_up[0] else (holdings.frame, holdings.product_type))
-        if holdings.product_type
-        else None
-    )
+    of, hidden = holdings.type_place, holdings.sensitive(frames, subject_key)
     types = {
         subject_key: declared.get((own.name.lower(), own.subject_key.lower())),
         "product": declared.get((own.name.lower(), holdings.product.lower())),
-        "product_type": declared.get((of[0].lower(), of[1].lower())) if of else "string",
+        "product_type": declared.get((of[0].lower(), of[1].lower())) if of[0] else "string",
         "role": "string",
         "is_joint": "boolean",
         "holder_count": "bigint",
@@ -161,4 +171,4 @@ def ready_columns(holdings: JointHoldings, frames: Iterable[Declared], subject_k
     }
     if not all(types.values()):
         return ()
-    return tuple(Column(name, str(type_), meanings[name]) for name, type_ in types.items())
+    return tuple(Column(n, str(type_), meanings[n], sensitive=n in hidden) for n, type_ in types.items())

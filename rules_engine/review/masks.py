@@ -40,9 +40,9 @@ class Masks:
     @classmethod
     def of(cls, lake: Lake, *, sees: bool) -> Masks:
         """The masks of a lake's sensitive columns, or none where somebody sees them."""
-        hidden = {c.name.lower() for frame in lake.frames for c in frame.columns if c.sensitive} if not sees else set()
+        hidden = frozenset() if sees else lake.sensitive
         keys = {frame.subject_key.lower() for frame in lake.frames if frame.subject_key}
-        return cls(frozenset(hidden), bool(hidden & keys))
+        return cls(hidden, bool(hidden & keys))
 
     def preview(self, found: Preview, version: RuleVersion) -> Preview:
         """Samples with a subject's key and what the rule reads of them."""

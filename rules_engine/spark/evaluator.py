@@ -17,7 +17,7 @@ from rules_engine.lake.merges import with_survivors
 from rules_engine.lake.reader import SparkLakeReader
 from rules_engine.lake.reading import reads_every_file, schema_of
 from rules_engine.model.failing import Limits, OnFailure
-from rules_engine.model.frames import Absent, Lake
+from rules_engine.model.frames import Absent, Frame, Lake
 from rules_engine.model.hitmatrix import HitMatrix
 from rules_engine.model.manifest import Evaluation
 from rules_engine.model.reference_lists import ReferenceList
@@ -106,6 +106,10 @@ class SparkEvaluator:
 
     def snapshots(self, as_of: date) -> Mapping[str, str]:
         return self._open(as_of).snapshots
+
+    def believe(self, as_of: date, frames: Iterable[Frame]) -> None:
+        """See that text files of the frames can be read as they were written, or raise RunRefused."""
+        self._reader.believed(self._open(as_of), frames)
 
     def check_lake(self, as_of: date, rule_set: RuleSet | None = None) -> Checked:
         """
