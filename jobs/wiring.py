@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -265,9 +265,9 @@ class Installation:
             yield lambda: (self.history.create(),)
 
     def newest_day(self) -> date | None:
-        """The newest day on which the subject frame landed; None where it is not dated."""
-        landed = self.evaluator.landed_days
-        return landed[-1] if landed else None
+        """The newest day on which the subject frame landed, tomorrow at the latest; None where it is not dated."""
+        last = datetime.now(UTC).date() + timedelta(days=1)  # where the sun is ahead of UTC it is tomorrow
+        return max((day for day in self.evaluator.landed_days if day <= last), default=None)
 
     def check_curated(self, rule_set: RuleSet) -> None:
         """

@@ -196,10 +196,16 @@ class Lake:
         elif not self.subject_frame.subject_key:
             yield Fault(f"Frame '{self.subject}'", "it is the subject frame and its key is not one column.", "Name it.")
         else:
+            yield from self._day_faults()
             if self.holdings:
                 yield from made_of(self.holdings, self.frames)
             if self.merged:
                 yield from declared_faults(self.merged, self.frames, self.subject, self.on_breach)
+
+    def _day_faults(self) -> Iterable[Fault]:
+        if self.days is Days.AGREE and not Layout(self.subject_frame.path).dated:
+            what = f"it says days = \"agree\", and the path of '{self.subject}' says no day to agree with."
+            yield Fault("The lake", what, 'Land the subjects by day: path = "…/{day}"; or leave days out.')
 
     @property
     def digest(self) -> str:
@@ -249,15 +255,15 @@ class Lake:
         return (Frame(self.holdings.name, of.path, of.format, key, self.subject_key, grain, columns=columns),)
 
     @property
-    def subject_frame(self) -> Frame:
-        return self.frame(self.subject)
-
-    @property
     def sensitive(self) -> frozenset[str]:
         """Names of columns whose values are shown to few, in small letters; of what is made of them, too."""
         made = self.holdings.sensitive(self.frames, self.subject_key) if self.holdings else ()
         own = (column.name for frame in self.frames for column in frame.columns if column.sensitive)
         return frozenset(map(str.lower, (*own, *made)))
+
+    @property
+    def subject_frame(self) -> Frame:
+        return self.frame(self.subject)
 
     @property
     def subject_key(self) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
+from jobs.wiring import Installation
 from rules_engine.errors import RunRefused
 from rules_engine.lake import declaration
 from rules_engine.lake.freshness import age_faults
@@ -107,6 +109,31 @@ def test_an_age_needs_a_day() -> None:
     """A path that says no day has no age: that is said where it is declared."""
     with pytest.raises(RunRefused, match="it says max_age and its path says no day"):
         declaration.parse('subject = "a"\n[frames.a]\npath = "a"\nsubject_key = "k"\nmax_age = 1', "/lake")
+
+
+def test_days_agree_with_a_day() -> None:
+    """Where the subjects' path says none, nothing would be compared: that is said where it is declared."""
+    with pytest.raises(RunRefused, match="the path of 'a' says no day to agree with"):
+        declaration.parse('days = "agree"\nsubject = "a"\n[frames.a]\npath = "a"\nsubject_key = "k"', "/lake")
+
+
+LANDED = """
+    landed                            | newest   | because
+    ----------------------------------+----------+------------------------------------------------------
+    -9, -2                            | -2       | of two the later one
+    -2, 1                             | 1        | where the sun is ahead of UTC it is tomorrow
+    -2, 2, 400000                     | -2       | a slip of the finger is no day to decide about
+    2                                 |          | of days to come alone none is taken
+"""
+
+
+@pytest.mark.parametrize("row", cases(LANDED))
+def test_the_newest_day_is_none_to_come(row: Row) -> None:
+    """A run of a day to come would be the newest ever after, and every night's refused; days are counted from today."""
+    today = datetime.now(UTC).date()
+    days = {said: today + timedelta(days=int(said)) for said in row["landed"].split(", ")}
+    at: Any = SimpleNamespace(evaluator=SimpleNamespace(landed_days=[*days.values()]))
+    assert Installation.newest_day(at) == days.get(row["newest"])
 
 
 def test_a_stale_snapshot_stops_the_run_beside_all_else(spark: SparkSession, tmp_path: Path) -> None:
