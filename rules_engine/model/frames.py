@@ -127,11 +127,11 @@ class Frame:
         yield from self._expectation_faults(which)
 
     def _expectation_faults(self, which: str) -> Iterable[Fault]:
-        if self.max_age is not None and (isinstance(self.max_age, bool) or self.max_age < 0):
+        if self.max_age is not None and (type(self.max_age) is not int or self.max_age < 0):
             yield Fault(which, f"it says max_age = {self.max_age}.", "Write a number of days, such as 3.")
         if self.max_age is not None and not (Layout(self.path).dated or self.format.is_table):
             yield Fault(which, "it says max_age and its path says no day.", 'Land it by day: path = "…/{day}".')
-        if self.orphans is not None and not 0 <= self.orphans <= 1:
+        if self.orphans is not None and (type(self.orphans) not in (int, float) or not 0 <= self.orphans <= 1):
             yield Fault(which, f"it says orphans = {self.orphans}, which is no share.", "Write 0.0 (none) to 1.0.")
         if self.orphans is not None and not self.subject_key:
             yield Fault(which, "it limits orphans and has no subject_key.", "Say which column names the subject.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,3 +172,24 @@ def test_a_snapshot_that_changed_while_it_was_read_is_not_published(spark: Spark
         evaluate(RULES, evaluator, store, KNOWN_AT, evaluator.settings, "torn")
     assert store.manifest("torn") is None
     assert evaluate(RULES, evaluator, store, KNOWN_AT, evaluator.settings, "torn").evaluation.subjects == 4
+
+
+LIMITS = """
+    says          | told                                                     | because
+    --------------+----------------------------------------------------------+-----------------------------------------
+    orphans = 0   |                                                          | none may be
+    orphans = true | it says orphans = True, which is no share               | a truth is no share: it would be all
+    orphans = "5 %" | it says orphans = 5 %, which is no share               | nor is a text
+    orphans = 5   | it says orphans = 5, which is no share                   | nor a count of rows
+    max_age = 1.5 | it says max_age = 1.5. Write a number of days, such as 3 | half a day is none
+    max_age = "3" | it says max_age = 3. Write a number of days, such as 3   | a text is no number of days
+"""
+
+
+@pytest.mark.parametrize("row", cases(LIMITS))
+def test_a_limit_is_a_number(row: Row) -> None:
+    """Whatever else is written is refused in words of the declaration."""
+    said = f'subject = "a"\n[frames.a]\npath = "a/{{day}}"\nsubject_key = "k"\n{row["says"]}'
+    with pytest.raises(RunRefused) if row["told"] else nullcontext() as refused:
+        declaration.parse(said, "/lake")
+    assert not refused or row["told"] in str(refused.value)
