@@ -98,7 +98,12 @@ def curate(desk: Desk, on: UpTo = None, change: Change = None) -> None:
     made = [each.frame for each in done.frames if each.made]
     desk.log("curated", made=made, tokens=sum(each.tokens for each in done.frames))
     told = f"{len(made)} of {len(done.frames)} frames were made. Rules are evaluated by {lake}."
-    desk.screen.answer([asdict(each) for each in done.frames], drawn, told)
+    older = [
+        f"{each.frame} {', '.join(each.older)}: otherwise than is declared now. Curate again by --day, or remove them."
+        for each in done.frames
+        if each.older
+    ]
+    desk.screen.answer([asdict(each) for each in done.frames], drawn, told, *older)
 
 
 def named(lake: Lake, name: str) -> Frame:

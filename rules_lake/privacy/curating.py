@@ -27,7 +27,7 @@ from rules_lake.landing.manifest import Manifest, checked, manifest_of
 from rules_lake.landing.place import MANIFEST, Place
 from rules_lake.landing.records import Records
 from rules_lake.landing.types import arrow_type
-from rules_lake.privacy.policy import Policy, Treatment
+from rules_lake.privacy.policy import DECLARED, Policy, Treatment
 from rules_lake.privacy.reverse_table import ReverseTable
 from rules_lake.privacy.tokens import TokenKeys
 from rules_lake.privacy.treating import treated
@@ -64,6 +64,8 @@ class Curated:
     """Of every declared column how it ``landed``, its ``type`` now (none of a dropped one), ``privacy`` and ``why``."""
     made: str
     tokens: int = 0
+    older: tuple[str, ...] = ()
+    """Days, other ones, whose snapshots keep a column otherwise than its policy says since it is another."""
 
 
 def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None, lake: Place) -> Curated:
@@ -79,7 +81,7 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
         checked(landed)  # says why
         raise AssertionError
     raise_all(RunRefused, _added(target))
-    inputs, before = _inputs(known, columns, tokens), _before(target)
+    inputs, before = _inputs(frame, known, columns, tokens), _before(target)
     if before is not None and before["inputs"] == inputs and not _retyped(before, frame, columns):
         return Curated(frame.name, day, before["rows"], _described(frame, columns), "")
     raise_all(RunRefused, _strangers(frame, day, inputs, lake.below(frame.name)))
@@ -95,7 +97,8 @@ def curate(frame: Frame, day: date, columns: Columns, tokens: Tokenising | None,
     finally:
         aside.remove()
     why = "; ".join(filter(None, [_why(before, inputs), *_retyped(before, frame, columns)]))
-    return Curated(frame.name, day, rows, _described(frame, columns), why, made)
+    older = tuple(_kept_otherwise(day, columns, lake.below(frame.name), before))
+    return Curated(frame.name, day, rows, _described(frame, columns), why, made, older)
 
 
 def _added(target: Place) -> Iterator[Fault]:
@@ -119,6 +122,21 @@ def _strangers(frame: Frame, day: date, inputs: Mapping[str, Any], place: Place)
         yield Fault(which, f"the privacy of its {key}, the subject's key, is another: all would be strangers.", remedy)
 
 
+def _kept_otherwise(day: date, columns: Columns, place: Place, before: Mapping[str, Any] | None) -> Iterator[str]:
+    """The other days that keep a column otherwise than is declared, where the newest snapshot before this one did."""
+    now = {name: _digest(p.content()) * (not p.drops) for name, (p, why) in columns.items() if why == DECLARED}
+    days = sorted(name for name in place.names() if not name.startswith(".") and name != day.isoformat())
+    if before or days:
+        newest = before or _said(place.below(days[-1]))
+        if any(_otherwise(now, newest)):
+            yield from (each for each in days if any(_otherwise(now, _said(place.below(each)))))
+
+
+def _otherwise(now: Mapping[str, str], said: Mapping[str, Any] | None) -> Iterator[bool]:
+    """Of each column of a snapshot whose policy is declared, whether it is another than was carried out."""
+    yield from (now.get(name, was) != was for name, was in (said["inputs"]["columns"] if said else {}).items())
+
+
 def _described(frame: Frame, columns: Columns) -> dict[str, dict[str, str]]:
     types = {c.name: c.type for c in frame.columns}
     return {
@@ -132,13 +150,14 @@ def _described(frame: Frame, columns: Columns) -> dict[str, dict[str, str]]:
     }
 
 
-def _inputs(manifest: Manifest, columns: Columns, tokens: Tokenising | None) -> dict[str, Any]:
-    """What a curated snapshot follows from."""
+def _inputs(frame: Frame, manifest: Manifest, columns: Columns, tokens: Tokenising | None) -> dict[str, Any]:
+    """What a curated snapshot follows from; of files that say themselves how they are, there are no options."""
     makes_tokens = any(p.treatment is Treatment.TOKENISE for p, _ in columns.values())
     return {
         "landed": manifest.digest,
         "columns": {name: _digest(p.content()) for name, (p, _) in columns.items() if not p.drops},
         "secret": tokens.keys.fingerprint if makes_tokens and tokens else "",
+        **({"options": _digest(sorted(frame.options.items()))} if frame.options else {}),
     }
 
 
@@ -173,6 +192,7 @@ def _why(before: Mapping[str, Any] | None, inputs: Mapping[str, Any]) -> str:
     was, now = before["inputs"], inputs
     said = ["another extract landed"] if was["landed"] != now["landed"] else []
     said += ["the secret of tokens is another"] if was["secret"] != now["secret"] else []
+    said += ["its options are others"] if was.get("options") != now.get("options") else []
     for name in {**was["columns"], **now["columns"]}:
         if name not in now["columns"]:
             said.append(f"{name} goes on no more")

@@ -16,7 +16,7 @@ from rules_engine.errors import Fault, RunRefused, raise_all
 from rules_engine.lake import declaration
 from rules_engine.model.frames import Frame, Lake
 from rules_lake.landing.types import arrow_type
-from rules_lake.privacy.policy import Policy, Treatment, policy
+from rules_lake.privacy.policy import DECLARED, Policy, Treatment, policy
 from rules_lake.privacy.used import Used
 
 SUBJECT = "subject"
@@ -67,7 +67,7 @@ class Declared:
             said = self.said.get(frame.name, {}).get(column)
             domain, led = joined.get((frame.name, column), (column.lower(), None))
             if said is not None:
-                yield column, (_in(said, domain), "as declared")
+                yield column, (_in(said, domain), DECLARED)
             elif _is_key(frame, column) or column in used.get(frame.name, ()):
                 yield column, (_in(led or KEPT, domain), "as the key that it joins" if led else "as used")
             else:

@@ -12,6 +12,7 @@ from rules_engine.model.schemas import Schema
 from rules_engine.sql.gate import gate
 from rules_lake.landing.place import Place
 from rules_lake.privacy.lake_of import PRIVACY
+from rules_lake.privacy.policy import DECLARED
 
 CURATE = "Let it go on: `rules curate` once the rule is in force, `rules curate --change N` while change N drafts it."
 
@@ -40,7 +41,7 @@ class Dropped:
         for frame, columns in frames.items():
             for name, said in columns.items():
                 if not said["type"]:
-                    found[said["why"] != "as declared"].setdefault(frame, {})[name] = said["landed"]
+                    found[said["why"] != DECLARED].setdefault(frame, {})[name] = said["landed"]
         return cls(*found)
 
     def drafting(self, schema: Schema) -> Schema:

@@ -21,6 +21,10 @@ SPANS = ("month", "quarter", "year", "decade")
 PARAMETERS = {"keep": (), "drop": (), "band": ("width", "edges"), "mask": ("last",), "tokenise": ("domain",)}
 
 
+DECLARED = "as declared"
+"""Why a column is treated as somebody says of itself."""
+
+
 class Treatment(StrEnum):
     """What a policy does to a column's values."""
 

@@ -161,6 +161,51 @@ def test_only_what_depends_on_a_change_is_made_again(row: Row, tmp_path: Path) -
     assert {each.made for each in done.frames if each.made} == ({row["why said"]} if row["why said"] else set())
 
 
+def test_texts_that_are_read_otherwise_are_curated_again(tmp_path: Path) -> None:
+    """The bytes are those that landed: which day 01/02 is, the declaration says."""
+    text = LANDED.replace('path = "loans/{day}"', 'path = "loans/{day}"\nformat = "csv"\nOPTIONS')
+    text = text.replace('amount = "double"', 'due = "date"')
+    texts = [text.replace("OPTIONS", f'options = {{ dateFormat = "{form}" }}') for form in ("dd/MM/yyyy", "MM/dd/yyyy")]
+    first, other = (parse(each, str(tmp_path / "landed")) for each in texts)
+    landed(tmp_path)
+    source = tmp_path / "csv/loans.csv"
+    source.parent.mkdir()
+    source.write_text("loan,person,due,note\nL1,7,01/02/2024,x\n")
+    on = DAY + timedelta(days=1)
+    land(str(source.parent), first.lake.frame("loans"), on, NOW)
+    used = {"loans": frozenset({"due"})}
+    curate(tmp_path, first, used)
+    assert rows(tmp_path, "loans", on)["due"] == [date(2024, 2, 1)]
+    assert [each.made for each in curate(tmp_path, other, used).frames] == ["", "its options are others"]
+    assert rows(tmp_path, "loans", on)["due"] == [date(2024, 1, 2)]
+    assert [each.made for each in curate(tmp_path, other, used).frames] == ["", ""]
+
+
+TIGHTER = """
+    instead of                    | is said                   | older      | because
+    ------------------------------+---------------------------+------------+-----------------------------------------------
+    policy = "mask", last = 4     | policy = "mask", last = 2 | 2024-06-01 | more of each is shown there than may be
+    policy = "mask", last = 4     | policy = "drop"           | 2024-06-01 | and here the column itself is there
+    name = { type = "string" }    | name = { type = "string", privacy = "drop" } | | what never went on is nowhere
+    town = "string"               | town = { type = "string", privacy = "keep" } | | and what went on is kept as it was
+"""
+
+
+@pytest.mark.parametrize("row", cases(TIGHTER))
+def test_older_days_that_keep_what_may_not_go_on_are_named(row: Row, tmp_path: Path) -> None:
+    """Once, when the policy is another: nothing but the newest is made again, and a run of an older day would see it."""
+    declared, changed = landed(tmp_path), LANDED.replace(row["instead of"], row["is said"])
+    curate(tmp_path, declared)
+    newer = pq.read_table(tmp_path / "people/part-0.parquet").slice(0, 2)
+    pq.write_table(newer, tmp_path / "people/part-0.parquet")
+    land(str(tmp_path / "people"), declared.lake.frame("people"), DAY + timedelta(days=1), NOW)
+    assert not [each.older for each in curate(tmp_path, declared).frames if each.older]
+    other = parse(changed, str(tmp_path / "landed"))
+    said = [day for each in curate(tmp_path, other).frames for day in each.older]
+    assert said == [row["older"]] * bool(row["older"])
+    assert not [each.older for each in curate(tmp_path, other).frames if each.older]
+
+
 REFUSED = """
     instead of                             | is said                                | refused with                          | because
     ---------------------------------------+----------------------------------------+---------------------------------------+------------------------------------------------
