@@ -23,6 +23,7 @@ from rules_lake.landing.place import Place
 from rules_lake.landing.records import Records
 from rules_lake.privacy.access_log import AccessLog
 from rules_lake.privacy.curating import DATA
+from rules_lake.privacy.policy import Treatment
 from rules_lake.privacy.tokens import TokenKeys, as_texts, is_token
 from rules_repo.readers import login_in
 
@@ -117,7 +118,10 @@ def erase(installation: Installation, subject: str, reason: str, at: datetime) -
     beside = {pair for frame, found in rows.values() if found is not None for pair in _others(frame, found, token)}
     others = tuple(pair for pair in sorted(beside) if made.table.reveal(pair[1]))
     records = _records(installation, token)
-    remains = (*_remains(landed, curated, records, others), *_perhaps(installation, landed=unread, curated=torn))
+    plain = [
+        column for frame, found in rows.values() if found is not None for column in _as_landed(installation, frame)
+    ]
+    remains = (*_remains(landed, curated, records, others, plain), *_perhaps(installation, landed=unread, curated=torn))
     return Erased(token, known, landed, curated, records, others, remains)
 
 
@@ -197,6 +201,14 @@ def _others(frame: Frame, rows: pa.Table, token: str) -> Iterator[tuple[str, str
         )
 
 
+def _as_landed(installation: Installation, frame: Frame) -> Iterator[str]:
+    """The columns of a curated frame that are kept as they landed, its keys aside."""
+    said = installation.landed.were_all_used.get(frame.name, {})
+    for name in (column.name for column in frame.columns if column.name not in (*frame.key, frame.subject_key)):
+        if name in said and said[name][0].treatment is Treatment.KEEP:
+            yield f"{frame.name}.{name}"
+
+
 def _records(installation: Installation, token: str) -> int | None:
     """How many records the history has of a token; None where it cannot be asked."""
     try:
@@ -210,6 +222,7 @@ def _remains(
     curated: tuple[tuple[str, str], ...],
     records: int | None,
     others: tuple[tuple[str, str], ...],
+    plain: Sequence[str],
 ) -> Iterator[str]:
     if others:
         tokens = ", ".join(f"{column} {token}" for column, token in others)
@@ -219,7 +232,8 @@ def _remains(
         yield f"landed snapshots with the value itself: {days}. Remove the folders once no run needs them."
     if curated:
         days = ", ".join(f"{frame} {name}" for frame, name in curated)
-        yield f"curated snapshots with its token: {days}."
+        beside = f", beside columns as they landed: {', '.join(dict.fromkeys(plain))}" if plain else ""
+        yield f"curated snapshots with its token: {days}{beside}."
     said = "the history was not asked for records" if records is None else f"{records} records of the history"
     yield f"{said} of its token; they are written once and stay, and name nobody any more."
     yield "staged runs with its token, until `rules runs prune`."

@@ -44,13 +44,16 @@ class Declared:
         return led.domain if led and led.domain else SUBJECT
 
     @property
+    def were_all_used(self) -> dict[str, dict[str, tuple[Policy, str]]]:
+        """Of every column its policy, were each read by a rule."""
+        return self.resolved({f.name: frozenset(c.name for c in f.columns) for f in self.lake.frames})
+
+    @property
     def domains(self) -> dict[str, dict[str, str]]:
         """Of each frame the columns that may be tokens, with their domains, whatever reads them; subjects' keys are."""
         keys = [(f.name, c.name) for f in self.lake.frames for c in f.columns if _same(c.name, f.subject_key)]
-        every = self.resolved({f.name: frozenset(c.name for c in f.columns) for f in self.lake.frames})
-        own = {
-            frame: {name: said.domain for name, (said, _) in of.items() if said.domain} for frame, of in every.items()
-        }
+        every = self.were_all_used.items()
+        own = {frame: {name: said.domain for name, (said, _) in of.items() if said.domain} for frame, of in every}
         for frame, key in keys:
             own[frame].setdefault(key, self.subject_domain)
         return own

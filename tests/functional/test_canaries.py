@@ -166,6 +166,7 @@ def test_what_remains_of_any_token_is_named(database_url: str, tmp_path: Path) -
     """Of an e-mail address; of what was forgotten before; of a subject in another's row; in folders as they are."""
     key = 'customer_id = { type = "bigint", privacy = "tokenise" }'
     named = LANDED.replace("name = ", "phone = ").replace(key, f"{key}\n{REFERRED}")
+    named = named.replace("sensitive = true", 'privacy = "keep"')
     rules = _with_landed(tmp_path, LANDED, database_url)
     (tmp_path / "home/acme/landed/frames.toml").write_text(named)
     shutil.rmtree(tmp_path / "home/acme/landed/customers")
@@ -194,6 +195,7 @@ def test_what_remains_of_any_token_is_named(database_url: str, tmp_path: Path) -
             said = "\n".join(done["remains"])
             assert "curated snapshots that cannot be read here, so look yourself: customers 2024-04-01." in said
             assert "what `rules master` built and asked by" in said
+            assert "beside columns as they landed: customers.country." in said
     shutil.rmtree(tmp_path / "home/acme/landed/customers/2024-05-01")
     alone = _without(tmp_path / "alone", rows.append_column("referred_by", by))
     rules.fine("land", alone, "customers", "--day", "2024-05-01")
