@@ -49,12 +49,13 @@ def used(versions: Iterable[RuleVersion], schema: Schema, lake: Lake) -> Used:
 
 
 def _parts(frame: str, columns: Iterable[str], lake: Lake) -> Iterable[tuple[str, set[str]]]:
-    """A frame and its columns with the subject's key; for the ready frame those that it is made of."""
+    """A frame and its columns with the subject's key; of the ready frame, what it is made of, too."""
     name, holdings = frame.lower(), lake.holdings
+    key = {each.subject_key.lower() for each in (*lake.frames, *lake.ready_frames) if each.name.lower() == name} - {""}
+    own = (name, {column.lower() for column in columns} | key)
     if holdings and name == holdings.name.lower():
-        return [(of.lower(), read) for of, read in holdings.reads(lake.frames).items()]
-    key = {each.subject_key.lower() for each in lake.frames if each.name.lower() == name} - {""}
-    return [(name, {column.lower() for column in columns} | key)]
+        return [own, *((of.lower(), read) for of, read in holdings.reads(lake.frames).items())]
+    return [own]
 
 
 def _joined(version: RuleVersion, columns: Iterable[str]) -> set[str]:

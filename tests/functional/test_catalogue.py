@@ -12,10 +12,12 @@ from console.catalog_page import page
 from jobs.cataloguing import Catalogued, Entry
 from rules_engine.lake import declaration
 from rules_engine.lake.profile import profile
+from rules_engine.lake.used import used
+from rules_engine.model.schemas import Schema
 from rules_engine.review.masks import Masks
 from rules_engine.spark.evaluator import SparkEvaluator
 from tests.functional.rules_command import RulesCommand
-from tests.small_lake import AS_OF, put
+from tests.small_lake import AS_OF, put, rule
 from tests.spec.table import Row, cases
 
 DECLARED = """
@@ -96,6 +98,17 @@ def test_a_page_shows_what_somebody_wrote_as_it_is(spark: SparkSession, lake: Pa
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &gt;99%" in drawn
     assert "<td>&lt;0.1%" in drawn
     assert "nulls up to 0.1%" in drawn
+
+
+def test_a_ready_frame_says_which_rules_use_it() -> None:
+    """Its own columns by the rules that name them, and all that it is made of."""
+    declared = declaration.parse(DECLARED, "/lake")
+    joint = rule("JOINT", "is_joint AND role = 'PRIMARY'", frame="customer_holdings")
+    uses = used([joint], Schema.declared(declared), declared)
+    columns = [column.name for column in declared.ready_frames[0].columns]
+    assert [name for name in columns if uses.of("customer_holdings", name)] == ["id", "role", "is_joint"]
+    assert uses.of("held", "account") == {joint.id}
+    assert not uses.of("customers")
 
 
 def test_what_is_made_of_sensitive_columns_is_sensitive(lake: Path, tmp_path: Path) -> None:
