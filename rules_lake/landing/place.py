@@ -44,6 +44,7 @@ class Place:
     """
 
     def __init__(self, uri: str) -> None:
+        uri = uri or "."  # the folder of a file that is named without one
         self._address, self.uri = uri.rstrip("/"), shown(uri).rstrip("/")
         with told(uri):
             scheme, _, rest = uri.partition("://")

@@ -290,6 +290,15 @@ def test_without_a_secret_there_are_no_tokens_and_no_lake(tmp_path: Path) -> Non
         curate_lake(landed(tmp_path), None, {}, None, str(tmp_path / "lake/frames.toml"))
 
 
+def test_a_lake_may_be_declared_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RULES_LAKE=frames.toml: its folder is the working folder, and not the root of all folders."""
+    declared = landed(tmp_path)
+    (tmp_path / "lake").mkdir()
+    monkeypatch.chdir(tmp_path / "lake")
+    curate_lake(declared, None, {}, tokens(tmp_path), "frames.toml")
+    assert {each.name for each in (tmp_path / "lake").iterdir()} == {"frames.toml", "privacy.json", "people", "loans"}
+
+
 def test_a_lake_that_is_somebodys_own_is_not_overwritten(tmp_path: Path) -> None:
     """A declaration that was written by hand, and folders that hold what landed, are left alone."""
     declared = landed(tmp_path)
