@@ -18,6 +18,7 @@ from jobs import mastering
 from jobs.tokens import needed
 from rules_engine.errors import Fault, RulesError, RunRefused, raise_all
 from rules_engine.model.frames import Frame
+from rules_lake.landing.extracts import OF_A_DAY
 from rules_lake.landing.landing import beside_days, landed_days, left, place_of
 from rules_lake.landing.place import Place
 from rules_lake.landing.records import Records
@@ -168,8 +169,20 @@ def _perhaps(installation: Installation, **unread: Sequence[str]) -> Iterator[st
         for name in lake.below(frame.name).names()
         if name.startswith(".curating-")
     ]
+    landed = Place(str(installation.settings.landed).rpartition("/")[0])
+    aside += _of_no_frame(landed, [place_of(frame, date.min).root for frame in frames])
+    aside += _of_no_frame(lake, [lake.below(frame.name).root for frame in installation.lake.frames])
     if aside:
-        yield f"folders that nothing reads, of steps that were stopped or named otherwise: {', '.join(aside)}."
+        kinds = "of steps that were stopped, of frames no more declared, or named otherwise"
+        yield f"folders that nothing reads, {kinds}: {', '.join(aside)}."
+
+
+def _of_no_frame(folder: Place, roots: Sequence[str]) -> Iterator[str]:
+    """Folders with days in them that are no declared frame's, as of one that is declared no more."""
+    for place in map(folder.below, folder.names()):
+        known = any(f"{root}/".startswith(f"{place.root}/") for root in roots)
+        if not known and any(map(OF_A_DAY.fullmatch, place.names())):
+            yield place.uri
 
 
 def _curated_with(installation: Installation, token: str) -> Iterator[tuple[Frame, str, pa.Table | None]]:

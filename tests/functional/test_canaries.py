@@ -154,12 +154,15 @@ def test_what_erasing_does_not_reach_is_named(database_url: str, tmp_path: Path)
     for place in (landed / "2024-06-01_v2", landed / ".landing-7", lake / ".curating-7"):
         place.mkdir()
         (place / "part-0.parquet").write_bytes(b"PAR1")
+    for folder in (landed.parent, lake.parent):
+        (folder / "visits/2023-01-01").mkdir(parents=True)
     done = admin.json("privacy", "erase", "Zo\u00eb", "--reason", "a request")
     assert (done["known"], done["landed"]) == (True, [["customers", "2024-05-01"]])
     assert done["curated"] == [["customers", "2024-05-01"]]
     said = "\n".join(done["remains"])
     assert "that cannot be read here, so look yourself: customers 2024-06-01." in said
     assert all(each in said for each in ("customers/2024-06-01_v2", "customers/.landing-7", "customers/.curating-7"))
+    assert all(f"{folder}/visits" in said for folder in (landed.parent, lake.parent))
 
 
 def test_what_remains_of_any_token_is_named(database_url: str, tmp_path: Path) -> None:
