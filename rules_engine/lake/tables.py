@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -59,6 +60,10 @@ class Version:
     written: date | None = None
 
 
+UNREAD = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, EOFError, zlib.error)
+"""What reading a log ends with that is cut off, or says what no log does."""
+
+
 def version_of(spark: SparkSession, frame: Frame, path: str, wanted: str = "") -> Version | None:
     """
     The version that the declaration, or ``wanted``, says; else the newest. None where there is no such version.
@@ -70,7 +75,7 @@ def version_of(spark: SparkSession, frame: Frame, path: str, wanted: str = "") -
         if frame.format is Format.DELTA:
             return _of_delta(spark, path, wanted or frame.options.get("version", ""))
         return _of_iceberg(spark, path, wanted or frame.options.get("snapshot", ""))
-    except (OSError, ValueError, KeyError) as problem:
+    except UNREAD as problem:
         what = f"the log of its {frame.format} table cannot be read: {problem}."
         raise RunRefused(Fault(f"Frame '{frame.name}'", what, f"See whether {path} is whole.", BROKEN)) from problem
 

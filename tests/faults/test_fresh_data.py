@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
@@ -104,6 +105,36 @@ def test_how_old_the_version_of_a_table_may_be(spark: SparkSession, tmp_path: Pa
     opened = OpenLake(day, lake, {"a": version.snapshot}, {}, {}, schema, written={"a": version.written})
     found = [str(fault) for fault in age_faults(opened, Used({}))]
     assert [row["told"] in each and "[LAKE-208]" in each for each in found] == [True] * bool(row["told"])
+
+
+NO_LOGS = """
+    format  | log                                            | because
+    --------+------------------------------------------------+-------------------------------------
+    delta   | {"commitInfo": {"timestamp": "2024-06-01"}}    | a moment that is a text
+    delta   | {"commitInfo": {"timestamp": 1e30}}            | a moment that no calendar has
+    delta   | {"commitInfo": 1}                              | no commit at all
+    delta   | {"commitInfo": {"timest                        | a log that is cut off
+    iceberg | {"snapshot-id": 1, "timestamp-ms": "x"}        | a moment of Iceberg that is a text
+    iceberg | gzip, cut off                                  | metadata whose end is missing
+    iceberg | gzip, harmed                                   | metadata that were altered
+"""
+
+
+@pytest.mark.parametrize("row", cases(NO_LOGS))
+def test_a_log_that_is_none_is_told_as_that(spark: SparkSession, tmp_path: Path, row: Row) -> None:
+    """As a fault of the frame, whatever reading it ended with."""
+    name, content = f"_delta_log/{0:020}.json", row["log"].encode()
+    if row["format"] == "iceberg":
+        name, text = "metadata/v1.metadata.json", f'{{"current-snapshot-id": 1, "snapshots": [{row["log"]}]}}'
+        packed = gzip.compress(text.encode())
+        harmed = packed[:12] + b"\xff" * 8 + packed[20:]
+        content = {"gzip, cut off": packed[:-12], "gzip, harmed": harmed}.get(row["log"], text.encode())
+    (tmp_path / "a" / name).parent.mkdir(parents=True)
+    (tmp_path / "a" / name).write_bytes(content)
+    said = f'subject = "a"\n[frames.a]\npath = "a"\nformat = "{row["format"]}"\nsubject_key = "k"'
+    frame = declaration.parse(said, str(tmp_path)).frames[0]
+    with pytest.raises(RunRefused, match=rf"the log of its {row['format']} table cannot be read: .*\[LAKE-102\]"):
+        version_of(spark, frame, frame.path)
 
 
 def test_an_age_needs_a_day() -> None:
